@@ -1,0 +1,22 @@
+"""Hierarchical models that R users can trust in Python.
+
+A model is data with priors (`NormalNormal`); an engine (`laplace`, `rwmetrop`) takes any model and
+returns a posterior. ``pyhier.learnbayes`` and ``pyhier.rstats`` are R's functions under R's names,
+with R's numbers.
+"""
+
+from pyhier.datasets import load_dataset
+from pyhier.inference import LaplaceFit, laplace, rwmetrop
+from pyhier.models import NormalNormal
+from pyhier.rstats import RStream
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LaplaceFit",
+    "NormalNormal",
+    "RStream",
+    "laplace",
+    "load_dataset",
+    "rwmetrop",
+]

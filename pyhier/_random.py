@@ -1,0 +1,42 @@
+"""What ``rng=`` takes: None, an int, a NumPy Generator or an R stream."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier.rstats.streams import RStream
+
+Floats = NDArray[np.float64]
+RNG = None | int | np.random.Generator | RStream
+
+
+def as_generator(rng: RNG) -> np.random.Generator | RStream:
+    """Return the generator that ``rng`` stands for; an int or None makes a new NumPy one."""
+    if isinstance(rng, RStream | np.random.Generator):
+        return rng
+    if rng is None or (isinstance(rng, int | np.integer) and not isinstance(rng, bool)):
+        if rng is not None and rng < 0:
+            raise ValueError(f"rng is {rng}: a seed must not be negative (RStream takes R's seeds)")
+        return np.random.default_rng(rng)
+    raise TypeError(
+        f"rng is a {type(rng).__name__}: it must be None, an int, a numpy.random.Generator "
+        "or a pyhier.RStream"
+    )
+
+
+def for_chains(rng: np.random.Generator | RStream, chains: int) -> list:  # type: ignore[type-arg]
+    """One generator a chain: independent children, or R's one stream for all, as in an R loop."""
+    if chains == 1 or isinstance(rng, RStream):
+        return [rng] * chains
+    return list(rng.spawn(chains))
+
+
+def normals(rng: np.random.Generator | RStream, draws: tuple[int, ...], groups: int) -> Floats:
+    """Standard normals of shape ``(*draws, groups)``.
+
+    An R stream is used group by group, all draws of the first group first, as an R script that
+    loops over the groups uses it.
+    """
+    if isinstance(rng, RStream):
+        flat = rng.standard_normal(groups * int(np.prod(draws)))
+        return np.ascontiguousarray(flat.reshape(groups, -1).T).reshape(*draws, groups)
+    return rng.standard_normal((*draws, groups))

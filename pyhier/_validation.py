@@ -1,0 +1,68 @@
+"""Checks at the public boundary: each error names the argument, the offender and the mend."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+def float_array(name: str, value: object, ndim: int) -> Floats:
+    """Return a new contiguous float64 array of the given number of dimensions."""
+    try:
+        array = np.array(value, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be numbers: {error}") from None
+    if array.ndim != ndim:
+        raise ValueError(f"{name} has {array.ndim} dimensions: it must have {ndim}")
+    return array
+
+
+def vector(name: str, value: object) -> Floats:
+    """Return a non-empty float64 vector."""
+    array = float_array(name, value, 1)
+    if array.size == 0:
+        raise ValueError(f"{name} is empty: give at least one number")
+    return array
+
+
+def square_matrix(name: str, value: ArrayLike) -> Floats:
+    """Return a square float64 matrix."""
+    array = float_array(name, value, 2)
+    if array.shape[0] != array.shape[1] or array.size == 0:
+        raise ValueError(f"{name} has shape {array.shape}: it must be square")
+    return array
+
+
+def count(name: str, value: object, minimum: int = 1) -> int:
+    """Return a whole number at least ``minimum``; 8.0 is one, since R hands over doubles."""
+    kind = "a positive whole number" if minimum == 1 else f"a whole number from {minimum} up"
+    if isinstance(value, bool | np.bool_) or not isinstance(
+        value, int | float | np.integer | np.floating
+    ):
+        raise TypeError(f"{name} is {value!r}: it must be {kind}")
+    if not (np.isfinite(value) and value == int(value) and value >= minimum):
+        raise ValueError(f"{name} is {value!r}: it must be {kind}")
+    return int(value)
+
+
+def positive(name: str, value: object) -> float:
+    """Return a positive finite float."""
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {value!r}: it must be a positive number") from None
+    if not (np.isfinite(number) and number > 0.0):
+        raise ValueError(f"{name} is {value!r}: it must be positive and finite")
+    return number
+
+
+def each_group(
+    name: str, values: Floats, valid: NDArray[np.bool_], label: Callable[[int], str], rule: str
+) -> None:
+    """Raise for the first group that is not valid."""
+    bad = np.flatnonzero(~valid)
+    if bad.size:
+        j = int(bad[0])
+        raise ValueError(f"{name}[{j}] (group {label(j)}) is {values[j]}: {rule}")

@@ -1,0 +1,193 @@
+"""The normal approximation at the posterior mode (Laplace's method)."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import RNG, as_generator
+from pyhier._validation import count, vector
+from pyhier.inference.target import LogPosterior, log_density
+from pyhier.kernels.density import LogDensity
+from pyhier.models.protocol import Model, is_model
+from pyhier.posterior.draws import DrawsPosterior
+from pyhier.rstats.linalg import log_determinant, solve
+from pyhier.rstats.optimize import optim
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class LaplaceFit:
+    """A normal approximation, under LearnBayes' names.
+
+    Attributes
+    ----------
+    mode : ndarray, shape (p,)
+        The posterior mode.
+    var : ndarray, shape (p, p)
+        Minus the inverse of the Hessian there: the approximate covariance.
+    int : float
+        Laplace's approximation of the log of the density's integral.
+    converge : bool
+        Whether the optimiser stopped because it was done.
+    model : Model or None
+        What was fitted, when it was a model.
+    """
+
+    mode: Floats
+    var: Floats
+    int: float
+    converge: bool
+    model: Model | None = None
+
+    def sample(self, n: "int", rng: RNG = None) -> DrawsPosterior:
+        """Independent draws from the approximation, with theta drawn exactly given each.
+
+        Parameters
+        ----------
+        n : int
+            The number of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        DrawsPosterior
+
+        Raises
+        ------
+        TypeError
+            If the fit is of a bare log density, which has no groups to draw.
+        """
+        if self.model is None:
+            raise TypeError("only the fit of a model can be sampled: laplace(model)")
+        generator = as_generator(rng)
+        z = generator.standard_normal(count("n", n) * self.mode.size).reshape(-1, self.mode.size)
+        phi = self.mode + z @ np.linalg.cholesky(self.var).T
+        return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
+
+
+def laplace(
+    model: Model | LogPosterior,
+    start: ArrayLike | None = None,
+    *,
+    args: tuple[Any, ...] = (),
+    method: Literal["newton", "Nelder-Mead"] | None = None,
+) -> LaplaceFit:
+    """Find the posterior mode and the curvature there.
+
+    Parameters
+    ----------
+    model : Model or log density
+        Any model; or a log density of p coordinates (callable, ``numba.njit``,
+        ``scipy.LowLevelCallable``).
+    start : array_like, shape (p,), optional
+        Where to start; a model knows a place itself.
+    args : tuple
+        Data that a log density takes after its first argument.
+    method : {"newton", "Nelder-Mead"}, optional
+        "newton" uses the model's derivatives and is exact to rounding; it is the default for a
+        model without ``start``. "Nelder-Mead" is R's ``optim`` and ``optimHess``, the default from
+        a given ``start``: with R's start it returns R's numbers, which stop where the value changes
+        by less than 1.5e-8 of itself.
+
+    Returns
+    -------
+    LaplaceFit
+
+    Raises
+    ------
+    ValueError
+        If the density is not finite at the start, or has no maximum where the search ends.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> schools = ph.load_dataset("eight_schools")
+    >>> model = ph.NormalNormal(schools["y"], se=schools["sigma"])
+    >>> ph.laplace(model).mode.round(6)
+    array([7.924431, 1.8414  ])
+    >>> ph.laplace(model, start=[8, 2]).mode.round(6)  # as R's optim leaves it
+    array([7.926685, 1.841525])
+    """
+    if method is None:
+        method = "newton" if is_model(model) and start is None else "Nelder-Mead"
+    if method not in ("newton", "Nelder-Mead"):
+        raise ValueError(f"method is {method!r}: it must be 'newton' or 'Nelder-Mead'")
+    if is_model(model):
+        point = vector("start", model.start() if start is None else start)
+        if method == "newton":
+            return _newton(model, point)
+        return nelder_mead(model.log_marginal, point, model)
+    if start is None:
+        raise ValueError("start is missing: a log density needs a point to start from")
+    if method == "newton":
+        raise ValueError("method 'newton' needs a model's derivatives: take 'Nelder-Mead'")
+    point = vector("start", start)
+    return nelder_mead(log_density(model, point.size, args), point)
+
+
+def nelder_mead(density: LogDensity, start: Floats, model: Model | None = None) -> LaplaceFit:
+    """Fit by R's ``optim(..., hessian = TRUE, control = list(fnscale = -1))``."""
+    fit = optim(start, density, control={"fnscale": -1.0}, hessian=True)
+    assert fit.hessian is not None
+    return _fit(density, fit.par, fit.hessian, fit.convergence == 0, model)
+
+
+def _fit(
+    density: LogDensity, mode: Floats, hessian: Floats, converge: bool, model: Model | None
+) -> LaplaceFit:
+    try:
+        var = -solve(hessian)
+        sign, log_det = log_determinant(var)
+    except ValueError as error:
+        raise ValueError(
+            f"the log density is flat at {mode}, where the search for its mode ended "
+            f"(its Hessian cannot be inverted: {error}): start elsewhere"
+        ) from None
+    if sign < 0.0 or not np.all(np.diag(var) > 0.0):
+        raise ValueError(
+            f"the search for the mode ended at {mode}, which is no maximum (the Hessian is not "
+            "negative definite): start elsewhere"
+        )
+    value = mode.size / 2 * np.log(2 * np.pi) + 0.5 * log_det + density(mode)
+    return LaplaceFit(mode, var, float(value), converge, model)
+
+
+def _newton(model: Model, point: Floats) -> LaplaceFit:
+    """Climb by Newton steps, damped (Levenberg) until each one rises.
+
+    ``gain`` is the rise that a step promises: the squared distance to the mode in posterior sds.
+    Below 1e-8 the surface is a parabola and the value too coarse to judge a step by, so the steps
+    go on undamped until rounding stops them.
+    """
+    density, damping, last = model.log_marginal, 0.0, np.inf
+    value = density(point)
+    if not np.isfinite(value):
+        raise ValueError(f"the log density is {value} at the start {point}")
+    for _ in range(200):
+        gradient, hessian = model.derivatives(point)
+        step = _newton_step(gradient, hessian, damping)
+        gain = np.inf if step is None else float(gradient @ step)
+        if step is not None and damping == 0.0 and gain < 1e-8:
+            if gain < 1e-26 or gain >= last:
+                return _fit(density, point, hessian, True, model)
+            point, last = point + step, gain
+        elif step is not None and (proposed := density(point + step)) > value:
+            point, value = point + step, proposed
+            damping = damping / 16.0 if damping > 1e-3 else 0.0
+        else:
+            damping = max(4.0 * damping, 1e-3)
+    return _fit(density, point, hessian, False, model)
+
+
+def _newton_step(gradient: Floats, hessian: Floats, damping: float) -> Floats | None:
+    """The step uphill, or None where the damped Hessian is not negative definite."""
+    damped = np.diag(np.abs(np.diag(hessian)) * damping) - hessian
+    try:
+        factor = np.linalg.cholesky(damped)
+    except np.linalg.LinAlgError:
+        return None
+    step: Floats = np.linalg.solve(factor.T, np.linalg.solve(factor, gradient))
+    return step

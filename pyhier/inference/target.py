@@ -1,0 +1,68 @@
+"""Any log density a user may hand over, as the one kind of object the kernels call."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pyhier.kernels.density import CallableDensity, ForeignDensity, LogDensity
+
+SIGNATURE = "float64(intc, CPointer(float64), voidptr)"
+
+LogPosterior = LogDensity | Callable[..., float] | Any
+
+
+def log_density(function: LogPosterior, ndim: int, args: tuple[Any, ...] = ()) -> LogDensity:
+    """Return a `LogDensity` of ``ndim`` coordinates.
+
+    Parameters
+    ----------
+    function : LogDensity, scipy.LowLevelCallable, numba.njit function or callable
+        ``function(x, *args)`` with ``x`` of shape (ndim,). An object with ``compiled_for(*args)``
+        says itself which compiled density stands for it.
+    ndim : int
+        The number of coordinates.
+    args : tuple
+        The data that the function takes after ``x``.
+
+    Raises
+    ------
+    TypeError
+        If the function cannot be called, or takes no data and some is given.
+    """
+    kind = type(function).__module__
+    if hasattr(function, "compiled_for"):
+        density: LogDensity = function.compiled_for(*args)
+    elif isinstance(function, LogDensity):
+        density = _without_data(function, args)
+    elif kind.startswith("scipy.") and isinstance(function, tuple):  # scipy.LowLevelCallable
+        density = ForeignDensity.from_capsule(_without_data(function, args)[0], ndim, function)
+    elif kind.startswith("numba.") and hasattr(function, "py_func"):
+        density = _numba_density(function, ndim, args)
+    elif callable(function):
+        density = CallableDensity(function, args, ndim)
+    else:
+        raise TypeError(
+            f"the log posterior is a {kind}.{type(function).__name__}: it must be callable, a "
+            "numba.njit function or a scipy.LowLevelCallable"
+        )
+    if density.ndim != ndim:
+        raise ValueError(
+            f"the start has {ndim} coordinates and the log posterior takes {density.ndim}"
+        )
+    return density
+
+
+def _without_data(function: Any, args: tuple[Any, ...]) -> Any:
+    if args:
+        raise TypeError("this log posterior has its data inside: give none beside it")
+    return function
+
+
+def _numba_density(function: Any, ndim: int, args: tuple[Any, ...]) -> LogDensity:
+    """Compile a C function that calls the user's with an array view of x and the data."""
+    import numba
+
+    def call(n, x, data):  # type: ignore[no-untyped-def]  # noqa: ARG001
+        return function(numba.carray(x, (ndim,)), *args)
+
+    compiled = numba.cfunc(SIGNATURE)(call)
+    return ForeignDensity.from_address(compiled.address, ndim, (compiled, args))

@@ -1,0 +1,40 @@
+from collections.abc import Callable
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike, NDArray
+import numpy as np
+
+Floats = NDArray[np.float64]
+
+class LogDensity:
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def compiled(self) -> bool: ...
+    def __call__(self, x: ArrayLike) -> float: ...
+    def evaluate(self, points: Floats, fast: bool = False) -> Floats: ...
+    def raise_error(self) -> None: ...
+
+class CallableDensity(LogDensity):
+    def __init__(self, function: Callable[..., Any], args: tuple[Any, ...], ndim: int) -> None: ...
+
+class ForeignDensity(LogDensity):
+    @staticmethod
+    def from_address(address: int, ndim: int, keep_alive: object) -> LogDensity: ...
+    @staticmethod
+    def from_capsule(capsule: object, ndim: int, keep_alive: object) -> LogDensity: ...
+
+class ScalePrior(LogDensity):
+    def __init__(
+        self, family: Literal["halfnorm", "halfcauchy", "expon"], scale: float
+    ) -> None: ...
+
+class NormalMarginal(LogDensity):
+    def __init__(
+        self,
+        y: Floats,
+        var: Floats,
+        prior_mu: tuple[float, float] | None = None,
+        prior_tau: LogDensity | None = None,
+        form: Literal["post", "dnorm"] = "post",
+    ) -> None: ...

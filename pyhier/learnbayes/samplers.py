@@ -1,0 +1,131 @@
+"""LearnBayes' ``laplace`` and ``rwmetrop``, faces of the package's own engines."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import RNG, as_generator
+from pyhier._validation import count, positive, vector
+from pyhier.inference.laplace import LaplaceFit, nelder_mead
+from pyhier.inference.metropolis import Chain, proposal_factor, run_chains
+from pyhier.inference.target import LogPosterior, log_density
+from pyhier.rstats.streams import default_stream
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class RwmetropResult:
+    """What LearnBayes' ``rwmetrop`` returns.
+
+    Attributes
+    ----------
+    par : ndarray, shape (m, p)
+        The chain, a row an iteration.
+    accept : float
+        The share of proposals accepted.
+    """
+
+    par: Floats
+    accept: float
+
+
+def laplace(logpost: LogPosterior, mode: ArrayLike, *args: Any) -> LaplaceFit:
+    """Find a log posterior's mode and the normal approximation there.
+
+    Parameters
+    ----------
+    logpost : callable
+        ``logpost(theta, *args)``: one of LearnBayes', a Python function, a ``numba.njit`` function
+        or a ``scipy.LowLevelCallable``.
+    mode : array_like, shape (p,)
+        A guess at the mode.
+    *args
+        The data that ``logpost`` takes.
+
+    Returns
+    -------
+    LaplaceFit
+        With LearnBayes' fields ``mode``, ``var``, ``int`` and ``converge``.
+
+    Raises
+    ------
+    ValueError
+        If the search ends where the density has no maximum (R returns a NaN or stops in ``solve``).
+
+    Examples
+    --------
+    >>> fit = laplace(normnormexch, [8, 2], np.c_[[28, 8, -3, 7], [225, 100, 256, 121]])
+    >>> fit.mode.round(4), fit.converge
+    (array([9.3366, 2.1283]), True)
+    """
+    start = vector("mode", mode)
+    return nelder_mead(log_density(logpost, start.size, args), start)
+
+
+def rwmetrop(
+    logpost: LogPosterior,
+    proposal: Mapping[str, Any],
+    start: ArrayLike,
+    m: int,
+    *args: Any,
+    rng: RNG = None,
+    progress: bool | None = None,
+) -> RwmetropResult:
+    """Run a random-walk Metropolis chain.
+
+    Parameters
+    ----------
+    logpost : callable
+        ``logpost(theta, *args)``, as for `laplace`.
+    proposal : mapping
+        ``{"var": covariance (p, p), "scale": factor of the steps}``.
+    start : array_like, shape (p,)
+        Where the chain starts.
+    m : int
+        Iterations.
+    *args
+        The data that ``logpost`` takes.
+    rng : None, int, numpy.random.Generator or RStream
+        R's global stream (``rstats.set_seed``) without it.
+    progress : bool, optional
+        Whether to show a progress bar; without it, on a terminal when it takes over a second.
+
+    Returns
+    -------
+    RwmetropResult
+        With LearnBayes' fields ``par`` and ``accept``. After Ctrl-C, of the iterations so far.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument cannot be used, or the density is not finite at the start (R returns a chain
+        that stands still).
+
+    Examples
+    --------
+    >>> from pyhier import rstats
+    >>> data = np.c_[[28, 8, -3, 7], [225, 100, 256, 121]]
+    >>> rstats.set_seed(1)
+    >>> sim = rwmetrop(normnormexch, {"var": np.diag([20, 0.5]), "scale": 2}, [8, 2], 1000, data)
+    >>> sim.par.shape, sim.accept
+    ((1000, 2), 0.368)
+    """
+    point = vector("start", np.ravel(start))
+    unknown = set(proposal) ^ {"var", "scale"}
+    if unknown:
+        raise ValueError("proposal must have the entries 'var' and 'scale', and no others")
+    chain = Chain(
+        log_density(logpost, point.size, args),
+        default_stream() if rng is None else as_generator(rng),
+        proposal_factor(proposal["var"], point.size),
+        positive("proposal scale", proposal["scale"]),
+        point,
+        np.empty((count("m", m), point.size)),
+    )
+    run_chains([chain], progress)
+    done, accepted = map(int, chain.counts)
+    return RwmetropResult(chain.draws[:done], accepted / max(done, 1))

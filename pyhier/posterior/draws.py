@@ -1,0 +1,291 @@
+"""A posterior known by draws of phi, with theta drawn exactly given each of them."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._random import RNG, as_generator
+from pyhier._validation import count
+from pyhier.models.protocol import Generator, Model
+from pyhier.posterior.marginal import SampleMarginal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Event = str | Callable[[Mapping[str, Floats]], NDArray[np.bool_]]
+
+PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
+_COMPARISON = re.compile(r"^\s*(.+?)\s*(<=|>=|<|>)\s*(.+?)\s*$")
+_COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
+
+
+class DrawsPosterior:
+    """Draws from the posterior of a model's hyperparameters and group effects.
+
+    Engines make these; the arrays are read-only.
+
+    Attributes
+    ----------
+    model : Model
+    phi : ndarray, shape (chain, draw, p)
+        Draws of the hyperparameters in the coordinates the engines use (``model.coordinates``).
+    theta : ndarray, shape (chain, draw, groups)
+        Draws of the group effects.
+    theta_new : ndarray, shape (chain, draw)
+        Draws of the effect of a new group.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> schools = ph.load_dataset("eight_schools")
+    >>> model = ph.NormalNormal(schools["y"], se=schools["sigma"], labels=schools["school"])
+    >>> post = ph.rwmetrop(model, 20_000, rng=1)
+    >>> post.names[:4]
+    ('mu', 'tau', 'theta[A]', 'theta[B]')
+    >>> 11.0 < post["theta[A]"].mean() < 12.0
+    True
+    >>> 0.02 < post.probability("theta[A] > 28") < 0.07
+    True
+    """
+
+    def __init__(
+        self, model: Model, phi: Floats, theta: Floats | None, theta_new: Floats
+    ) -> None:
+        self.model, self.phi, self.theta_new = model, phi, theta_new
+        self._theta = theta
+        self._hyper = dict(model.hyperparameters(phi))
+        for array in (phi, theta, theta_new, *self._hyper.values()):
+            if array is not None:
+                array.flags.writeable = False
+
+    @classmethod
+    def from_phi(
+        cls, model: Model, phi: Floats, rng: Generator, *, theta: bool = True, **details: Any
+    ) -> "DrawsPosterior":
+        """Draw theta, then theta_new, given draws of phi of shape (chain, draw, p)."""
+        effects = model.draw_theta(phi, rng) if theta else None
+        return cls(model, phi, effects, model.draw_new_theta(phi, rng), **details)
+
+    @property
+    def theta(self) -> Floats:
+        """Draws of the group effects, shape (chain, draw, groups)."""
+        if self._theta is None:
+            raise ValueError("the group effects were not drawn: ask the engine for theta=True")
+        return self._theta
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all quantities: hyperparameters, ``theta[LABEL]``, ``theta_new``."""
+        groups = () if self._theta is None else self._group_of
+        return (*self._hyper, *groups, "theta_new")
+
+    @cached_property
+    def _group_of(self) -> dict[str, int]:
+        return {f"theta[{label}]": j for j, label in enumerate(self.model.labels)}
+
+    def _draws_of(self, name: str) -> Floats:
+        """Draws of one quantity, shape (chain, draw)."""
+        if name in self._hyper:
+            return self._hyper[name]
+        if name == "theta_new":
+            return self.theta_new
+        if name in self._group_of:
+            return self.theta[..., self._group_of[name]]
+        known = ", ".join(self.names[:4])
+        raise KeyError(f"no quantity is named {name!r}: there are {known}, ... (see names)")
+
+    def __getitem__(self, name: str) -> SampleMarginal:
+        return SampleMarginal(self._draws_of(name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __repr__(self) -> str:
+        chains, draws, _ = self.phi.shape
+        return f"{type(self).__name__}: {chains} chain(s) of {draws} draws from {self.model!r}"
+
+    def _require_draws(self) -> None:
+        if self.phi.shape[1] == 0:
+            raise ValueError("there are no draws: the run was interrupted before it kept one")
+
+    def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
+        """The summary as plain columns: what `summary` frames and the command line prints."""
+        self._require_draws()
+        draws = [self._draws_of(name).ravel() for name in self.names]
+        quantiles = np.array([np.quantile(values, probs) for values in draws])
+        return {
+            "mean": np.array([values.mean() for values in draws]),
+            "sd": np.array([values.std(ddof=1) for values in draws]),
+            **{f"{100 * p:g}%": quantiles[:, i] for i, p in enumerate(probs)},
+        }
+
+    def summary(self, probs: Sequence[float] = PROBS) -> "pd.DataFrame":
+        """Mean, sd and quantiles of every quantity.
+
+        Parameters
+        ----------
+        probs : sequence of float
+            The quantiles' probabilities.
+
+        Returns
+        -------
+        DataFrame
+            A row for each of ``names``; columns ``mean``, ``sd``, ``2.5%``, ...
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self.columns(probs), index=pd.Index(self.names, name="quantity"))
+
+    def shrinkage_factors(self) -> Floats:
+        """Posterior mean of each group's shrinkage factor, shape (groups,).
+
+        0 leaves the group's own estimate, 1 puts it on the mean of all.
+        """
+        self._require_draws()
+        phi = self.phi.reshape(-1, self.phi.shape[-1])
+        total = np.zeros(len(self.model.labels))
+        block = max(1, 2**20 // total.size)  # a few megabytes at a time
+        for i in range(0, len(phi), block):
+            total += self.model.pooling(phi[i : i + block]).sum(axis=0)
+        return total / len(phi)
+
+    def shrinkage(self) -> "pd.DataFrame":
+        """Shrinkage of each group, with its data and the ranks of both.
+
+        Returns
+        -------
+        DataFrame
+            A row a group; columns the data (``y``, ``se``), ``theta`` (posterior mean),
+            ``shrinkage``, ``rank_shrinkage`` and ``rank_se`` (1 is the least; ties share the mean
+            rank, as in R's ``rank``).
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame(
+            dict(self.model.observed()), index=pd.Index(self.model.labels, name="group")
+        )
+        if self._theta is not None:
+            frame["theta"] = self.theta.mean(axis=(0, 1))
+        frame["shrinkage"] = self.shrinkage_factors()
+        frame["rank_shrinkage"] = frame["shrinkage"].rank()
+        frame["rank_se"] = frame["se"].rank()
+        return frame
+
+    def probability(self, event: Event) -> float:
+        """Posterior probability of an event.
+
+        Parameters
+        ----------
+        event : str or callable
+            A comparison of two quantities or of one with a number, such as ``"theta[A] > 28"`` or
+            ``"theta[A] > theta[C]"``; or a function that takes this posterior's draws by name,
+            such as ``lambda d: (d["mu"] > 0) & (d["tau"] < 5)``, and returns an array of bool.
+
+        Returns
+        -------
+        float
+            The share of the draws for which it holds.
+        """
+        self._require_draws()
+        if isinstance(event, str):
+            holds = self._compare(event)
+        else:
+            holds = np.asarray(event(_ByName(self)))
+            if holds.dtype != np.bool_:
+                raise TypeError("event must return an array of bool, one a draw")
+        return float(holds.mean())
+
+    def _compare(self, event: str) -> NDArray[np.bool_]:
+        match = _COMPARISON.match(event)
+        if match is None:
+            raise ValueError(
+                f"event {event!r} is no comparison: write it as 'theta[A] > 28', or give a function"
+            )
+        left, sign, right = match.groups()
+        result: NDArray[np.bool_] = _COMPARE[sign](self._side(left), self._side(right))
+        return result
+
+    def _side(self, text: str) -> Floats | float:
+        try:
+            return float(text)
+        except ValueError:
+            return self._draws_of(text)
+
+    def rank(self) -> "pd.DataFrame":
+        """Posterior of each group's rank among the groups; 1 is the largest effect.
+
+        Returns
+        -------
+        DataFrame
+            A row a group; columns ``mean`` and ``sd`` of the rank, and ``largest``, the
+            probability of rank 1.
+        """
+        import pandas as pd
+
+        self._require_draws()
+        theta = self.theta.reshape(-1, self.theta.shape[-1])
+        ranks = 1.0 + np.argsort(np.argsort(-theta, axis=1), axis=1)
+        return pd.DataFrame(
+            {
+                "mean": ranks.mean(axis=0),
+                "sd": ranks.std(axis=0, ddof=1),
+                "largest": (ranks == 1.0).mean(axis=0),
+            },
+            index=pd.Index(self.model.labels, name="group"),
+        )
+
+    def predict(self, rng: RNG = None) -> Floats:
+        """Draws of new data for the same groups, shape (chain, draw, groups).
+
+        Effects of new groups are ``theta_new``.
+        """
+        return self.model.predict(self.theta, as_generator(rng))
+
+    def sample(self, n: int, rng: RNG = None) -> dict[str, Floats]:
+        """Joint draws picked from the draws with replacement.
+
+        Returns
+        -------
+        dict
+            Hyperparameters and ``theta_new`` of shape (n,), ``theta`` of shape (n, groups).
+        """
+        self._require_draws()
+        rows = np.arange(self.theta_new.size, dtype=np.float64)
+        pick = SampleMarginal(rows).rvs(count("n", n), rng).astype(np.intp)
+        flat = {**self._hyper, "theta_new": self.theta_new}
+        joint = {name: values.ravel()[pick] for name, values in flat.items()}
+        if self._theta is not None:
+            joint["theta"] = self.theta.reshape(-1, self.theta.shape[-1])[pick]
+        return joint
+
+    def to_dataframe(self) -> "pd.DataFrame":
+        """All draws: columns ``chain``, ``draw`` and ``names``, a row a draw."""
+        import pandas as pd
+
+        chains, draws, _ = self.phi.shape
+        index: dict[str, Any] = {
+            "chain": np.repeat(np.arange(chains), draws),
+            "draw": np.tile(np.arange(draws), chains),
+        }
+        return pd.DataFrame(index | {name: self._draws_of(name).ravel() for name in self.names})
+
+
+class _ByName(Mapping[str, Floats]):
+    """The draws by name, and ``theta`` for all groups at once."""
+
+    def __init__(self, posterior: DrawsPosterior) -> None:
+        self.posterior = posterior
+
+    def __getitem__(self, name: str) -> Floats:
+        return self.posterior.theta if name == "theta" else self.posterior._draws_of(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.posterior.names)
+
+    def __len__(self) -> int:
+        return len(self.posterior.names)

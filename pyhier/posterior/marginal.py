@@ -1,0 +1,112 @@
+"""A marginal known by its draws; it speaks scipy.stats."""
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import RNG, as_generator
+from pyhier._validation import count
+
+Floats = NDArray[np.float64]
+
+
+def check_level(level: float) -> float:
+    """Return a probability strictly between 0 and 1."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level is {level!r}: it must lie between 0 and 1, such as 0.95")
+    return float(level)
+
+
+class SampleMarginal:
+    """The distribution of one quantity, by its draws from the posterior.
+
+    Parameters
+    ----------
+    draws : ndarray
+        Draws of any shape.
+
+    Examples
+    --------
+    >>> marginal = SampleMarginal(np.arange(101.0))
+    >>> marginal.mean(), marginal.median(), float(marginal.sf(90.0))
+    (50.0, 50.0, 0.09900990099009901)
+    """
+
+    def __init__(self, draws: Floats) -> None:
+        self.draws = draws
+
+    def __repr__(self) -> str:
+        return f"SampleMarginal({self.draws.size} draws, mean {self.mean():g}, sd {self.std():g})"
+
+    @cached_property
+    def _sorted(self) -> Floats:
+        return np.sort(self.draws, axis=None)
+
+    def mean(self) -> float:
+        """Mean of the draws."""
+        return float(self.draws.mean())
+
+    def median(self) -> float:
+        """Median of the draws."""
+        return float(self.ppf(0.5))
+
+    def var(self) -> float:
+        """Variance of the draws, over n - 1."""
+        return float(self.draws.var(ddof=1))
+
+    def std(self) -> float:
+        """Standard deviation of the draws, over n - 1."""
+        return float(self.draws.std(ddof=1))
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """Share of the draws at or below ``x``, of ``x``'s shape."""
+        return np.searchsorted(self._sorted, x, side="right") / self._sorted.size
+
+    def sf(self, x: ArrayLike) -> Floats:
+        """Share of the draws above ``x``, of ``x``'s shape."""
+        above = self._sorted.size - np.searchsorted(self._sorted, x, side="right")
+        return above / self._sorted.size
+
+    def ppf(self, q: ArrayLike) -> Floats:
+        """Quantiles of the draws (R's type 7, NumPy's default), of ``q``'s shape."""
+        return np.quantile(self._sorted, q)
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Central interval: equal tails."""
+        tail = 0.5 * (1.0 - check_level(level))
+        low, high = self.ppf([tail, 1.0 - tail])
+        return float(low), float(high)
+
+    def hdi(self, level: float = 0.95) -> tuple[float, float]:
+        """Shortest interval that holds this share of the draws."""
+        n = self._sorted.size
+        inside = min(n - 1, int(np.ceil(check_level(level) * n)) - 1)
+        low = int(np.argmin(self._sorted[inside:] - self._sorted[: n - inside]))
+        return float(self._sorted[low]), float(self._sorted[low + inside])
+
+    @cached_property
+    def _kde(self) -> Any:
+        from scipy.stats import gaussian_kde
+
+        return gaussian_kde(self._sorted)
+
+    def pdf(self, x: ArrayLike) -> Floats:
+        """Density at ``x`` by a Gaussian kernel (Scott's bandwidth), of ``x``'s shape."""
+        points = np.asarray(x, dtype=np.float64)
+        density: Floats = self._kde(points.ravel()).reshape(points.shape)
+        return density
+
+    def logpdf(self, x: ArrayLike) -> Floats:
+        """Log of `pdf`."""
+        points = np.asarray(x, dtype=np.float64)
+        density: Floats = self._kde.logpdf(points.ravel()).reshape(points.shape)
+        return density
+
+    def rvs(self, size: int = 1, rng: RNG = None) -> Floats:
+        """Draws picked from the draws, with replacement, shape (size,)."""
+        u = as_generator(rng)
+        n = self._sorted.size
+        uniform = u.runif(count("size", size)) if hasattr(u, "runif") else u.random(size)
+        return self.draws.ravel()[(uniform * n).astype(np.intp)]

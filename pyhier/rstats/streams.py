@@ -1,0 +1,223 @@
+"""R's random streams: the same seed gives the same numbers, bit for bit.
+
+R's default generator, the Mersenne Twister, is the one NumPy ships; only its seeding differs. R
+scrambles the seed with fifty steps of the linear congruential generator 69069 s + 1 (mod 2^32) and
+takes the next 625 values, the first of which it replaces by the position 624 (R's help page
+``RNGkind``).
+"""
+
+import secrets
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._validation import count
+from pyhier.kernels.random import fill_r_normal, fill_r_uniform
+
+Floats = NDArray[np.float64]
+
+_WORD = 0xFFFFFFFF
+_KINDS = 10403  # the first number of .Random.seed under R's default kinds
+
+
+class RStream:
+    """One of R's random streams, of R's default kinds.
+
+    The kinds are Mersenne-Twister, Inversion and Rejection, R's defaults since 3.6. A stream is
+    used up as in R: each call goes on where the last one stopped.
+
+    Parameters
+    ----------
+    seed : int or float, optional
+        What R's ``set.seed`` takes: from -2147483647 to 2147483647; a fraction is cut off, as R
+        cuts it. Without one the stream starts at random.
+
+    Examples
+    --------
+    >>> stream = RStream(11)
+    >>> stream.rnorm(3)  # set.seed(11); rnorm(3)
+    array([-0.5910311 ,  0.02659437, -1.5165531 ])
+    >>> stream.runif(2)
+    array([0.00048392, 0.07855306])
+    """
+
+    def __init__(self, seed: int | float | None = None) -> None:
+        self.bit_generator = np.random.MT19937()
+        self.set_seed(seed)
+
+    def set_seed(self, seed: int | float | None) -> None:
+        """Start the stream afresh: R's ``set.seed(seed)``."""
+        state = secrets.randbits(32) if seed is None else _seed_word(seed)
+        for _ in range(50):
+            state = (69069 * state + 1) & _WORD
+        words = []
+        for _ in range(625):
+            state = (69069 * state + 1) & _WORD
+            words.append(state)
+        self._set_state(np.array(words[1:], dtype=np.uint32), 624)
+
+    def _set_state(self, key: NDArray[np.uint32], pos: int) -> None:
+        self.bit_generator.state = {
+            "bit_generator": "MT19937",
+            "state": {"key": key, "pos": pos},
+        }
+
+    @property
+    def random_seed(self) -> NDArray[np.int32]:
+        """R's ``.Random.seed``, shape (626,): kinds, position, then the 624 words as integers."""
+        state: dict[str, Any] = self.bit_generator.state["state"]  # type: ignore[assignment]
+        head = np.array([_KINDS, state["pos"]], dtype=np.int32)
+        return np.concatenate([head, np.asarray(state["key"], dtype=np.uint32).view(np.int32)])
+
+    def __getstate__(self) -> NDArray[np.int32]:
+        return self.random_seed
+
+    def __setstate__(self, random_seed: NDArray[np.int32]) -> None:
+        self.bit_generator = np.random.MT19937()
+        self._set_state(random_seed[2:].view(np.uint32), int(random_seed[1]))
+
+    def __repr__(self) -> str:
+        return f"RStream(at word {self.random_seed[1]} of 624)"
+
+    def standard_normal(self, n: int) -> Floats:
+        """``n`` standard normals: R's ``rnorm(n)``."""
+        out = np.empty(n)
+        with self.bit_generator.lock:
+            fill_r_normal(self.bit_generator, out)
+        return out
+
+    def _standard_uniform(self, n: int) -> Floats:
+        out = np.empty(n)
+        with self.bit_generator.lock:
+            fill_r_uniform(self.bit_generator, out)
+        return out
+
+    def runif(self, n: int, min: ArrayLike = 0.0, max: ArrayLike = 1.0) -> Floats:  # noqa: A002
+        """Uniform draws: R's ``runif(n, min, max)``.
+
+        Parameters
+        ----------
+        n : int
+            The number of draws, from 0 up.
+        min, max : array_like
+            The limits, recycled to ``n`` as in R. Where they are equal the limit is returned and
+            the stream is not used, as in R.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If a limit is not finite or ``max`` is below ``min`` (R returns NaN and warns).
+        """
+        size = count("n", n, 0)
+        low, high = _recycle("min", min, size), _recycle("max", max, size)
+        _each("runif", low, high, np.isfinite(low) & np.isfinite(high) & (low <= high))
+        out = low.copy()
+        drawn = low < high
+        u = self._standard_uniform(int(drawn.sum()))
+        out[drawn] += (high[drawn] - low[drawn]) * u
+        return out
+
+    def rnorm(self, n: int, mean: ArrayLike = 0.0, sd: ArrayLike = 1.0) -> Floats:
+        """Normal draws: R's ``rnorm(n, mean, sd)``.
+
+        Parameters
+        ----------
+        n : int
+            The number of draws, from 0 up.
+        mean, sd : array_like
+            Recycled to ``n`` as in R. Where ``sd`` is 0 or the mean is infinite the mean is
+            returned and the stream is not used, as in R.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If a mean is NaN or an sd is negative, NaN or infinite (R returns NaN and warns).
+        """
+        size = count("n", n, 0)
+        centre, scale = _recycle("mean", mean, size), _recycle("sd", sd, size)
+        _each("rnorm", centre, scale, ~np.isnan(centre) & np.isfinite(scale) & (scale >= 0.0))
+        out = centre.copy()
+        drawn = (scale > 0.0) & np.isfinite(centre)
+        out[drawn] += scale[drawn] * self.standard_normal(int(drawn.sum()))
+        return out
+
+
+def _seed_word(seed: int | float) -> int:
+    if not isinstance(seed, int | float | np.integer | np.floating):
+        raise TypeError(f"seed is {seed!r}: it must be a number, as for R's set.seed")
+    if not (np.isfinite(seed) and -(2**31) < int(seed) < 2**31):
+        raise ValueError(f"seed is {seed!r}: R takes seeds from -2147483647 to 2147483647")
+    return int(seed) & _WORD
+
+
+def _recycle(name: str, value: ArrayLike, n: int) -> Floats:
+    array = np.asarray(value, dtype=np.float64).ravel()
+    if array.size == 0 and n > 0:
+        raise ValueError(f"{name} is empty: give at least one number")
+    return np.resize(array, n)
+
+
+def _each(name: str, first: Floats, second: Floats, valid: NDArray[np.bool_]) -> None:
+    bad = np.flatnonzero(~valid)
+    if bad.size:
+        i = int(bad[0])
+        raise ValueError(
+            f"{name} cannot draw number {i} with parameters {first[i]} and {second[i]}"
+        )
+
+
+_default: list[RStream] = []
+
+
+def default_stream() -> RStream:
+    """R's one global stream, behind the calls that are given no ``rng``; it starts at random."""
+    if not _default:
+        _default.append(RStream())
+    return _default[0]
+
+
+def set_seed(seed: int | float | None) -> None:
+    """Start R's global stream afresh: R's ``set.seed(seed)``.
+
+    It serves the functions of ``rstats`` and ``learnbayes`` that are given no ``rng``, and nothing
+    else.
+
+    Parameters
+    ----------
+    seed : int or float or None
+        What R's ``set.seed`` takes; None starts at random.
+
+    Examples
+    --------
+    >>> set_seed(1)
+    >>> rnorm(2)
+    array([-0.62645381,  0.18364332])
+    """
+    default_stream().set_seed(seed)
+
+
+def runif(
+    n: int,
+    min: ArrayLike = 0.0,  # noqa: A002
+    max: ArrayLike = 1.0,  # noqa: A002
+    *,
+    rng: RStream | None = None,
+) -> Floats:
+    """Uniform draws from R's global stream, or from ``rng``; see `RStream.runif`."""
+    return (rng or default_stream()).runif(n, min, max)
+
+
+def rnorm(
+    n: int, mean: ArrayLike = 0.0, sd: ArrayLike = 1.0, *, rng: RStream | None = None
+) -> Floats:
+    """Normal draws from R's global stream, or from ``rng``; see `RStream.rnorm`."""
+    return (rng or default_stream()).rnorm(n, mean, sd)

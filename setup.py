@@ -1,0 +1,42 @@
+"""The build of the Cython kernels; everything else about the package is in pyproject.toml."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+# -ffp-contract=off: a fused multiply-add would change the bits that must equal R's.
+COMPILE = ["/O2"] if sys.platform == "win32" else ["-O3", "-g0", "-ffp-contract=off"]
+NPYRANDOM = Path(np.get_include()).parent.parent / "random" / "lib"
+
+
+def extension(name: str) -> Extension:
+    return Extension(
+        f"pyhier.kernels.{name}",
+        [f"src_cython/{name}.pyx"],
+        include_dirs=[np.get_include(), "src_cython"],
+        depends=["src_cython/group_sums.h"],
+        define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
+        library_dirs=[str(NPYRANDOM)],
+        libraries=["npyrandom"] if sys.platform == "win32" else ["npyrandom", "m"],
+        extra_compile_args=COMPILE,
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [extension(name) for name in ("random", "density", "sampler")],
+        include_path=["."],
+        compiler_directives={
+            "language_level": 3,
+            "boundscheck": bool(os.environ.get("PYHIER_CHECK_BOUNDS")),
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+            "embedsignature": True,
+        },
+    )
+)

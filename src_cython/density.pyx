@@ -1,0 +1,275 @@
+"""Log densities behind one small C interface.
+
+A ``LogDensity`` is a C function ``double f(int ndim, double *x, void *data)`` with its data. The
+samplers call that function and nothing else, so a density of ours, a ``numba.njit`` function, a
+``scipy.LowLevelCallable`` and a Python callable all run through the same loop; only the last one
+takes the GIL, and it remembers an exception for the loop's caller to raise.
+
+The densities of the normal model are the log marginal posterior of (mu, log tau), theta integrated
+out: y_j ~ N(mu, var_j + tau^2). There are three orders of arithmetic for it.
+
+- "post", the one that R users write: the sum over groups of
+  -log(tau^2 + var) / 2 - (mu - y)^2 / (2 (var + tau^2)), then + log tau for the Jacobian. Sums run
+  in ``long double`` because R's ``sum`` does; with libm's log and exp the bits equal R's.
+- "dnorm", the one LearnBayes' normnormexch documents: normal log densities in the form of R's
+  ``dnorm``, then + log(tau).
+- the fast one (group_sums.h): one logarithm for all groups, for every generator but R's.
+
+They agree to a few ulps of the largest term.
+"""
+from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_GetName, PyCapsule_GetPointer
+from libc.math cimport INFINITY, NAN, exp, fabs, log, log1p, sqrt
+from libc.stdint cimport uintptr_t
+
+import numpy as np
+
+
+cdef extern from "group_sums.h" nogil:
+    void group_sums(size_t groups, const double *y, const double *var, double mu, double t,
+                    double *log_sum, double *square_sum)
+    void few_group_sums(size_t groups, const double *y, const double *var, double mu, double t,
+                        double *log_sum, double *square_sum)
+
+
+cdef double LOG_SQRT_2PI = 0.918938533204672741780329736406
+
+
+cdef class LogDensity:
+    """A log density of ``ndim`` coordinates that the samplers can call; so can Python."""
+
+    def __cinit__(self):
+        self.failed = &self.own_failed
+
+    def __call__(self, x):
+        cdef double[::1] point = np.ascontiguousarray(x, dtype=np.float64).ravel()
+        if point.shape[0] != self.ndim:
+            raise ValueError(f"x has {point.shape[0]} coordinates: this density takes {self.ndim}")
+        value = self.reference(self.ndim, &point[0], self.data)
+        self.raise_error()
+        return value
+
+    def evaluate(self, const double[:, ::1] points, bint fast=False):
+        """The log density at every row of ``points``, in R's arithmetic or the fast one."""
+        cdef density_t function = self.fast if fast else self.reference
+        values = np.empty(points.shape[0])
+        cdef double[::1] out = values
+        cdef Py_ssize_t i
+        with nogil:
+            for i in range(points.shape[0]):
+                out[i] = function(self.ndim, <double *>&points[i, 0], self.data)
+                if self.failed[0]:
+                    break
+        self.raise_error()
+        return values
+
+    def raise_error(self):
+        """Raise, once, what a Python callable raised inside a loop."""
+        if self.part is not None:
+            self.part.raise_error()
+        if self.own_failed:
+            error, self.error, self.own_failed = self.error, None, False
+            raise error
+
+
+# --- The user's own densities ---------------------------------------------------------------------
+
+cdef double call_python(int ndim, double *x, void *data) noexcept with gil:
+    cdef CallableDensity density = <CallableDensity>data
+    cdef double[::1] point
+    try:
+        array = np.empty(ndim)
+        point = array
+        for i in range(ndim):
+            point[i] = x[i]
+        return float(density.function(array, *density.args))
+    except BaseException as error:  # KeyboardInterrupt too: the loop ends, its caller decides
+        density.error = error
+        density.own_failed = True
+        return NAN
+
+
+cdef class CallableDensity(LogDensity):
+    """A Python callable ``function(x, *args)``; it gets a fresh array each time."""
+    cdef object function
+    cdef tuple args
+
+    def __init__(self, function, tuple args, int ndim):
+        self.function, self.args, self.ndim, self.compiled = function, args, ndim, False
+        self.reference = self.fast = call_python
+        self.data = <void *>self
+
+
+cdef struct WithoutData:
+    double (*function)(int, double *) noexcept nogil
+
+
+cdef double call_without_data(int ndim, double *x, void *data) noexcept nogil:
+    return (<WithoutData *>data).function(ndim, x)
+
+
+cdef class ForeignDensity(LogDensity):
+    """A C function that something else compiled, by address."""
+    cdef WithoutData without_data
+
+    def __init__(self, int ndim, keep_alive):
+        self.ndim, self.compiled, self.keep_alive = ndim, True, keep_alive
+
+    @staticmethod
+    def from_address(uintptr_t address, int ndim, keep_alive):
+        """The function at an address, of scipy's signature."""
+        cdef ForeignDensity density = ForeignDensity(ndim, keep_alive)
+        density.reference = density.fast = <density_t>address
+        return density
+
+    @staticmethod
+    def from_capsule(capsule, int ndim, keep_alive):
+        """The function in scipy's capsule: its name is the C signature, its context the data."""
+        cdef ForeignDensity density = ForeignDensity(ndim, keep_alive)
+        cdef const char *signature = PyCapsule_GetName(capsule)
+        cdef void *function = PyCapsule_GetPointer(capsule, signature)
+        kind = signature.decode().replace(" ", "")
+        if kind == "double(int,double*,void*)":
+            density.reference = density.fast = <density_t>function
+            density.data = PyCapsule_GetContext(capsule)
+        elif kind == "double(int,double*)":
+            density.without_data.function = <double (*)(int, double *) noexcept nogil>function
+            density.reference = density.fast = call_without_data
+            density.data = &density.without_data
+        else:
+            raise ValueError(
+                f"the log posterior's C signature is {signature.decode()!r}: "
+                "it must be 'double (int, double *, void *)' or 'double (int, double *)'"
+            )
+        return density
+
+
+# --- Priors of tau, as functions of log tau -------------------------------------------------------
+
+cdef double half_normal(int ndim, double *x, void *data) noexcept nogil:
+    cdef double z = exp(x[0]) / (<double *>data)[0]
+    return -0.5 * z * z - log((<double *>data)[0]) - LOG_SQRT_2PI + 0.693147180559945309417
+
+
+cdef double half_cauchy(int ndim, double *x, void *data) noexcept nogil:
+    cdef double scale = (<double *>data)[0]
+    cdef double z = exp(x[0]) / scale
+    return -log(scale) - log1p(z * z) - 0.451582705289454864727  # log(pi / 2)
+
+
+cdef double exponential(int ndim, double *x, void *data) noexcept nogil:
+    cdef double scale = (<double *>data)[0]
+    return -exp(x[0]) / scale - log(scale)
+
+
+cdef class ScalePrior(LogDensity):
+    """A prior of tau with a scale, as a log density of tau (no Jacobian) at x = log tau."""
+    cdef double scale
+
+    def __init__(self, str family, double scale):
+        self.ndim, self.compiled, self.scale = 1, True, scale
+        self.data = &self.scale
+        if family == "halfnorm":
+            self.reference = half_normal
+        elif family == "halfcauchy":
+            self.reference = half_cauchy
+        elif family == "expon":
+            self.reference = exponential
+        else:
+            raise ValueError(f"no compiled prior of tau is named {family!r}")
+        self.fast = self.reference
+
+
+# --- The normal model -----------------------------------------------------------------------------
+
+cdef double log_prior(NormalData *model, double *x) noexcept nogil:
+    cdef double residual, value = 0.0
+    if model.log_tau_prior != NULL:
+        value += model.log_tau_prior(1, &x[1], model.log_tau_prior_data)
+    if model.mu_precision > 0.0:
+        residual = x[0] - model.mu_mean
+        value += model.mu_constant - 0.5 * model.mu_precision * residual * residual
+    return value
+
+
+cdef double normal_post(int ndim, double *x, void *data) noexcept nogil:
+    cdef NormalData *model = <NormalData *>data
+    cdef double tau2 = exp(2.0 * x[1])
+    cdef double total_var, residual
+    cdef long double total = 0.0
+    cdef Py_ssize_t j
+    for j in range(model.groups):
+        total_var = tau2 + model.var[j]
+        residual = x[0] - model.y[j]
+        total += -0.5 * log(total_var) - residual * residual / (2.0 * total_var)
+    return <double>total + x[1] + log_prior(model, x)
+
+
+cdef double normal_dnorm(int ndim, double *x, void *data) noexcept nogil:
+    cdef NormalData *model = <NormalData *>data
+    cdef double tau = exp(x[1])
+    cdef double sd, z
+    cdef long double total = 0.0
+    cdef Py_ssize_t j
+    for j in range(model.groups):
+        sd = sqrt(model.var[j] + tau * tau)
+        z = fabs((model.y[j] - x[0]) / sd)
+        total += -(LOG_SQRT_2PI + 0.5 * z * z + log(sd))
+    return <double>total + log(tau) + log_prior(model, x)
+
+
+cdef double normal_post_fast(int ndim, double *x, void *data) noexcept nogil:
+    cdef NormalData *model = <NormalData *>data
+    cdef double logs = 0.0, squares = 0.0
+    if not (model.log_scale_low <= x[1] <= model.log_scale_high and fabs(x[0]) < 1e60):
+        return normal_post(ndim, x, data)
+    if model.groups <= 8:
+        few_group_sums(model.groups, model.y, model.var, x[0], exp(2.0 * x[1]), &logs, &squares)
+    else:
+        group_sums(model.groups, model.y, model.var, x[0], exp(2.0 * x[1]), &logs, &squares)
+    return -0.5 * (logs + squares) + x[1] + log_prior(model, x)
+
+
+cdef double normal_dnorm_fast(int ndim, double *x, void *data) noexcept nogil:
+    return normal_post_fast(ndim, x, data) - (<NormalData *>data).groups * LOG_SQRT_2PI
+
+
+cdef class NormalMarginal(LogDensity):
+    """The log marginal posterior of (mu, log tau) in the normal model.
+
+    ``y`` and ``var`` are the estimates and their variances, shape (groups,), float64, contiguous;
+    ``prior_mu`` is None (flat) or (mean, sd); ``prior_tau`` is None (uniform) or a log density of
+    tau at x = log tau. ``form`` is "post" or "dnorm".
+    """
+    cdef NormalData model
+    cdef const double[::1] y, var
+
+    def __init__(self, const double[::1] y, const double[::1] var, prior_mu=None,
+                 LogDensity prior_tau=None, str form="post"):
+        self.y, self.var, self.ndim = y, var, 2
+        self.part = prior_tau
+        self.compiled = prior_tau is None or prior_tau.compiled
+        self.data = &self.model
+        # 70 bounds |log(var + tau^2)| where the fast sums are used; each sum over the groups is good
+        # to a few dozen ulps of the sum of its terms' sizes, far inside this.
+        self.slack = 1e-13 * 100.0 * y.shape[0]
+        self.model.groups = y.shape[0]
+        self.model.y = &y[0]
+        self.model.var = &var[0]
+        # tau^2 and var both below 5e29, and one of them above 1e-30 (group_sums.h); every |y| below
+        # 1e60 keeps the squares times three variances finite too.
+        smallest, largest = np.min(var), np.max(var)
+        fits = largest <= 5e29 and np.max(np.abs(y)) < 1e60
+        self.model.log_scale_low = (-INFINITY if smallest >= 1e-30 else -34.0) if fits else INFINITY
+        self.model.log_scale_high = 34.0  # exp(2 * 34) = 3.4e29
+        self.model.mu_precision = 0.0
+        if prior_mu is not None:
+            self.model.mu_mean = prior_mu[0]
+            self.model.mu_precision = 1.0 / prior_mu[1] ** 2
+            self.model.mu_constant = -log(prior_mu[1]) - LOG_SQRT_2PI
+        self.model.log_tau_prior = NULL
+        if prior_tau is not None:
+            self.model.log_tau_prior = prior_tau.reference
+            self.model.log_tau_prior_data = prior_tau.data
+            self.failed = prior_tau.failed
+        self.reference = normal_post if form == "post" else normal_dnorm
+        self.fast = normal_post_fast if form == "post" else normal_dnorm_fast
