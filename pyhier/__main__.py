@@ -1,0 +1,5 @@
+"""``python -m pyhier`` is the command line."""
+
+from pyhier.cli import main
+
+raise SystemExit(main())
