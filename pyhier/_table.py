@@ -1,4 +1,4 @@
-"""CSV files in, plain-text tables out, without pandas: the command line starts in a tenth of a second."""
+"""CSV files in, plain-text tables out; without pandas, so that the command line starts at once."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class Table:
         try:
             text = path.read_text(encoding="utf-8-sig")  # with or without a byte-order mark
         except UnicodeDecodeError as error:
-            raise ValueError(f"{path} is not UTF-8 text ({error.reason}): save it as such") from None
+            raise ValueError(f"{path} is not UTF-8 text ({error.reason}): save it so") from None
         lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
         if not lines:
             raise ValueError(f"{path} is empty: it needs a header and a row a group")

@@ -135,7 +135,8 @@ def _write(posterior: DrawsPosterior, folder: Path) -> None:
         "shrinkage": plots.shrinkage(posterior),
     }
     for name, ax in pictures.items():
-        figure = ax.figure
+        figure = ax.get_figure(root=True)
+        assert figure is not None
         figure.savefig(folder / f"{name}.png", dpi=150)
 
 

@@ -57,9 +57,7 @@ def forest(posterior: DrawsPosterior, ax: Axes | None = None, level: float = 0.9
     theta = posterior.theta.reshape(-1, len(labels))
     low, high = np.quantile(theta, [tail, 1.0 - tail], axis=0)
     style: dict[str, Any] = {"linestyle": "none", "markersize": 4.5, "elinewidth": 1.4}
-    ax.errorbar(
-        y, rows - 0.14, xerr=-ndtri(tail) * se, fmt="s", color=RAW, label="raw", **style
-    )
+    ax.errorbar(y, rows - 0.14, xerr=-ndtri(tail) * se, fmt="s", color=RAW, label="raw", **style)
     mean = theta.mean(axis=0)
     ax.errorbar(
         mean, rows + 0.14, xerr=(mean - low, high - mean), fmt="o", color=POOLED, label="pooled",
@@ -137,10 +135,10 @@ def density(posterior: DrawsPosterior, name: str, ax: Axes | None = None) -> Axe
     marginal = posterior[name]
     low, high = marginal.interval(0.95)
     # The last half percent of a heavy tail would flatten the rest.
-    top, bottom = marginal.ppf(0.995), marginal.ppf(0.005)
-    start = 0.0 if marginal.draws.min() >= 0.0 else bottom
+    start, top = marginal.interval(0.99)
+    start = 0.0 if marginal.draws.min() >= 0.0 else start
     ax.hist(
-        marginal.draws.ravel(), bins=60, range=(start, top), density=True, color=POOLED, alpha=0.35
+        marginal.draws.ravel(), bins=40, range=(start, top), density=True, color=POOLED, alpha=0.35
     )
     ax.axvline(marginal.median(), color=POOLED, label=f"median {marginal.median():.3g}")
     for end in (low, high):
@@ -155,7 +153,9 @@ def density(posterior: DrawsPosterior, name: str, ax: Axes | None = None) -> Axe
 def _symbol(name: str) -> str:
     if name.startswith("theta["):
         return f"$\\theta$ of {name[6:-1]}"
-    return {"mu": "$\\mu$", "tau": "$\\tau$", "theta_new": "$\\theta$ of a new group"}.get(name, name)
+    return {"mu": "$\\mu$", "tau": "$\\tau$", "theta_new": "$\\theta$ of a new group"}.get(
+        name, name
+    )
 
 
 def trace(posterior: DrawsPosterior, name: str, ax: Axes | None = None) -> Axes:
@@ -168,9 +168,7 @@ def trace(posterior: DrawsPosterior, name: str, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def autocorr(
-    posterior: DrawsPosterior, name: str, lags: int = 35, ax: Axes | None = None
-) -> Axes:
+def autocorr(posterior: DrawsPosterior, name: str, lags: int = 35, ax: Axes | None = None) -> Axes:
     """Autocorrelation of the draws, averaged over the chains."""
     from statsmodels.tsa.stattools import acf
 

@@ -45,8 +45,8 @@ def _interface() -> Any:
         if "undefined symbol" in str(error) or "R_getVar" in str(error):
             hint = " (this rpy2 is too new for this R: R 4.2 needs rpy2<3.7)"
         raise RUnavailableError(f"rpy2 cannot be loaded: {error}{hint}; {INSTALL}") from error
-    callbacks.consolewrite_warnerror = lambda text: None
-    callbacks.consolewrite_print = lambda text: None
+    callbacks.consolewrite_warnerror = lambda s: None
+    callbacks.consolewrite_print = lambda s: None
     interface.initr()
     return interface
 

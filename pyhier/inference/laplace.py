@@ -1,5 +1,6 @@
 """The normal approximation at the posterior mode (Laplace's method)."""
 
+import builtins
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,7 +43,7 @@ class LaplaceFit:
     converge: bool
     model: Model | None = None
 
-    def sample(self, n: "int", rng: RNG = None) -> DrawsPosterior:
+    def sample(self, n: builtins.int, rng: RNG = None) -> DrawsPosterior:
         """Independent draws from the approximation, with theta drawn exactly given each.
 
         Parameters

@@ -71,8 +71,7 @@ class Chain:
         value = self.density(self.start)
         if not np.isfinite(value):
             raise ValueError(
-                f"the log posterior is {value} at the start {self.start}: "
-                "start where it is finite"
+                f"the log posterior is {value} at the start {self.start}: start where it is finite"
             )
         self.counts = np.zeros(2, dtype=np.int64)
         self.current = np.append(self.start, value)
@@ -205,7 +204,11 @@ def rwmetrop(
     >>> chain["theta[1]"].mean(), chain["theta[1]"].std()  # R: 11.226786 8.510583
     (11.226785..., 8.51058...)
     """
-    keep, first, chains = count("draws", draws), count("burn_in", burn_in, 0), count("chains", chains)
+    keep, first, chains = (
+        count("draws", draws),
+        count("burn_in", burn_in, 0),
+        count("chains", chains),
+    )
     generator = as_generator(rng)
     if proposal is None:
         proposal = laplace(model)

@@ -61,8 +61,10 @@ def _numba_density(function: Any, ndim: int, args: tuple[Any, ...]) -> LogDensit
     """Compile a C function that calls the user's with an array view of x and the data."""
     import numba
 
-    def call(n, x, data):  # type: ignore[no-untyped-def]  # noqa: ARG001
-        return function(numba.carray(x, (ndim,)), *args)
+    carray: Any = numba.carray  # type: ignore[attr-defined]
 
-    compiled = numba.cfunc(SIGNATURE)(call)
+    def call(n, x, data):  # type: ignore[no-untyped-def]
+        return function(carray(x, (ndim,)), *args)
+
+    compiled: Any = numba.cfunc(SIGNATURE)(call)
     return ForeignDensity.from_address(compiled.address, ndim, (compiled, args))

@@ -1,8 +1,8 @@
 from collections.abc import Callable
 from typing import Any, Literal
 
-from numpy.typing import ArrayLike, NDArray
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 

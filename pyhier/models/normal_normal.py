@@ -138,8 +138,12 @@ class NormalNormal:
         """The best of a ladder of log tau, each with the mu that is most likely there."""
         top = max(np.ptp(self.y), np.max(self.se))
         ladder = np.linspace(np.log(np.min(self.se) / 10.0), np.log(10.0 * top), 25)
-        points = np.array([[self._mu_given(tau)[0], log_tau]
-                           for tau, log_tau in zip(np.exp(ladder), ladder, strict=True)])
+        points = np.array(
+            [
+                [self._mu_given(tau)[0], log_tau]
+                for tau, log_tau in zip(np.exp(ladder), ladder, strict=True)
+            ]
+        )
         best: Floats = points[np.argmax(self.log_marginal.evaluate(points, fast=True))]
         return best
 
@@ -178,7 +182,8 @@ class NormalNormal:
             return 0.0, 0.0
         h = 1e-3
         a, b, c, d, e = (prior(np.array([log_tau + k * h])) for k in (-2, -1, 0, 1, 2))
-        return (a - 8 * b + 8 * d - e) / (12 * h), (-a + 16 * b - 30 * c + 16 * d - e) / (12 * h * h)
+        slope = (a - 8 * b + 8 * d - e) / (12 * h)
+        return slope, (-a + 16 * b - 30 * c + 16 * d - e) / (12 * h * h)
 
     def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
         """Mu and tau, each of shape (...)."""

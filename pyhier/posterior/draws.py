@@ -53,9 +53,7 @@ class DrawsPosterior:
     True
     """
 
-    def __init__(
-        self, model: Model, phi: Floats, theta: Floats | None, theta_new: Floats
-    ) -> None:
+    def __init__(self, model: Model, phi: Floats, theta: Floats | None, theta_new: Floats) -> None:
         self.model, self.phi, self.theta_new = model, phi, theta_new
         self._theta = theta
         self._hyper = dict(model.hyperparameters(phi))

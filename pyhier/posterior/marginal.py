@@ -71,7 +71,7 @@ class SampleMarginal:
 
     def ppf(self, q: ArrayLike) -> Floats:
         """Quantiles of the draws (R's type 7, NumPy's default), of ``q``'s shape."""
-        return np.quantile(self._sorted, q)
+        return np.quantile(self._sorted, np.asarray(q, dtype=np.float64))
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Central interval: equal tails."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyhier._validation import float_array, positive, vector
+from pyhier._validation import positive, vector
 
 Floats = NDArray[np.float64]
 Objective = Callable[[Sequence[float]], float]
@@ -73,23 +73,16 @@ class _Control:
                 raise ValueError(f"control has no entry {name!r}: it takes {', '.join(known)}")
         result = cls(**(control or {}))
         if result.fnscale == 0.0 or not math.isfinite(result.fnscale):
-            raise ValueError(
-                f"control fnscale is {result.fnscale}: give 1, or -1 to maximise"
-            )
+            raise ValueError(f"control fnscale is {result.fnscale}: give 1, or -1 to maximise")
         return result
 
     def per_parameter(self, name: str, p: int) -> list[float]:
-        values: list[float] = np.atleast_1d(float_array_of(f"control {name}", getattr(self, name)))
+        values = vector(f"control {name}", np.ravel(getattr(self, name))).tolist()
         if len(values) == 1:
             values = [values[0]] * p
         if len(values) != p:
             raise ValueError(f"control {name} has {len(values)} entries: give {p}, one a parameter")
         return [positive(f"control {name}", value) for value in values]
-
-
-def float_array_of(name: str, value: ArrayLike) -> Any:
-    array = np.asarray(value)
-    return float_array(name, value, array.ndim).tolist() if array.ndim else [value]
 
 
 def optim(
@@ -137,6 +130,8 @@ def optim(
     if method != "Nelder-Mead":
         raise ValueError(f"method is {method!r}: only 'Nelder-Mead' is offered")
     start = vector("par", par).tolist()
+    if not all(map(math.isfinite, start)):
+        raise ValueError(f"par is {start}: start at finite numbers")
     options = _Control.of(control)
     parscale = options.per_parameter("parscale", len(start))
     if len(start) == 1:
@@ -169,9 +164,7 @@ def _nelder_mead(
     """Return the best point, its value, the calls made and R's convergence code."""
     value = function(start)
     if not math.isfinite(value):
-        raise ValueError(
-            "the function is not finite at par: start where it can be evaluated"
-        )
+        raise ValueError("the function is not finite at par: start where it can be evaluated")
     simplex = _Simplex(function, start, value, options)
     tolerance = options.reltol * (abs(value) + options.reltol)
     failure = 0
@@ -353,8 +346,6 @@ def optimHess(  # noqa: N802
         scaled[i] += eps
         for j in range(p):
             hessian[i, j] = (
-                options.fnscale
-                * (above[j] - below[j])
-                / (2.0 * eps * parscale[i] * parscale[j])
+                options.fnscale * (above[j] - below[j]) / (2.0 * eps * parscale[i] * parscale[j])
             )
     return 0.5 * (hessian + hessian.T)

@@ -1,0 +1,57 @@
+# make demo | test | bench | docs | check: each sets up what it needs. See .ci/setup for the system.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+EXTENSIONS := $(VENV)/.built-$(shell uname -m)
+DEV := $(VENV)/.dev
+R := $(VENV)/.r
+SOURCES := setup.py pyproject.toml $(wildcard src_cython/*.pyx src_cython/*.h pyhier/kernels/*.pxd)
+
+# rpy2 and Matplotlib look at these; an R or a Python of the caller's must not leak in.
+unexport R_HOME PYTHONPATH PYTHONHOME VIRTUAL_ENV
+export MPLBACKEND := Agg
+
+.PHONY: demo test bench docs check clean
+
+demo: $(EXTENSIONS)
+	$(BIN)/pyhier demo
+
+test: $(R)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+	$(MAKE) docs
+
+docs: $(R)
+	$(BIN)/sphinx-build -W --keep-going -q -b html vignettes vignettes/_build/html
+	@echo "The documents are in vignettes/_build/html/index.html"
+
+bench: $(R)
+	$(BIN)/python benchmarks/run.py
+
+# The distributions, each installed into an empty environment.
+check: $(DEV)
+	$(BIN)/pytest -q -m packaging tests
+
+$(VENV)/bin/python:
+	.ci/setup python $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+$(EXTENSIONS): $(VENV)/bin/python $(SOURCES)
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(DEV): $(EXTENSIONS)
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	touch $@
+
+$(R): $(DEV) .ci/setup
+	.ci/setup r
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs,r]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info pyhier/kernels/*.so src_cython/*.c vignettes/_build
