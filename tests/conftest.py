@@ -2,7 +2,6 @@
 
 import os
 
-import numpy as np
 import pytest
 
 import pyhier as ph
@@ -30,9 +29,3 @@ def r():
             pytest.fail(f"CI must have R: {error}")
         pytest.skip(str(error))
     return evaluate
-
-
-def same_bits(a, b):
-    """Whether two arrays hold the same doubles."""
-    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
-    return a.shape == b.shape and bool(np.all((a == b) | (np.isnan(a) & np.isnan(b))))

@@ -118,9 +118,8 @@ def laplace(
         raise ValueError(f"method is {method!r}: it must be 'newton' or 'Nelder-Mead'")
     if is_model(model):
         point = vector("start", model.start() if start is None else start)
-        if method == "newton":
-            return _newton(model, point)
-        return nelder_mead(model.log_marginal, point, model)
+        density = log_density(model.log_marginal, point.size)
+        return _newton(model, point) if method == "newton" else nelder_mead(density, point, model)
     if start is None:
         raise ValueError("start is missing: a log density needs a point to start from")
     if method == "newton":

@@ -1,11 +1,11 @@
 """Random-walk Metropolis with a normal proposal, usually the Laplace approximation's covariance."""
 
+import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,7 +118,6 @@ def run_chains(chains: list[Chain], progress: bool | None) -> bool:
                 for chain in chains:
                     chain.run(stop, report)
         except KeyboardInterrupt:
-            stop.set()
             return True
     return False
 
@@ -126,19 +125,16 @@ def run_chains(chains: list[Chain], progress: bool | None) -> bool:
 def _run_in_threads(
     chains: list[Chain], stop: threading.Event, report: Callable[[int], None]
 ) -> None:
-    with ThreadPoolExecutor() as pool, _stopping(stop):
-        for future in [pool.submit(chain.run, stop, report) for chain in chains]:
-            future.result()
-
-
-@contextmanager
-def _stopping(stop: threading.Event) -> Iterator[None]:
-    """Tell the threads to stop before the pool waits for them."""
-    try:
-        yield
-    except BaseException:
-        stop.set()
-        raise
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        pending = {pool.submit(chain.run, stop, report) for chain in chains}
+        try:
+            while pending:  # in short waits, for Ctrl-C does not wake a thread that waits for good
+                done, pending = wait(pending, 0.1, FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+        except BaseException:
+            stop.set()  # before the pool waits for the rest
+            raise
 
 
 def rwmetrop(

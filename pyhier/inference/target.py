@@ -34,7 +34,8 @@ def log_density(function: LogPosterior, ndim: int, args: tuple[Any, ...] = ()) -
     elif isinstance(function, LogDensity):
         density = _without_data(function, args)
     elif kind.startswith("scipy.") and isinstance(function, tuple):  # scipy.LowLevelCallable
-        density = ForeignDensity.from_capsule(_without_data(function, args)[0], ndim, function)
+        capsule = tuple.__getitem__(_without_data(function, args), 0)  # it hides its own
+        density = ForeignDensity.from_capsule(capsule, ndim, function)
     elif kind.startswith("numba.") and hasattr(function, "py_func"):
         density = _numba_density(function, ndim, args)
     elif callable(function):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyhier._validation import positive, vector
+from pyhier._validation import vector
 
 Floats = NDArray[np.float64]
 Objective = Callable[[Sequence[float]], float]
@@ -77,12 +77,14 @@ class _Control:
         return result
 
     def per_parameter(self, name: str, p: int) -> list[float]:
-        values = vector(f"control {name}", np.ravel(getattr(self, name))).tolist()
+        values: list[float] = vector(f"control {name}", np.ravel(getattr(self, name))).tolist()
         if len(values) == 1:
             values = [values[0]] * p
         if len(values) != p:
             raise ValueError(f"control {name} has {len(values)} entries: give {p}, one a parameter")
-        return [positive(f"control {name}", value) for value in values]
+        if not all(value != 0.0 and math.isfinite(value) for value in values):
+            raise ValueError(f"control {name} is {values}: its entries must be finite and not 0")
+        return values
 
 
 def optim(

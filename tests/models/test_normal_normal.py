@@ -1,0 +1,178 @@
+"""The normal model: closed forms, limits, and what it refuses."""
+
+import mpmath
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import pyhier as ph
+from pyhier.models import Model
+from pyhier.models.protocol import is_model
+
+
+def test_it_is_a_model(model):
+    assert is_model(model)
+    assert not is_model(model.log_marginal)
+    fields = [name for name in vars(Model) if not name.startswith("_")]
+    assert fields
+    assert all(hasattr(model, name) for name in fields)
+
+
+def test_se_and_var_are_the_same_model(schools):
+    a = ph.NormalNormal(schools["y"], se=schools["sigma"])
+    b = ph.NormalNormal(schools["y"], var=schools["sigma"] ** 2)
+    assert a.log_marginal([8, 2]) == b.log_marginal([8, 2])
+    np.testing.assert_array_equal(a.se, b.se)
+    assert "standard errors given (se)" in repr(a)
+    assert "variances given (var)" in repr(b)
+
+
+def test_data_is_copied_and_frozen(schools):
+    y = schools["y"].to_numpy(float).copy()
+    model = ph.NormalNormal(y, se=schools["sigma"])
+    before = model.log_marginal([8, 2])
+    y[:] = 0.0
+    assert model.log_marginal([8, 2]) == before
+    with pytest.raises(ValueError, match="read-only"):
+        model.y[0] = 1.0
+
+
+def test_labels(schools):
+    assert ph.NormalNormal(schools["y"], se=schools["sigma"]).labels[:2] == ("1", "2")
+    assert ph.NormalNormal([1, 2, 3], se=[1, 1, 1], labels=[7, "b", 2.5]).labels == ("7", "b", "2.5")
+
+
+@pytest.mark.parametrize(
+    "priors",
+    [
+        {},
+        {"prior_mu": stats.norm(3.0, 4.0)},
+        {"prior_tau": stats.halfcauchy(scale=5.0)},
+        {"prior_tau": lambda tau: -0.3 * tau},
+        {"prior_mu": stats.norm(0, 5), "prior_tau": stats.gamma(2.0, scale=3.0)},
+    ],
+)
+def test_derivatives(schools, priors):
+    model = ph.NormalNormal(schools["y"], se=schools["sigma"], **priors)
+    mpmath.mp.dps = 30
+    for phi in np.array([[8.0, 2.0], [-3.0, -1.0], [20.0, 4.0]]):
+        gradient, hessian = model.derivatives(phi)
+        h = 1e-4
+        steps = h * np.eye(2)
+        f = model.log_marginal
+        slope = [(f(phi + s) - f(phi - s)) / (2 * h) for s in steps]
+        bend = [(model.derivatives(phi + s)[0] - model.derivatives(phi - s)[0]) / (2 * h) for s in steps]
+        # Central differences of step 1e-4: truncation 1e-8, rounding 1e-14 / 1e-4.
+        np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(hessian, bend, rtol=1e-6, atol=1e-6)
+
+
+def test_tau_to_zero_is_complete_pooling(model):
+    phi = np.tile([7.0, -30.0], (2000, 1))
+    np.testing.assert_allclose(model.pooling(phi), 1.0)
+    theta = model.draw_theta(phi, np.random.default_rng(1))
+    np.testing.assert_allclose(theta, 7.0, atol=1e-11)
+
+
+def test_tau_to_infinity_is_no_pooling(model):
+    phi = np.tile([7.0, 30.0], (200_000, 1))
+    np.testing.assert_allclose(model.pooling(phi), 0.0, atol=1e-20)
+    theta = model.draw_theta(phi, np.random.default_rng(1))
+    np.testing.assert_allclose(theta.mean(axis=0), model.y, atol=5 * 18 / np.sqrt(200_000))
+    np.testing.assert_allclose(theta.std(axis=0), model.se, rtol=0.01)
+
+
+def test_theta_given_phi_is_bda_5_17(model):
+    mu, tau, n = 5.0, 6.0, 400_000
+    phi = np.tile([mu, np.log(tau)], (n, 1))
+    precision = 1 / model.var + 1 / tau**2
+    mean = (model.y / model.var + mu / tau**2) / precision
+    theta = model.draw_theta(phi, np.random.default_rng(2))
+    error = np.sqrt(1 / precision / n)
+    assert np.all(np.abs(theta.mean(axis=0) - mean) < 5 * error)
+    np.testing.assert_allclose(theta.var(axis=0), 1 / precision, rtol=5 * np.sqrt(2 / n))
+    correlation = np.corrcoef(theta.T) - np.eye(8)
+    assert np.max(np.abs(correlation)) < 5 / np.sqrt(n)
+
+
+def test_r_streams_serve_group_after_group(model):
+    phi = np.array([[5.0, 1.0], [6.0, 2.0], [7.0, 0.0]])
+    theta = model.draw_theta(phi, ph.RStream(4))
+    stream = ph.RStream(4)
+    shrinkage = model.pooling(phi)
+    for j in range(8):
+        mean = model.y[j] + shrinkage[:, j] * (phi[:, 0] - model.y[j])
+        sd = np.exp(phi[:, 1]) * np.sqrt(shrinkage[:, j])
+        np.testing.assert_allclose(theta[:, j], stream.rnorm(3, mean, sd), rtol=1e-14)
+
+
+# --- Bad input ------------------------------------------------------------------------------------
+
+Y, SE = [28.0, 8.0, -3.0, 7.0], [15.0, 10.0, 16.0, 11.0]
+LABELS = ["A", "B", "C", "D"]
+
+
+@pytest.mark.parametrize(
+    ("y", "spread", "message"),
+    [
+        (Y, {"se": SE[:3]}, "y has 4 groups and se has 3: give one se a group"),
+        (Y, {}, r"give se= \(standard errors\) or var= \(sampling variances\): neither was given"),
+        (Y, {"se": SE, "var": SE}, "both were given"),
+        (Y, {"se": [15, 10, 16, 0]}, r"se\[3\] \(group D\) is 0.0: standard errors must be positive"),
+        (Y, {"se": [15, -2, 16, 0]}, r"se\[1\] \(group B\) is -2.0: standard errors"),
+        (Y, {"se": [15, 10, np.nan, 1]}, r"se\[2\] \(group C\) is nan"),
+        (Y, {"var": [np.inf, 10, 1, 1]}, r"var\[0\] \(group A\) is inf: sampling variances must"),
+        ([28, np.nan, 1, 2], {"se": SE}, r"y\[1\] \(group B\) is nan: estimates must be finite"),
+        ([28, 1, -np.inf, 2], {"se": SE}, r"y\[2\] \(group C\) is -inf"),
+        ([], {"se": []}, "y is empty"),
+        ([Y], {"se": SE}, "y has 2 dimensions: it must have 1"),
+        (Y, {"se": [1, 1, 1, 1e-200]}, r"se\[3\] \(group D\) is 1e-200: rescale the data"),
+    ],
+)
+def test_bad_data(y, spread, message):
+    with pytest.raises(ValueError, match=message):
+        ph.NormalNormal(y, **spread, labels=LABELS if len(y) == 4 else None)
+
+
+@pytest.mark.parametrize(
+    ("groups", "priors", "enough"),
+    [(1, {}, 3), (2, {}, 3), (1, {"prior_mu": stats.norm(0, 1)}, 2)],
+)
+def test_improper_posteriors_name_a_prior_that_mends_them(groups, priors, enough):
+    message = rf"needs at least {enough}: .*prior_tau=scipy.stats.halfcauchy\(scale=20\)"
+    with pytest.raises(ValueError, match=message):
+        ph.NormalNormal(Y[:groups], se=SE[:groups], **priors)
+    mended = ph.NormalNormal(
+        Y[:groups], se=SE[:groups], prior_tau=stats.halfcauchy(scale=20), **priors
+    )
+    assert ph.laplace(mended).converge
+
+
+def test_text_is_not_a_number():
+    with pytest.raises(TypeError, match="y must be numbers"):
+        ph.NormalNormal(["a", "b", "c"], se=[1, 1, 1])
+    with pytest.raises(TypeError, match="se must be numbers"):
+        ph.NormalNormal([1, 2, 3], se=pd.Series(["x", "y", "z"]))
+
+
+def test_bad_labels():
+    with pytest.raises(ValueError, match="y has 4 groups and labels has 3"):
+        ph.NormalNormal(Y, se=SE, labels=["A", "B", "C"])
+    with pytest.raises(ValueError, match="labels has 'B' more than once"):
+        ph.NormalNormal(Y, se=SE, labels=["A", "B", "B", "D"])
+
+
+@pytest.mark.parametrize(
+    ("priors", "error", "message"),
+    [
+        ({"prior_tau": "jeffrey"}, ValueError, "prior_tau is 'jeffrey'"),
+        ({"prior_tau": 3}, TypeError, "prior_tau is 3"),
+        ({"prior_tau": stats.norm(0, 1)}, ValueError, "half line"),
+        ({"prior_mu": stats.t(3)}, TypeError, "prior_mu is"),
+        ({"prior_mu": 0.0}, TypeError, r"None \(flat\) or scipy.stats.norm"),
+    ],
+)
+def test_bad_priors(priors, error, message):
+    with pytest.raises(error, match=message):
+        ph.NormalNormal(Y, se=SE, **priors)

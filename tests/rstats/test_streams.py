@@ -1,0 +1,89 @@
+"""R's streams, without R: recorded numbers, and what the functions promise."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+from pyhier import rstats
+from pyhier.rstats import RStream
+
+
+def test_numbers_recorded_from_r():
+    # R 4.2.2: set.seed(42); rnorm(3); runif(2), printed with digits = 17
+    stream = RStream(42)
+    normal = [1.3709584471466685, -0.56469817139608869, 0.36312841133733920]
+    uniform = [0.73658831464126706, 0.13466659723781049]
+    np.testing.assert_array_equal(stream.rnorm(3), normal)
+    np.testing.assert_array_equal(stream.runif(2), uniform)
+
+
+def test_global_stream_is_one_stream():
+    rstats.set_seed(7)
+    split = np.concatenate([rstats.rnorm(3), rstats.runif(2), rstats.rnorm(1)])
+    stream = RStream(7)
+    np.testing.assert_array_equal(
+        split, np.concatenate([stream.rnorm(3), stream.runif(2), stream.rnorm(1)])
+    )
+
+
+def test_same_seed_as_r_reads_it():
+    np.testing.assert_array_equal(RStream(1.9).runif(2), RStream(1).runif(2))
+    np.testing.assert_array_equal(RStream(-1.9).runif(2), RStream(-1).runif(2))
+    assert RStream(-1).runif(1) != RStream(1).runif(1)
+
+
+def test_recycling():
+    a, b = RStream(3), RStream(3)
+    np.testing.assert_array_equal(
+        a.rnorm(5, [0.0, 100.0], [1.0, 2.0, 3.0]),
+        [0.0, 100.0, 0.0, 100.0, 0.0] + np.array([1.0, 2.0, 3.0, 1.0, 2.0]) * b.rnorm(5),
+    )
+
+
+def test_degenerate_parameters_use_no_numbers():
+    stream, other = RStream(3), RStream(3)
+    np.testing.assert_array_equal(stream.rnorm(3, [1.0, np.inf, 2.0], [0.0, 1.0, 0.0]), [1, np.inf, 2])
+    np.testing.assert_array_equal(stream.runif(2, 4.0, 4.0), [4.0, 4.0])
+    np.testing.assert_array_equal(stream.rnorm(2), other.rnorm(2))
+
+
+def test_copies_go_on_from_the_same_place():
+    stream = RStream(5)
+    stream.rnorm(700)
+    twin, thawed = copy.deepcopy(stream), pickle.loads(pickle.dumps(stream))
+    expected = stream.runif(10)
+    np.testing.assert_array_equal(twin.runif(10), expected)
+    np.testing.assert_array_equal(thawed.runif(10), expected)
+
+
+def test_unseeded_streams_differ():
+    assert RStream().runif(1) != RStream().runif(1)
+
+
+def test_lengths():
+    assert RStream(1).rnorm(0).shape == (0,)
+    assert RStream(1).rnorm(8.0).shape == (8,)
+
+
+@pytest.mark.parametrize("seed", [2**31, -(2**31), np.nan, np.inf])
+def test_seeds_that_r_refuses(seed):
+    with pytest.raises(ValueError, match="from -2147483647 to 2147483647"):
+        RStream(seed)
+
+
+def test_wrong_arguments():
+    stream = RStream(1)
+    with pytest.raises(TypeError, match="seed is 'a'"):
+        RStream("a")
+    with pytest.raises(ValueError, match="n is 2.5"):
+        stream.rnorm(2.5)
+    with pytest.raises(ValueError, match="n is -1"):
+        stream.runif(-1)
+    with pytest.raises(ValueError, match=r"number 1 with parameters 0.0 and -1.0"):
+        stream.rnorm(2, 0.0, [1.0, -1.0])
+    with pytest.raises(ValueError, match="number 0 with parameters 1.0 and 0.0"):
+        stream.runif(2, 1.0, 0.0)
+    with pytest.raises(ValueError, match="mean is empty"):
+        stream.rnorm(2, [])
