@@ -5,6 +5,7 @@ returns a posterior. ``pyhier.learnbayes`` and ``pyhier.rstats`` are R's functio
 with R's numbers.
 """
 
+from pyhier.classical import complete_pooling, homogeneity_test, no_pooling
 from pyhier.datasets import load_dataset
 from pyhier.inference import LaplaceFit, laplace, rwmetrop
 from pyhier.models import NormalNormal
@@ -16,7 +17,10 @@ __all__ = [
     "LaplaceFit",
     "NormalNormal",
     "RStream",
+    "complete_pooling",
+    "homogeneity_test",
     "laplace",
     "load_dataset",
+    "no_pooling",
     "rwmetrop",
 ]

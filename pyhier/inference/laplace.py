@@ -108,7 +108,7 @@ def laplace(
     >>> schools = ph.load_dataset("eight_schools")
     >>> model = ph.NormalNormal(schools["y"], se=schools["sigma"])
     >>> ph.laplace(model).mode.round(6)
-    array([7.924431, 1.8414  ])
+    array([7.924412, 1.841398])
     >>> ph.laplace(model, start=[8, 2]).mode.round(6)  # as R's optim leaves it
     array([7.926685, 1.841525])
     """

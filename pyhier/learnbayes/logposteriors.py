@@ -29,7 +29,7 @@ class _Normnormexch:
     Examples
     --------
     >>> round(normnormexch([8, 2], [[28, 225], [8, 100], [-3, 256]]), 6)
-    -11.189535
+    -9.873255
     """
 
     __name__ = "normnormexch"

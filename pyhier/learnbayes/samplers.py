@@ -58,9 +58,10 @@ def laplace(logpost: LogPosterior, mode: ArrayLike, *args: Any) -> LaplaceFit:
 
     Examples
     --------
-    >>> fit = laplace(normnormexch, [8, 2], np.c_[[28, 8, -3, 7], [225, 100, 256, 121]])
+    >>> from pyhier import learnbayes as lb
+    >>> fit = lb.laplace(lb.normnormexch, [8, 2], np.c_[[28, 8, -3, 7], [225, 100, 256, 121]])
     >>> fit.mode.round(4), fit.converge
-    (array([9.3366, 2.1283]), True)
+    (array([9.6814, 2.2497]), True)
     """
     start = vector("mode", mode)
     return nelder_mead(log_density(logpost, start.size, args), start)
@@ -107,12 +108,13 @@ def rwmetrop(
 
     Examples
     --------
-    >>> from pyhier import rstats
+    >>> from pyhier import learnbayes as lb, rstats
     >>> data = np.c_[[28, 8, -3, 7], [225, 100, 256, 121]]
     >>> rstats.set_seed(1)
-    >>> sim = rwmetrop(normnormexch, {"var": np.diag([20, 0.5]), "scale": 2}, [8, 2], 1000, data)
+    >>> proposal = {"var": np.diag([20, 0.5]), "scale": 2}
+    >>> sim = lb.rwmetrop(lb.normnormexch, proposal, [8, 2], 1000, data)
     >>> sim.par.shape, sim.accept
-    ((1000, 2), 0.368)
+    ((1000, 2), 0.433)
     """
     point = vector("start", np.ravel(start))
     unknown = set(proposal) ^ {"var", "scale"}

@@ -39,7 +39,7 @@ class RStream:
     >>> stream.rnorm(3)  # set.seed(11); rnorm(3)
     array([-0.5910311 ,  0.02659437, -1.5165531 ])
     >>> stream.runif(2)
-    array([0.00048392, 0.07855306])
+    array([0.08649589, 0.28997501])
     """
 
     def __init__(self, seed: int | float | None = None) -> None:

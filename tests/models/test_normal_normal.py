@@ -1,6 +1,5 @@
 """The normal model: closed forms, limits, and what it refuses."""
 
-import mpmath
 import numpy as np
 import pandas as pd
 import pytest
@@ -40,7 +39,11 @@ def test_data_is_copied_and_frozen(schools):
 
 def test_labels(schools):
     assert ph.NormalNormal(schools["y"], se=schools["sigma"]).labels[:2] == ("1", "2")
-    assert ph.NormalNormal([1, 2, 3], se=[1, 1, 1], labels=[7, "b", 2.5]).labels == ("7", "b", "2.5")
+    assert ph.NormalNormal([1, 2, 3], se=[1, 1, 1], labels=[7, "b", 2.5]).labels == (
+        "7",
+        "b",
+        "2.5",
+    )
 
 
 @pytest.mark.parametrize(
@@ -55,14 +58,15 @@ def test_labels(schools):
 )
 def test_derivatives(schools, priors):
     model = ph.NormalNormal(schools["y"], se=schools["sigma"], **priors)
-    mpmath.mp.dps = 30
     for phi in np.array([[8.0, 2.0], [-3.0, -1.0], [20.0, 4.0]]):
         gradient, hessian = model.derivatives(phi)
         h = 1e-4
         steps = h * np.eye(2)
         f = model.log_marginal
         slope = [(f(phi + s) - f(phi - s)) / (2 * h) for s in steps]
-        bend = [(model.derivatives(phi + s)[0] - model.derivatives(phi - s)[0]) / (2 * h) for s in steps]
+        bend = [
+            (model.derivatives(phi + s)[0] - model.derivatives(phi - s)[0]) / (2 * h) for s in steps
+        ]
         # Central differences of step 1e-4: truncation 1e-8, rounding 1e-14 / 1e-4.
         np.testing.assert_allclose(gradient, slope, rtol=1e-6, atol=1e-7)
         np.testing.assert_allclose(hessian, bend, rtol=1e-6, atol=1e-6)
@@ -119,7 +123,11 @@ LABELS = ["A", "B", "C", "D"]
         (Y, {"se": SE[:3]}, "y has 4 groups and se has 3: give one se a group"),
         (Y, {}, r"give se= \(standard errors\) or var= \(sampling variances\): neither was given"),
         (Y, {"se": SE, "var": SE}, "both were given"),
-        (Y, {"se": [15, 10, 16, 0]}, r"se\[3\] \(group D\) is 0.0: standard errors must be positive"),
+        (
+            Y,
+            {"se": [15, 10, 16, 0]},
+            r"se\[3\] \(group D\) is 0.0: standard errors must be",
+        ),
         (Y, {"se": [15, -2, 16, 0]}, r"se\[1\] \(group B\) is -2.0: standard errors"),
         (Y, {"se": [15, 10, np.nan, 1]}, r"se\[2\] \(group C\) is nan"),
         (Y, {"var": [np.inf, 10, 1, 1]}, r"var\[0\] \(group A\) is inf: sampling variances must"),

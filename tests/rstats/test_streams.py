@@ -44,7 +44,9 @@ def test_recycling():
 
 def test_degenerate_parameters_use_no_numbers():
     stream, other = RStream(3), RStream(3)
-    np.testing.assert_array_equal(stream.rnorm(3, [1.0, np.inf, 2.0], [0.0, 1.0, 0.0]), [1, np.inf, 2])
+    np.testing.assert_array_equal(
+        stream.rnorm(3, [1.0, np.inf, 2.0], [0.0, 1.0, 0.0]), [1, np.inf, 2]
+    )
     np.testing.assert_array_equal(stream.runif(2, 4.0, 4.0), [4.0, 4.0])
     np.testing.assert_array_equal(stream.rnorm(2), other.rnorm(2))
 

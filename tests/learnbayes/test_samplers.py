@@ -1,0 +1,65 @@
+"""LearnBayes' functions, without R: arguments, fields and errors."""
+
+import numpy as np
+import pytest
+
+import pyhier as ph
+from pyhier import learnbayes as lb
+from pyhier import rstats
+
+
+@pytest.fixture
+def data(schools):
+    return np.column_stack([schools["y"], schools["sigma"] ** 2])
+
+
+def test_eight_schools_as_r_prints_them(data):
+    fit = lb.laplace(lb.normnormexch, [8, 2], data)
+    assert fit.mode.tolist() == [7.9266850148793289, 1.8415251550264657]
+    assert fit.int == -25.263100078288637
+    assert fit.converge is True
+    rstats.set_seed(11)
+    sim = lb.rwmetrop(lb.normnormexch, {"var": fit.var, "scale": 2}, fit.mode, 10_000, data)
+    assert sim.accept == 0.3288
+    assert sim.par.shape == (10_000, 2)
+
+
+def test_a_data_frame_is_data(data, schools):
+    frame = schools.assign(var=schools["sigma"] ** 2)[["y", "var"]]
+    assert lb.normnormexch([8, 2], frame) == lb.normnormexch([8, 2], data)
+
+
+def test_global_stream_and_rng(data):
+    proposal = {"var": np.diag([20.0, 0.5]), "scale": 1}
+    rstats.set_seed(5)
+    a = lb.rwmetrop(lb.normnormexch, proposal, [8, 2], 100, data)
+    b = lb.rwmetrop(lb.normnormexch, proposal, [8, 2], 100, data, rng=ph.RStream(5))
+    c = lb.rwmetrop(lb.normnormexch, proposal, [8, 2], 100, data, rng=5)
+    np.testing.assert_array_equal(a.par, b.par)
+    assert not np.array_equal(a.par, c.par)
+
+
+def test_start_may_be_a_row_as_in_r(data):
+    proposal = {"var": np.diag([20.0, 0.5]), "scale": 1}
+    a = lb.rwmetrop(lb.normnormexch, proposal, [[8, 2]], 10, data, rng=1)
+    assert a.par.shape == (10, 2)
+
+
+def test_errors(data):
+    good = {"var": np.eye(2), "scale": 2}
+    with pytest.raises(ValueError, match="entries 'var' and 'scale'"):
+        lb.rwmetrop(lb.normnormexch, {"var": np.eye(2)}, [8, 2], 10, data)
+    with pytest.raises(ValueError, match="not positive definite"):
+        lb.rwmetrop(lb.normnormexch, good | {"var": [[1, 2], [2, 1]]}, [8, 2], 10, data)
+    with pytest.raises(ValueError, match="m is 0"):
+        lb.rwmetrop(lb.normnormexch, good, [8, 2], 0, data)
+    with pytest.raises(TypeError, match="takes one argument after theta: data"):
+        lb.rwmetrop(lb.normnormexch, good, [8, 2], 10)
+    with pytest.raises(ValueError, match="two columns, estimates and variances"):
+        lb.normnormexch([8, 2], data[:, :1])
+    with pytest.raises(ValueError, match=r"data\[:, 1\]\[2\] \(group 3\) is -1.0"):
+        lb.normnormexch([8, 2], [[1, 1], [2, 2], [3, -1]])
+    with pytest.raises(ValueError, match=r"data\[:, 0\]\[0\] \(group 1\) is nan"):
+        lb.normnormexch([8, 2], [[np.nan, 1], [2, 2], [3, 1]])
+    with pytest.raises(ValueError, match="log posterior is nan at the start"):
+        lb.rwmetrop(lb.normnormexch, good, [np.nan, 2], 10, data)

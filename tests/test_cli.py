@@ -1,0 +1,211 @@
+"""The command line, as a shell sees it."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pyhier.cli import main
+from pyhier.datasets import dataset_path
+
+SCHOOLS = str(dataset_path("eight_schools"))
+COLUMNS = ["--y", "y", "--se", "sigma"]
+
+
+@pytest.fixture
+def csv(tmp_path):
+    """Write a CSV file and return its name."""
+
+    def write(text, encoding="utf-8"):
+        path = tmp_path / "data.csv"
+        path.write_bytes(text.encode(encoding))
+        return str(path)
+
+    return write
+
+
+def run(capsys, *arguments):
+    code = main(list(arguments))
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
+
+
+def numbers_of(table, name):
+    return [
+        float(cell) for cell in next(r for r in table.split("\n") if r.startswith(name)).split()[1:]
+    ]
+
+
+def test_table(capsys):
+    code, out, err = run(capsys, "fit", SCHOOLS, *COLUMNS, "--label", "school", "--seed", "1")
+    assert (code, err) == (0, "")
+    assert "8 groups, standard errors given (se), mu flat, tau uniform" in out
+    assert "10,000 draws after 1,000 of burn-in" in out
+    assert out.split("\n")[3].split() == ["mean", "sd", "2.5%", "50%", "97.5%", "shrinkage"]
+    mean, sd, low, median, high, shrinkage = numbers_of(out, "theta[A]")
+    assert mean == pytest.approx(11.4, abs=1.0)
+    assert low < median < high
+    assert 0.75 < shrinkage < 0.9
+    assert numbers_of(out, "mu ")[0] == pytest.approx(7.93, abs=0.8)
+    assert sd == pytest.approx(8.3, abs=1.0)
+    again = run(capsys, "fit", SCHOOLS, *COLUMNS, "--label", "school", "--seed", "1")[1]
+    assert again == out
+
+
+def test_r_stream_prints_r_numbers(capsys):
+    """The chain of the R post has its own start and scale; this one is pinned by its seed alone."""
+    arguments = ["fit", SCHOOLS, *COLUMNS, "--r-stream", "--seed", "-5", "--draws", "500"]
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert "R seed -5" in out
+
+
+def test_seed_is_printed_and_repeats(capsys):
+    out = run(capsys, "fit", SCHOOLS, *COLUMNS, "--draws", "50")[1]
+    seed = out.split("\n")[1].rsplit(" ", 1)[1]
+    assert run(capsys, "fit", SCHOOLS, *COLUMNS, "--draws", "50", "--seed", seed)[1] == out
+
+
+def test_laplace(capsys):
+    arguments = [SCHOOLS, *COLUMNS, "--method", "laplace", "--seed", "1"]
+    code, out, _ = run(capsys, "fit", *arguments)
+    assert code == 0
+    assert "normal approximation at the mode" in out
+    assert numbers_of(out, "mu ")[0] == pytest.approx(7.92, abs=0.2)
+
+
+def test_variances(capsys, csv):
+    frame = pd.read_csv(SCHOOLS, comment="#")
+    squared = frame.assign(v=frame["sigma"] ** 2).to_csv(index=False)
+    by_var = run(capsys, "fit", csv(squared), "--y", "y", "--var", "v", "--seed", "1")[1]
+    by_se = run(capsys, "fit", SCHOOLS, *COLUMNS, "--seed", "1")[1]
+    assert by_var.split("\n")[1:] == by_se.split("\n")[1:]
+
+
+def test_folder(capsys, tmp_path):
+    out = tmp_path / "deep" / "folder"
+    arguments = ["--label", "school", "--draws", "200", "--seed", "3", "--out", str(out)]
+    code, printed, _ = run(capsys, "fit", SCHOOLS, *COLUMNS, *arguments)
+    assert code == 0
+    assert str(out) in printed
+    files = ["draws.csv", "forest.png", "shrinkage.png", "summary.csv", "tau.png"]
+    assert sorted(os.listdir(out)) == files
+    draws = pd.read_csv(out / "draws.csv")
+    assert draws.shape == (200, 13)
+    summary = pd.read_csv(out / "summary.csv", index_col=0)
+    np.testing.assert_allclose(draws["theta[A]"].mean(), summary.loc["theta[A]", "mean"])
+    for name in files:
+        assert (out / name).stat().st_size > 500
+
+
+def test_demo(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = run(capsys, "demo")
+    assert code == 0
+    assert "theta[H]" in out
+    assert len(os.listdir("pyhier-demo")) == 5
+
+
+def test_a_byte_order_mark_is_read_past(capsys, csv):
+    file = csv("y,s\n1,1\n2,1\n4,2\n", encoding="utf-8-sig")
+    assert run(capsys, "fit", file, "--y", "y", "--se", "s")[0] == 0
+
+
+def test_semicolons_when_told(capsys, csv):
+    file = csv("y;s\n1;1\n2;1\n4;2\n")
+    assert run(capsys, "fit", file, "--y", "y", "--se", "s", "--sep", ";")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "data.csv is empty: it needs a header"),
+        ("\n\n", "data.csv is empty"),
+        ("g,y,s\n", "has a header and no rows"),
+        ("g,effect,s\nA,1,1\n", "has no column 'y': its columns are g, effect, s"),
+        ("g,y,s,y\nA,1,1,1\n", "has more than one column 'y'"),
+        ("g,y,s\nA,1,1\nB,two,1\nC,3,1\n", r"row 2 (group B), column 'y': 'two' is not a number"),
+        ("g,y,s\nA,1,1\nB,,1\nC,3,1\n", "row 2 (group B), column 'y': the cell is empty"),
+        ("g;y;s\nA;1;1\n", "is separated by semicolons: say so with --sep ';'"),
+        ("g,y,s\nA,1\n", "row 1 has 2 cells and the header 3"),
+        (
+            "g,y,s\nA,1,1\nB,2,0\nC,3,1\n",
+            "se[1] (group B) is 0.0: standard errors must be positive",
+        ),
+        ("g,y,s\nA,1,1\nB,nan,1\nC,3,1\n", "y[1] (group B) is nan: estimates must be finite"),
+        ("g,y,s\nA,1,1\nA,2,1\nC,3,1\n", "labels has 'A' more than once"),
+        ("g,y,s\nA,1,1\nB,2,1\n", "the posterior of 2 groups is improper"),
+    ],
+)
+def test_bad_files(capsys, csv, tmp_path, text, message):
+    out = tmp_path / "results"
+    arguments = ["--y", "y", "--se", "s", "--label", "g", "--out", str(out)]
+    code, printed, err = run(capsys, "fit", csv(text), *arguments)
+    assert (code, printed) == (2, "")
+    assert err.startswith("pyhier: error: ")
+    assert message in err
+    assert not out.exists()
+
+
+def test_other_bad_input(capsys, csv, tmp_path):
+    binary = tmp_path / "binary.csv"
+    binary.write_bytes(b"y,s\n\xff\xfe,1\n")
+    assert "is not UTF-8 text" in run(capsys, "fit", str(binary), "--y", "y", "--se", "s")[2]
+    assert "No such file" in run(capsys, "fit", "nowhere.csv", *COLUMNS)[2]
+    assert "Is a directory" in run(capsys, "fit", str(tmp_path), *COLUMNS)[2]
+    assert "--draws is 2.5" in run(capsys, "fit", SCHOOLS, *COLUMNS, "--draws", "2.5")[2]
+    assert "--seed is -1" in run(capsys, "fit", SCHOOLS, *COLUMNS, "--seed", "-1")[2]
+    with pytest.raises(SystemExit):
+        main(["fit", SCHOOLS, "--y", "y"])
+    assert "one of the arguments --se --var is required" in capsys.readouterr().err
+
+
+def test_folders_that_cannot_be_written(capsys, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    for out in (tmp_path / "file", tmp_path / "file" / "below", "/proc/pyhier"):
+        code, _, err = run(capsys, "fit", SCHOOLS, *COLUMNS, "--out", str(out))
+        assert code == 2
+        assert "cannot be written" in err
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_nothing_half_written(capsys, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
+    out = tmp_path / "new" / "folder"
+    code, _, err = run(capsys, "fit", SCHOOLS, *COLUMNS, "--out", str(out), "--draws", "20")
+    assert code == 2
+    assert "No space left" in err
+    assert not (tmp_path / "new").exists()
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "draws.csv").write_text("of an earlier run")
+    run(capsys, "fit", SCHOOLS, *COLUMNS, "--out", str(kept), "--draws", "20")
+    assert os.listdir(kept) == ["draws.csv"]
+    assert (kept / "draws.csv").read_text() == "of an earlier run"
+
+
+def test_module_and_version():
+    command = [sys.executable, "-m", "pyhier", "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("pyhier ")
+
+
+def test_start_up_loads_little():
+    """`import pyhier` and the table need NumPy and the kernels, and none of the slow packages."""
+    code = f"""
+import sys, pyhier
+from pyhier.cli import main
+main(["fit", {SCHOOLS!r}, "--y", "y", "--se", "sigma", "--draws", "20"])
+slow = {{"scipy", "pandas", "matplotlib", "statsmodels", "tqdm", "rpy2", "numba", "arviz"}}
+print(sorted(slow & set(sys.modules)))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip().split("\n")[-1] == "[]"
