@@ -17,10 +17,7 @@ export MPLBACKEND := Agg
 demo: $(EXTENSIONS)
 	$(BIN)/pyhier demo
 
-test: $(R)
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+test: $(R) check
 	$(BIN)/pytest
 	$(MAKE) docs
 
@@ -31,9 +28,10 @@ docs: $(R)
 bench: $(R)
 	$(BIN)/python benchmarks/run.py
 
-# The distributions, each installed into an empty environment.
 check: $(DEV)
-	$(BIN)/pytest -q -m packaging tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 $(VENV)/bin/python:
 	.ci/setup python $(PYTHON)

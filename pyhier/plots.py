@@ -123,7 +123,7 @@ def density(posterior: DrawsPosterior, name: str, ax: Axes | None = None) -> Axe
     ----------
     posterior : DrawsPosterior
     name : str
-        One of ``posterior.names``.
+        One of ``posterior.names``, or of the model's coordinates.
     ax : Axes, optional
         Where to draw.
 
@@ -153,9 +153,10 @@ def density(posterior: DrawsPosterior, name: str, ax: Axes | None = None) -> Axe
 def _symbol(name: str) -> str:
     if name.startswith("theta["):
         return f"$\\theta$ of {name[6:-1]}"
-    return {"mu": "$\\mu$", "tau": "$\\tau$", "theta_new": "$\\theta$ of a new group"}.get(
-        name, name
-    )
+    if name.startswith("log_"):
+        return f"log {_symbol(name[4:])}"
+    symbols = {"mu": "$\\mu$", "tau": "$\\tau$", "theta_new": "$\\theta$ of a new group"}
+    return symbols.get(name, name)
 
 
 def trace(posterior: DrawsPosterior, name: str, ax: Axes | None = None) -> Axes:
@@ -227,13 +228,9 @@ def contour(
         ax.plot(*draws.T, ".", color=RAW, markersize=2.0, alpha=0.5, zorder=1)
     ax.set_xlim(grid[0][0], grid[0][-1])
     ax.set_ylim(grid[1][0], grid[1][-1])
-    ax.set_xlabel(_coordinate(model.coordinates[0]))
-    ax.set_ylabel(_coordinate(model.coordinates[1]))
+    ax.set_xlabel(_symbol(model.coordinates[0]))
+    ax.set_ylabel(_symbol(model.coordinates[1]))
     return ax
-
-
-def _coordinate(name: str) -> str:
-    return f"log {_symbol(name[4:])}" if name.startswith("log_") else _symbol(name)
 
 
 def _grid(model: Model, k: int, values: ArrayLike | None) -> Floats:

@@ -27,7 +27,8 @@ _COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater
 class DrawsPosterior:
     """Draws from the posterior of a model's hyperparameters and group effects.
 
-    Engines make these; the arrays are read-only.
+    Engines make these; the arrays are read-only. ``post[name]`` is the marginal of one of ``names``
+    or of a coordinate of phi, such as ``log_tau``.
 
     Attributes
     ----------
@@ -90,6 +91,8 @@ class DrawsPosterior:
         """Draws of one quantity, shape (chain, draw)."""
         if name in self._hyper:
             return self._hyper[name]
+        if name in self.model.coordinates:
+            return self.phi[..., self.model.coordinates.index(name)]
         if name == "theta_new":
             return self.theta_new
         if name in self._group_of:

@@ -21,6 +21,7 @@ def test_names_and_marginals(posterior):
     assert list(posterior) == list(posterior.names)
     np.testing.assert_array_equal(posterior["theta[C]"].draws, posterior.theta[..., 2])
     np.testing.assert_array_equal(posterior["tau"].draws, np.exp(posterior.phi[..., 1]))
+    np.testing.assert_array_equal(posterior["log_tau"].draws, posterior.phi[..., 1])
     with pytest.raises(KeyError, match="no quantity is named 'theta'"):
         posterior["theta"]
 
