@@ -39,16 +39,16 @@ $(VENV)/bin/python:
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 $(EXTENSIONS): $(VENV)/bin/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m pip install -qq --editable .
 	touch $@
 
 $(DEV): $(EXTENSIONS)
-	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	$(BIN)/python -m pip install -qq --editable '.[dev,docs]'
 	touch $@
 
 $(R): $(DEV) .ci/setup
 	.ci/setup r
-	$(BIN)/python -m pip install --quiet --editable '.[dev,docs,r]'
+	$(BIN)/python -m pip install -qq --editable '.[dev,docs,r]'
 	touch $@
 
 clean:
