@@ -28,7 +28,7 @@ def extension(name: str) -> Extension:
 
 setup(
     ext_modules=cythonize(
-        [extension(name) for name in ("random", "density", "sampler")],
+        [extension(name) for name in ("random", "density", "sampler", "quadrature")],
         include_path=["."],
         compiler_directives={
             "language_level": 3,

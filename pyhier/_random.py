@@ -30,6 +30,11 @@ def for_chains(rng: np.random.Generator | RStream, chains: int) -> list:  # type
     return list(rng.spawn(chains))
 
 
+def uniforms(rng: np.random.Generator | RStream, n: int) -> Floats:
+    """``n`` uniform numbers."""
+    return rng.runif(n) if isinstance(rng, RStream) else rng.random(n)
+
+
 def normals(rng: np.random.Generator | RStream, draws: tuple[int, ...], groups: int) -> Floats:
     """Standard normals of shape ``(*draws, groups)``.
 

@@ -1,15 +1,23 @@
-"""The classical answers beside the hierarchical one: no pooling, complete pooling, homogeneity."""
+"""The classical answers beside the hierarchical one.
 
+No pooling, complete pooling and the test between them; tau^2 by moments and by restricted
+likelihood; James-Stein. They take the data of a model and leave its priors alone.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.posterior.marginal import check_level
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -44,6 +52,57 @@ class HomogeneityTest:
     statistic: float
     df: int
     pvalue: float
+
+
+@dataclass(frozen=True, eq=False)
+class RandomEffects:
+    """An estimate of tau^2, and what follows once it is taken for known.
+
+    Attributes
+    ----------
+    method : str
+        "DL" or "REML".
+    tau2, tau2_raw : float
+        The estimate, not less than 0, and what it was before that, possibly negative.
+    mu, se : float
+        The mean, weighted by ``1 / (se_j^2 + tau2)``, and its standard error.
+    theta, theta_se : ndarray, shape (groups,)
+        Empirical Bayes effects, ``mu + tau2 / (se_j^2 + tau2) (y_j - mu)``, and their standard
+        errors: the posterior of theta given tau under a flat mu. The uncertainty of mu is in them,
+        that of tau is not, so they are too small; `rwmetrop` has both.
+    """
+
+    method: str
+    tau2: float
+    tau2_raw: float
+    mu: float
+    se: float
+    theta: Floats
+    theta_se: Floats
+
+    @property
+    def tau(self) -> float:
+        """The square root of tau2."""
+        return float(np.sqrt(self.tau2))
+
+
+@dataclass(frozen=True, eq=False)
+class JamesStein:
+    """Effects that are all pulled to the mean by the same factor.
+
+    Attributes
+    ----------
+    mean : float
+        The precision-weighted mean.
+    shrinkage : float
+        How far each estimate is pulled to it: 0 not at all, 1 all the way.
+    theta : ndarray, shape (groups,)
+        The effects.
+    """
+
+    mean: float
+    shrinkage: float
+    theta: Floats
 
 
 def no_pooling(model: NormalNormal, level: float = 0.95) -> "pd.DataFrame":
@@ -99,11 +158,8 @@ def complete_pooling(model: NormalNormal) -> CompletePooling:
     >>> ph.complete_pooling(ph.NormalNormal(schools["y"], se=schools["sigma"]))
     CompletePooling(mean=7.68561672495..., var=16.580525632..., se=4.071919158...)
     """
-    precision = 1.0 / model.var
-    var = 1.0 / precision.sum()
-    return CompletePooling(
-        float((precision * model.y).sum() * var), float(var), float(np.sqrt(var))
-    )
+    mean, precision = _mean(model, 0.0)
+    return CompletePooling(mean, 1.0 / precision, float(np.sqrt(1.0 / precision)))
 
 
 def homogeneity_test(model: NormalNormal) -> HomogeneityTest:
@@ -129,3 +185,309 @@ def homogeneity_test(model: NormalNormal) -> HomogeneityTest:
     residuals = model.y - complete_pooling(model).mean
     q, df = float((residuals**2 / model.var).sum()), model.y.size - 1
     return HomogeneityTest(q, df, float(chdtrc(df, q)))
+
+
+def dersimonian_laird(model: NormalNormal) -> RandomEffects:
+    """Tau^2 by moments, from Cochran's Q (DerSimonian and Laird 1986), and effects given it.
+
+    ``tau2_raw = (Q - (J - 1)) / (W - sum w_j^2 / W)`` with ``w_j = 1 / se_j^2``, ``W = sum w_j``.
+
+    Parameters
+    ----------
+    model : NormalNormal
+        Its y and standard errors; its priors play no part.
+
+    Returns
+    -------
+    RandomEffects
+
+    Raises
+    ------
+    ValueError
+        If there is only one group.
+
+    See Also
+    --------
+    anova : the same estimate of tau^2 from raw observations.
+
+    Notes
+    -----
+    It is the moment estimate of the analysis of variance, from summaries: with standard errors from
+    the pooled variance the two are equal. statsmodels' ``combine_effects`` goes on with the raw
+    value where it is negative: on the eight schools it has tau^2 = -44.55, hence weights that are
+    none, and a mean of 7.05. Here, as in R's metafor, tau^2 is then 0 and the mean 7.69.
+
+    References
+    ----------
+    DerSimonian and Laird (1986), Controlled Clinical Trials 7, 177-188.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> schools = ph.load_dataset("eight_schools")
+    >>> fit = ph.dersimonian_laird(ph.NormalNormal(schools["y"], se=schools["sigma"]))
+    >>> print(f"{fit.tau2_raw:.2f} {fit.tau2:.2f} {fit.mu:.4f} {fit.se:.4f}")
+    -44.55 0.00 7.6856 4.0719
+    """
+    _require(model, 2, "tau^2 needs")
+    weights = 1.0 / model.var
+    q, spread = homogeneity_test(model).statistic, _spread(weights, int(np.argmax(weights)))
+    return _given_tau2(model, "DL", float((q - (model.y.size - 1)) / spread))
+
+
+def reml(model: NormalNormal) -> RandomEffects:
+    """Tau^2 where its restricted likelihood is largest (Viechtbauer 2005), and effects given it.
+
+    Parameters
+    ----------
+    model : NormalNormal
+        Its y and standard errors; its priors play no part.
+
+    Returns
+    -------
+    RandomEffects
+        ``tau2_raw`` is ``tau2`` where that is positive. Where it is 0, ``tau2_raw`` is the root of
+        the score nearest to 0 from below, above ``-min(se_j^2)``; if there is none, the restricted
+        likelihood rises all the way down to ``-min(se_j^2)``, and that is given.
+
+    Raises
+    ------
+    ValueError
+        If there is only one group.
+
+    Notes
+    -----
+    The maximum is over all tau^2 from 0 up, though there may be several local ones: the score (the
+    derivative of the restricted log likelihood) is taken on a ladder up to a tau^2 beyond which it
+    is negative, each fall through 0 is refined until rounding stops it, and the likelihoods there
+    and at 0 are compared. R's metafor climbs from one start and by default stops when tau^2 moves
+    by less than 1e-5.
+
+    References
+    ----------
+    Viechtbauer (2005), Journal of Educational and Behavioral Statistics 30, 261-293.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> fit = ph.reml(ph.NormalNormal([28, 8, -13, 7, -1, 21], se=[5, 10, 6, 11, 9, 4]))
+    >>> print(f"{fit.tau2:.4f} {fit.mu:.4f} {fit.se:.4f}")
+    209.5516 9.0408 6.6716
+    """
+    _require(model, 2, "tau^2 needs")
+    smallest = int(np.argmin(model.var))  # its variance is the unit, its y the origin
+    y = (model.y - model.y[smallest]) / model.se[smallest]
+    var = model.var / model.var[smallest]
+    tau2 = _restricted_maximum(y, var, smallest)
+    raw = tau2 if tau2 > 0.0 else _root_below(y, var, smallest)
+    return _given_tau2(model, "REML", raw * float(model.var[smallest]))
+
+
+def james_stein(model: NormalNormal) -> JamesStein:
+    """Positive-part James-Stein estimates, shrunk to the precision-weighted mean.
+
+    ``theta_j = m + (1 - B) (y_j - m)`` with ``m`` the precision-weighted mean,
+    ``B = min(1, (J - 3) / Q)`` and ``Q = sum (y_j - m)^2 / se_j^2``.
+
+    Parameters
+    ----------
+    model : NormalNormal
+        Its y and standard errors; its priors play no part.
+
+    Returns
+    -------
+    JamesStein
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than 4 groups: with the mean estimated, no fewer gain.
+
+    Notes
+    -----
+    For equal standard errors this is Efron and Morris' estimator: B = (J - 3) se^2 / S, with S the
+    sum of squares about the plain mean. For unequal ones it is the extended estimator of Brown
+    (2008): the same formula in the scale ``y_j / se_j``. One factor serves all groups, whatever
+    their standard errors; the hierarchical model pulls the uncertain ones more (`reml`).
+
+    References
+    ----------
+    Efron and Morris (1975), Journal of the American Statistical Association 70, 311-319.
+    Brown (2008), Annals of Applied Statistics 2, 113-152.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> ph.james_stein(ph.NormalNormal([1.0, 3.0, 5.0, 7.0, 9.0], se=[2.0] * 5))
+    JamesStein(mean=5.0, shrinkage=0.2, theta=array([1.8, 3.4, 5. , 6.6, 8.2]))
+    """
+    _require(model, 4, "shrinking to an estimated mean needs")
+    mean, q = complete_pooling(model).mean, homogeneity_test(model).statistic
+    excess = model.y.size - 3
+    shrinkage = 1.0 if q <= excess else excess / q
+    theta = mean + (1.0 - shrinkage) * (model.y - mean)
+    theta.flags.writeable = False
+    return JamesStein(mean, shrinkage, theta)
+
+
+def compare_poolings(model: NormalNormal, tau: float | None = None) -> "pd.DataFrame":
+    """No pooling, complete pooling and partial pooling side by side.
+
+    Parameters
+    ----------
+    model : NormalNormal
+        Its y and standard errors; its priors play no part.
+    tau : float, optional
+        The tau of partial pooling; that of `reml` without it.
+
+    Returns
+    -------
+    DataFrame
+        A row a group; columns ``y``, ``se``, then ``no_pooling``, ``complete_pooling`` and
+        ``partial_pooling``, then the standard deviation of each (``..._sd``), all under a flat mu.
+        That of partial pooling takes tau for known.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If tau is not a finite number from 0 up; if there is one group and no tau.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> schools = ph.load_dataset("eight_schools")
+    >>> model = ph.NormalNormal(schools["y"], se=schools["sigma"], labels=schools["school"])
+    >>> table = ph.compare_poolings(model, tau=8)
+    >>> table[["no_pooling", "complete_pooling", "partial_pooling"]].head(2).round(2)
+           no_pooling  complete_pooling  partial_pooling
+    group
+    A            28.0              7.69            12.45
+    B             8.0              7.69             8.01
+    """
+    import pandas as pd
+
+    fit = reml(model) if tau is None else _given_tau2(model, "given", _tau(tau) ** 2)
+    pooled = complete_pooling(model)
+    return pd.DataFrame(
+        {
+            **model.observed(),
+            "no_pooling": model.y,
+            "complete_pooling": pooled.mean,
+            "partial_pooling": fit.theta,
+            "no_pooling_sd": model.se,
+            "complete_pooling_sd": pooled.se,
+            "partial_pooling_sd": fit.theta_se,
+        },
+        index=pd.Index(model.labels, name="group"),
+    )
+
+
+def _require(model: NormalNormal, groups: int, what: str) -> None:
+    if model.y.size < groups:
+        has = f"{model.y.size} group{'s' * (model.y.size > 1)}"
+        raise ValueError(f"y has {has}: {what} at least {groups}")
+
+
+def _tau(tau: object) -> float:
+    """A tau whose square stays within a double."""
+    try:
+        number = float(tau)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(f"tau is {tau!r}: it must be a number from 0 up") from None
+    if not 0.0 <= number <= 1e70:
+        raise ValueError(f"tau is {tau!r}: it must be a finite number from 0 up")
+    return number
+
+
+def _mean(model: NormalNormal, tau2: float) -> tuple[float, float]:
+    """The precision-weighted mean and its precision; about a y, so that a shift costs nothing."""
+    weights, origin = 1.0 / (model.var + tau2), model.y[0]
+    precision = weights.sum()
+    return float(origin + (weights * (model.y - origin)).sum() / precision), float(precision)
+
+
+def _given_tau2(model: NormalNormal, method: str, raw: float) -> RandomEffects:
+    """BDA3 eqs. 5.17 and 5.20, theta integrated over mu."""
+    tau2 = max(raw, 0.0)
+    mu, precision = _mean(model, tau2)
+    shrinkage = model.var / (model.var + tau2)
+    theta = model.y + shrinkage * (mu - model.y)
+    theta_se = np.sqrt(tau2 * shrinkage + shrinkage**2 / precision)
+    for array in (theta, theta_se):
+        array.flags.writeable = False
+    return RandomEffects(method, tau2, raw, mu, float(np.sqrt(1.0 / precision)), theta, theta_se)
+
+
+def _spread(weights: Floats, largest: int) -> np.float64:
+    """W - sum w^2 / W as a sum of positive terms w_j (W - w_j) / W, none of which cancels."""
+    total = weights.sum()
+    others = total - weights
+    others[largest] = weights[:largest].sum() + weights[largest + 1 :].sum()
+    spread: np.float64 = (weights * others).sum() / total
+    return spread
+
+
+def _score(y: Floats, var: Floats, smallest: int) -> Callable[[float], float]:
+    """Twice the derivative of the restricted log likelihood at x, for variances var + x.
+
+    With y counted from the group of the smallest variance, it is precise where that group has
+    nearly all the weight (x just above -min(var)), too.
+    """
+
+    def score(x: float) -> float:
+        weights = 1.0 / (var + x)
+        pull = weights * (y - (weights * y).sum() / weights.sum())
+        return float((pull * pull).sum() - _spread(weights, smallest))
+
+    return score
+
+
+def _restricted_loglik(y: Floats, var: Floats, tau2: float) -> float:
+    weights = 1.0 / (var + tau2)
+    residuals = y - (weights * y).sum() / weights.sum()
+    q = (weights * residuals**2).sum()
+    return float(0.5 * (np.log(weights).sum() - np.log(weights.sum()) - q))
+
+
+# The score's singularities are real and at most -min(var), so in log(min(var) + tau^2) it is
+# analytic within pi of the axis on either side: a much shorter step misses no hill worth finding
+# (none of 30,000 random data sets' higher ones; a step of 1 missed one, lower by 0.003 elsewhere).
+_STEP = 0.4
+
+
+def _restricted_maximum(y: Floats, var: Floats, smallest: int) -> float:
+    """The tau^2 from 0 up where the restricted likelihood is largest, if min(var) = 1.
+
+    With S the sum of squares of y about its mean, the score is at most
+    max(w)^2 S - (J - 1) min(w): negative from tau^2 = max(var) + 2 S / (J - 1) on.
+    """
+    top = var.max() + 2.0 * float(((y - y.mean()) ** 2).sum()) / (y.size - 1)
+    rungs = np.expm1(np.linspace(0.0, np.log1p(top), 2 + int(np.log1p(top) / _STEP)))
+    score = _score(y, var, smallest)
+    rising = [score(rung) > 0.0 for rung in rungs]
+    found = [] if rising[0] else [0.0]
+    for k in range(rungs.size - 1):
+        if rising[k] and not rising[k + 1]:
+            found.append(_root(score, rungs[k], rungs[k + 1]))
+    return max(found, key=lambda tau2: _restricted_loglik(y, var, tau2))
+
+
+def _root_below(y: Floats, var: Floats, smallest: int) -> float:
+    """The root of the score in (-1, 0] nearest to 0, or -1, if min(var) = 1."""
+    score = _score(y, var - 1.0, smallest)  # at tau^2 + 1, which has no rounding near 0
+    above = 1.0
+    if score(above) >= 0.0:  # the boundary itself, to rounding
+        return 0.0
+    while above > 1e-17:
+        below = above * np.exp(-_STEP)
+        if score(below) > 0.0:
+            return _root(score, below, above) - 1.0
+        above = below
+    return -1.0
+
+
+def _root(score: Callable[[float], float], low: float, high: float) -> float:
+    """Brent's method, to four units in the last place; bisection bounds its steps."""
+    from scipy.optimize import brentq
+
+    return float(brentq(score, low, high, xtol=1e-17, rtol=4 * np.finfo(float).eps, maxiter=5000))

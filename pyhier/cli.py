@@ -2,24 +2,27 @@
 
 import argparse
 import os
+import re
 import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pyhier import __version__
 from pyhier._table import Table, format_table
-from pyhier._validation import count
+from pyhier._validation import count, positive
 from pyhier.datasets import dataset_path
-from pyhier.inference import laplace, rwmetrop
+from pyhier.inference import exact, laplace, rwmetrop
 from pyhier.inference.metropolis import MetropolisPosterior
 from pyhier.models import NormalNormal
-from pyhier.posterior import DrawsPosterior
+from pyhier.posterior import DrawsPosterior, ExactPosterior, Posterior
+from pyhier.priors import PRIOR_NAMES
 from pyhier.rstats import RStream
 
 PROBS = (0.025, 0.5, 0.975)
@@ -34,6 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         fit(options)
+    except BrokenPipeError:  # the reader of our output, such as head, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (ValueError, TypeError, OSError) as error:
         print(f"pyhier: error: {error}", file=sys.stderr)
         return 2
@@ -59,9 +65,16 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--label", metavar="COL", help="column of the groups' names")
     run.add_argument("--sep", default=",", help="what separates the cells (default: comma)")
     run.add_argument(
-        "--method", choices=["rwmetrop", "laplace"], default="rwmetrop",
-        help="random-walk Metropolis (default), or draws from the normal approximation",
+        "--method", choices=["exact", "rwmetrop", "laplace"], default="exact",
+        help="quadrature (default), random-walk Metropolis, or draws from the normal approximation",
     )  # fmt: skip
+    run.add_argument(
+        "--prior-tau", default="uniform", metavar="PRIOR",
+        help=f"of tau: {', '.join(PRIOR_NAMES)}, or one of {', '.join(SCALED)}",
+    )  # fmt: skip
+    run.add_argument(
+        "--prior-mu", default="flat", metavar="PRIOR", help="of mu: flat, or norm(mean, sd)"
+    )
     run.add_argument("--draws", type=float, default=10_000, metavar="N", help="default: 10000")
     run.add_argument("--burn-in", type=float, default=1_000, metavar="N", help="default: 1000")
     run.add_argument("--seed", type=int, metavar="S", help="of the random numbers")
@@ -81,15 +94,17 @@ def fit(options: argparse.Namespace) -> None:
         raise ValueError(f"--seed is {seed}: it must not be negative, except with --r-stream")
     rng = RStream(seed) if options.r_stream else np.random.default_rng(seed)
     with _folder(options.out) as save:
-        posterior: DrawsPosterior
-        if options.method == "laplace":
+        posterior: Posterior
+        if options.method == "exact":
+            posterior = exact(model)
+        elif options.method == "laplace":
             posterior = laplace(model).sample(draws, rng)
         else:
             posterior = rwmetrop(model, draws, burn_in=burn_in, rng=rng)
-        print(_head(posterior, seed, options.r_stream))
+        print(_head(posterior, "R seed" if options.r_stream else "seed", seed))
         print(_table(posterior))
         if options.out is not None:
-            save(lambda folder: _write(posterior, folder))
+            save(lambda folder: _write(posterior, folder, draws, rng))
             print(f"\nDraws, summary and pictures are in {options.out}")
 
 
@@ -97,37 +112,91 @@ def _model(options: argparse.Namespace) -> NormalNormal:
     table = Table(options.file, options.sep)
     labels = None if options.label is None else table.text(options.label)
     y = table.numbers(options.y, labels)
+    prior_mu = parse_prior("--prior-mu", options.prior_mu, MU_PRIORS)
+    priors = {
+        "prior_tau": parse_prior("--prior-tau", options.prior_tau, SCALED, PRIOR_NAMES),
+        "prior_mu": None if prior_mu == "flat" else prior_mu,
+    }
     if options.var is not None:
-        return NormalNormal(y, var=table.numbers(options.var, labels), labels=labels)
-    return NormalNormal(y, se=table.numbers(options.se, labels), labels=labels)
+        return NormalNormal(y, var=table.numbers(options.var, labels), labels=labels, **priors)
+    return NormalNormal(y, se=table.numbers(options.se, labels), labels=labels, **priors)
 
 
-def _head(posterior: DrawsPosterior, seed: int, r_stream: bool) -> str:
-    draws = f"{posterior.phi.shape[1]:,} draws"
-    how = f"normal approximation at the mode, {draws}"
+# The arguments a prior takes on the command line, and how scipy.stats calls them.
+SCALED = {
+    "halfnorm": ("scale",),
+    "halfcauchy": ("scale",),
+    "expon": ("scale",),
+    "gamma": ("a", "scale"),
+    "invgamma": ("a", "scale"),
+    "lognorm": ("s", "scale"),
+    "lomax": ("c", "scale"),
+}
+MU_PRIORS = {"norm": ("loc", "scale")}
+_CALL = re.compile(r"^\s*([a-z]+)\s*\(([^()]*)\)\s*$")
+
+
+def parse_prior(
+    option: str,
+    text: str,
+    families: Mapping[str, Sequence[str]],
+    names: Sequence[str] = ("flat",),
+) -> Any:
+    """Read a prior such as "halfcauchy(5)": a name and numbers, nothing is evaluated."""
+    if text in names:
+        return text
+    match = _CALL.match(text)
+    known = ", ".join([*names, *(f"{f}({', '.join(a)})" for f, a in families.items())])
+    if match is None or match[1] not in families:
+        raise ValueError(f"{option} is {text!r}: it must be one of {known}")
+    wanted = families[match[1]]
+    try:
+        numbers = [float(part) for part in match[2].split(",")]
+    except ValueError:
+        raise ValueError(f"{option} is {text!r}: {match[2]!r} are not numbers") from None
+    if len(numbers) != len(wanted):
+        raise ValueError(f"{option} is {text!r}: {match[1]} takes {', '.join(wanted)}")
+    parameters = dict(zip(wanted, numbers, strict=True))
+    for name, value in parameters.items():
+        if name != "loc":
+            positive(f"{option} {name}", value)
+    import scipy.stats
+
+    return getattr(scipy.stats, match[1])(**parameters)
+
+
+def _head(posterior: Posterior, kind: str, seed: int) -> str:
+    how = "exact, by quadrature"
+    if isinstance(posterior, DrawsPosterior):
+        how = f"normal approximation at the mode, {posterior.phi.shape[1]:,} draws, {kind} {seed}"
     if isinstance(posterior, MetropolisPosterior):
         how = (
-            f"random-walk Metropolis, {draws} after {posterior.burn_in.shape[1]:,} of burn-in, "
-            f"{100 * posterior.accept:.1f}% accepted"
+            f"random-walk Metropolis, {posterior.phi.shape[1]:,} draws after "
+            f"{posterior.burn_in.shape[1]:,} of burn-in, {100 * posterior.accept:.1f}% accepted, "
+            f"{kind} {seed}"
         )
-    return f"{posterior.model!r}\n{how}, {'R seed' if r_stream else 'seed'} {seed}\n"
+    return f"{posterior.model!r}\n{how}\n"
 
 
-def _table(posterior: DrawsPosterior) -> str:
+def _table(posterior: Posterior) -> str:
     columns = posterior.columns(PROBS)
     shrinkage = np.full(len(posterior.names), np.nan)
     shrinkage[2:-1] = posterior.shrinkage_factors()  # mu and tau before the groups, theta_new after
     return format_table(posterior.names, columns | {"shrinkage": shrinkage})
 
 
-def _write(posterior: DrawsPosterior, folder: Path) -> None:
+def _write(
+    posterior: Posterior, folder: Path, draws: int, rng: RStream | np.random.Generator
+) -> None:
     """Write draws.csv, summary.csv and the pictures."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from pyhier import plots
 
-    posterior.to_dataframe().to_csv(folder / "draws.csv", index=False)
+    drawn = posterior.to_draws(draws, rng) if isinstance(posterior, ExactPosterior) else posterior
+    assert isinstance(drawn, DrawsPosterior)
+    drawn.to_dataframe().to_csv(folder / "draws.csv", index=False)
     posterior.summary().to_csv(folder / "summary.csv")
     pictures = {
         "forest": plots.forest(posterior),

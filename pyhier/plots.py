@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._validation import count
 from pyhier.inference.laplace import laplace
 from pyhier.models.protocol import Model
+from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior
-from pyhier.posterior.marginal import check_level
+from pyhier.posterior.marginal import SampleMarginal, check_level
 
 Floats = NDArray[np.float64]
 
@@ -29,12 +30,12 @@ def _axes(ax: Axes | None, width: float = 6.4, height: float = 4.8) -> Axes:
     return new
 
 
-def forest(posterior: DrawsPosterior, ax: Axes | None = None, level: float = 0.95) -> Axes:
+def forest(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) -> Axes:
     """Raw estimates against pooled ones, a row a group, with intervals.
 
     Parameters
     ----------
-    posterior : DrawsPosterior
+    posterior : Posterior
         With its group effects.
     ax : Axes, optional
         Where to draw.
@@ -54,11 +55,13 @@ def forest(posterior: DrawsPosterior, ax: Axes | None = None, level: float = 0.9
     ax = _axes(ax, height=float(np.clip(1.4 + 0.34 * len(labels), 3.0, 40.0)))
     observed = posterior.model.observed()
     y, se = observed["y"], observed["se"]
-    theta = posterior.theta.reshape(-1, len(labels))
-    low, high = np.quantile(theta, [tail, 1.0 - tail], axis=0)
+    ends = [posterior[f"theta[{label}]"].interval(level) for label in labels]
+    low, high = np.array(ends).T
     style: dict[str, Any] = {"linestyle": "none", "markersize": 4.5, "elinewidth": 1.4}
     ax.errorbar(y, rows - 0.14, xerr=-ndtri(tail) * se, fmt="s", color=RAW, label="raw", **style)
-    mean = theta.mean(axis=0)
+    mean = posterior.group_means()
+    if mean is None:
+        raise ValueError("the group effects were not drawn: ask the engine for theta=True")
     ax.errorbar(
         mean, rows + 0.14, xerr=(mean - low, high - mean), fmt="o", color=POOLED, label="pooled",
         **style,
@@ -81,12 +84,12 @@ def _name_rows(ax: Axes, labels: Any) -> None:
         ax.set_ylabel("group")
 
 
-def shrinkage(posterior: DrawsPosterior, ax: Axes | None = None) -> Axes:
+def shrinkage(posterior: Posterior, ax: Axes | None = None) -> Axes:
     """Arrows from each group's raw estimate to its pooled one, against its standard error.
 
     Parameters
     ----------
-    posterior : DrawsPosterior
+    posterior : Posterior
         With its group effects.
     ax : Axes, optional
         Where to draw.
@@ -99,7 +102,9 @@ def shrinkage(posterior: DrawsPosterior, ax: Axes | None = None) -> Axes:
     observed = posterior.model.observed()
     y, se = observed["y"], observed["se"]
     labels = posterior.model.labels
-    pooled = posterior.theta.mean(axis=(0, 1))
+    pooled = posterior.group_means()
+    if pooled is None:
+        raise ValueError("the group effects were not drawn: ask the engine for theta=True")
     arrow = {"arrowstyle": "->", "color": QUIET, "shrinkA": 2.0, "shrinkB": 2.0}
     for x, start, end in zip(se, y, pooled, strict=True):
         ax.annotate("", xy=(x, end), xytext=(x, start), arrowprops=arrow)
@@ -116,12 +121,13 @@ def shrinkage(posterior: DrawsPosterior, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def density(posterior: DrawsPosterior, name: str, ax: Axes | None = None) -> Axes:
-    """Draw the posterior density of one quantity, as a histogram with median and 95% interval.
+def density(posterior: Posterior, name: str, ax: Axes | None = None) -> Axes:
+    """Draw the posterior density of one quantity, with median and 95% interval.
 
     Parameters
     ----------
-    posterior : DrawsPosterior
+    posterior : Posterior
+        Draws make a histogram.
     name : str
         One of ``posterior.names``, or of the model's coordinates.
     ax : Axes, optional
@@ -136,10 +142,17 @@ def density(posterior: DrawsPosterior, name: str, ax: Axes | None = None) -> Axe
     low, high = marginal.interval(0.95)
     # The last half percent of a heavy tail would flatten the rest.
     start, top = marginal.interval(0.99)
-    start = 0.0 if marginal.draws.min() >= 0.0 else start
-    ax.hist(
-        marginal.draws.ravel(), bins=40, range=(start, top), density=True, color=POOLED, alpha=0.35
-    )
+    if isinstance(marginal, SampleMarginal):
+        start = 0.0 if marginal.draws.min() >= 0.0 else start
+        ax.hist(
+            marginal.draws.ravel(), bins=40, range=(start, top), density=True, color=POOLED,
+            alpha=0.35,
+        )  # fmt: skip
+    else:
+        start = 0.0 if name == "tau" else start
+        x = np.linspace(start, top, 400)
+        ax.fill_between(x[1:], marginal.pdf(x[1:]), color=POOLED, alpha=0.35, linewidth=0.0)
+        ax.set_ylim(bottom=0.0)
     ax.axvline(marginal.median(), color=POOLED, label=f"median {marginal.median():.3g}")
     for end in (low, high):
         ax.axvline(end, color=POOLED, linestyle=":", label=None if end == high else "95% interval")

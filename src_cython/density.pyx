@@ -18,7 +18,7 @@ out: y_j ~ N(mu, var_j + tau^2). There are three orders of arithmetic for it.
 They agree to a few ulps of the largest term.
 """
 from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_GetName, PyCapsule_GetPointer
-from libc.math cimport INFINITY, NAN, exp, fabs, log, log1p, sqrt
+from libc.math cimport INFINITY, NAN, exp, fabs, lgamma, log, log1p, sqrt
 from libc.stdint cimport uintptr_t
 
 import numpy as np
@@ -161,19 +161,40 @@ cdef double exponential(int ndim, double *x, void *data) noexcept nogil:
     return -exp(x[0]) / scale - log(scale)
 
 
-cdef class ScalePrior(LogDensity):
-    """A prior of tau with a scale, as a log density of tau (no Jacobian) at x = log tau."""
-    cdef double scale
+cdef double square_root(int ndim, double *x, void *data) noexcept nogil:
+    return -0.5 * x[0]
 
-    def __init__(self, str family, double scale):
-        self.ndim, self.compiled, self.scale = 1, True, scale
-        self.data = &self.scale
+
+cdef double scaled_inv_chi(int ndim, double *x, void *data) noexcept nogil:
+    """tau^2 ~ scaled inverse chi-squared(nu, scale^2), as a density of tau."""
+    cdef double scale = (<double *>data)[0], nu = (<double *>data)[1]
+    cdef double half = 0.5 * nu
+    cdef double ratio = scale * exp(-x[0])
+    return 0.693147180559945309417 + half * log(half) - lgamma(half) + nu * log(scale) \
+        - (nu + 1.0) * x[0] - half * ratio * ratio
+
+
+cdef class ScalePrior(LogDensity):
+    """A prior of tau with a scale, as a log density of tau (no Jacobian) at x = log tau.
+
+    ``shape`` is nu of "invchi"; the other families have none. "sqrt" has no scale either.
+    """
+    cdef double[2] parameters
+
+    def __init__(self, str family, double scale=1.0, double shape=1.0):
+        self.ndim, self.compiled = 1, True
+        self.parameters[0], self.parameters[1] = scale, shape
+        self.data = &self.parameters[0]
         if family == "halfnorm":
             self.reference = half_normal
         elif family == "halfcauchy":
             self.reference = half_cauchy
         elif family == "expon":
             self.reference = exponential
+        elif family == "sqrt":
+            self.reference = square_root
+        elif family == "invchi":
+            self.reference = scaled_inv_chi
         else:
             raise ValueError(f"no compiled prior of tau is named {family!r}")
         self.fast = self.reference
@@ -182,11 +203,14 @@ cdef class ScalePrior(LogDensity):
 # --- The normal model -----------------------------------------------------------------------------
 
 cdef double log_prior(NormalData *model, double *x) noexcept nogil:
-    cdef double residual, value = 0.0
+    cdef double residual, precision, value = 0.0
     if model.log_tau_prior != NULL:
         value += model.log_tau_prior(1, &x[1], model.log_tau_prior_data)
-    if model.mu_precision > 0.0:
-        residual = x[0] - model.mu_mean
+    residual = x[0] - model.mu_mean
+    if model.mu_kappa > 0.0:
+        precision = model.mu_kappa * exp(-2.0 * x[1])
+        value += 0.5 * log(precision) - LOG_SQRT_2PI - 0.5 * precision * residual * residual
+    elif model.mu_precision > 0.0:
         value += model.mu_constant - 0.5 * model.mu_precision * residual * residual
     return value
 
@@ -237,14 +261,15 @@ cdef class NormalMarginal(LogDensity):
     """The log marginal posterior of (mu, log tau) in the normal model.
 
     ``y`` and ``var`` are the estimates and their variances, shape (groups,), float64, contiguous;
-    ``prior_mu`` is None (flat) or (mean, sd); ``prior_tau`` is None (uniform) or a log density of
+    ``prior_mu`` is None (flat), (mean, sd), or with ``tied`` (mean, kappa) for a variance of
+    tau^2 / kappa; ``prior_tau`` is None (uniform) or a log density of
     tau at x = log tau. ``form`` is "post" or "dnorm".
     """
     cdef NormalData model
     cdef const double[::1] y, var
 
     def __init__(self, const double[::1] y, const double[::1] var, prior_mu=None,
-                 LogDensity prior_tau=None, str form="post"):
+                 LogDensity prior_tau=None, str form="post", bint tied=False):
         self.y, self.var, self.ndim = y, var, 2
         self.part = prior_tau
         self.compiled = prior_tau is None or prior_tau.compiled
@@ -261,8 +286,10 @@ cdef class NormalMarginal(LogDensity):
         fits = largest <= 5e29 and np.max(np.abs(y)) < 1e60
         self.model.log_scale_low = (-INFINITY if smallest >= 1e-30 else -34.0) if fits else INFINITY
         self.model.log_scale_high = 34.0  # exp(2 * 34) = 3.4e29
-        self.model.mu_precision = 0.0
-        if prior_mu is not None:
+        self.model.mu_precision = self.model.mu_kappa = self.model.mu_mean = 0.0
+        if tied:
+            self.model.mu_mean, self.model.mu_kappa = prior_mu
+        elif prior_mu is not None:
             self.model.mu_mean = prior_mu[0]
             self.model.mu_precision = 1.0 / prior_mu[1] ** 2
             self.model.mu_constant = -log(prior_mu[1]) - LOG_SQRT_2PI

@@ -1,4 +1,5 @@
-/* Sums over groups of log(var_j + t) and (y_j - mu)^2 / (var_j + t).
+/* Sums over groups: log(var_j + t) and (y_j - mu)^2 / (var_j + t); 1 / (var_j + t) and
+ * (y_j - centre) / (var_j + t).
  *
  * One logarithm for all groups: the variances are multiplied up, and the exponent is split off the
  * running product every 8 factors, so that only a mantissa is left to take the log of. Four groups
@@ -106,4 +107,66 @@ static void group_sums(size_t groups, const double *y, const double *var, double
     exponents += take_exponent(&mantissa);
     *log_sum = log(mantissa) + (double)exponents * 0.693147180559945309417;
     *square_sum = squares;
+}
+
+/* Two groups: the reciprocal of the product of their variances serves both. */
+#define TWO_GROUPS(a, b)                                                                     \
+    double w0 = var[a] + t, w1 = var[b] + t, reciprocal = 1.0 / (w0 * w1);                   \
+    double r0 = y[a] - centre, r1 = y[b] - centre;
+
+/* Sums of the weights 1 / (var_j + t), and of weight times (y_j - centre). */
+EACH_INSTRUCTION_SET
+static void weight_sums(size_t groups, const double *y, const double *var, double centre,
+                        double t, double *weight_sum, double *product_sum)
+{
+    double weight[LANES], product[LANES];
+    double weights = 0.0, products = 0.0;
+    size_t j = 0;
+    for (int k = 0; k < LANES; k++)
+        weight[k] = product[k] = 0.0;
+    for (; j + 2 * LANES <= groups; j += 2 * LANES) {
+        for (int k = 0; k < LANES; k++) {
+            TWO_GROUPS(j + k, j + k + LANES)
+            weight[k] += (w0 + w1) * reciprocal;
+            product[k] += (r0 * w1 + r1 * w0) * reciprocal;
+        }
+    }
+    for (int k = 0; k < LANES; k++) {
+        weights += weight[k];
+        products += product[k];
+    }
+    for (; j < groups; j++) {
+        const double w = 1.0 / (var[j] + t);
+        weights += w;
+        products += w * (y[j] - centre);
+    }
+    *weight_sum = weights;
+    *product_sum = products;
+}
+
+/* The same four sums group by group, where products of variances would leave a double. */
+static void plain_sums(size_t groups, const double *y, const double *var, double mu, double t,
+                       double *log_sum, double *square_sum)
+{
+    double logs = 0.0, squares = 0.0;
+    for (size_t j = 0; j < groups; j++) {
+        const double w = var[j] + t, r = y[j] - mu;
+        logs += log(w);
+        squares += r * (r / w);
+    }
+    *log_sum = logs;
+    *square_sum = squares;
+}
+
+static void plain_weight_sums(size_t groups, const double *y, const double *var, double centre,
+                              double t, double *weight_sum, double *product_sum)
+{
+    double weights = 0.0, products = 0.0;
+    for (size_t j = 0; j < groups; j++) {
+        const double w = 1.0 / (var[j] + t);
+        weights += w;
+        products += w * (y[j] - centre);
+    }
+    *weight_sum = weights;
+    *product_sum = products;
 }

@@ -27,5 +27,6 @@ cdef struct NormalData:
     double mu_mean
     double mu_precision       # 0: flat
     double mu_constant
+    double mu_kappa           # mu's prior variance is tau^2 / kappa; 0: not tied to tau
     density_t log_tau_prior   # NULL: tau uniform
     void *log_tau_prior_data

@@ -26,7 +26,10 @@ class ForeignDensity(LogDensity):
 
 class ScalePrior(LogDensity):
     def __init__(
-        self, family: Literal["halfnorm", "halfcauchy", "expon"], scale: float
+        self,
+        family: Literal["halfnorm", "halfcauchy", "expon", "sqrt", "invchi"],
+        scale: float = 1.0,
+        shape: float = 1.0,
     ) -> None: ...
 
 class NormalMarginal(LogDensity):
@@ -37,4 +40,5 @@ class NormalMarginal(LogDensity):
         prior_mu: tuple[float, float] | None = None,
         prior_tau: LogDensity | None = None,
         form: Literal["post", "dnorm"] = "post",
+        tied: bool = False,
     ) -> None: ...

@@ -14,10 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._random import normals
 from pyhier._validation import each_group, vector
 from pyhier.kernels.density import LogDensity, NormalMarginal
-from pyhier.models.protocol import Generator
-from pyhier.priors import TauPrior, mu_parameters, tau_density
+from pyhier.kernels.quadrature import collapse as kernel
+from pyhier.kernels.quadrature import draw_theta as kernel_theta
+from pyhier.models.protocol import Collapsed, Generator, Linear
+from pyhier.priors import NormalInvChi2, TauPrior, resolve_prior
 
 Floats = NDArray[np.float64]
+
+LOG_2PI = float(np.log(2.0 * np.pi))
 
 
 class NormalNormal:
@@ -33,9 +37,12 @@ class NormalNormal:
         Names of the groups; "1", "2", ... without it.
     prior_mu : scipy.stats.norm(mean, sd), optional
         The prior of mu; flat without it.
-    prior_tau : "uniform", frozen distribution or callable
-        The prior of tau: flat, a ``scipy.stats`` frozen distribution on the half line, or a
-        callable that returns the log density at a tau. It is independent of mu.
+    prior_tau : str, frozen distribution or callable
+        The prior of tau: ``"uniform"`` or another of `pyhier.PRIOR_NAMES` (Roever 2020), a
+        ``scipy.stats`` frozen distribution on the half line, or a callable that returns the log
+        density at a tau. It is independent of mu.
+    prior : NormalInvChi2, optional
+        A joint prior of mu and tau, in place of the two.
 
     Raises
     ------
@@ -62,6 +69,7 @@ class NormalNormal:
         labels: Sequence[Any] | ArrayLike | None = None,
         prior_mu: Any = None,
         prior_tau: TauPrior = "uniform",
+        prior: NormalInvChi2 | None = None,
     ) -> None:
         if (se is None) == (var is None):
             raise ValueError(
@@ -75,12 +83,10 @@ class NormalNormal:
         self._check_groups(spread)
         self.var = spread * spread if var is None else spread
         self.se = spread if var is None else np.sqrt(spread)
-        self.prior_mu, self.prior_tau = prior_mu, prior_tau
-        self._mu = mu_parameters(prior_mu)
-        self._log_prior_tau = tau_density(prior_tau)
-        self._check_proper()
+        self.prior = resolve_prior(prior, prior_mu, prior_tau, self.var)
         for array in (self.y, self.se, self.var):
             array.flags.writeable = False
+        self._check_proper()
 
     def _check_groups(self, spread: Floats) -> None:
         name, y = self._given, self.y
@@ -98,23 +104,31 @@ class NormalNormal:
         each_group(name, spread, valid, self.label, "rescale the data: its square leaves a double")
 
     def _check_proper(self) -> None:
-        """A uniform tau needs its likelihood to fall faster than 1 / tau."""
-        needed = 3 if self._mu is None else 2
-        if self._log_prior_tau is None and self.y.size < needed:
-            scale = float(f"{np.max(self.se):.1g}")
-            raise ValueError(
-                f"the posterior of {self.y.size} group{'s' * (self.y.size > 1)} is improper under "
-                f"the uniform prior of tau, which needs at least {needed}: give a proper prior, "
-                f"such as prior_tau=scipy.stats.halfcauchy(scale={scale:g})"
-            )
+        """The posterior of log tau must fall off on both sides."""
+        left, right = self.tail_indices
+        if left > 1e-6 and right > 1e-6:
+            return
+        groups = f"{self.y.size} group{'s' * (self.y.size > 1)}"
+        scale = float(f"{np.max(self.se):.1g}")
+        if self.prior.name == "uniform":
+            needed = 3 if self.prior.mu is None else 2
+            why = f"the uniform prior of tau, which needs at least {needed}"
+        else:
+            where = "tau = 0" if left <= 1e-6 else "large tau"
+            why = f"this prior of tau: it has infinite mass at {where}"
+        raise ValueError(
+            f"the posterior of {groups} is improper under {why}: give a proper prior, "
+            f"such as prior_tau=scipy.stats.halfcauchy(scale={scale:g})"
+        )
 
     def __repr__(self) -> str:
         given = "standard errors given (se)" if self._given == "se" else "variances given (var)"
-        mu = "flat" if self._mu is None else f"normal({self._mu[0]:g}, {self._mu[1]:g})"
-        tau = self.prior_tau if isinstance(self.prior_tau, str) else "callable"
-        if hasattr(self.prior_tau, "dist"):
-            tau = self.prior_tau.dist.name
-        return f"NormalNormal: {self.y.size} groups, {given}, mu {mu}, tau {tau}"
+        prior = f"prior {self.prior.name}"
+        if not self.prior.tied:
+            mu = self.prior.mu
+            centre = "flat" if mu is None else f"normal({mu[0]:g}, {mu[1]:g})"
+            prior = f"mu {centre}, tau {self.prior.name}"
+        return f"NormalNormal: {self.y.size} groups, {given}, {prior}"
 
     def label(self, j: int) -> str:
         """Name of group ``j``, counted from 0."""
@@ -132,29 +146,105 @@ class NormalNormal:
         A compiled function: call it with a point of shape (2,). The terms and the sum are taken
         in R's order, without the constant 2 pi.
         """
-        return NormalMarginal(self.y, self.var, self._mu, self._log_prior_tau)
+        prior = self.prior
+        return NormalMarginal(self.y, self.var, prior.mu, prior.density, tied=prior.tied)
+
+    def collapse(self, log_tau: Floats) -> Collapsed:
+        """Integrate theta and mu out: BDA3 eqs. 5.20 and 5.21, with all constants.
+
+        Parameters
+        ----------
+        log_tau : ndarray, shape (nodes,)
+
+        Returns
+        -------
+        Collapsed
+        """
+        nodes = np.ascontiguousarray(log_tau, dtype=np.float64)
+        precision = self.prior.mu_precision(nodes)
+        prior_mean = 0.0 if self.prior.mu is None else self.prior.mu[0]
+        mean, total, logs, squares = kernel(
+            self.y, self.var, self._centre, np.exp(2.0 * nodes), precision, prior_mean, *self._fast
+        )
+        log_density = self.prior.log_density(nodes) + nodes
+        log_density -= 0.5 * (logs + squares + np.log(total))
+        log_density -= 0.5 * (self.y.size - 1) * LOG_2PI
+        if self.prior.mu is not None:
+            log_density += 0.5 * (np.log(precision) - LOG_2PI)
+        return Collapsed(log_density, mean, 1.0 / total)
+
+    def given_tau(self, quantity: int | str, last: Floats) -> Linear:
+        """A group's effect, mu or the effect of a new group, given log tau: BDA3 eq. 5.17."""
+        if quantity == "mu":
+            return Linear(0.0, 1.0, 0.0, True)
+        tau2 = np.exp(2.0 * last)
+        if isinstance(quantity, str):
+            return Linear(0.0, 1.0, tau2, True)
+        total = self.var[quantity] + tau2
+        shrinkage = self.var[quantity] / total
+        return Linear(self.y[quantity] * (tau2 / total), shrinkage, tau2 * shrinkage, False)
+
+    def why_improper(self) -> str:
+        """Which prior is improper; empty when both are proper."""
+        if self.prior.mu is None:
+            return "the flat prior of mu"
+        if not self.prior.proper:
+            return f"the prior of tau ({self.prior.name}), which is not known to integrate to one"
+        return ""
+
+    def log_likelihood_at_zero(self) -> float:
+        """Log likelihood at tau = 0, mu integrated over its prior."""
+        log_tau = np.array([self.scales[0] - 40.0])
+        found = self.collapse(log_tau).log_density - log_tau - self.prior.log_density(log_tau)
+        return float(found[0])
+
+    def prior_density_mu(self, mu: float) -> float:
+        """Prior density of mu, where it does not depend on tau."""
+        if self.prior.mu is None or self.prior.tied:
+            raise ValueError("the prior of mu must be a normal one of its own: prior_mu=norm(m, s)")
+        mean, sd = self.prior.mu
+        return float(np.exp(-0.5 * ((mu - mean) / sd) ** 2 - 0.5 * LOG_2PI) / sd)
+
+    @cached_property
+    def _centre(self) -> float:
+        return float(np.average(self.y, weights=1.0 / self.var))
+
+    @cached_property
+    def _fast(self) -> tuple[float, float]:
+        """The tau^2 for which products of variances stay within a double (group_sums.h)."""
+        fits = np.max(self.var) <= 5e29 and np.max(np.abs(self.y)) < 1e60
+        low = 0.0 if np.min(self.var) >= 1e-30 else 1e-30
+        return (low, 5e29) if fits else (np.inf, np.inf)
+
+    @cached_property
+    def scales(self) -> tuple[float, float]:
+        """Where log tau matters: the least sd of anything at tau = 0, the widest spread."""
+        least = 1.0 / np.sqrt(np.sum(1.0 / self.var))
+        widest = max(float(np.ptp(self.y)), float(np.max(self.se)))
+        return float(np.log(least)), float(np.log(widest))
+
+    @cached_property
+    def tail_indices(self) -> tuple[float, float]:
+        """Exponents of the posterior of log tau on both sides; inf where it falls faster.
+
+        It behaves like exp(left * log tau) towards tau = 0 and exp(-right * log tau) for large
+        tau, so E[tau^k] is finite for k < right.
+        """
+        low, high = self.scales
+        ends = np.array([low - 120.0, low - 60.0, high + 60.0, high + 120.0])
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            here, there = (self.collapse(ends + step).log_density for step in (0.0, 1.0))
+        slopes = there - here
+        left, right = slopes[:2], -slopes[2:]
+        return _index(left[1], left[0]), _index(right[0], right[1])
 
     def start(self) -> Floats:
-        """The best of a ladder of log tau, each with the mu that is most likely there."""
-        top = max(np.ptp(self.y), np.max(self.se))
-        ladder = np.linspace(np.log(np.min(self.se) / 10.0), np.log(10.0 * top), 25)
-        points = np.array(
-            [
-                [self._mu_given(tau)[0], log_tau]
-                for tau, log_tau in zip(np.exp(ladder), ladder, strict=True)
-            ]
-        )
-        best: Floats = points[np.argmax(self.log_marginal.evaluate(points, fast=True))]
-        return best
-
-    def _mu_given(self, tau: float) -> tuple[float, float]:
-        """Mean and precision of mu given tau: BDA3 eq. 5.20, with the prior of mu added."""
-        weights = 1.0 / (self.var + tau * tau)
-        precision, total = weights.sum(), (weights * self.y).sum()
-        if self._mu is not None:
-            precision += 1.0 / self._mu[1] ** 2
-            total += self._mu[0] / self._mu[1] ** 2
-        return total / precision, precision
+        """The best of a ladder of log tau, with the mean of mu there."""
+        low, high = self.scales
+        ladder = np.linspace(low - 2.0, high + 2.0, 25)
+        found = self.collapse(ladder)
+        best = int(np.argmax(found.log_density))
+        return np.array([found.mean[best], ladder[best]])
 
     def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
         """Gradient (2,) and Hessian (2, 2) of the log marginal at one (mu, log tau)."""
@@ -164,26 +254,30 @@ class NormalNormal:
         pull = weights * residuals  # d / d mu
         share = weights * tau2
         excess = pull * residuals - 1.0
-        mu_gradient, mu_precision = pull.sum(), weights.sum()
-        if self._mu is not None:
-            mu_gradient += (self._mu[0] - phi[0]) / self._mu[1] ** 2
-            mu_precision += 1.0 / self._mu[1] ** 2
-        slope, curvature = self._prior_derivatives(phi[1])
         cross = -2.0 * (share * pull).sum()
         tau_curvature = 2.0 * (share * (excess * (1.0 - share) - share * (excess + 1.0))).sum()
-        gradient = np.array([mu_gradient, (share * excess).sum() + 1.0 + slope])
-        hessian = np.array([[-mu_precision, cross], [cross, tau_curvature + curvature]])
-        return gradient, hessian
+        gradient = np.array([pull.sum(), (share * excess).sum() + 1.0])
+        hessian = np.array([[-weights.sum(), cross], [cross, tau_curvature]])
+        prior_gradient, prior_hessian = self._prior_derivatives(phi)
+        return gradient + prior_gradient, hessian + prior_hessian
 
-    def _prior_derivatives(self, log_tau: float) -> tuple[float, float]:
-        """First and second derivative in log tau of the prior of tau, by five-point differences."""
-        prior = self._log_prior_tau
-        if prior is None:
-            return 0.0, 0.0
+    def _prior_derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
+        """Of the log prior; in log tau by five-point differences."""
         h = 1e-3
-        a, b, c, d, e = (prior(np.array([log_tau + k * h])) for k in (-2, -1, 0, 1, 2))
+        a, b, c, d, e = self.prior.log_density(phi[1] + h * np.arange(-2.0, 3.0))
         slope = (a - 8 * b + 8 * d - e) / (12 * h)
-        return slope, (-a + 16 * b - 30 * c + 16 * d - e) / (12 * h * h)
+        curvature = (-a + 16 * b - 30 * c + 16 * d - e) / (12 * h * h)
+        gradient, hessian = np.array([0.0, slope]), np.diag([0.0, curvature])
+        if self.prior.mu is not None:
+            precision = self.prior.mu_precision(phi[1:])[0]
+            away = phi[0] - self.prior.mu[0]
+            gradient[0] -= precision * away
+            hessian[0, 0] -= precision
+            if self.prior.tied:
+                gradient[1] += precision * away**2 - 1.0
+                hessian[1, 1] -= 2.0 * precision * away**2
+                hessian[[0, 1], [1, 0]] += 2.0 * precision * away
+        return gradient, hessian
 
     def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
         """Mu and tau, each of shape (...)."""
@@ -197,6 +291,14 @@ class NormalNormal:
 
     def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
         """Exact draws of theta given (mu, tau), shape (..., groups): BDA3 eq. 5.17."""
+        if isinstance(rng, np.random.Generator):
+            drawn = np.empty((*phi.shape[:-1], self.y.size))
+            flat = np.ascontiguousarray(phi).reshape(-1, 2)
+            with rng.bit_generator.lock:
+                kernel_theta(
+                    rng.bit_generator, self.y, self.var, flat, drawn.reshape(-1, self.y.size)
+                )
+            return drawn
         shrinkage = self.pooling(phi)
         theta = normals(rng, phi.shape[:-1], self.y.size)
         theta *= np.exp(phi[..., 1, np.newaxis]) * np.sqrt(shrinkage)  # V_j = tau^2 B_j
@@ -214,6 +316,13 @@ class NormalNormal:
     def observed(self) -> Mapping[str, Floats]:
         """The data: y and se of each group."""
         return {"y": self.y, "se": self.se}
+
+
+def _index(near: float, far: float) -> float:
+    """The exponent that two slopes far out agree on; inf where the fall goes on steepening."""
+    if np.isfinite(near) and np.isfinite(far) and abs(far - near) <= 1e-6 * max(1.0, abs(near)):
+        return float(far)
+    return np.inf
 
 
 def _as_labels(labels: Any, groups: int) -> tuple[str, ...] | None:

@@ -1,6 +1,7 @@
 """What a model offers and an engine may ask for; neither knows more of the other."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeGuard
 
 import numpy as np
@@ -11,6 +12,41 @@ from pyhier.rstats.streams import RStream
 
 Floats = NDArray[np.float64]
 Generator = np.random.Generator | RStream
+
+
+@dataclass(frozen=True)
+class Collapsed:
+    """A model with all but one hyperparameter integrated out, at nodes of that one.
+
+    Attributes
+    ----------
+    log_density : ndarray, shape (nodes,)
+        Log posterior density of the last coordinate, with all constants.
+    mean, var : ndarray, shape (nodes,)
+        Of the normal distribution of the hyperparameter integrated out, given that coordinate.
+    """
+
+    log_density: Floats
+    mean: Floats
+    var: Floats
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A quantity given the last coordinate: intercept + slope * mu + normal noise.
+
+    Attributes
+    ----------
+    intercept, slope, var : ndarray or float
+        At the nodes; ``var`` is of the noise.
+    grows : bool
+        Whether the sd grows without bound with the coordinate.
+    """
+
+    intercept: Floats | float
+    slope: Floats | float
+    var: Floats | float
+    grows: bool
 
 
 class Model(Protocol):
@@ -54,6 +90,42 @@ class Model(Protocol):
 
     def observed(self) -> Mapping[str, Floats]:
         """Estimate and standard error of each group, unpooled, under the names a table shows."""
+
+
+class CollapsibleModel(Model, Protocol):
+    """A model that integrates all its hyperparameters but the last out by itself.
+
+    What is left is a density of one coordinate; given that, mu is normal and everything else is a
+    linear function of mu with normal noise.
+    """
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """Ends of the range in which the last coordinate's density may have structure."""
+
+    @property
+    def tail_indices(self) -> tuple[float, float]:
+        """Exponents with which that density falls off on both sides."""
+
+    def collapse(self, last: Floats) -> Collapsed:
+        """Integrate out all but the last coordinate, at nodes of it."""
+
+    def given_tau(self, quantity: int | str, last: Floats) -> Linear:
+        """A group's effect (by number), "mu" or "theta_new", given the last coordinate."""
+
+    def why_improper(self) -> str:
+        """Which prior is improper; empty when all are proper."""
+
+    def log_likelihood_at_zero(self) -> float:
+        """Log likelihood at tau = 0, mu integrated over its prior."""
+
+    def prior_density_mu(self, mu: float) -> float:
+        """Prior density of mu, where it does not depend on tau."""
+
+
+def is_collapsible(value: object) -> TypeGuard[CollapsibleModel]:
+    """Whether a model can be reduced to one coordinate."""
+    return hasattr(type(value), "collapse")
 
 
 def is_model(value: object) -> TypeGuard[Model]:

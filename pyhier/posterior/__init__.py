@@ -1,6 +1,17 @@
 """What every engine returns: marginals, draws, summaries, predictions."""
 
+from pyhier.posterior.base import Posterior, Probability
 from pyhier.posterior.draws import DrawsPosterior
+from pyhier.posterior.exact import ExactPosterior
 from pyhier.posterior.marginal import SampleMarginal
+from pyhier.posterior.quadrature import MixtureMarginal, TauMarginal
 
-__all__ = ["DrawsPosterior", "SampleMarginal"]
+__all__ = [
+    "DrawsPosterior",
+    "ExactPosterior",
+    "MixtureMarginal",
+    "Posterior",
+    "Probability",
+    "SampleMarginal",
+    "TauMarginal",
+]

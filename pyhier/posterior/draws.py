@@ -1,8 +1,6 @@
 """A posterior known by draws of phi, with theta drawn exactly given each of them."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 from pyhier._random import RNG, as_generator
 from pyhier._validation import count
 from pyhier.models.protocol import Generator, Model
+from pyhier.posterior.base import PROBS, Posterior, Probability, parse_comparison
 from pyhier.posterior.marginal import SampleMarginal
 
 if TYPE_CHECKING:
@@ -19,12 +18,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 Event = str | Callable[[Mapping[str, Floats]], NDArray[np.bool_]]
 
-PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
-_COMPARISON = re.compile(r"^\s*(.+?)\s*(<=|>=|<|>)\s*(.+?)\s*$")
-_COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 
-
-class DrawsPosterior:
+class DrawsPosterior(Posterior):
     """Draws from the posterior of a model's hyperparameters and group effects.
 
     Engines make these; the arrays are read-only. ``post[name]`` is the marginal of one of ``names``
@@ -55,7 +50,8 @@ class DrawsPosterior:
     """
 
     def __init__(self, model: Model, phi: Floats, theta: Floats | None, theta_new: Floats) -> None:
-        self.model, self.phi, self.theta_new = model, phi, theta_new
+        super().__init__(model)
+        self.phi, self.theta_new = phi, theta_new
         self._theta = theta
         self._hyper = dict(model.hyperparameters(phi))
         for array in (phi, theta, theta_new, *self._hyper.values()):
@@ -83,10 +79,6 @@ class DrawsPosterior:
         groups = () if self._theta is None else self._group_of
         return (*self._hyper, *groups, "theta_new")
 
-    @cached_property
-    def _group_of(self) -> dict[str, int]:
-        return {f"theta[{label}]": j for j, label in enumerate(self.model.labels)}
-
     def _draws_of(self, name: str) -> Floats:
         """Draws of one quantity, shape (chain, draw)."""
         if name in self._hyper:
@@ -97,14 +89,10 @@ class DrawsPosterior:
             return self.theta_new
         if name in self._group_of:
             return self.theta[..., self._group_of[name]]
-        known = ", ".join(self.names[:4])
-        raise KeyError(f"no quantity is named {name!r}: there are {known}, ... (see names)")
+        raise self._unknown(name)
 
     def __getitem__(self, name: str) -> SampleMarginal:
         return SampleMarginal(self._draws_of(name))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
 
     def __repr__(self) -> str:
         chains, draws, _ = self.phi.shape
@@ -125,28 +113,8 @@ class DrawsPosterior:
             **{f"{100 * p:g}%": quantiles[:, i] for i, p in enumerate(probs)},
         }
 
-    def summary(self, probs: Sequence[float] = PROBS) -> "pd.DataFrame":
-        """Mean, sd and quantiles of every quantity.
-
-        Parameters
-        ----------
-        probs : sequence of float
-            The quantiles' probabilities.
-
-        Returns
-        -------
-        DataFrame
-            A row for each of ``names``; columns ``mean``, ``sd``, ``2.5%``, ...
-        """
-        import pandas as pd
-
-        return pd.DataFrame(self.columns(probs), index=pd.Index(self.names, name="quantity"))
-
     def shrinkage_factors(self) -> Floats:
-        """Posterior mean of each group's shrinkage factor, shape (groups,).
-
-        0 leaves the group's own estimate, 1 puts it on the mean of all.
-        """
+        """Posterior mean of each group's shrinkage factor, shape (groups,)."""
         self._require_draws()
         phi = self.phi.reshape(-1, self.phi.shape[-1])
         total = np.zeros(len(self.model.labels))
@@ -155,29 +123,11 @@ class DrawsPosterior:
             total += self.model.pooling(phi[i : i + block]).sum(axis=0)
         return total / len(phi)
 
-    def shrinkage(self) -> "pd.DataFrame":
-        """Shrinkage of each group, with its data and the ranks of both.
+    def group_means(self) -> Floats | None:
+        """Posterior mean of each group's effect, shape (groups,); None if it was not drawn."""
+        return None if self._theta is None else self.theta.mean(axis=(0, 1))
 
-        Returns
-        -------
-        DataFrame
-            A row a group; columns the data (``y``, ``se``), ``theta`` (posterior mean),
-            ``shrinkage``, ``rank_shrinkage`` and ``rank_se`` (1 is the least; ties share the mean
-            rank, as in R's ``rank``).
-        """
-        import pandas as pd
-
-        frame = pd.DataFrame(
-            dict(self.model.observed()), index=pd.Index(self.model.labels, name="group")
-        )
-        if self._theta is not None:
-            frame["theta"] = self.theta.mean(axis=(0, 1))
-        frame["shrinkage"] = self.shrinkage_factors()
-        frame["rank_shrinkage"] = frame["shrinkage"].rank()
-        frame["rank_se"] = frame["se"].rank()
-        return frame
-
-    def probability(self, event: Event) -> float:
+    def probability(self, event: Event) -> Probability:
         """Posterior probability of an event.
 
         Parameters
@@ -189,33 +139,24 @@ class DrawsPosterior:
 
         Returns
         -------
-        float
-            The share of the draws for which it holds.
+        Probability
+            The share of the draws for which it holds: a float, with the standard error that it
+            would have with independent draws in ``se``.
         """
         self._require_draws()
         if isinstance(event, str):
-            holds = self._compare(event)
+            left, sign, right = parse_comparison(event)
+            a, b = self._side(left), self._side(right)
+            holds = np.asarray(a > b if sign == ">" else a < b)
         else:
             holds = np.asarray(event(_ByName(self)))
             if holds.dtype != np.bool_:
                 raise TypeError("event must return an array of bool, one a draw")
-        return float(holds.mean())
+        share = float(holds.mean())
+        return Probability(share, float(np.sqrt(share * (1.0 - share) / holds.size)))
 
-    def _compare(self, event: str) -> NDArray[np.bool_]:
-        match = _COMPARISON.match(event)
-        if match is None:
-            raise ValueError(
-                f"event {event!r} is no comparison: write it as 'theta[A] > 28', or give a function"
-            )
-        left, sign, right = match.groups()
-        result: NDArray[np.bool_] = _COMPARE[sign](self._side(left), self._side(right))
-        return result
-
-    def _side(self, text: str) -> Floats | float:
-        try:
-            return float(text)
-        except ValueError:
-            return self._draws_of(text)
+    def _side(self, side: str | float) -> Any:
+        return self._draws_of(side) if isinstance(side, str) else side
 
     def rank(self) -> "pd.DataFrame":
         """Posterior of each group's rank among the groups; 1 is the largest effect.

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyhier._random import RNG, as_generator
+from pyhier._random import RNG, as_generator, uniforms
 from pyhier._validation import count
 
 Floats = NDArray[np.float64]
@@ -106,7 +106,5 @@ class SampleMarginal:
 
     def rvs(self, size: int = 1, rng: RNG = None) -> Floats:
         """Draws picked from the draws, with replacement, shape (size,)."""
-        u = as_generator(rng)
-        n = self._sorted.size
-        uniform = u.runif(count("size", size)) if hasattr(u, "runif") else u.random(size)
-        return self.draws.ravel()[(uniform * n).astype(np.intp)]
+        u = uniforms(as_generator(rng), count("size", size))
+        return self.draws.ravel()[(u * self._sorted.size).astype(np.intp)]

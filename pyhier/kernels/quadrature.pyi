@@ -1,0 +1,38 @@
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+def collapse(
+    y: Floats,
+    var: Floats,
+    centre: float,
+    tau2: Floats,
+    prior_precision: Floats,
+    prior_mean: float,
+    low: float,
+    high: float,
+) -> Floats: ...
+def mixture(x: Floats, weight: Floats, mean: Floats, sd: Floats) -> Floats: ...
+def mixture_ppf(
+    q: Floats,
+    upper: bool,
+    low: float,
+    high: float,
+    start: Floats,
+    scale: float,
+    weight: Floats,
+    mean: Floats,
+    sd: Floats,
+) -> Floats: ...
+def draw_phi(
+    bit_generator: np.random.BitGenerator,
+    as_r: bool,
+    knots: Floats,
+    table: Floats,
+    guide: NDArray[np.intp],
+    out: Floats,
+) -> None: ...
+def draw_theta(
+    bit_generator: np.random.BitGenerator, y: Floats, var: Floats, phi: Floats, out: Floats
+) -> None: ...

@@ -1,0 +1,360 @@
+"""A posterior known by quadrature over one hyperparameter: exact marginals, exact draws."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import RNG, as_generator
+from pyhier._validation import count, positive
+from pyhier.kernels.quadrature import draw_phi
+from pyhier.models.protocol import CollapsibleModel, Linear
+from pyhier.posterior.base import PROBS, Posterior, Probability, parse_comparison
+from pyhier.posterior.draws import DrawsPosterior, Event
+from pyhier.posterior.panels import Panels
+from pyhier.posterior.quadrature import MixtureMarginal, QuadratureMarginal, TauMarginal
+from pyhier.rstats.streams import RStream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+CELLS, GUIDE = 64, 4096  # of the inversion: cells a panel; entries of the guide table
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The quadrature over log tau, mu integrated out: all marginals are mixtures over its nodes.
+
+    Attributes
+    ----------
+    log_tau, weight : ndarray, shape (nodes,)
+        The weights add up to one.
+    mean, var : ndarray, shape (nodes,)
+        Of mu given tau.
+    """
+
+    log_tau: Floats
+    weight: Floats
+    mean: Floats
+    var: Floats
+
+
+class ExactPosterior(Posterior):
+    """The posterior of a model with one hyperparameter left after integration, by quadrature.
+
+    ``post[name]`` is a marginal that speaks scipy.stats, exact to about 1e-12.
+
+    Attributes
+    ----------
+    model : CollapsibleModel
+    log_z : float
+        Log of the integral of likelihood times prior; the evidence where the prior is proper.
+    nodes : Nodes
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> schools = ph.load_dataset("eight_schools")
+    >>> model = ph.NormalNormal(schools["y"], se=schools["sigma"], labels=schools["school"])
+    >>> post = ph.exact(model)
+    >>> round(post["tau"].mean(), 10), round(post["mu"].mean(), 10)
+    (6.5754833467, 7.9323750182)
+    >>> round(post.probability("theta[A] > 28"), 8)
+    0.04353531
+    """
+
+    def __init__(self, model: CollapsibleModel, panels: Panels) -> None:
+        super().__init__(model)
+        self._collapsible, self._panels = model, panels
+        peak = panels.values[0].max()
+        weight = np.exp(panels.values[0] - peak) * panels.weights
+        inside = weight.sum()
+        self.log_z = float(peak + np.log(inside))
+        self.nodes = _nodes(panels, weight / inside, model.scales[0] - 20.0)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all quantities: mu, tau, ``theta[LABEL]``, theta_new."""
+        return ("mu", "tau", *self._group_of, "theta_new")
+
+    @cached_property
+    def _tau(self) -> TauMarginal:
+        return TauMarginal(
+            self._panels,
+            self.log_z,
+            lambda log_tau: self._collapsible.collapse(log_tau).log_density,
+            self._collapsible.tail_indices,
+        )
+
+    def __getitem__(self, name: str) -> QuadratureMarginal:
+        if name == "tau":
+            return self._tau
+        return self._mixture(self._linear(name))
+
+    def _linear(self, name: str) -> Linear:
+        """The quantity given tau, as a linear function of mu with normal noise."""
+        if name in self._group_of:
+            return self._collapsible.given_tau(self._group_of[name], self.nodes.log_tau)
+        if name in ("mu", "theta_new"):
+            return self._collapsible.given_tau(name, self.nodes.log_tau)
+        raise self._unknown(name)
+
+    def _mixture(self, linear: Linear) -> MixtureMarginal:
+        nodes = self.nodes
+        mean = linear.intercept + linear.slope * nodes.mean
+        var = linear.var + linear.slope**2 * nodes.var
+        growth = self._collapsible.tail_indices[1] if linear.grows else np.inf
+        beyond = 0.0
+        if linear.grows and 2.0 + 1e-6 < growth < np.inf:
+            # Past the last node the variance goes on as tau^2: its integral in closed form.
+            last = float(self._panels.weights[-1, -1])
+            beyond = float(nodes.weight[-1] / last * var[-1] / (growth - 2.0))
+            beyond *= float(np.exp((2.0 - growth) * (self._panels.end - nodes.log_tau[-1])))
+        return MixtureMarginal(nodes.weight, mean, np.sqrt(var), growth, beyond)
+
+    def predictive(self, se: float) -> MixtureMarginal:
+        """Distribution of a new estimate, of a new group, with this standard error.
+
+        Parameters
+        ----------
+        se : float
+            Its standard error.
+
+        Returns
+        -------
+        MixtureMarginal
+        """
+        new = self._collapsible.given_tau("theta_new", self.nodes.log_tau)
+        noise = positive("se", se) ** 2
+        return self._mixture(Linear(new.intercept, new.slope, new.var + noise, new.grows))
+
+    # --- Summaries --------------------------------------------------------------------------------
+
+    def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
+        """The summary as plain columns: what `summary` frames and the command line prints."""
+        marginals = [self[name] for name in self.names]
+        quantiles = np.array([marginal.ppf(np.asarray(probs)) for marginal in marginals])
+        return {
+            "mean": np.array([marginal.mean() for marginal in marginals]),
+            "sd": np.array([marginal.std() for marginal in marginals]),
+            **{f"{100 * p:g}%": quantiles[:, i] for i, p in enumerate(probs)},
+        }
+
+    def shrinkage_factors(self) -> Floats:
+        """Posterior mean of each group's shrinkage factor, shape (groups,)."""
+        nodes, model = self.nodes, self.model
+        phi = np.column_stack([nodes.mean, nodes.log_tau])
+        total = np.zeros(len(model.labels))
+        block = max(1, 2**20 // total.size)  # a few megabytes at a time
+        for i in range(0, len(phi), block):
+            total += nodes.weight[i : i + block] @ model.pooling(phi[i : i + block])
+        return total
+
+    def group_means(self) -> Floats:
+        """Posterior mean of each group's effect, shape (groups,)."""
+        names = self._group_of
+        return np.array([self[name].mean() for name in names])
+
+    def weights(self) -> "pd.DataFrame":
+        """Posterior mean weight of each estimate in E[mu] and in each E[theta_j].
+
+        E[mu] is the sum over groups of weight times estimate, and so is each E[theta_j]; what is
+        missing from one is the weight of mu's prior mean.
+
+        Returns
+        -------
+        DataFrame
+            A row a group; column ``mu``, then ``theta[LABEL]`` for every group.
+        """
+        import pandas as pd
+
+        nodes, var = self.nodes, 1.0 / self.model.observed()["se"] ** -2.0
+        tau2 = np.exp(2.0 * nodes.log_tau)[:, None]
+        share = nodes.var[:, None] / (var + tau2)  # of each estimate in E[mu | tau]
+        pooling = var / (var + tau2)
+        of_theta = np.einsum("i,ij,ik->jk", nodes.weight, share, pooling)
+        of_theta += np.diag(nodes.weight @ (1.0 - pooling))
+        frame = pd.DataFrame(of_theta, index=pd.Index(self.model.labels, name="group"))
+        frame.columns = pd.Index(list(self._group_of))
+        frame.insert(0, "mu", nodes.weight @ share)
+        return frame
+
+    def conditional(self, name: str, tau: ArrayLike) -> "tuple[Floats, Floats]":
+        """Mean and sd of mu, of a group's effect or of a new one, given tau (mu integrated out).
+
+        Parameters
+        ----------
+        name : str
+            ``mu``, ``theta[LABEL]`` or ``theta_new``.
+        tau : array_like
+            Positive values.
+
+        Returns
+        -------
+        mean, sd : ndarray, of tau's shape
+        """
+        values = np.asarray(tau, dtype=np.float64)
+        if not np.all((values > 0.0) & np.isfinite(values)):
+            raise ValueError("tau must be positive and finite")
+        log_tau = np.log(values).ravel()
+        quantity: Any = self._group_of.get(name, name)
+        if name not in self._group_of and name not in ("mu", "theta_new"):
+            raise self._unknown(name)
+        linear = self._collapsible.given_tau(quantity, log_tau)
+        found = self._collapsible.collapse(log_tau)
+        mean = linear.intercept + linear.slope * found.mean
+        sd = np.sqrt(linear.var + linear.slope**2 * found.var)
+        return mean.reshape(values.shape), sd.reshape(values.shape)
+
+    # --- Events and evidence ----------------------------------------------------------------------
+
+    def probability(self, event: Event, *, draws: int = 200_000, rng: RNG = None) -> Probability:
+        """Posterior probability of an event.
+
+        Parameters
+        ----------
+        event : str or callable
+            A comparison of a quantity with a number, or of two of mu, the groups' effects and
+            theta_new, such as ``"theta[A] > theta[C]"``: by quadrature. Or a function of the draws
+            by name that returns an array of bool: by that many independent draws.
+        draws : int
+            For a function.
+        rng : None, int, numpy.random.Generator or RStream
+            For a function.
+
+        Returns
+        -------
+        Probability
+            A float with its Monte Carlo standard error in ``se``, 0 by quadrature.
+        """
+        if not isinstance(event, str):
+            return self.to_draws(draws, rng).probability(event)
+        left, sign, right = parse_comparison(event)
+        if isinstance(left, float) and isinstance(right, float):
+            raise ValueError(f"event {event!r} compares two numbers: name a quantity")
+        if isinstance(left, float) or isinstance(right, float):
+            name, x = (left, right) if isinstance(right, float) else (right, left)
+            above = (sign == ">") == isinstance(right, float)
+            marginal = self[str(name)]
+            return Probability(marginal.sf(x) if above else marginal.cdf(x))
+        if "tau" in (left, right):
+            raise ValueError(
+                f"event {event!r} compares tau with an effect: write it as a function of the draws"
+            )
+        return self._compare(left, sign, right)
+
+    def _compare(self, left: str, sign: str, right: str) -> Probability:
+        if left == right:
+            self._linear(left)
+            return Probability(0.0)
+        a, b = self._linear(left), self._linear(right)
+        difference = self._mixture(
+            Linear(a.intercept - b.intercept, a.slope - b.slope, a.var + b.var, True)
+        )
+        return Probability(difference.sf(0.0) if sign == ">" else difference.cdf(0.0))
+
+    @property
+    def log_evidence(self) -> float:
+        """Log marginal likelihood of the data.
+
+        Raises
+        ------
+        ValueError
+            If a prior is improper: the likelihood times it has no meaningful scale.
+        """
+        why = self._collapsible.why_improper()
+        if why:
+            raise ValueError(f"there is no evidence under {why}: give proper priors")
+        return self.log_z
+
+    def bayes_factor(self, hypothesis: Literal["mu = 0", "tau = 0"]) -> float:
+        """Bayes factor in favour of a point hypothesis, against the model as it is.
+
+        Parameters
+        ----------
+        hypothesis : {"mu = 0", "tau = 0"}
+
+        Returns
+        -------
+        float
+            Above 1 in favour of the hypothesis, below 1 against it.
+
+        Raises
+        ------
+        ValueError
+            If a prior is improper.
+        """
+        key = hypothesis.replace(" ", "")
+        if key not in ("mu=0", "tau=0"):
+            raise ValueError(f"hypothesis is {hypothesis!r}: it must be 'mu = 0' or 'tau = 0'")
+        if key == "tau=0":
+            return float(np.exp(self._collapsible.log_likelihood_at_zero() - self.log_evidence))
+        _ = self.log_evidence
+        return float(self["mu"].pdf(0.0) / self._collapsible.prior_density_mu(0.0))
+
+    # --- Draws ------------------------------------------------------------------------------------
+
+    def draw_phi(self, n: int, rng: RNG = None) -> Floats:
+        """Independent draws of (mu, log tau), shape (n, 2)."""
+        generator = as_generator(rng)
+        phi = np.empty((count("n", n), 2))
+        bits = generator.bit_generator
+        with bits.lock:
+            draw_phi(bits, isinstance(generator, RStream), *self._inversion, phi)
+        return phi
+
+    @cached_property
+    def _inversion(self) -> tuple[Floats, Floats, NDArray[np.intp]]:
+        """Knots, table and guide of the inversion of log tau's distribution function."""
+        panels = self._panels
+        knots, rows, slopes = panels.cells(CELLS)
+        density = np.exp(rows[0] - self.log_z)
+        below = np.append(self._tau.cdf_at(knots[:-1]), 1.0)
+        log_sd, log_sd_slope = 0.5 * np.log(rows[2]), 0.5 * slopes[2] / rows[2]
+        below = np.maximum.accumulate(np.clip(below, 0.0, 1.0))
+        below[0] = 0.0
+        table = np.column_stack([below, density, rows[1], slopes[1], log_sd, log_sd_slope])
+        steps = np.arange(GUIDE + 1) / GUIDE
+        guide = np.clip(np.searchsorted(below, steps, side="right") - 1, 0, knots.size - 2)
+        return knots, table, guide
+
+    def to_draws(self, n: int, rng: RNG = None) -> DrawsPosterior:
+        """Independent joint draws, as the posterior that samplers return."""
+        generator = as_generator(rng)
+        phi = self.draw_phi(count("n", n), generator)
+        return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
+
+    def sample(self, n: int, rng: RNG = None) -> Mapping[str, Floats]:
+        """Independent joint draws: tau, then mu, then theta.
+
+        Parameters
+        ----------
+        n : int
+            The number of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        dict
+            ``mu``, ``tau`` and ``theta_new`` of shape (n,), ``theta`` of shape (n, groups).
+        """
+        draws = self.to_draws(n, rng)
+        flat = {name: draws[name].draws[0] for name in ("mu", "tau", "theta_new")}
+        return flat | {"theta": draws.theta[0]}
+
+
+def _nodes(panels: Panels, weight: Floats, zero: float) -> Nodes:
+    """All nodes; those below ``zero``, where tau^2 is lost beside the variances, joined in one."""
+    flat = (panels.nodes, weight, panels.values[1], panels.values[2])
+    log_tau, weight, mean, var = (part.ravel() for part in flat)
+    small = int(np.searchsorted(log_tau, zero))
+    if small < 2:
+        return Nodes(log_tau, weight, mean, var)
+    joined = np.concatenate([[weight[:small].sum()], weight[small:]])
+    last = small - 1
+    return Nodes(log_tau[last:], joined, mean[last:], var[last:])

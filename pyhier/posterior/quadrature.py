@@ -1,0 +1,393 @@
+"""Marginals known by quadrature; they speak scipy.stats.
+
+tau's is a density on panels; the others are mixtures of normal distributions over its nodes.
+"""
+
+from collections.abc import Callable
+from math import comb
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import RNG, as_generator, uniforms
+from pyhier._validation import count
+from pyhier.kernels.quadrature import mixture, mixture_ppf
+from pyhier.posterior.marginal import check_level
+from pyhier.posterior.panels import CHANGE, NODES, WEIGHTS, Panels
+
+Floats = NDArray[np.float64]
+
+
+class QuadratureMarginal:
+    """What marginals by quadrature share: everything that follows from their functions.
+
+    Subclasses give ``pdf``, ``cdf``, ``sf``, ``ppf``, ``isf``, ``mean`` and ``var``.
+    """
+
+    support = (-np.inf, np.inf)
+
+    pdf: Callable[[ArrayLike], Floats]
+    cdf: Callable[[ArrayLike], Floats]
+    sf: Callable[[ArrayLike], Floats]
+    ppf: Callable[[ArrayLike], Floats]
+    isf: Callable[[ArrayLike], Floats]
+    mean: Callable[[], float]
+    var: Callable[[], float]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(mean {self.mean():g}, sd {self.std():g})"
+
+    def logpdf(self, x: ArrayLike) -> Floats:
+        """Log of the density at ``x``, of ``x``'s shape."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.pdf(x))
+
+    def median(self) -> float:
+        """The median."""
+        return float(self.ppf(0.5))
+
+    def std(self) -> float:
+        """The standard deviation; ``inf`` where there is none."""
+        return float(np.sqrt(self.var()))
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Central interval: equal tails."""
+        tail = 0.5 * (1.0 - check_level(level))
+        return float(self.ppf(tail)), float(self.isf(tail))
+
+    def mode(self) -> float:
+        """Where the density is largest."""
+        from scipy.optimize import minimize_scalar
+
+        grid = self.ppf(np.linspace(0.002, 0.998, 200))
+        grid = np.concatenate([[max(self.support[0], float(grid[0] - 9.0 * np.ptp(grid)))], grid])
+        height = self.pdf(grid)
+        best = int(np.argmax(height))
+        if best == 0:
+            return float(grid[0])
+        ends = grid[best - 1], grid[min(best + 1, grid.size - 1)]
+        found = minimize_scalar(
+            lambda x: -float(self.logpdf(x)), bounds=ends, method="bounded",
+            options={"xatol": 1e-10 * float(np.ptp(ends))},
+        )  # fmt: skip
+        at_edge = self.support[0]
+        if np.isfinite(at_edge) and float(self.pdf(at_edge)) >= float(self.pdf(found.x)):
+            return at_edge
+        return float(found.x)
+
+    def hdi(self, level: float = 0.95) -> tuple[float, float]:
+        """Shortest interval of this probability (for a density with one peak).
+
+        Both ends have the same density, unless the density is largest at the edge of the support.
+        """
+        from scipy.optimize import brentq
+
+        outside = 1.0 - check_level(level)
+
+        def ends(below: float) -> tuple[float, float]:
+            low = float(self.ppf(below)) if below > 0.0 else self.support[0]
+            return low, float(self.isf(outside - below))
+
+        def slope(below: float) -> float:
+            low, high = ends(below)
+            return float(self.pdf(high)) - float(self.pdf(low))
+
+        tiny = 1e-9 * outside
+        if slope(tiny) <= 0.0:  # the lowest end is the densest
+            return ends(0.0)
+        if slope(outside - tiny) >= 0.0:
+            return ends(outside - tiny)
+        return ends(brentq(slope, tiny, outside - tiny, xtol=1e-15, rtol=1e-14))
+
+    def rvs(self, size: int = 1, rng: RNG = None) -> Floats:
+        """Independent draws, shape (size,), by inversion."""
+        u = uniforms(as_generator(rng), count("size", size))
+        return self.ppf(u)
+
+
+def _flat(x: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+    points = np.asarray(x, dtype=np.float64)
+    return np.ascontiguousarray(points.ravel()), points.shape
+
+
+def _probabilities(q: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+    flat, shape = _flat(q)
+    if not np.all((flat >= 0.0) & (flat <= 1.0)):
+        raise ValueError(f"q is {q!r}: probabilities lie between 0 and 1")
+    return flat, shape
+
+
+class MixtureMarginal(QuadratureMarginal):
+    """A mixture of normal distributions.
+
+    Parameters
+    ----------
+    weight, mean, sd : ndarray, shape (nodes,)
+        The components; the weights add up to one.
+    growth : float
+        Exponent of the tail of log tau where the sd grows with tau: the mean is finite above 1, the
+        variance above 2. ``inf`` for a marginal that has all moments.
+    beyond : float
+        What the components beyond the last node add to the variance.
+    """
+
+    def __init__(
+        self, weight: Floats, mean: Floats, sd: Floats, growth: float = np.inf, beyond: float = 0.0
+    ) -> None:
+        self._weight, self._mean, self._sd = (
+            np.ascontiguousarray(part, dtype=np.float64) for part in (weight, mean, sd)
+        )
+        self._growth, self._beyond = growth, beyond
+
+    def _at(self, x: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+        flat, shape = _flat(x)
+        return mixture(flat, self._weight, self._mean, self._sd), shape
+
+    def pdf(self, x: ArrayLike) -> Floats:
+        """Density at ``x``, of ``x``'s shape."""
+        table, shape = self._at(x)
+        density: Floats = table[2].reshape(shape)
+        return density
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """Probability of at most ``x``, of ``x``'s shape."""
+        table, shape = self._at(x)
+        below: Floats = table[0].reshape(shape)
+        return below
+
+    def sf(self, x: ArrayLike) -> Floats:
+        """Probability of more than ``x``, of ``x``'s shape; accurate in the far tail."""
+        table, shape = self._at(x)
+        above: Floats = table[1].reshape(shape)
+        return above
+
+    def _invert(self, q: ArrayLike, upper: bool) -> Floats:
+        flat, shape = _probabilities(q)
+        values = np.where((flat == 0.0) != upper, -np.inf, np.inf)
+        inside = (flat > 0.0) & (flat < 1.0)
+        centre = float(self._weight @ self._mean)
+        scale = float(self._weight @ (self._sd + np.abs(self._mean - centre)))
+        low = float(np.min(self._mean - 40.0 * self._sd))
+        high = float(np.max(self._mean + 40.0 * self._sd))
+        q = flat[inside]
+        guess = centre + (scale if upper else -scale) * np.log((1.0 - q) / q) / 1.7  # logistic
+        start = np.clip(guess, low, high)
+        values[inside] = mixture_ppf(
+            q, upper, low, high, start, scale, self._weight, self._mean, self._sd
+        )
+        return values.reshape(shape)
+
+    def ppf(self, q: ArrayLike) -> Floats:
+        """Quantiles, of ``q``'s shape."""
+        return self._invert(q, upper=False)
+
+    def isf(self, q: ArrayLike) -> Floats:
+        """Points with ``q`` above them, of ``q``'s shape; accurate for small ``q``."""
+        return self._invert(q, upper=True)
+
+    def mean(self) -> float:
+        """The mean; NaN where the distribution has none (its tails are too heavy)."""
+        if self._growth <= 1.0 + 1e-6:
+            return float("nan")
+        return float(self._weight @ self._mean)
+
+    def var(self) -> float:
+        """The variance; ``inf`` where there is none."""
+        if self._growth <= 2.0 + 1e-6:
+            return np.inf
+        away = self._mean - self._weight @ self._mean
+        return float(self._weight @ (self._sd**2 + away**2)) + self._beyond
+
+
+class TauMarginal(QuadratureMarginal):
+    """The distribution of tau, by its log density on panels of log tau.
+
+    Parameters
+    ----------
+    panels : Panels
+        Of the log density of log tau, with all constants of the model.
+    log_z : float
+        Log of its integral.
+    log_density : callable
+        The same log density anywhere, an array of log tau at a time.
+    tails : (float, float)
+        Its exponents towards tau = 0 and for large tau.
+    """
+
+    support = (0.0, np.inf)
+
+    def __init__(
+        self,
+        panels: Panels,
+        log_z: float,
+        log_density: Callable[[Floats], Floats],
+        tails: tuple[float, float],
+    ) -> None:
+        self._panels, self._log_z, self._tails = panels, log_z, tails
+        self._unnormalised = log_density
+        self._weights = np.exp(panels.values[0] - log_z) * panels.weights
+        mass = self._weights.sum(axis=1)
+        left, right = (
+            self._beyond(np.array([end]), side)[0] for side, end in enumerate(self._ends)
+        )
+        self._below = left + np.concatenate([[0.0], np.cumsum(mass)])
+        self._above = right + np.concatenate([np.cumsum(mass[::-1])[::-1], [0.0]])
+
+    def _log_density(self, log_tau: Floats) -> Floats:
+        return self._unnormalised(log_tau) - self._log_z
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        return float(self._panels.start[0]), self._panels.end
+
+    def _beyond(self, log_tau: Floats, side: int) -> Floats:
+        """Mass outside each point of a tail: a power of tau in closed form, others by panels."""
+        if np.isfinite(self._tails[side]):
+            mass: Floats = np.exp(self._log_density(log_tau)) / self._tails[side]
+            return mass
+        return np.array([self._integrate_out(float(edge), side) for edge in log_tau])
+
+    def _integrate_out(self, edge: float, side: int) -> float:
+        """Mass outside one point of a tail that falls faster than any power."""
+        sign, length, total = (1.0 if side else -1.0), 0.25, 0.0
+        for _ in range(2000):
+            log_values = self._log_density(edge + sign * 0.5 * length * (NODES + 1.0))
+            if log_values[0] - log_values[-1] > CHANGE and length > 1e-9:
+                length *= 0.5  # too steep for one panel
+                continue
+            added = 0.5 * length * float(np.exp(log_values) @ WEIGHTS)
+            total += added
+            if added <= 1e-17 * total:
+                break
+            edge += sign * length
+        return total
+
+    def pdf(self, x: ArrayLike) -> Floats:
+        """Density at ``x``, of ``x``'s shape; 0 below 0."""
+        return np.exp(self.logpdf(x))
+
+    def logpdf(self, x: ArrayLike) -> Floats:
+        """Log of the density at ``x``, of ``x``'s shape; without underflow."""
+        flat, shape = _flat(x)
+        values = np.where(np.isnan(flat), np.nan, -np.inf)
+        positive = flat > 0.0
+        log_tau = np.log(flat[positive])
+        values[positive] = self._log_density(log_tau) - log_tau
+        values[flat == 0.0] = self._log_at_zero()
+        return values.reshape(shape)
+
+    def _log_at_zero(self) -> float:
+        left = self._tails[0]
+        if abs(left - 1.0) > 1e-9:
+            return -np.inf if left > 1.0 else np.inf
+        log_tau = np.array([self._ends[0] - 30.0])
+        return float((self._log_density(log_tau) - log_tau)[0])
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """Probability of at most ``x``, of ``x``'s shape; accurate near 0."""
+        return self._tail_of(x, 0)
+
+    def sf(self, x: ArrayLike) -> Floats:
+        """Probability of more than ``x``, of ``x``'s shape; accurate in the far tail."""
+        return self._tail_of(x, 1)
+
+    def _tail_of(self, x: ArrayLike, side: int) -> Floats:
+        flat, shape = _flat(x)
+        mass = np.where(np.isnan(flat), np.nan, float(side))
+        positive = flat > 0.0
+        mass[positive] = self._tail(np.log(flat[positive]), side)
+        return mass.reshape(shape)
+
+    def _tail(self, log_tau: Floats, side: int) -> Floats:
+        """Mass below (side 0) or above (side 1) every log tau."""
+        start, panels = self._panels.start, self._panels
+        mass = np.full(log_tau.size, np.nan)
+        outside = [log_tau < self._ends[0], log_tau >= self._ends[1]]
+        for on, beyond in enumerate(outside):
+            if np.any(beyond):
+                part = self._beyond(log_tau[beyond], on)
+                mass[beyond] = part if on == side else 1.0 - part
+        inside = ~outside[0] & ~outside[1] & ~np.isnan(log_tau)
+        points = log_tau[inside]
+        panel = np.searchsorted(start, points, side="right") - 1
+        if side == 0:
+            part = panels.partial(panel, start[panel], points, self._log_z)
+            mass[inside] = self._below[panel] + part
+        else:
+            stop = start[panel] + panels.length[panel]
+            part = panels.partial(panel, points, stop, self._log_z)
+            mass[inside] = self._above[panel + 1] + part
+        return mass
+
+    def cdf_at(self, log_tau: Floats) -> Floats:
+        """Probability of at most every log tau."""
+        return self._tail(log_tau, 0)
+
+    def ppf(self, q: ArrayLike) -> Floats:
+        """Quantiles, of ``q``'s shape."""
+        flat, shape = _probabilities(q)
+        return self._invert(flat, 0).reshape(shape)
+
+    def isf(self, q: ArrayLike) -> Floats:
+        """Points with ``q`` above them, of ``q``'s shape; accurate for small ``q``."""
+        flat, shape = _probabilities(q)
+        return self._invert(flat, 1).reshape(shape)
+
+    def _invert(self, q: Floats, side: int) -> Floats:
+        """Invert the tail asked for where it is the smaller one, and the other where it is not."""
+        tau = np.empty(q.size)
+        small = q <= 0.5
+        tau[small] = self._invert_tail(q[small], side)
+        tau[~small] = self._invert_tail(1.0 - q[~small], 1 - side)
+        return tau
+
+    def _invert_tail(self, q: Floats, side: int) -> Floats:
+        """Newton's method on the log of the tail's mass, inside a bracket on log tau."""
+        sign = -1.0 if side else 1.0  # the mass grows with sign * log tau
+        at = self._guess(q, side)
+        low, high = np.full(q.size, -745.0), np.full(q.size, 354.0)  # tau^2 stays finite
+        with np.errstate(divide="ignore", invalid="ignore"):
+            target = np.log(q)
+            for _ in range(200):
+                mass = self._tail(at, side)
+                excess = sign * (np.log(mass) - target)
+                step = excess * mass / np.exp(self._log_density(at))
+                high, low = np.where(excess > 0.0, at, high), np.where(excess > 0.0, low, at)
+                middle = 0.5 * (low + high)
+                new = np.where((at - step > low) & (at - step < high), at - step, middle)
+                new = np.where(excess == 0.0, at, new)
+                moved = np.abs(new - at) > 1e-9  # the next step would be its square
+                at = new
+                if not np.any(moved & (q > 0.0)):
+                    break
+        return np.where(q > 0.0, np.exp(at), np.inf if side else 0.0)
+
+    def _guess(self, q: Floats, side: int) -> Floats:
+        """Log tau by the running sum of the nodes' weights, on the scale of its log."""
+        weights, log_tau = self._weights.ravel(), self._panels.nodes.ravel()
+        if side:
+            weights, log_tau = weights[::-1], log_tau[::-1]
+        mass = np.cumsum(weights) - 0.5 * weights
+        with np.errstate(divide="ignore"):
+            return np.interp(np.log(q), np.log(mass), log_tau)
+
+    def mean(self) -> float:
+        """The mean; ``inf`` where there is none."""
+        return self._moment(1, 0.0)
+
+    def var(self) -> float:
+        """The variance; ``inf`` where there is none."""
+        return self._moment(2, self.mean()) if self._tails[1] > 2.0 + 1e-6 else np.inf
+
+    def _moment(self, k: int, about: float) -> float:
+        """E[(tau - about)^k], the power tail beyond the last panel in closed form."""
+        right = self._tails[1]
+        if right <= k + 1e-6:
+            return np.inf
+        inside = float((self._weights * (np.exp(self._panels.nodes) - about) ** k).sum())
+        if np.isinf(right):
+            return inside
+        end = self._ends[1]
+        edge, density = np.exp(end), float(np.exp(self._log_density(np.array([end])))[0])
+        tail = sum(comb(k, i) * edge**i * (-about) ** (k - i) / (right - i) for i in range(k + 1))
+        return inside + density * float(tail)

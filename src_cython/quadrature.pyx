@@ -1,0 +1,260 @@
+"""The normal model at many values of tau at once, and mixtures of normal distributions.
+
+Given tau, mu is normal with precision sum_j 1 / (var_j + tau^2) and theta_j, theta_new are normal
+too (Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.4). So every posterior marginal is a
+mixture of normals over the nodes of a quadrature in log tau. ``collapse`` makes the nodes' sums:
+blocks of groups stay in cache while all nodes pass over them, and the squares are taken about each
+node's own mean, so that nothing cancels. ``mixture_*`` are the mixtures' functions; both tails come
+from erfc, so that a small probability is as accurate as a large one. ``draw_phi`` and ``draw_theta``
+are ancestral draws: log tau by inversion of its distribution function, then mu, then theta.
+"""
+from libc.math cimport INFINITY, M_SQRT1_2, erfc, exp, fabs, sqrt
+
+from numpy.random.c_distributions cimport random_standard_normal_fill
+from pyhier.kernels.random cimport Source, r_uniform, source_of, standard_normal
+
+import numpy as np
+
+
+cdef extern from "group_sums.h" nogil:
+    void group_sums(size_t groups, const double *y, const double *var, double mu, double t,
+                    double *log_sum, double *square_sum)
+    void weight_sums(size_t groups, const double *y, const double *var, double centre, double t,
+                     double *weight_sum, double *product_sum)
+    void plain_sums(size_t groups, const double *y, const double *var, double mu, double t,
+                    double *log_sum, double *square_sum)
+    void plain_weight_sums(size_t groups, const double *y, const double *var, double centre,
+                           double t, double *weight_sum, double *product_sum)
+
+
+cdef Py_ssize_t BLOCK = 1024  # 16 kB of data: half of a first-level cache
+cdef double INV_SQRT_2PI = 0.398942280401432677939946
+
+
+def collapse(const double[::1] y, const double[::1] var, double centre, const double[::1] tau2,
+             const double[::1] prior_precision, double prior_mean, double low, double high):
+    """Integrate theta and mu out at every tau^2.
+
+    Parameters
+    ----------
+    y, var : in, shape (groups,)
+    centre : a number near the y, subtracted before they are averaged
+    tau2, prior_precision : in, shape (nodes,)
+        The precision of mu's normal prior given tau (0: flat).
+    prior_mean : mu's prior mean
+    low, high : the tau^2 between which products of variances stay within a double
+
+    Returns
+    -------
+    ndarray, shape (4, nodes)
+        Mean and precision of mu | tau; the sums of log(var + tau^2), and of squares over
+        var + tau^2 (of mu's prior too) about that mean.
+    """
+    cdef Py_ssize_t n = tau2.shape[0], groups = y.shape[0], i, block, start, size
+    cdef Py_ssize_t blocks = (groups + BLOCK - 1) // BLOCK
+    table = np.zeros((4, n))
+    cdef double[:, ::1] out = table
+    cdef double a, b
+    with nogil:
+        for block in range(blocks):
+            start = block * BLOCK
+            size = min(BLOCK, groups - start)
+            for i in range(n):
+                if low <= tau2[i] <= high:
+                    weight_sums(size, &y[start], &var[start], centre, tau2[i], &a, &b)
+                else:
+                    plain_weight_sums(size, &y[start], &var[start], centre, tau2[i], &a, &b)
+                out[1, i] += a
+                out[0, i] += b
+        for i in range(n):
+            out[1, i] += prior_precision[i]
+            if prior_precision[i] > 0.0:
+                out[0, i] += prior_precision[i] * (prior_mean - centre)
+            out[0, i] = centre + out[0, i] / out[1, i]
+        for block in range(blocks):
+            start = block * BLOCK
+            size = min(BLOCK, groups - start)
+            for i in range(n):
+                if low <= tau2[i] <= high:
+                    group_sums(size, &y[start], &var[start], out[0, i], tau2[i], &a, &b)
+                else:
+                    plain_sums(size, &y[start], &var[start], out[0, i], tau2[i], &a, &b)
+                out[2, i] += a
+                out[3, i] += b
+        for i in range(n):
+            if prior_precision[i] > 0.0:
+                out[3, i] += prior_precision[i] * (out[0, i] - prior_mean) ** 2
+    return table
+
+
+# --- Mixtures of normal distributions -------------------------------------------------------------
+
+cdef void mixture_at(double x, const double[::1] weight, const double[::1] mean,
+                     const double[::1] sd, double *below, double *above,
+                     double *density) noexcept nogil:
+    """Both tail probabilities and the density at x."""
+    cdef Py_ssize_t i
+    cdef double z, w, small
+    below[0] = above[0] = density[0] = 0.0
+    for i in range(weight.shape[0]):
+        w = weight[i]
+        z = (x - mean[i]) / sd[i]
+        small = 0.5 * erfc(fabs(z) * M_SQRT1_2)
+        if z > 0.0:
+            above[0] += w * small
+            below[0] += w * (1.0 - small)
+        else:
+            below[0] += w * small
+            above[0] += w * (1.0 - small)
+        density[0] += w * INV_SQRT_2PI * exp(-0.5 * z * z) / sd[i]
+
+
+def mixture(const double[::1] x, const double[::1] weight, const double[::1] mean,
+            const double[::1] sd):
+    """Lower tail, upper tail and density at every x, shape (3, points)."""
+    table = np.empty((3, x.shape[0]))
+    cdef double[:, ::1] out = table
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(x.shape[0]):
+            mixture_at(x[i], weight, mean, sd, &out[0, i], &out[1, i], &out[2, i])
+    return table
+
+
+cdef double quantile(double q, bint upper, double x, double scale, double low, double high,
+                     const double[::1] weight, const double[::1] mean,
+                     const double[::1] sd) noexcept nogil:
+    """The x with lower (upper) tail q, between low and high, from a first guess.
+
+    Newton's method on the tail itself, kept inside a bracket that shrinks with every step.
+    """
+    cdef double below, above, density, excess, step
+    cdef int k
+    for k in range(200):
+        mixture_at(x, weight, mean, sd, &below, &above, &density)
+        excess = q - above if upper else below - q  # grows with x
+        if excess == 0.0:
+            return x
+        if excess > 0.0:
+            high = x
+        else:
+            low = x
+        step = excess / density if density > 0.0 else INFINITY
+        if low < x - step < high:
+            x = x - step
+            if fabs(step) <= 1e-9 * scale:  # the next one would be its square
+                return x
+        else:
+            if high - low <= 2e-16 * fabs(x):
+                return x
+            x = 0.5 * (low + high)
+    return x
+
+
+def mixture_ppf(const double[::1] q, bint upper, double low, double high,
+                const double[::1] start, double scale, const double[::1] weight, const double[::1] mean,
+                const double[::1] sd):
+    """Quantiles: the x whose lower tail (upper tail, if ``upper``) is q, shape (points,).
+
+    ``start`` has a first guess for each; ``scale`` is the size of x about its mean.
+    """
+    values = np.empty(q.shape[0])
+    cdef double[::1] out = values
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(q.shape[0]):
+            out[i] = quantile(q[i], upper, start[i], scale, low, high, weight, mean, sd)
+    return values
+
+
+# --- Ancestral draws ------------------------------------------------------------------------------
+
+cdef inline double hermite(double t, double h, double a, double b, double da,
+                           double db) noexcept nogil:
+    """The cubic with values a, b and slopes da, db at the ends of a cell of width h."""
+    cdef double rise = b - a
+    return a + t * (h * da + t * (3.0 * rise - h * (2.0 * da + db) + t * (h * (da + db) - 2.0 * rise)))
+
+
+def draw_phi(object bit_generator, bint as_r, const double[::1] knots, const double[:, ::1] table,
+             const Py_ssize_t[::1] guide, double[:, ::1] out):
+    """Independent draws of (mu, log tau).
+
+    Parameters
+    ----------
+    knots : in, shape (knots,)
+        Log tau at the ends of cells.
+    table : in, shape (knots, 6)
+        There: distribution function and density of log tau; mean of mu and its slope; log sd of mu
+        and its slope.
+    guide : in, shape (steps + 1,)
+        For every multiple of 1 / steps the last knot whose distribution function is not above it.
+    out : out, shape (draws, 2)
+    """
+    cdef Source source = source_of(bit_generator, as_r)
+    cdef Py_ssize_t i, low, high, middle, steps = guide.shape[0] - 1, last = knots.shape[0] - 1
+    cdef double u, t, h, rise, error, slope, log_sd
+    cdef double lower, upper
+    cdef int k
+    with nogil:
+        for i in range(out.shape[0]):
+            if as_r:
+                u = r_uniform(source.bits)
+            else:
+                u = source.bits.next_double(source.bits.state)
+            low = guide[<Py_ssize_t>(u * steps)]
+            high = min(guide[<Py_ssize_t>(u * steps) + 1] + 1, last)
+            while high - low > 1:
+                middle = (low + high) // 2
+                if table[middle, 0] <= u:
+                    low = middle
+                else:
+                    high = middle
+            h, rise = knots[high] - knots[low], table[high, 0] - table[low, 0]
+            t = (u - table[low, 0]) / rise if rise > 0.0 else 0.5
+            t = min(max(t, 0.0), 1.0)
+            lower, upper = 0.0, 1.0
+            for k in range(60):  # Newton's method on the cubic, inside a bracket
+                error = hermite(t, h, table[low, 0], table[high, 0], table[low, 1],
+                                table[high, 1]) - u
+                if error > 0.0:
+                    upper = t
+                else:
+                    lower = t
+                slope = h * table[low, 1] + t * (
+                    2.0 * (3.0 * rise - h * (2.0 * table[low, 1] + table[high, 1]))
+                    + 3.0 * t * (h * (table[low, 1] + table[high, 1]) - 2.0 * rise))
+                if fabs(error) <= 1e-12 * rise:
+                    break
+                t = t - error / slope if slope > 0.0 else -1.0
+                if not lower <= t <= upper:
+                    t = 0.5 * (lower + upper)
+            log_sd = hermite(t, h, table[low, 4], table[high, 4], table[low, 5], table[high, 5])
+            out[i, 1] = knots[low] + t * h
+            out[i, 0] = hermite(t, h, table[low, 2], table[high, 2], table[low, 3], table[high, 3]) \
+                + exp(log_sd) * standard_normal(&source)
+
+
+def draw_theta(object bit_generator, const double[::1] y, const double[::1] var,
+               const double[:, ::1] phi, double[:, ::1] out):
+    """Draws of theta given each (mu, log tau), by NumPy's normals.
+
+    Parameters
+    ----------
+    y, var : in, shape (groups,)
+    phi : in, shape (draws, 2)
+    out : out, shape (draws, groups)
+    """
+    cdef Source source = source_of(bit_generator, False)
+    cdef Py_ssize_t i, j, groups = y.shape[0]
+    cdef double mu, tau, tau2, shrinkage
+    cdef double *row
+    with nogil:
+        for i in range(phi.shape[0]):
+            mu, tau = phi[i, 0], exp(phi[i, 1])
+            tau2 = tau * tau
+            row = &out[i, 0]
+            random_standard_normal_fill(source.bits, groups, row)
+            for j in range(groups):
+                shrinkage = var[j] / (var[j] + tau2)
+                row[j] = y[j] + shrinkage * (mu - y[j]) + tau * sqrt(shrinkage) * row[j]
