@@ -5,8 +5,17 @@ returns a posterior. ``pyhier.learnbayes`` and ``pyhier.rstats`` are R's functio
 with R's numbers.
 """
 
-from pyhier.classical import complete_pooling, homogeneity_test, no_pooling
+from pyhier.classical import (
+    compare_poolings,
+    complete_pooling,
+    dersimonian_laird,
+    homogeneity_test,
+    james_stein,
+    no_pooling,
+    reml,
+)
 from pyhier.datasets import load_dataset
+from pyhier.from_raw import anova, group_summaries
 from pyhier.inference import LaplaceFit, exact, laplace, rwmetrop
 from pyhier.models import NormalNormal
 from pyhier.priors import PRIOR_NAMES, NormalInvChi2
@@ -20,11 +29,17 @@ __all__ = [
     "NormalInvChi2",
     "NormalNormal",
     "RStream",
+    "anova",
+    "compare_poolings",
     "complete_pooling",
+    "dersimonian_laird",
     "exact",
+    "group_summaries",
     "homogeneity_test",
+    "james_stein",
     "laplace",
     "load_dataset",
     "no_pooling",
+    "reml",
     "rwmetrop",
 ]

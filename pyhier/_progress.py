@@ -15,7 +15,8 @@ def progress_bar(total: int, show: bool | None) -> Iterator[Callable[[int], None
 
     ``show`` is True, False, or None for a bar on a terminal, once the run has taken a second.
     """
-    wanted = sys.stderr.isatty() if show is None else show
+    terminal = sys.stderr is not None and sys.stderr.isatty()
+    wanted = terminal if show is None else show
     begun, lock = time.monotonic(), threading.Lock()
     done, bar = 0, None
 

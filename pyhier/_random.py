@@ -27,7 +27,12 @@ def for_chains(rng: np.random.Generator | RStream, chains: int) -> list:  # type
     """One generator a chain: independent children, or R's one stream for all, as in an R loop."""
     if chains == 1 or isinstance(rng, RStream):
         return [rng] * chains
-    return list(rng.spawn(chains))
+    try:
+        return list(rng.spawn(chains))
+    except TypeError:
+        raise TypeError(
+            "this rng cannot be split between chains: make it by numpy.random.default_rng(seed)"
+        ) from None
 
 
 def uniforms(rng: np.random.Generator | RStream, n: int) -> Floats:

@@ -1,6 +1,7 @@
 """CSV files in, plain-text tables out; without pandas, so that the command line starts at once."""
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -27,12 +28,18 @@ class Table:
             text = path.read_text(encoding="utf-8-sig")  # with or without a byte-order mark
         except UnicodeDecodeError as error:
             raise ValueError(f"{path} is not UTF-8 text ({error.reason}): save it so") from None
-        lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-        if not lines:
+        while text.startswith(("#", "\n", "\r")):
+            text = text.partition("\n")[2]
+        if not text.strip():
             raise ValueError(f"{path} is empty: it needs a header and a row a group")
-        header, *self.rows = csv.reader(lines, delimiter=sep, skipinitialspace=True)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=sep, skipinitialspace=True)
+        try:
+            header, *self.rows = [row for row in reader if row]
+        except csv.Error as error:
+            raise ValueError(f"{path} cannot be read as CSV: {error}") from None
         self.names = [name.strip() for name in header]
-        if len(self.names) == 1 and sep == "," and ";" in header[0]:
+        self.semicolons = sep == "," and ";" in ",".join(header)
+        if self.semicolons and len(self.names) == 1:
             raise ValueError(f"{path} is separated by semicolons: say so with --sep ';'")
         if not self.rows:
             raise ValueError(f"{path} has a header and no rows: it needs a row a group")
@@ -46,8 +53,10 @@ class Table:
         """Cells of a column."""
         if self.names.count(name) != 1:
             found = "no" if name not in self.names else "more than one"
+            hint = "; if semicolons separate them, say --sep ';'" if self.semicolons else ""
             raise ValueError(
-                f"{self.path} has {found} column {name!r}: its columns are {', '.join(self.names)}"
+                f"{self.path} has {found} column {name!r}: its columns are "
+                f"{', '.join(self.names)}{hint}"
             )
         column = self.names.index(name)
         return [row[column].strip() for row in self.rows]
@@ -70,7 +79,7 @@ class Table:
 def format_table(names: Sequence[str], columns: Mapping[str, Floats]) -> str:
     """Columns of numbers under their heads, aligned; NaN is left blank.
 
-    All cells get as many decimals as put four digits on the typical size of the first two columns.
+    All cells get as many decimals as put four digits on the median of the column ``sd``.
     """
     size = np.median(np.abs(columns["sd"]))
     digits = 3 - int(np.floor(np.log10(size))) if size > 0.0 and np.isfinite(size) else 3

@@ -10,10 +10,15 @@ Floats = NDArray[np.float64]
 
 def float_array(name: str, value: object, ndim: int) -> Floats:
     """Return a new contiguous float64 array of the given number of dimensions."""
+    plain = np.ma.filled(value, np.nan) if isinstance(value, np.ma.MaskedArray) else value
+    raw = np.asarray(plain)
+    text = raw.dtype == object and any(isinstance(item, str | bytes) for item in raw.ravel())
+    if raw.dtype.kind in "cMmUSVb" or text:
+        raise TypeError(f"{name} must be numbers: it holds {'text' if text else raw.dtype}")
     try:
-        array = np.array(value, dtype=np.float64, order="C")
+        array = np.array(plain, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be numbers: {error}") from None
+        raise TypeError(f"{name} must be numbers, none missing: {error}") from None
     if array.ndim != ndim:
         raise ValueError(f"{name} has {array.ndim} dimensions: it must have {ndim}")
     return array
@@ -42,7 +47,8 @@ def count(name: str, value: object, minimum: int = 1) -> int:
         value, int | float | np.integer | np.floating
     ):
         raise TypeError(f"{name} is {value!r}: it must be {kind}")
-    if not (np.isfinite(value) and value == int(value) and value >= minimum):
+    whole = isinstance(value, int | np.integer) or (np.isfinite(value) and value == int(value))
+    if not (whole and minimum <= value < 2**62):
         raise ValueError(f"{name} is {value!r}: it must be {kind}")
     return int(value)
 

@@ -5,8 +5,11 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
+import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,11 +38,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments[:1] == ["demo"]:
         arguments = ["fit", str(dataset_path("eight_schools")), *DEMO, *arguments[1:]]
     options = _parser().parse_args(arguments)
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left behind
     try:
         fit(options)
     except BrokenPipeError:  # the reader of our output, such as head, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except MemoryError:
+        print(
+            "pyhier: error: this does not fit into memory: ask for fewer --draws", file=sys.stderr
+        )
+        return 2
     except (ValueError, TypeError, OSError) as error:
         print(f"pyhier: error: {error}", file=sys.stderr)
         return 2
@@ -86,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 def fit(options: argparse.Namespace) -> None:
     """Read the file, fit, print the table, write the folder."""
     draws, burn_in = count("--draws", options.draws, 2), count("--burn-in", options.burn_in, 0)
+    options.sep = options.sep.replace("\\t", "\t")
     if len(options.sep) != 1:
         raise ValueError(f"--sep is {options.sep!r}: it must be one character")
     model = _model(options)
@@ -198,6 +209,7 @@ def _write(
     assert isinstance(drawn, DrawsPosterior)
     drawn.to_dataframe().to_csv(folder / "draws.csv", index=False)
     posterior.summary().to_csv(folder / "summary.csv")
+    warnings.filterwarnings("ignore", "Glyph .* missing")  # a label in a script without a font
     pictures = {
         "forest": plots.forest(posterior),
         "tau": plots.density(posterior, "tau"),
@@ -231,6 +243,9 @@ def _folder(out: Path | None) -> Iterator[Save]:
 
     def save(write: Callable[[Path], None]) -> None:
         write(staging)
+        for file in staging.iterdir():
+            if (out / file.name).is_dir():
+                raise OSError(f"--out: {out / file.name} is a folder, in the way of a file")
         for file in sorted(staging.iterdir()):
             os.replace(file, out / file.name)
 

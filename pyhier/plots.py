@@ -75,11 +75,16 @@ def forest(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) ->
     return ax
 
 
+def _plain(label: str) -> str:
+    """A label as it stands: $ would begin a formula."""
+    return label.replace("$", r"\$")
+
+
 def _name_rows(ax: Axes, labels: Any) -> None:
     """Put the groups on the y axis, the first on top; a number each above `LABELLED` of them."""
     ax.set_ylim(len(labels) - 0.4, -0.6)
     if len(labels) <= LABELLED:
-        ax.set_yticks(np.arange(len(labels)), list(labels))
+        ax.set_yticks(np.arange(len(labels)), [_plain(label) for label in labels])
     else:
         ax.set_ylabel("group")
 
@@ -112,7 +117,9 @@ def shrinkage(posterior: Posterior, ax: Axes | None = None) -> Axes:
     ax.plot(se, pooled, "o", color=POOLED, markersize=5, label="pooled")
     if len(labels) <= 30:
         for label, x, height in zip(labels, se, y, strict=True):
-            ax.annotate(label, (x, height), xytext=(6, 0), textcoords="offset points", va="center")
+            ax.annotate(
+                _plain(label), (x, height), xytext=(6, 0), textcoords="offset points", va="center"
+            )
     ax.axhline(posterior["mu"].mean(), color=QUIET, linewidth=1.0, zorder=0)
     ax.margins(x=0.08)
     ax.set_xlabel("standard error")
@@ -165,7 +172,7 @@ def density(posterior: Posterior, name: str, ax: Axes | None = None) -> Axes:
 
 def _symbol(name: str) -> str:
     if name.startswith("theta["):
-        return f"$\\theta$ of {name[6:-1]}"
+        return f"$\\theta$ of {_plain(name[6:-1])}"
     if name.startswith("log_"):
         return f"log {_symbol(name[4:])}"
     symbols = {"mu": "$\\mu$", "tau": "$\\tau$", "theta_new": "$\\theta$ of a new group"}

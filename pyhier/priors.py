@@ -39,6 +39,8 @@ class ResolvedPrior:
         Mean and sd of mu's normal prior; with ``kappa``, its mean and kappa.
     tied : bool
         Whether mu's prior variance is tau^2 / kappa.
+    support : (float, float)
+        The tau that the prior allows.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ResolvedPrior:
     proper: bool | None
     mu: tuple[float, float] | None = None
     tied: bool = False
+    support: tuple[float, float] = (0.0, np.inf)
 
     def mu_precision(self, log_tau: Floats) -> Floats:
         """Precision of mu's prior at every log tau; 0 where it is flat."""
@@ -173,13 +176,15 @@ def _value(prior: Callable[[float], float], tau: float) -> float:
 
 
 def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
-    low, _ = prior.support()
+    low, high = (float(end) for end in np.ravel(prior.support()))
     name = prior.dist.name
     if low < 0.0:
         raise ValueError(
             f"prior_tau ({name}) starts at {low}: tau is positive, so take a "
             "distribution on the half line, such as halfnorm for norm"
         )
+    if np.isnan(low) or not np.isfinite(prior.logpdf(prior.median())):
+        raise ValueError(f"prior_tau ({name}) has parameters that make no distribution")
     _, loc, scale = prior.dist._parse_args(*prior.args, **prior.kwds)
     if name in _COMPILED and loc == 0.0:
         density = ScalePrior(name, float(scale))
@@ -189,7 +194,8 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
         values: Floats = np.asarray(prior.logpdf(np.exp(log_tau)), dtype=np.float64)
         return values
 
-    return ResolvedPrior(name, log_density, _scalar(log_density), True, mu)
+    ends = (low, high)
+    return ResolvedPrior(name, log_density, _scalar(log_density), True, mu, support=ends)
 
 
 # --- Priors with a name ---------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import numpy as np
 
 INSTALL = (
     "install R (Debian: apt-get install r-base-core r-base-dev libtirpc-dev r-cran-learnbayes "
-    "r-cran-coda), then pip install 'pyhier[r]'"
+    "r-cran-coda r-cran-metafor), then pip install 'pyhier[r]'"
 )
 
 

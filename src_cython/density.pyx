@@ -41,22 +41,29 @@ cdef class LogDensity:
         self.failed = &self.own_failed
 
     def __call__(self, x):
-        cdef double[::1] point = np.ascontiguousarray(x, dtype=np.float64).ravel()
+        cdef double[::1] point = np.array(x, dtype=np.float64).ravel()  # a copy: it may be written
+        if self.reference == NULL:
+            raise TypeError("LogDensity is a base class: make one of its kinds")
         if point.shape[0] != self.ndim:
             raise ValueError(f"x has {point.shape[0]} coordinates: this density takes {self.ndim}")
         value = self.reference(self.ndim, &point[0], self.data)
         self.raise_error()
         return value
 
-    def evaluate(self, const double[:, ::1] points, bint fast=False):
-        """The log density at every row of ``points``, in R's arithmetic or the fast one."""
+    def evaluate(self, x, bint fast=False):
+        """The log density at every row of ``x``, in R's arithmetic or the fast one."""
+        cdef double[:, ::1] points = np.array(x, dtype=np.float64, order="C", ndmin=2)
         cdef density_t function = self.fast if fast else self.reference
+        if function == NULL:
+            raise TypeError("LogDensity is a base class: make one of its kinds")
+        if points.shape[1] != self.ndim:
+            raise ValueError(f"x has {points.shape[1]} columns: this density takes {self.ndim}")
         values = np.empty(points.shape[0])
         cdef double[::1] out = values
         cdef Py_ssize_t i
         with nogil:
             for i in range(points.shape[0]):
-                out[i] = function(self.ndim, <double *>&points[i, 0], self.data)
+                out[i] = function(self.ndim, &points[i, 0], self.data)
                 if self.failed[0]:
                     break
         self.raise_error()
@@ -81,7 +88,13 @@ cdef double call_python(int ndim, double *x, void *data) noexcept with gil:
         point = array
         for i in range(ndim):
             point[i] = x[i]
-        return float(density.function(array, *density.args))
+        value = density.function(array, *density.args)
+        try:
+            return value
+        except TypeError:
+            raise TypeError(
+                f"the log posterior returned {value!r}: it must return one number"
+            ) from None
     except BaseException as error:  # KeyboardInterrupt too: the loop ends, its caller decides
         density.error = error
         density.own_failed = True
@@ -97,6 +110,32 @@ cdef class CallableDensity(LogDensity):
         self.function, self.args, self.ndim, self.compiled = function, args, ndim, False
         self.reference = self.fast = call_python
         self.data = <void *>self
+
+
+cdef class CheckedDensity(LogDensity):
+    """A C function that says when it failed, by address; ``retry`` is its Python twin.
+
+    The function's data is ``record``: it sets the first number and puts the bits of x in the rest.
+    ``retry`` is then called there, to raise the failure with its own traceback.
+    """
+    cdef object retry
+    cdef object record
+    cdef long long[::1] view
+
+    def __init__(self, uintptr_t address, int ndim, retry, keep_alive):
+        self.ndim, self.compiled, self.retry, self.keep_alive = ndim, True, retry, keep_alive
+        self.record = np.zeros(ndim + 1, dtype=np.int64)
+        self.view = self.record
+        self.reference = self.fast = <density_t>address
+        self.data = &self.view[0]
+        self.failed = <bint *>&self.view[0]
+
+    def raise_error(self):
+        """Raise, once, what the function raised inside a loop."""
+        if self.failed[0]:
+            self.view[0] = 0
+            self.retry(self.record[1:].view(np.float64).copy())
+            raise RuntimeError("the compiled log posterior failed where its Python twin does not")
 
 
 cdef struct WithoutData:

@@ -60,6 +60,7 @@ cdef inline bint walk(int p, Source source, Target target, bint *failed, const d
                       Py_ssize_t iterations) noexcept nogil:
     cdef double *z = scratch
     cdef double *proposal = scratch + p
+    cdef double *point = scratch + 2 * p  # a copy for the density, which may write to it
     cdef double value = x[p], proposed, step
     cdef Py_ssize_t i
     cdef int j, k
@@ -71,8 +72,8 @@ cdef inline bint walk(int p, Source source, Target target, bint *failed, const d
             step = 0.0
             for j in range(k + 1):
                 step += z[j] * upper[j * p + k]
-            proposal[k] = x[k] + scale * step
-        proposed = target.fast(p, proposal, target.data)
+            proposal[k] = point[k] = x[k] + scale * step
+        proposed = target.fast(p, point, target.data)
         if failed[0]:
             break
         if source.as_r:
@@ -119,7 +120,7 @@ def random_walk(LogDensity density, object bit_generator, bint as_r,
     cdef Source source = source_of(bit_generator, as_r)
     cdef Target target = Target(density.fast, density.reference, density.data, density.ndim,
                                 density.slack)
-    cdef double[::1] scratch = np.empty(2 * density.ndim)
+    cdef double[::1] scratch = np.empty(3 * density.ndim)
     cdef bint finite
     with nogil:
         if density.ndim == 2:  # unrolled by the compiler

@@ -42,7 +42,8 @@ def exact(model: Model) -> ExactPosterior:
         found = model.collapse(log_tau)
         return np.stack([found.log_density, found.mean, found.var])
 
-    return ExactPosterior(model, resolve(rows, *model.scales, _reach(model.tail_indices[1])))
+    reach = _reach(model.tail_indices[1])
+    return ExactPosterior(model, resolve(rows, *model.scales, reach, model.support))
 
 
 def _reach(index: float) -> float:

@@ -13,8 +13,8 @@ from pyhier.inference.target import LogPosterior, log_density
 from pyhier.kernels.density import LogDensity
 from pyhier.models.protocol import Model, is_model
 from pyhier.posterior.draws import DrawsPosterior
-from pyhier.rstats.linalg import log_determinant, solve
-from pyhier.rstats.optimize import optim
+from pyhier.rstats.linalg import chol, log_determinant, solve
+from pyhier.rstats.optimize import minimise
 
 Floats = NDArray[np.float64]
 
@@ -130,7 +130,10 @@ def laplace(
 
 def nelder_mead(density: LogDensity, start: Floats, model: Model | None = None) -> LaplaceFit:
     """Fit by R's ``optim(..., hessian = TRUE, control = list(fnscale = -1))``."""
-    fit = optim(start, density, control={"fnscale": -1.0}, hessian=True)
+    value = density(start)
+    if not np.isfinite(value):
+        raise ValueError(f"the log density is {value} at the start {start}: start elsewhere")
+    fit = minimise(start, density, (), {"fnscale": -1.0}, True)
     assert fit.hessian is not None
     return _fit(density, fit.par, fit.hessian, fit.convergence == 0, model)
 
@@ -140,17 +143,19 @@ def _fit(
 ) -> LaplaceFit:
     try:
         var = -solve(hessian)
-        sign, log_det = log_determinant(var)
+        _, log_det = log_determinant(var)
     except ValueError as error:
         raise ValueError(
             f"the log density is flat at {mode}, where the search for its mode ended "
             f"(its Hessian cannot be inverted: {error}): start elsewhere"
         ) from None
-    if sign < 0.0 or not np.all(np.diag(var) > 0.0):
+    try:
+        chol(var)
+    except ValueError:
         raise ValueError(
             f"the search for the mode ended at {mode}, which is no maximum (the Hessian is not "
             "negative definite): start elsewhere"
-        )
+        ) from None
     value = mode.size / 2 * np.log(2 * np.pi) + 0.5 * log_det + density(mode)
     return LaplaceFit(mode, var, float(value), converge, model)
 
@@ -168,6 +173,11 @@ def _newton(model: Model, point: Floats) -> LaplaceFit:
         raise ValueError(f"the log density is {value} at the start {point}")
     for _ in range(200):
         gradient, hessian = model.derivatives(point)
+        if not np.all(np.isfinite(gradient)):
+            raise ValueError(
+                f"the prior ends at {point}, where the search for the mode led: there is no normal "
+                "approximation; take exact(model), or rwmetrop with start= and proposal="
+            )
         step = _newton_step(gradient, hessian, damping)
         gain = np.inf if step is None else float(gradient @ step)
         if step is not None and damping == 0.0 and gain < 1e-8:

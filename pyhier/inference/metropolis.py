@@ -1,6 +1,5 @@
 """Random-walk Metropolis with a normal proposal, usually the Laplace approximation's covariance."""
 
-import os
 import threading
 import time
 import warnings
@@ -18,7 +17,7 @@ from pyhier._validation import count, float_array, positive, square_matrix
 from pyhier.inference.laplace import LaplaceFit, laplace
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.sampler import random_walk
-from pyhier.models.protocol import Generator, Model
+from pyhier.models.protocol import Generator, Model, is_model
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.rstats.linalg import chol
 from pyhier.rstats.streams import RStream
@@ -75,17 +74,23 @@ class Chain:
             )
         self.counts = np.zeros(2, dtype=np.int64)
         self.current = np.append(self.start, value)
+        self.piece = 256
 
     def run(self, stop: threading.Event, report: Callable[[int], None]) -> None:
         """Fill the draws, a piece at a time, until done or told to stop."""
-        piece = 256
-        while self.counts[0] < len(self.draws) and not stop.is_set():
-            before = int(self.counts[0])
-            begun = time.perf_counter()
-            self._advance(min(piece, len(self.draws) - before))
-            seconds = time.perf_counter() - begun
+        while not stop.is_set() and self.run_piece(report):
+            pass
+
+    def run_piece(self, report: Callable[[int], None]) -> bool:
+        """Go on for about `PIECE_SECONDS`; return whether there is more to do."""
+        before, begun = int(self.counts[0]), time.perf_counter()
+        if before < len(self.draws):
+            self._advance(min(self.piece, len(self.draws) - before))
+            seconds = max(time.perf_counter() - begun, 1e-9)
+            ideal = self.piece * PIECE_SECONDS / seconds
+            self.piece = int(np.clip(ideal, 1, 8 * self.piece))
             report(int(self.counts[0]) - before)
-            piece = int(np.clip(piece * PIECE_SECONDS / max(seconds, 1e-9), 1, 8 * piece))
+        return int(self.counts[0]) < len(self.draws)
 
     def _advance(self, iterations: int) -> None:
         bits = self.rng.bit_generator
@@ -102,22 +107,28 @@ class Chain:
 
 
 def run_chains(chains: list[Chain], progress: bool | None) -> bool:
-    """Run all chains; return whether Ctrl-C ended them early.
+    """Run all chains; return whether Ctrl-C ended them early, and warn when it did.
 
-    Chains with their own generators run in threads, for compiled densities hold no GIL. A Python
-    callable is called from the main thread only, and an R stream by one chain after another.
+    Chains with their own generators run side by side: compiled densities in threads, for they hold
+    no GIL, Python callables a piece of each in turn in the main thread. An R stream serves one
+    chain after another.
     """
     own = len({id(chain.rng) for chain in chains}) == len(chains)
-    threaded = len(chains) > 1 and own and all(chain.density.compiled for chain in chains)
     stop = threading.Event()
     with progress_bar(sum(len(chain.draws) for chain in chains), progress) as report:
         try:
-            if threaded:
-                _run_in_threads(chains, stop, report)
-            else:
+            if not own or len(chains) == 1:
                 for chain in chains:
                     chain.run(stop, report)
+            elif all(chain.density.compiled for chain in chains):
+                _run_in_threads(chains, stop, report)
+            else:
+                while any(chain.run_piece(report) for chain in chains):
+                    pass
         except KeyboardInterrupt:
+            done = [int(chain.counts[0]) for chain in chains]
+            message = f"interrupted: chains of {done} iterations of {len(chains[0].draws)} are kept"
+            warnings.warn(message, RuntimeWarning, stacklevel=3)
             return True
     return False
 
@@ -125,7 +136,7 @@ def run_chains(chains: list[Chain], progress: bool | None) -> bool:
 def _run_in_threads(
     chains: list[Chain], stop: threading.Event, report: Callable[[int], None]
 ) -> None:
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=len(chains)) as pool:
         pending = {pool.submit(chain.run, stop, report) for chain in chains}
         try:
             while pending:  # in short waits, for Ctrl-C does not wake a thread that waits for good
@@ -181,7 +192,8 @@ def rwmetrop(
     Returns
     -------
     MetropolisPosterior
-        After Ctrl-C, with the draws so far (the shortest chain's number) and a warning.
+        After Ctrl-C, with the draws so far and a warning. Chains of unequal lengths are cut, or
+        left out, so that most draws are kept.
 
     Raises
     ------
@@ -205,6 +217,11 @@ def rwmetrop(
         count("burn_in", burn_in, 0),
         count("chains", chains),
     )
+    if not is_model(model):
+        raise TypeError(
+            f"model is a {type(model).__name__}: rwmetrop takes a model; "
+            "learnbayes.rwmetrop takes any log posterior"
+        )
     generator = as_generator(rng)
     if proposal is None:
         proposal = laplace(model)
@@ -219,22 +236,31 @@ def rwmetrop(
         for rng, point in zip(generators, starts, strict=True)
     ]
     interrupted = run_chains(running, progress)
-    done = min(int(chain.counts[0]) for chain in running)
-    if interrupted:
-        message = f"interrupted: {max(done - first, 0)} of {keep} draws of each chain were kept"
-        warnings.warn(message, RuntimeWarning, stacklevel=2)
-    phi = np.stack([chain.draws[:done] for chain in running])
+    kept, done = _rectangle([int(chain.counts[0]) for chain in running])
+    phi = np.stack([running[k].draws[:done] for k in kept])
     proposals, accepted = np.sum([chain.counts for chain in running], axis=0)
-    result = MetropolisPosterior.from_phi(
-        model, phi[:, first:], generator, theta=theta,
-        accept=float(accepted / max(proposals, 1)), burn_in=phi[:, :first],
-        interrupted=interrupted,
-    )  # fmt: skip
+    details = {"accept": float(accepted / max(proposals, 1)), "burn_in": phi[:, :first]}
+    try:
+        result = MetropolisPosterior.from_phi(
+            model, phi[:, first:], generator, theta=theta, interrupted=interrupted, **details
+        )
+    except KeyboardInterrupt:  # the chain is whole: only the effects were not drawn
+        warnings.warn("interrupted: the group effects were not drawn", RuntimeWarning, stacklevel=2)
+        result = MetropolisPosterior.from_phi(
+            model, phi[:, first:], generator, theta=False, interrupted=True, **details
+        )
     assert isinstance(result, MetropolisPosterior)
     return result
 
 
-def proposal_factor(var: Any, p: int) -> Floats:
+def _rectangle(lengths: list[int]) -> tuple[list[int], int]:
+    """The chains to keep and their common length: as many draws in all as can be kept."""
+    order = sorted(range(len(lengths)), key=lambda k: -lengths[k])
+    best = max(range(len(order)), key=lambda k: (k + 1) * lengths[order[k]])
+    return sorted(order[: best + 1]), lengths[order[best]]
+
+
+def proposal_factor(var: Any, p: int, *, symmetric: bool = True) -> Floats:
     """The upper Cholesky factor of a proposal's covariance."""
     matrix = square_matrix("proposal", var)
     if len(matrix) != p:
@@ -244,6 +270,8 @@ def proposal_factor(var: Any, p: int) -> Floats:
         )
     if not np.all(np.isfinite(matrix)):
         raise ValueError("proposal has an entry that is not finite: give a covariance matrix")
+    if symmetric and not np.allclose(matrix, matrix.T, rtol=1e-8, atol=0.0):
+        raise ValueError("proposal is not symmetric: give a covariance matrix")
     try:
         return chol(matrix)
     except ValueError as error:
@@ -269,4 +297,13 @@ def _starts(
     mode = proposal.mode if isinstance(proposal, LaplaceFit) else laplace(model).mode
     if chains == 1:
         return mode[np.newaxis]
-    return np.array([mode + 2.0 * (rng.standard_normal(p) @ upper) for rng in generators])
+    return np.array([_wide_start(model, mode, upper, rng) for rng in generators])
+
+
+def _wide_start(model: Model, mode: Floats, upper: Floats, rng: Generator) -> Floats:
+    """A draw about the mode, twice as wide as the proposal, where the density is finite."""
+    for _ in range(100):
+        point: Floats = mode + 2.0 * (rng.standard_normal(len(upper)) @ upper)
+        if np.isfinite(model.log_marginal(point)):
+            return point
+    return mode

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from pyhier.kernels.density import CallableDensity, ForeignDensity, LogDensity
+from pyhier.kernels.density import CallableDensity, CheckedDensity, ForeignDensity, LogDensity
 
-SIGNATURE = "float64(intc, CPointer(float64), voidptr)"
+SIGNATURE = "float64(intc, CPointer(float64), CPointer(int64))"
 
 LogPosterior = LogDensity | Callable[..., float] | Any
 
@@ -59,13 +59,29 @@ def _without_data(function: Any, args: tuple[Any, ...]) -> Any:
 
 
 def _numba_density(function: Any, ndim: int, args: tuple[Any, ...]) -> LogDensity:
-    """Compile a C function that calls the user's with an array view of x and the data."""
+    """Compile a C function that calls the user's with a copy of x and the data.
+
+    numba swallows an exception at the border to C, so it is caught before, and x is recorded.
+    """
     import numba
+    import numpy as np
 
-    carray: Any = numba.carray  # type: ignore[attr-defined]
+    carray: Any = numba.carray  # type: ignore[attr-defined,unused-ignore]
 
-    def call(n, x, data):  # type: ignore[no-untyped-def]
-        return function(carray(x, (ndim,)), *args)
+    @numba.njit  # type: ignore[untyped-decorator,unused-ignore]
+    def bound(point):  # type: ignore[no-untyped-def]
+        return function(point, *args)
+
+    def call(n, x, record):  # type: ignore[no-untyped-def]
+        point = carray(x, (ndim,)).copy()
+        bits = point.view(np.int64).copy()
+        try:
+            return bound(point)
+        except Exception:
+            kept = carray(record, (ndim + 1,))
+            kept[1:] = bits
+            kept[0] = 1
+            return np.nan
 
     compiled: Any = numba.cfunc(SIGNATURE)(call)
-    return ForeignDensity.from_address(compiled.address, ndim, (compiled, args))
+    return CheckedDensity(compiled.address, ndim, lambda x: function(x, *args), (compiled, args))

@@ -42,14 +42,14 @@ class _Normnormexch:
         if data is None or more:
             raise TypeError("normnormexch takes one argument after theta: data")
         table = float_array("data", data, 2)
-        if table.shape[1] != 2 or not len(table):
+        if table.shape[1] < 2 or not len(table):
             raise ValueError(
                 f"data has shape {table.shape}: give two columns, estimates and variances"
             )
-        y, var = np.ascontiguousarray(table.T)
+        y, var = np.ascontiguousarray(table.T[:2])
         each_group("data[:, 0]", y, np.isfinite(y), _row, "estimates must be finite")
-        positive = (var > 0.0) & np.isfinite(var)
-        each_group("data[:, 1]", var, positive, _row, "variances must be positive and finite")
+        valid = (var >= 0.0) & np.isfinite(var)
+        each_group("data[:, 1]", var, valid, _row, "variances must be finite, and not negative")
         return NormalMarginal(y, var, form="dnorm")
 
     def __repr__(self) -> str:

@@ -98,7 +98,8 @@ def rwmetrop(
     Returns
     -------
     RwmetropResult
-        With LearnBayes' fields ``par`` and ``accept``. After Ctrl-C, of the iterations so far.
+        With LearnBayes' fields ``par`` and ``accept``. After Ctrl-C, of the iterations so far, with
+        a warning.
 
     Raises
     ------
@@ -117,13 +118,12 @@ def rwmetrop(
     ((1000, 2), 0.433)
     """
     point = vector("start", np.ravel(start))
-    unknown = set(proposal) ^ {"var", "scale"}
-    if unknown:
+    if not isinstance(proposal, Mapping) or set(proposal) != {"var", "scale"}:
         raise ValueError("proposal must have the entries 'var' and 'scale', and no others")
     chain = Chain(
         log_density(logpost, point.size, args),
         default_stream() if rng is None else as_generator(rng),
-        proposal_factor(proposal["var"], point.size),
+        proposal_factor(proposal["var"], point.size, symmetric=False),
         positive("proposal scale", proposal["scale"]),
         point,
         np.empty((count("m", m), point.size)),

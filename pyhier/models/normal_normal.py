@@ -4,15 +4,17 @@ y_j ~ N(theta_j, se_j^2), theta_j ~ N(mu, tau^2): Gelman et al., Bayesian Data A
 section 5.4, whose notation this file keeps. The coordinates are (mu, log tau).
 """
 
-from collections.abc import Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import normals
 from pyhier._validation import each_group, vector
+from pyhier.from_raw import group_summaries
 from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.kernels.quadrature import collapse as kernel
 from pyhier.kernels.quadrature import draw_theta as kernel_theta
@@ -79,14 +81,59 @@ class NormalNormal:
         self.y = vector("y", y)
         self._labels = _as_labels(labels, self.y.size)
         self._given = "se" if var is None else "var"
+        _check_index(y, se if var is None else var, self._given)
         spread = vector(self._given, se if var is None else var)
         self._check_groups(spread)
         self.var = spread * spread if var is None else spread
         self.se = spread if var is None else np.sqrt(spread)
+        self._priors = {"prior_mu": prior_mu, "prior_tau": prior_tau, "prior": prior}
         self.prior = resolve_prior(prior, prior_mu, prior_tau, self.var)
         for array in (self.y, self.se, self.var):
             array.flags.writeable = False
         self._check_proper()
+
+    @classmethod
+    def from_raw(
+        cls,
+        values: ArrayLike,
+        groups: Iterable[Any],
+        *,
+        variance: Literal["pooled", "per-group"] = "pooled",
+        **priors: Any,
+    ) -> "NormalNormal":
+        """Make the model of raw observations: group means and their standard errors.
+
+        Parameters
+        ----------
+        values : array_like, shape (n,)
+            The observations.
+        groups : sequence, shape (n,)
+            The group of each.
+        variance : {"pooled", "per-group"}
+            Whether all groups share one within-group variance or each has its own.
+        **priors
+            As for `NormalNormal`.
+
+        Returns
+        -------
+        NormalNormal
+            Its standard errors are taken for known, as everywhere.
+
+        Examples
+        --------
+        >>> NormalNormal.from_raw([1, 3, 4, 8, 5, 9], ["a", "a", "b", "b", "c", "c"]).y
+        array([2., 6., 7.])
+        """
+        if variance not in ("pooled", "per-group"):
+            raise ValueError(f"variance is {variance!r}: it must be 'pooled' or 'per-group'")
+        found = group_summaries(values, groups, pooled=variance == "pooled")
+        return cls(found.y, se=found.se, labels=found.labels, **priors)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the model was made of; the compiled density is made anew."""
+        spread = self.se if self._given == "se" else self.var
+        arguments = {self._given: spread, "labels": self._labels, **self._priors}
+        return partial(NormalNormal, **arguments), (self.y,)
 
     def _check_groups(self, spread: Floats) -> None:
         name, y = self._given, self.y
@@ -96,12 +143,14 @@ class NormalNormal:
             )
         each_group("y", y, np.isfinite(y), self.label, "estimates must be finite")
         kind = "standard errors" if name == "se" else "sampling variances"
-        square = spread * spread if name == "se" else spread
         valid = (spread > 0.0) & np.isfinite(spread)
         each_group(name, spread, valid, self.label, f"{kind} must be positive and finite")
         # Squares of the numbers, and those over one another, must stay within a double.
-        valid = (square >= 1e-140) & (square <= 1e140) & (np.abs(y) <= 1e70)
+        size = 1.0 if name == "se" else 2.0
+        valid = (spread >= 1e-70**size) & (spread <= 1e70**size)
         each_group(name, spread, valid, self.label, "rescale the data: its square leaves a double")
+        rule = "rescale the data: its square leaves a double"
+        each_group("y", y, np.abs(y) <= 1e70, self.label, rule)
 
     def _check_proper(self) -> None:
         """The posterior of log tau must fall off on both sides."""
@@ -221,7 +270,15 @@ class NormalNormal:
         """Where log tau matters: the least sd of anything at tau = 0, the widest spread."""
         least = 1.0 / np.sqrt(np.sum(1.0 / self.var))
         widest = max(float(np.ptp(self.y)), float(np.max(self.se)))
-        return float(np.log(least)), float(np.log(widest))
+        low, high = np.clip(np.log([least, widest]), *self.support)
+        return float(low), float(high)
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """The log tau that the prior allows."""
+        with np.errstate(divide="ignore"):
+            low, high = np.log(self.prior.support)
+        return float(low), float(high)
 
     @cached_property
     def tail_indices(self) -> tuple[float, float]:
@@ -234,14 +291,17 @@ class NormalNormal:
         ends = np.array([low - 120.0, low - 60.0, high + 60.0, high + 120.0])
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             here, there = (self.collapse(ends + step).log_density for step in (0.0, 1.0))
-        slopes = there - here
+            slopes: Floats = there - here
         left, right = slopes[:2], -slopes[2:]
         return _index(left[1], left[0]), _index(right[0], right[1])
 
     def start(self) -> Floats:
         """The best of a ladder of log tau, with the mean of mu there."""
         low, high = self.scales
-        ladder = np.linspace(low - 2.0, high + 2.0, 25)
+        ladder = np.clip(np.linspace(low - 2.0, high + 2.0, 25), *self.support)
+        if np.ptp(ladder) < 5.0:  # a narrow prior: keep off its edges
+            ends = np.clip([low - 2.0, high + 2.0], *self.support)
+            ladder = np.linspace(float(ends[0]), float(ends[1]), 27)[1:-1]
         found = self.collapse(ladder)
         best = int(np.argmax(found.log_density))
         return np.array([found.mean[best], ladder[best]])
@@ -265,8 +325,9 @@ class NormalNormal:
         """Of the log prior; in log tau by five-point differences."""
         h = 1e-3
         a, b, c, d, e = self.prior.log_density(phi[1] + h * np.arange(-2.0, 3.0))
-        slope = (a - 8 * b + 8 * d - e) / (12 * h)
-        curvature = (-a + 16 * b - 30 * c + 16 * d - e) / (12 * h * h)
+        with np.errstate(invalid="ignore"):  # beyond an edge of the prior
+            slope = (a - 8 * b + 8 * d - e) / (12 * h)
+            curvature = (-a + 16 * b - 30 * c + 16 * d - e) / (12 * h * h)
         gradient, hessian = np.array([0.0, slope]), np.diag([0.0, curvature])
         if self.prior.mu is not None:
             precision = self.prior.mu_precision(phi[1:])[0]
@@ -325,13 +386,25 @@ def _index(near: float, far: float) -> float:
     return np.inf
 
 
+def _check_index(y: Any, spread: Any, name: str) -> None:
+    """Two pandas Series are paired by position, so their indexes must say the same."""
+    series = all(hasattr(part, "to_numpy") and hasattr(part, "index") for part in (y, spread))
+    if series and len(y) == len(spread) and not y.index.equals(spread.index):
+        raise ValueError(
+            f"y and {name} have different pandas indexes: align them, or pass .to_numpy()"
+        )
+
+
 def _as_labels(labels: Any, groups: int) -> tuple[str, ...] | None:
     if labels is None:
         return None
+    if isinstance(labels, str) or not np.iterable(labels):
+        raise TypeError(f"labels is {labels!r}: give a sequence of names, one a group")
     names = tuple(map(str, labels))
     if len(names) != groups:
         raise ValueError(f"y has {groups} groups and labels has {len(names)}: give one a group")
     if len(set(names)) != groups:
-        twice = next(name for j, name in enumerate(names) if name in names[:j])
+        counts = Counter(names)
+        twice = next(name for name in names if counts[name] > 1)
         raise ValueError(f"labels has {twice!r} more than once: give every group its own name")
     return names

@@ -104,6 +104,10 @@ class CollapsibleModel(Model, Protocol):
         """Ends of the range in which the last coordinate's density may have structure."""
 
     @property
+    def support(self) -> tuple[float, float]:
+        """Ends of what the last coordinate may be."""
+
+    @property
     def tail_indices(self) -> tuple[float, float]:
         """Exponents with which that density falls off on both sides."""
 

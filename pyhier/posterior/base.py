@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
-_COMPARISON = re.compile(r"^\s*(.+?)\s*(<=|>=|<|>)\s*(.+?)\s*$")
+_NAME = r"(theta\[.*?\]|[^<>\[\]]+?)"  # a label may hold < and >
+_COMPARISON = re.compile(rf"^\s*{_NAME}\s*(<=|>=|<|>)\s*{_NAME}\s*$")
 
 
 class Probability(float):

@@ -99,8 +99,10 @@ class DrawsPosterior(Posterior):
         return f"{type(self).__name__}: {chains} chain(s) of {draws} draws from {self.model!r}"
 
     def _require_draws(self) -> None:
-        if self.phi.shape[1] == 0:
-            raise ValueError("there are no draws: the run was interrupted before it kept one")
+        if self.phi.shape[0] * self.phi.shape[1] < 2:
+            raise ValueError(
+                f"there are {self.phi.shape[1]} draws: it takes two for a standard deviation"
+            )
 
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""

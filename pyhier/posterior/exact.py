@@ -87,9 +87,13 @@ class ExactPosterior(Posterior):
         return TauMarginal(
             self._panels,
             self.log_z,
-            lambda log_tau: self._collapsible.collapse(log_tau).log_density,
+            self._log_density,
             self._collapsible.tail_indices,
+            (self._collapsible.scales[0] - 20.0, self._collapsible.scales[1] + 30.0),
         )
+
+    def _log_density(self, log_tau: Floats) -> Floats:
+        return self._collapsible.collapse(log_tau).log_density
 
     def __getitem__(self, name: str) -> QuadratureMarginal:
         if name == "tau":

@@ -96,7 +96,13 @@ def _nodes(start: Floats, length: Floats) -> Floats:
     return start[:, None] + 0.5 * length[:, None] * (NODES + 1.0)
 
 
-def resolve(function: Function, low: float, high: float, right_of_high: float) -> Panels:
+def resolve(
+    function: Function,
+    low: float,
+    high: float,
+    right_of_high: float,
+    support: tuple[float, float] = (-np.inf, np.inf),
+) -> Panels:
     """Cover all of a density's mass by panels on which it is resolved.
 
     Parameters
@@ -107,16 +113,21 @@ def resolve(function: Function, low: float, high: float, right_of_high: float) -
         Between them the density may have structure; outside it falls off smoothly.
     right_of_high : float
         How far to go to the right of ``high`` even where there is little mass.
+    support : (float, float)
+        Where the density ends abruptly, if it does.
 
     Returns
     -------
     Panels
     """
-    low, high = np.floor(low) - 2.0, np.ceil(high) + 2.0
-    start, length, values = _sweep(function, low, high)
+    ends = np.arange(np.floor(low) - 2.0, np.ceil(high) + 3.0)
+    ends = np.unique(np.clip(ends, *support))
+    start, length, values = _sweep(function, ends)
     best = values[0].max()
-    start, length, values = _extend(function, start, length, values, best, -1.0, 0.0)
-    start, length, values = _extend(function, start, length, values, best, 1.0, right_of_high)
+    start, length, values = _extend(function, start, length, values, best, -1.0, 0.0, support)
+    start, length, values = _extend(
+        function, start, length, values, best, 1.0, right_of_high, support
+    )
     return _refine(function, start, length, values)
 
 
@@ -125,20 +136,21 @@ def _evaluate(function: Function, start: Floats, length: Floats) -> Floats:
     return rows.reshape(len(rows), len(start), ORDER)
 
 
-def _sweep(function: Function, low: float, high: float) -> tuple[Floats, Floats, Floats]:
-    """Unit panels between low and high that could hold mass.
+def _sweep(function: Function, ends: Floats) -> tuple[Floats, Floats, Floats]:
+    """Panels between neighbouring ends that could hold mass.
 
-    Ends of panels are tried first. Within one the log density rises above its ends by no more than
+    The ends are tried first. Within a panel the log density rises above its ends by no more than
     its curvature allows, for which the second difference serves, doubled.
     """
-    ends = np.arange(low, high + 1.0)
     at_ends = function(ends)[0]
-    bend = np.abs(np.diff(at_ends, 2, prepend=at_ends[0], append=at_ends[-1]))
-    reach = np.maximum(at_ends[:-1], at_ends[1:]) + np.maximum(bend[:-1], bend[1:])
-    start = ends[:-1][reach > at_ends.max() - CUT]
+    chosen = np.array([0, ends.size - 2])
+    if np.all(np.isfinite(at_ends)):
+        bend = np.abs(np.diff(at_ends, 2, prepend=at_ends[0], append=at_ends[-1]))
+        reach = np.maximum(at_ends[:-1], at_ends[1:]) + np.maximum(bend[:-1], bend[1:])
+        chosen = np.flatnonzero(reach > at_ends.max() - CUT)
     # Between two stretches of mass nothing is left out: panels stay one beside the other.
-    start = np.arange(start[0], start[-1] + 1.0)
-    length = np.ones_like(start)
+    ends = ends[chosen[0] : chosen[-1] + 2]
+    start, length = ends[:-1], np.diff(ends)
     return start, length, _evaluate(function, start, length)
 
 
@@ -150,6 +162,7 @@ def _extend(
     best: float,
     side: float,
     distance: float,
+    support: tuple[float, float],
 ) -> tuple[Floats, Floats, Floats]:
     """Add panels to one side until the mass is gone, and as far as the given distance.
 
@@ -159,20 +172,20 @@ def _extend(
     step = 8.0 if side < 0.0 else 1.0
     edge = start[0] if side < 0.0 else start[-1] + length[-1]
     origin, batch = edge, 1
-    while abs(edge - origin) < 2000.0:
-        outer = values[0][0 if side < 0.0 else -1]
-        if outer[0 if side < 0.0 else -1] < best - CUT and abs(edge - origin) >= distance:
+    limit = support[0] if side < 0.0 else support[1]
+    while abs(edge - origin) < 2000.0 and edge != limit:
+        outer = values[0][0, 0] if side < 0.0 else values[0][-1, -1]
+        if outer < best - CUT and abs(edge - origin) >= distance:
             break
-        new = edge + side * step * np.arange(batch) - (step if side < 0.0 else 0.0)
-        new = np.sort(new)
-        sizes = np.full(batch, step)
+        grid = np.unique(np.clip(edge + side * step * np.arange(batch + 1), *support))
+        new, sizes = grid[:-1], np.diff(grid)
         found = _evaluate(function, new, sizes)
         parts = [(new, sizes, found), (start, length, values)]
         first, second = parts if side < 0.0 else parts[::-1]
         start = np.concatenate([first[0], second[0]])
         length = np.concatenate([first[1], second[1]])
         values = np.concatenate([first[2], second[2]], axis=1)
-        edge, batch = edge + side * step * batch, min(2 * batch, 8)
+        edge, batch = grid[0] if side < 0.0 else grid[-1], min(2 * batch, 8)
     return start, length, values
 
 

@@ -212,6 +212,8 @@ class TauMarginal(QuadratureMarginal):
         The same log density anywhere, an array of log tau at a time.
     tails : (float, float)
         Its exponents towards tau = 0 and for large tau.
+    powers : (float, float)
+        The log tau below and above which it is a power of tau to rounding.
     """
 
     support = (0.0, np.inf)
@@ -222,8 +224,10 @@ class TauMarginal(QuadratureMarginal):
         log_z: float,
         log_density: Callable[[Floats], Floats],
         tails: tuple[float, float],
+        powers: tuple[float, float],
     ) -> None:
-        self._panels, self._log_z, self._tails = panels, log_z, tails
+        self._panels, self._log_z = panels, log_z
+        self._tails, self._powers = tails, powers
         self._unnormalised = log_density
         self._weights = np.exp(panels.values[0] - log_z) * panels.weights
         mass = self._weights.sum(axis=1)
@@ -241,17 +245,19 @@ class TauMarginal(QuadratureMarginal):
         return float(self._panels.start[0]), self._panels.end
 
     def _beyond(self, log_tau: Floats, side: int) -> Floats:
-        """Mass outside each point of a tail: a power of tau in closed form, others by panels."""
-        if np.isfinite(self._tails[side]):
-            mass: Floats = np.exp(self._log_density(log_tau)) / self._tails[side]
-            return mass
+        """Mass outside each point of a tail."""
         return np.array([self._integrate_out(float(edge), side) for edge in log_tau])
 
     def _integrate_out(self, edge: float, side: int) -> float:
-        """Mass outside one point of a tail that falls faster than any power."""
-        sign, length, total = (1.0 if side else -1.0), 0.25, 0.0
+        """Mass outside one point: panels, until the rest is a power of tau or nothing."""
+        sign, length, total = (1.0 if side else -1.0), 1.0, 0.0
+        index, power = self._tails[side], self._powers[side]
         for _ in range(2000):
+            if sign * edge >= sign * power and np.isfinite(index):
+                return total + float(np.exp(self._log_density(np.array([edge])))[0]) / index
             log_values = self._log_density(edge + sign * 0.5 * length * (NODES + 1.0))
+            if log_values[0] == -np.inf:  # beyond the support
+                break
             if log_values[0] - log_values[-1] > CHANGE and length > 1e-9:
                 length *= 0.5  # too steep for one panel
                 continue
@@ -346,7 +352,7 @@ class TauMarginal(QuadratureMarginal):
         sign = -1.0 if side else 1.0  # the mass grows with sign * log tau
         at = self._guess(q, side)
         low, high = np.full(q.size, -745.0), np.full(q.size, 354.0)  # tau^2 stays finite
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             target = np.log(q)
             for _ in range(200):
                 mass = self._tail(at, side)
@@ -356,7 +362,7 @@ class TauMarginal(QuadratureMarginal):
                 middle = 0.5 * (low + high)
                 new = np.where((at - step > low) & (at - step < high), at - step, middle)
                 new = np.where(excess == 0.0, at, new)
-                moved = np.abs(new - at) > 1e-9  # the next step would be its square
+                moved = np.abs(new - at) > 1e-11  # the next step would be about its square
                 at = new
                 if not np.any(moved & (q > 0.0)):
                     break

@@ -23,7 +23,10 @@ def lu(a: ArrayLike) -> tuple[list[list[float]], list[int]]:
     ValueError
         If the matrix is exactly singular.
     """
-    rows: list[list[float]] = square_matrix("a", a).tolist()
+    matrix = square_matrix("a", a)
+    if not np.all(np.isfinite(matrix)):
+        raise ValueError("a has an entry that is not finite")
+    rows: list[list[float]] = matrix.tolist()
     n = len(rows)
     order = list(range(n))
     for k in range(n):
@@ -54,7 +57,7 @@ def solve(a: ArrayLike) -> Floats:
     Raises
     ------
     ValueError
-        If the matrix is exactly singular.
+        If the matrix is exactly singular, or its inverse overflows.
 
     Examples
     --------
@@ -75,6 +78,8 @@ def solve(a: ArrayLike) -> Floats:
             for i in range(k):
                 b[i] -= factors[i][k] * b[k]
         inverse[:, column] = b
+    if not np.all(np.isfinite(inverse)):
+        raise ValueError("a is computationally singular: its inverse overflows")
     return inverse
 
 

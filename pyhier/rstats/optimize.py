@@ -72,6 +72,12 @@ class _Control:
             if name not in known:
                 raise ValueError(f"control has no entry {name!r}: it takes {', '.join(known)}")
         result = cls(**(control or {}))
+        for name in ("fnscale", "maxit", "abstol", "reltol", "alpha", "beta", "gamma"):
+            value = getattr(result, name)
+            if not isinstance(value, int | float | np.integer | np.floating) or np.isnan(value):
+                raise ValueError(f"control {name} is {value!r}: it must be a number")
+        if result.maxit < 1:
+            raise ValueError(f"control maxit is {result.maxit}: it must be at least 1")
         if result.fnscale == 0.0 or not math.isfinite(result.fnscale):
             raise ValueError(f"control fnscale is {result.fnscale}: give 1, or -1 to maximise")
         return result
@@ -131,17 +137,28 @@ def optim(
     """
     if method != "Nelder-Mead":
         raise ValueError(f"method is {method!r}: only 'Nelder-Mead' is offered")
-    start = vector("par", par).tolist()
-    if not all(map(math.isfinite, start)):
-        raise ValueError(f"par is {start}: start at finite numbers")
-    options = _Control.of(control)
-    parscale = options.per_parameter("parscale", len(start))
-    if len(start) == 1:
+    if np.size(par) == 1:
         warnings.warn(
             "one-dimensional optimization by Nelder-Mead is unreliable",
             RuntimeWarning,
             stacklevel=2,
         )
+    return minimise(par, fn, args, control, hessian)
+
+
+def minimise(
+    par: ArrayLike,
+    fn: Callable[..., float],
+    args: tuple[Any, ...],
+    control: Mapping[str, Any] | None,
+    hessian: bool,
+) -> OptimResult:
+    """Do what `optim` does, without its warning about one dimension."""
+    start = vector("par", par).tolist()
+    if not all(map(math.isfinite, start)):
+        raise ValueError(f"par is {start}: start at finite numbers")
+    options = _Control.of(control)
+    parscale = options.per_parameter("parscale", len(start))
 
     def scaled(x: Sequence[float]) -> float:
         point = np.array([a * b for a, b in zip(x, parscale, strict=True)])
@@ -178,8 +195,9 @@ def _nelder_mead(
             failure = 10
             break
         if simplex.calls > options.maxit:
-            failure = 1
             break
+    if simplex.calls > options.maxit:
+        failure = 1
     best = simplex.best
     return simplex.vertices[best], simplex.values[best], simplex.calls, failure
 
@@ -201,7 +219,8 @@ class _Simplex:
                 jump *= 10.0
             self.size += jump
             self.vertices.append(vertex)
-        self.values = [value, *map(self.evaluate, self.vertices[1:])]
+        self.values = [value] * len(self.vertices)
+        self.moved = True  # all vertices but the best still have to be evaluated
 
     def evaluate(self, x: list[float]) -> float:
         self.calls += 1
@@ -211,6 +230,11 @@ class _Simplex:
     def order(self) -> tuple[float, float]:
         """Find the best and worst vertices; among equals the previous best stays both."""
         first = self.best
+        if self.moved:
+            for j, vertex in enumerate(self.vertices):
+                if j != first:
+                    self.values[j] = self.evaluate(vertex)
+            self.moved = False
         self.worst = first
         low = high = self.values[first]
         for j, value in enumerate(self.values):
@@ -277,9 +301,7 @@ class _Simplex:
         if not size < self.size:
             return False
         self.size = size
-        for j, vertex in enumerate(self.vertices):
-            if j != self.best:
-                self.values[j] = self.evaluate(vertex)
+        self.moved = True
         return True
 
 

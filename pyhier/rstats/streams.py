@@ -154,7 +154,7 @@ class RStream:
 def _seed_word(seed: int | float) -> int:
     if not isinstance(seed, int | float | np.integer | np.floating):
         raise TypeError(f"seed is {seed!r}: it must be a number, as for R's set.seed")
-    if not (np.isfinite(seed) and -(2**31) < int(seed) < 2**31):
+    if not (-(2**31) < seed < 2**31 and int(seed) > -(2**31)):
         raise ValueError(f"seed is {seed!r}: R takes seeds from -2147483647 to 2147483647")
     return int(seed) & _WORD
 
@@ -213,11 +213,17 @@ def runif(
     rng: RStream | None = None,
 ) -> Floats:
     """Uniform draws from R's global stream, or from ``rng``; see `RStream.runif`."""
-    return (rng or default_stream()).runif(n, min, max)
+    return _stream(rng).runif(n, min, max)
 
 
 def rnorm(
     n: int, mean: ArrayLike = 0.0, sd: ArrayLike = 1.0, *, rng: RStream | None = None
 ) -> Floats:
     """Normal draws from R's global stream, or from ``rng``; see `RStream.rnorm`."""
-    return (rng or default_stream()).rnorm(n, mean, sd)
+    return _stream(rng).rnorm(n, mean, sd)
+
+
+def _stream(rng: RStream | None) -> RStream:
+    if rng is not None and not isinstance(rng, RStream):
+        raise TypeError(f"rng is a {type(rng).__name__}: R's functions take an RStream, or None")
+    return default_stream() if rng is None else rng

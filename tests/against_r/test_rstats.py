@@ -116,6 +116,24 @@ def test_optim(r, name, control):
     assert (fit.message is None) == no_message
 
 
+def test_optim_at_every_maxit(r):
+    """Where the limit falls within a shrink, and where it is below the first simplex."""
+    ours, theirs, start = FUNCTIONS["steps"]
+    limits = np.arange(1, 121)
+    code = f"""sapply(limits, function(m) {{
+        o <- optim(start, {theirs}, control = list(maxit = m))
+        c(o$par, o$value, o$counts[1], o$convergence)
+    }})"""
+    expected = r(code, start=start, limits=limits.astype(float))
+    for k, limit in enumerate(limits):
+        fit = rstats.optim(start, ours, control={"maxit": limit})
+        found = [*fit.par, fit.value, fit.counts["function"], fit.convergence]
+        np.testing.assert_array_equal(found, expected[:, k], err_msg=str(limit))
+    constant = r("unlist(optim(c(1, 1), function(x) 1, control = list(maxit = 2))[3:4])")
+    fit = rstats.optim([1, 1], lambda x: 1.0, control={"maxit": 2})
+    assert [fit.counts["function"], fit.convergence] == [constant[0], constant[2]]
+
+
 @pytest.mark.parametrize("name", ["rosenbrock", "wood"])
 @pytest.mark.parametrize(
     "control", [{}, {"ndeps": 1e-5}, {"fnscale": -2.5}, {"parscale": 3.7, "ndeps": 2e-3}], ids=str
