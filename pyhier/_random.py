@@ -9,14 +9,18 @@ Floats = NDArray[np.float64]
 RNG = None | int | np.random.Generator | RStream
 
 
-def as_generator(rng: RNG) -> np.random.Generator | RStream:
-    """Return the generator that ``rng`` stands for; an int or None makes a new NumPy one."""
+def as_generator(rng: RNG, stage: int = 0) -> np.random.Generator | RStream:
+    """Return the generator that ``rng`` stands for; an int or None makes a new NumPy one.
+
+    An int makes other numbers at every stage, so that predictions with the seed of the effects
+    they are made from are not made of the same numbers.
+    """
     if isinstance(rng, RStream | np.random.Generator):
         return rng
     if rng is None or (isinstance(rng, int | np.integer) and not isinstance(rng, bool)):
         if rng is not None and rng < 0:
             raise ValueError(f"rng is {rng}: a seed must not be negative (RStream takes R's seeds)")
-        return np.random.default_rng(rng)
+        return np.random.default_rng([int(rng), stage] if rng is not None and stage else rng)
     raise TypeError(
         f"rng is a {type(rng).__name__}: it must be None, an int, a numpy.random.Generator "
         "or a pyhier.RStream"

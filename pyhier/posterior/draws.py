@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Floats = NDArray[np.float64]
+PREDICTION = 1  # the stage of random numbers that makes new data of effects
+
 Event = str | Callable[[Mapping[str, Floats]], NDArray[np.bool_]]
 
 
@@ -188,7 +190,34 @@ class DrawsPosterior(Posterior):
 
         Effects of new groups are ``theta_new``.
         """
-        return self.model.predict(self.theta, as_generator(rng))
+        return self.model.predict(self.theta, as_generator(rng, PREDICTION))
+
+    def predictive_pvalue(
+        self, statistic: Callable[[Floats], Any], rng: RNG = None
+    ) -> Probability:
+        """Posterior predictive p-value: the chance that new data has a larger statistic.
+
+        Parameters
+        ----------
+        statistic : callable
+            Takes data of shape (..., groups), returns numbers of shape (...), such as
+            ``lambda y: y.max(axis=-1)``.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        Probability
+            Of a statistic at least as large as that of the data, with its standard error.
+        """
+        self._require_draws()
+        found = np.asarray(statistic(self.predict(rng)), dtype=np.float64)
+        if found.shape != self.phi.shape[:2]:
+            raise ValueError(
+                f"statistic returned shape {found.shape} for data of shape {self.theta.shape}: "
+                "it must take the statistic along the last axis"
+            )
+        share = float((found >= statistic(self.model.observed()["y"])).mean())
+        return Probability(share, float(np.sqrt(share * (1.0 - share) / found.size)))
 
     def sample(self, n: int, rng: RNG = None) -> dict[str, Floats]:
         """Joint draws picked from the draws with replacement.

@@ -1,6 +1,6 @@
 """A posterior known by quadrature over one hyperparameter: exact marginals, exact draws."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,7 +15,12 @@ from pyhier.models.protocol import CollapsibleModel, Linear
 from pyhier.posterior.base import PROBS, Posterior, Probability, parse_comparison
 from pyhier.posterior.draws import DrawsPosterior, Event
 from pyhier.posterior.panels import Panels
-from pyhier.posterior.quadrature import MixtureMarginal, QuadratureMarginal, TauMarginal
+from pyhier.posterior.quadrature import (
+    MixtureMarginal,
+    QuadratureMarginal,
+    TauMarginal,
+    TransformedTau,
+)
 from pyhier.rstats.streams import RStream
 
 if TYPE_CHECKING:
@@ -47,7 +52,8 @@ class Nodes:
 class ExactPosterior(Posterior):
     """The posterior of a model with one hyperparameter left after integration, by quadrature.
 
-    ``post[name]`` is a marginal that speaks scipy.stats, exact to about 1e-12.
+    ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names``, of ``tau2`` or of
+    ``log_tau``; means, densities, tails and quantiles are good to 1e-9.
 
     Attributes
     ----------
@@ -98,6 +104,8 @@ class ExactPosterior(Posterior):
     def __getitem__(self, name: str) -> QuadratureMarginal:
         if name == "tau":
             return self._tau
+        if name in ("tau2", "log_tau"):
+            return TransformedTau(self._tau, 2 if name == "tau2" else 0)
         return self._mixture(self._linear(name))
 
     def _linear(self, name: str) -> Linear:
@@ -214,6 +222,28 @@ class ExactPosterior(Posterior):
         mean = linear.intercept + linear.slope * found.mean
         sd = np.sqrt(linear.var + linear.slope**2 * found.var)
         return mean.reshape(values.shape), sd.reshape(values.shape)
+
+    def rank(self, draws: int = 100_000, rng: RNG = None) -> "pd.DataFrame":
+        """Posterior of each group's rank among the groups, by independent draws; 1 is the largest.
+
+        Parameters
+        ----------
+        draws : int
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        DataFrame
+            As `DrawsPosterior.rank`.
+        """
+        return self.to_draws(draws, rng).rank()
+
+    def predictive_pvalue(
+        self, statistic: Callable[[Floats], Any], draws: int = 100_000, rng: RNG = None
+    ) -> Probability:
+        """Posterior predictive p-value of a statistic, as `DrawsPosterior.predictive_pvalue`."""
+        generator = as_generator(rng)
+        return self.to_draws(draws, generator).predictive_pvalue(statistic, generator)
 
     # --- Events and evidence ----------------------------------------------------------------------
 

@@ -397,3 +397,77 @@ class TauMarginal(QuadratureMarginal):
         edge, density = np.exp(end), float(np.exp(self._log_density(np.array([end])))[0])
         tail = sum(comb(k, i) * edge**i * (-about) ** (k - i) / (right - i) for i in range(k + 1))
         return inside + density * float(tail)
+
+    def expect(self, function: Callable[[Floats], Floats], growth: float) -> float:
+        """E[function(log tau)] of a function that grows as tau^growth in the far tail."""
+        right, end = self._tails[1], self._ends[1]
+        if right <= growth + 1e-6:
+            return np.inf
+        inside = float((self._weights * function(self._panels.nodes)).sum())
+        if np.isinf(right):
+            return inside
+        at_end = float(np.exp(self._log_density(np.array([end])))[0])
+        return inside + at_end * float(function(np.array([end]))[0]) / (right - growth)
+
+
+class TransformedTau(QuadratureMarginal):
+    """The distribution of log tau or of tau^2, by tau's.
+
+    Parameters
+    ----------
+    tau : TauMarginal
+    power : int
+        2 for tau^2, 0 for log tau.
+    """
+
+    def __init__(self, tau: TauMarginal, power: int) -> None:
+        self._tau, self._power = tau, power
+        self.support = (0.0, np.inf) if power else (-np.inf, np.inf)
+
+    def _of_log(self, log_tau: Floats) -> Floats:
+        return np.exp(self._power * log_tau) if self._power else log_tau
+
+    def _inverse(self, x: ArrayLike) -> Floats:
+        points = np.asarray(x, dtype=np.float64)
+        if not self._power:
+            return np.exp(points)
+        return np.where(points > 0.0, np.sqrt(np.maximum(points, 0.0)), np.minimum(points, 0.0))
+
+    def pdf(self, x: ArrayLike) -> Floats:
+        """Density at ``x``, of ``x``'s shape."""
+        tau = self._inverse(x)
+        slope = 2.0 * tau if self._power else 1.0 / tau  # d x / d tau
+        with np.errstate(divide="ignore", invalid="ignore"):
+            density: Floats = np.where(tau > 0.0, self._tau.pdf(tau) / slope, 0.0)
+        return density
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """Probability of at most ``x``, of ``x``'s shape."""
+        return self._tau.cdf(self._inverse(x))
+
+    def sf(self, x: ArrayLike) -> Floats:
+        """Probability of more than ``x``, of ``x``'s shape."""
+        return self._tau.sf(self._inverse(x))
+
+    def ppf(self, q: ArrayLike) -> Floats:
+        """Quantiles, of ``q``'s shape."""
+        with np.errstate(divide="ignore"):
+            return self._of_log(np.log(self._tau.ppf(q)))
+
+    def isf(self, q: ArrayLike) -> Floats:
+        """Points with ``q`` above them, of ``q``'s shape."""
+        with np.errstate(divide="ignore"):
+            return self._of_log(np.log(self._tau.isf(q)))
+
+    def mean(self) -> float:
+        """The mean; ``inf`` where there is none."""
+        return self._tau.expect(self._of_log, self._power)
+
+    def var(self) -> float:
+        """The variance; ``inf`` where there is none."""
+        mean = self.mean()
+        if np.isinf(mean):
+            return np.inf
+        return self._tau.expect(
+            lambda log_tau: (self._of_log(log_tau) - mean) ** 2, 2 * self._power
+        )

@@ -81,6 +81,28 @@ def test_functions_agree_with_each_other(post, name):
     assert marginal.median() == pytest.approx(float(x[2]), rel=1e-12)
 
 
+def test_scales_of_tau(post):
+    tau, tau2, log_tau = post["tau"], post["tau2"], post["log_tau"]
+    x = np.array([0.3, 5.0, 40.0])
+    np.testing.assert_allclose(tau2.cdf(x**2), tau.cdf(x), rtol=1e-12)
+    np.testing.assert_allclose(log_tau.sf(np.log(x)), tau.sf(x), rtol=1e-12)
+    np.testing.assert_allclose(tau2.pdf(x**2) * 2 * x, tau.pdf(x), rtol=1e-12)
+    np.testing.assert_allclose(log_tau.pdf(np.log(x)) / x, tau.pdf(x), rtol=1e-12)
+    np.testing.assert_allclose(tau2.ppf([0.1, 0.9]), tau.ppf([0.1, 0.9]) ** 2, rtol=1e-12)
+    assert tau2.mean() == pytest.approx(tau.var() + tau.mean() ** 2, rel=1e-12)
+    fourth, _ = integrate.quad(lambda t: t**4 * tau.pdf(t), 0, np.inf, epsrel=1e-11, limit=500)
+    assert tau2.var() == pytest.approx(fourth - tau2.mean() ** 2, rel=1e-8)
+    mean, _ = integrate.quad(lambda s: s * log_tau.pdf(s), -60, 60, epsrel=1e-11, limit=500)
+    assert log_tau.mean() == pytest.approx(mean, rel=1e-9)
+    assert tau2.pdf(-1.0) == 0.0
+
+
+def test_ranks(post):
+    table = post.rank(rng=1)
+    assert table["largest"].sum() == pytest.approx(1.0)
+    assert table["mean"].idxmin() == "A"
+
+
 @pytest.mark.parametrize("name", ["tau", "mu", "theta[A]"])
 def test_intervals(post, name):
     marginal = post[name]

@@ -86,6 +86,19 @@ def test_predictions(posterior):
     assert stats.kstest(z.ravel(), "norm").pvalue > 1e-4
 
 
+def test_predictive_pvalues(posterior):
+    def largest(y):
+        return y.max(axis=-1)
+
+    p = posterior.predictive_pvalue(largest, rng=1)
+    assert p == np.mean(largest(posterior.predict(rng=1)) >= 28.0)
+    assert 0.4 < p < 0.8
+    exact = ph.exact(posterior.model).predictive_pvalue(largest, rng=2)
+    assert abs(exact - p) < 0.05
+    with pytest.raises(ValueError, match="along the last axis"):
+        posterior.predictive_pvalue(lambda y: y.max(), rng=1)
+
+
 def test_sample(posterior):
     draws = posterior.sample(500, rng=1)
     assert draws["mu"].shape == draws["theta_new"].shape == (500,)
