@@ -9,7 +9,9 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 
 # -ffp-contract=off: a fused multiply-add would change the bits that must equal R's.
-COMPILE = ["/O2"] if sys.platform == "win32" else ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno"]
+COMPILE = (
+    ["/O2"] if sys.platform == "win32" else ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno"]
+)
 NPYRANDOM = Path(np.get_include()).parent.parent / "random" / "lib"
 
 

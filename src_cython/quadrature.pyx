@@ -8,10 +8,10 @@ node's own mean, so that nothing cancels. ``mixture_*`` are the mixtures' functi
 from erfc, so that a small probability is as accurate as a large one. ``draw_phi`` and ``draw_theta``
 are ancestral draws: log tau by inversion of its distribution function, then mu, then theta.
 """
-from libc.math cimport INFINITY, M_SQRT1_2, erfc, exp, fabs, sqrt
+from libc.math cimport M_SQRT1_2, erfc, exp, fabs, sqrt
 
 from numpy.random.c_distributions cimport random_standard_normal_fill
-from pyhier.kernels.random cimport Source, r_uniform, source_of, standard_normal
+from pyhier.kernels.random cimport Source, qnorm, r_uniform, source_of, standard_normal
 
 import numpy as np
 
@@ -126,9 +126,11 @@ cdef double quantile(double q, bint upper, double x, double scale, double low, d
                      const double[::1] sd) noexcept nogil:
     """The x with lower (upper) tail q, between low and high, from a first guess.
 
-    Newton's method on the tail itself, kept inside a bracket that shrinks with every step.
+    Newton's method on the normal score of the tail, which is nearly a straight line, kept inside a
+    bracket that shrinks with every step.
     """
-    cdef double below, above, density, excess, step
+    cdef double below, above, density, excess, step, score
+    cdef double target = qnorm(q)
     cdef int k
     for k in range(200):
         mixture_at(x, weight, mean, sd, &below, &above, &density)
@@ -139,7 +141,9 @@ cdef double quantile(double q, bint upper, double x, double scale, double low, d
             high = x
         else:
             low = x
-        step = excess / density if density > 0.0 else INFINITY
+        score = qnorm(above if upper else below)
+        step = (target - score if upper else score - target) \
+            * INV_SQRT_2PI * exp(-0.5 * score * score) / density
         if low < x - step < high:
             x = x - step
             if fabs(step) <= 1e-9 * scale:  # the next one would be its square
@@ -185,15 +189,15 @@ def draw_phi(object bit_generator, bint as_r, const double[::1] knots, const dou
     knots : in, shape (knots,)
         Log tau at the ends of cells.
     table : in, shape (knots, 6)
-        There: distribution function and density of log tau; mean of mu and its slope; log sd of mu
-        and its slope.
+        There: distribution function and density of log tau; mean of mu and its slope; sd of mu and
+        its slope.
     guide : in, shape (steps + 1,)
         For every multiple of 1 / steps the last knot whose distribution function is not above it.
     out : out, shape (draws, 2)
     """
     cdef Source source = source_of(bit_generator, as_r)
     cdef Py_ssize_t i, low, high, middle, steps = guide.shape[0] - 1, last = knots.shape[0] - 1
-    cdef double u, t, h, rise, error, slope, log_sd
+    cdef double u, t, h, rise, error, slope, sd
     cdef double lower, upper
     cdef int k
     with nogil:
@@ -224,15 +228,15 @@ def draw_phi(object bit_generator, bint as_r, const double[::1] knots, const dou
                 slope = h * table[low, 1] + t * (
                     2.0 * (3.0 * rise - h * (2.0 * table[low, 1] + table[high, 1]))
                     + 3.0 * t * (h * (table[low, 1] + table[high, 1]) - 2.0 * rise))
-                if fabs(error) <= 1e-12 * rise:
+                if fabs(error) <= 1e-10 * rise:
                     break
                 t = t - error / slope if slope > 0.0 else -1.0
                 if not lower <= t <= upper:
                     t = 0.5 * (lower + upper)
-            log_sd = hermite(t, h, table[low, 4], table[high, 4], table[low, 5], table[high, 5])
+            sd = hermite(t, h, table[low, 4], table[high, 4], table[low, 5], table[high, 5])
             out[i, 1] = knots[low] + t * h
             out[i, 0] = hermite(t, h, table[low, 2], table[high, 2], table[low, 3], table[high, 3]) \
-                + exp(log_sd) * standard_normal(&source)
+                + sd * standard_normal(&source)
 
 
 def draw_theta(object bit_generator, const double[::1] y, const double[::1] var,

@@ -192,9 +192,7 @@ class DrawsPosterior(Posterior):
         """
         return self.model.predict(self.theta, as_generator(rng, PREDICTION))
 
-    def predictive_pvalue(
-        self, statistic: Callable[[Floats], Any], rng: RNG = None
-    ) -> Probability:
+    def predictive_pvalue(self, statistic: Callable[[Floats], Any], rng: RNG = None) -> Probability:
         """Posterior predictive p-value: the chance that new data has a larger statistic.
 
         Parameters

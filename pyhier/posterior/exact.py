@@ -349,10 +349,10 @@ class ExactPosterior(Posterior):
         knots, rows, slopes = panels.cells(CELLS)
         density = np.exp(rows[0] - self.log_z)
         below = np.append(self._tau.cdf_at(knots[:-1]), 1.0)
-        log_sd, log_sd_slope = 0.5 * np.log(rows[2]), 0.5 * slopes[2] / rows[2]
+        sd = np.sqrt(rows[2])
         below = np.maximum.accumulate(np.clip(below, 0.0, 1.0))
         below[0] = 0.0
-        table = np.column_stack([below, density, rows[1], slopes[1], log_sd, log_sd_slope])
+        table = np.column_stack([below, density, rows[1], slopes[1], sd, 0.5 * slopes[2] / sd])
         steps = np.arange(GUIDE + 1) / GUIDE
         guide = np.clip(np.searchsorted(below, steps, side="right") - 1, 0, knots.size - 2)
         return knots, table, guide
@@ -375,11 +375,13 @@ class ExactPosterior(Posterior):
         Returns
         -------
         dict
-            ``mu``, ``tau`` and ``theta_new`` of shape (n,), ``theta`` of shape (n, groups).
+            ``mu`` and ``tau`` of shape (n,), ``theta`` of shape (n, groups). (`to_draws` has
+            theta_new too.)
         """
-        draws = self.to_draws(n, rng)
-        flat = {name: draws[name].draws[0] for name in ("mu", "tau", "theta_new")}
-        return flat | {"theta": draws.theta[0]}
+        generator = as_generator(rng)
+        phi = self.draw_phi(n, generator)
+        theta = self.model.draw_theta(phi, generator)
+        return {"mu": phi[:, 0], "tau": np.exp(phi[:, 1]), "theta": theta}
 
 
 def _nodes(panels: Panels, weight: Floats, zero: float) -> Nodes:

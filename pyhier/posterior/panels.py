@@ -21,13 +21,19 @@ CUT = 46.0  # panels below the peak by exp(-CUT) = 1e-20 are left out
 CHANGE = 8.0
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(ORDER)
-_POWERS = np.polynomial.legendre.legvander(NODES, ORDER - 1)
-# Legendre coefficients of the polynomial through values at the nodes.
-COEFFICIENTS = ((2 * np.arange(ORDER) + 1) / 2)[:, None] * _POWERS.T * WEIGHTS
-_LEFT, _RIGHT = (
-    np.polynomial.legendre.legvander(0.5 * (NODES + side), ORDER - 1) @ COEFFICIENTS
-    for side in (-1.0, 1.0)
-)
+
+
+def _chebyshev(x: Floats) -> Floats:
+    """Chebyshev polynomials below ORDER at points within [-1, 1], on a new last axis."""
+    angle = np.arccos(np.clip(x, -1.0, 1.0))
+    values: Floats = np.cos(angle[..., None] * np.arange(ORDER))
+    return values
+
+
+# Chebyshev coefficients of the polynomial through values at the nodes.
+COEFFICIENTS = np.linalg.inv(_chebyshev(NODES))
+_LEFT, _RIGHT = (_chebyshev(0.5 * (NODES + side)) @ COEFFICIENTS for side in (-1.0, 1.0))
+_SLOPE = np.polynomial.chebyshev.chebder(np.eye(ORDER)).T  # of each polynomial, in these
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,7 @@ class Panels:
         inner = left[:, None] + 0.5 * (right - left)[:, None] * (NODES + 1.0)
         at = 2.0 * (inner - self.start[panel, None]) / self.length[panel, None] - 1.0
         coefficients = self.values[0][panel] @ COEFFICIENTS.T
-        powers = np.polynomial.legendre.legvander(at, ORDER - 1)
-        density = np.exp(np.einsum("ijk,ik->ij", powers, coefficients) - log_scale)
+        density = np.exp(np.einsum("ijk,ik->ij", _chebyshev(at), coefficients) - log_scale)
         integral: Floats = 0.5 * (right - left) * (density @ WEIGHTS)
         return integral
 
@@ -84,10 +89,9 @@ class Panels:
         panel = np.minimum(np.arange(at.size) // n, self.start.size - 1)
         knots = self.start[panel] + 0.5 * self.length[panel] * (at + 1.0)
         coefficients = self.values @ COEFFICIENTS.T
-        slope_of = np.polynomial.legendre.legder(np.eye(ORDER)).T  # of each polynomial, in these
-        powers = np.polynomial.legendre.legvander(at, ORDER - 1)
+        powers = _chebyshev(at)
         rows = np.einsum("ij,rij->ri", powers, coefficients[:, panel])
-        inner = coefficients[:, panel] @ slope_of
+        inner = coefficients[:, panel] @ _SLOPE
         slopes = np.einsum("ij,rij->ri", powers[:, :-1], inner) * (2.0 / self.length[panel])
         return knots, rows, slopes
 
@@ -171,7 +175,7 @@ def _extend(
     """
     step = 8.0 if side < 0.0 else 1.0
     edge = start[0] if side < 0.0 else start[-1] + length[-1]
-    origin, batch = edge, 1
+    origin, batch = edge, 4
     limit = support[0] if side < 0.0 else support[1]
     while abs(edge - origin) < 2000.0 and edge != limit:
         outer = values[0][0, 0] if side < 0.0 else values[0][-1, -1]

@@ -172,9 +172,10 @@ class MixtureMarginal(QuadratureMarginal):
         q = flat[inside]
         guess = centre + (scale if upper else -scale) * np.log((1.0 - q) / q) / 1.7  # logistic
         start = np.clip(guess, low, high)
-        values[inside] = mixture_ppf(
-            q, upper, low, high, start, scale, self._weight, self._mean, self._sd
-        )
+        # Together the components left out hold less than 1e-12 of the smaller tail.
+        kept = self._weight > 1e-15 * np.min(np.minimum(q, 1.0 - q), initial=1.0)
+        parts = (part[kept] for part in (self._weight, self._mean, self._sd))
+        values[inside] = mixture_ppf(q, upper, low, high, start, scale, *parts)
         return values.reshape(shape)
 
     def ppf(self, q: ArrayLike) -> Floats:

@@ -347,9 +347,10 @@ def test_no_evidence_without_proper_priors(schools, post):
 def test_draws_are_the_posteriors(post):
     draws = post.sample(400_000, rng=1)
     assert draws["theta"].shape == (400_000, 8)
-    assert draws["mu"].shape == draws["tau"].shape == draws["theta_new"].shape == (400_000,)
+    assert draws["mu"].shape == draws["tau"].shape == (400_000,)
+    new = post.to_draws(400_000, rng=2).theta_new[0]
     for name, values in [
-        ("tau", draws["tau"]), ("mu", draws["mu"]), ("theta_new", draws["theta_new"]),
+        ("tau", draws["tau"]), ("mu", draws["mu"]), ("theta_new", new),
         ("theta[A]", draws["theta"][:, 0]), ("theta[H]", draws["theta"][:, 7]),
     ]:  # fmt: skip
         grid = np.linspace(*np.quantile(values, [0.0005, 0.9995]), 400)
