@@ -55,4 +55,5 @@ def _reach(index: float) -> float:
     if np.isinf(index):
         return 0.0
     k = max(k for k in (0, 1, 2) if index - k > 1e-6)
-    return 30.0 / (1.0 + index - k)
+    reach = 30.0 / (1.0 + index - k)
+    return reach if reach > 1.0 else 0.0

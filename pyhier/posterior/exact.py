@@ -96,6 +96,7 @@ class ExactPosterior(Posterior):
             self._log_density,
             self._collapsible.tail_indices,
             (self._collapsible.scales[0] - 20.0, self._collapsible.scales[1] + 30.0),
+            self._collapsible.support,
         )
 
     def _log_density(self, log_tau: Floats) -> Floats:
@@ -110,11 +111,15 @@ class ExactPosterior(Posterior):
 
     def _linear(self, name: str) -> Linear:
         """The quantity given tau, as a linear function of mu with normal noise."""
-        if name in self._group_of:
-            return self._collapsible.given_tau(self._group_of[name], self.nodes.log_tau)
+        return self._collapsible.given_tau(self._quantity(name), self.nodes.log_tau)
+
+    def _quantity(self, name: str) -> int | str:
+        """What the model calls a quantity; the names of all groups are made only for a group's."""
         if name in ("mu", "theta_new"):
-            return self._collapsible.given_tau(name, self.nodes.log_tau)
-        raise self._unknown(name)
+            return name
+        if name not in self._group_of:
+            raise self._unknown(name)
+        return self._group_of[name]
 
     def _mixture(self, linear: Linear) -> MixtureMarginal:
         nodes = self.nodes
@@ -214,10 +219,7 @@ class ExactPosterior(Posterior):
         if not np.all((values > 0.0) & np.isfinite(values)):
             raise ValueError("tau must be positive and finite")
         log_tau = np.log(values).ravel()
-        quantity: Any = self._group_of.get(name, name)
-        if name not in self._group_of and name not in ("mu", "theta_new"):
-            raise self._unknown(name)
-        linear = self._collapsible.given_tau(quantity, log_tau)
+        linear = self._collapsible.given_tau(self._quantity(name), log_tau)
         found = self._collapsible.collapse(log_tau)
         mean = linear.intercept + linear.slope * found.mean
         sd = np.sqrt(linear.var + linear.slope**2 * found.var)
@@ -385,12 +387,18 @@ class ExactPosterior(Posterior):
 
 
 def _nodes(panels: Panels, weight: Floats, zero: float) -> Nodes:
-    """All nodes; those below ``zero``, where tau^2 is lost beside the variances, joined in one."""
+    """The nodes that matter for mixtures.
+
+    Those below ``zero``, where tau^2 is lost beside the variances, are joined in one. Others to the
+    left of the peak and below 1e-21 are left out: their sds are the least, so the mixtures' tails
+    do not see them either.
+    """
     flat = (panels.nodes, weight, panels.values[1], panels.values[2])
     log_tau, weight, mean, var = (part.ravel() for part in flat)
     small = int(np.searchsorted(log_tau, zero))
-    if small < 2:
-        return Nodes(log_tau, weight, mean, var)
+    first = int(np.flatnonzero(weight > 1e-21)[0])
+    if first >= small or small < 2:
+        return Nodes(log_tau[first:], weight[first:], mean[first:], var[first:])
     joined = np.concatenate([[weight[:small].sum()], weight[small:]])
     last = small - 1
     return Nodes(log_tau[last:], joined, mean[last:], var[last:])

@@ -17,7 +17,7 @@ Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
 
 ORDER = 16
-CUT = 46.0  # panels below the peak by exp(-CUT) = 1e-20 are left out
+CUT = 80.0  # panels below the peak by exp(-CUT) = 2e-35 are left out
 CHANGE = 8.0
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(ORDER)
@@ -60,6 +60,13 @@ class Panels:
     def end(self) -> float:
         """Right end of the last panel."""
         return float(self.start[-1] + self.length[-1])
+
+    def at_ends(self) -> tuple[Floats, Floats]:
+        """The log density at the first start and at the last end, and its slope there."""
+        ends = COEFFICIENTS @ self.values[0][[0, -1]].T
+        powers = _chebyshev(np.array([-1.0, 1.0]))
+        slopes = np.einsum("ij,ji->i", powers[:, :-1], _SLOPE.T @ ends)
+        return np.einsum("ij,ji->i", powers, ends), slopes * 2.0 / self.length[[0, -1]]
 
     @property
     def weights(self) -> Floats:

@@ -215,6 +215,8 @@ class TauMarginal(QuadratureMarginal):
         Its exponents towards tau = 0 and for large tau.
     powers : (float, float)
         The log tau below and above which it is a power of tau to rounding.
+    support : (float, float)
+        The log tau where it ends, if it does.
     """
 
     support = (0.0, np.inf)
@@ -226,15 +228,14 @@ class TauMarginal(QuadratureMarginal):
         log_density: Callable[[Floats], Floats],
         tails: tuple[float, float],
         powers: tuple[float, float],
+        support: tuple[float, float] = (-np.inf, np.inf),
     ) -> None:
-        self._panels, self._log_z = panels, log_z
+        self._panels, self._log_z, self._support = panels, log_z, support
         self._tails, self._powers = tails, powers
         self._unnormalised = log_density
         self._weights = np.exp(panels.values[0] - log_z) * panels.weights
         mass = self._weights.sum(axis=1)
-        left, right = (
-            self._beyond(np.array([end]), side)[0] for side, end in enumerate(self._ends)
-        )
+        left, right = self._outside()
         self._below = left + np.concatenate([[0.0], np.cumsum(mass)])
         self._above = right + np.concatenate([np.cumsum(mass[::-1])[::-1], [0.0]])
 
@@ -245,13 +246,25 @@ class TauMarginal(QuadratureMarginal):
     def _ends(self) -> tuple[float, float]:
         return float(self._panels.start[0]), self._panels.end
 
+    def _outside(self) -> tuple[float, float]:
+        """Mass left and right of all panels: of a power of tau, or of no account (1e-35)."""
+        mass = [0.0, 0.0]
+        heights, slopes = self._panels.at_ends()
+        for side, (sign, end) in enumerate(zip((-1.0, 1.0), self._ends, strict=True)):
+            if np.isfinite(self._tails[side]) and sign * end >= sign * self._powers[side]:
+                slopes[side] = self._tails[side]
+            if end != self._support[side] and slopes[side] != 0.0:
+                mass[side] = float(np.exp(heights[side] - self._log_z) / abs(slopes[side]))
+        return mass[0], mass[1]
+
     def _beyond(self, log_tau: Floats, side: int) -> Floats:
         """Mass outside each point of a tail."""
         return np.array([self._integrate_out(float(edge), side) for edge in log_tau])
 
     def _integrate_out(self, edge: float, side: int) -> float:
         """Mass outside one point: panels, until the rest is a power of tau or nothing."""
-        sign, length, total = (1.0 if side else -1.0), 1.0, 0.0
+        sign, total = (1.0 if side else -1.0), 0.0
+        length = float(self._panels.length[-side])  # of the panel beside it
         index, power = self._tails[side], self._powers[side]
         for _ in range(2000):
             if sign * edge >= sign * power and np.isfinite(index):
@@ -267,6 +280,8 @@ class TauMarginal(QuadratureMarginal):
             if added <= 1e-17 * total:
                 break
             edge += sign * length
+            if log_values[0] - log_values[-1] < 0.25 * CHANGE:
+                length = min(2.0 * length, 1.0)
         return total
 
     def pdf(self, x: ArrayLike) -> Floats:
