@@ -18,6 +18,7 @@ from pyhier.datasets import load_dataset
 from pyhier.from_raw import anova, group_summaries
 from pyhier.inference import LaplaceFit, exact, laplace, rwmetrop
 from pyhier.models import NormalNormal
+from pyhier.prior_check import PriorCheck, check_prior
 from pyhier.priors import PRIOR_NAMES, NormalInvChi2
 from pyhier.rstats import RStream
 
@@ -28,8 +29,10 @@ __all__ = [
     "LaplaceFit",
     "NormalInvChi2",
     "NormalNormal",
+    "PriorCheck",
     "RStream",
     "anova",
+    "check_prior",
     "compare_poolings",
     "complete_pooling",
     "dersimonian_laird",

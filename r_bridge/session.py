@@ -66,8 +66,9 @@ def evaluate(code: str, **inputs: Any) -> Any:
     Returns
     -------
     object
-        R vectors of length 1 as Python scalars, longer ones and matrices as arrays of R's shape,
-        lists with names as dicts, other lists as lists, NULL as None.
+        R vectors of length 1 as Python scalars, longer ones and matrices as arrays of R's shape (of
+        floats where a logical one has an NA), lists with names as dicts, other lists as lists,
+        NULL as None.
 
     Raises
     ------
@@ -163,7 +164,8 @@ def _from_r(value: Any) -> Any:
     elif isinstance(value, interface.sexp.SexpVector):
         array = np.array(np.asarray(value))
         if isinstance(value, interface.BoolSexpVector):
-            array = array.astype(bool)
+            missing = array == np.iinfo(np.int32).min  # R's NA
+            array = np.where(missing, np.nan, array) if missing.any() else array.astype(bool)
     else:
         return value
     return array.item() if array.size == 1 and array.ndim == 1 else array

@@ -43,6 +43,9 @@ class LaplaceFit:
     converge: bool
     model: Model | None = None
 
+    def __post_init__(self) -> None:
+        self.mode.flags.writeable = self.var.flags.writeable = False
+
     def sample(self, n: builtins.int, rng: RNG = None) -> DrawsPosterior:
         """Independent draws from the approximation, with theta drawn exactly given each.
 

@@ -52,6 +52,7 @@ class MetropolisPosterior(DrawsPosterior):
         interrupted: bool,
     ) -> None:
         super().__init__(model, phi, theta, theta_new)
+        burn_in.flags.writeable = False
         self.accept, self.burn_in, self.interrupted = accept, burn_in, interrupted
 
 

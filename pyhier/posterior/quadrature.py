@@ -235,7 +235,7 @@ class TauMarginal(QuadratureMarginal):
         self._unnormalised = log_density
         self._weights = np.exp(panels.values[0] - log_z) * panels.weights
         mass = self._weights.sum(axis=1)
-        left, right = self._outside()
+        self.outside = left, right = self._outside()
         self._below = left + np.concatenate([[0.0], np.cumsum(mass)])
         self._above = right + np.concatenate([np.cumsum(mass[::-1])[::-1], [0.0]])
 
