@@ -65,7 +65,8 @@ cdef inline bint walk(int p, Source source, Target target, bint *failed, const d
     cdef Py_ssize_t i
     cdef int j, k
     cdef bint accepted, finite = True
-    for i in range(counts[0], counts[0] + iterations):
+    cdef long long done = counts[0], total = counts[1]
+    for i in range(done, done + iterations):
         for j in range(p):
             z[j] = standard_normal(&source)
         for k in range(p):
@@ -87,11 +88,11 @@ cdef inline bint walk(int p, Source source, Target target, bint *failed, const d
             value = proposed
             for k in range(p):
                 x[k] = proposal[k]
-            counts[1] += 1
+            total += 1
         for k in range(p):
             out[i * p + k] = x[k]
-        counts[0] = i + 1
-    x[p] = value
+        done = i + 1
+    counts[0], counts[1], x[p] = done, total, value
     return finite
 
 

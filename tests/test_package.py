@@ -29,6 +29,16 @@ def test_eight_schools(schools):
         ph.load_dataset("nine_schools")
 
 
+def test_the_readmes_code_runs(capsys):
+    text = (ROOT / "README.md").read_text()
+    blocks = [part.split("```")[0] for part in text.split("```python\n")[1:]]
+    assert len(blocks) == 2
+    scope: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), scope)
+    assert scope["sim"].accept == 0.3288
+
+
 def test_imports_point_one_way():
     """kernels <- rstats <- models <- posterior <- inference; nothing imports the bridge."""
     order = ["kernels", "rstats", "models", "posterior", "inference", "learnbayes", "r_bridge"]
