@@ -253,7 +253,8 @@ class TauMarginal(QuadratureMarginal):
         for side, (sign, end) in enumerate(zip((-1.0, 1.0), self._ends, strict=True)):
             if np.isfinite(self._tails[side]) and sign * end >= sign * self._powers[side]:
                 slopes[side] = self._tails[side]
-            if end != self._support[side] and slopes[side] != 0.0:
+            inside = abs(end - self._support[side]) > 1e-9  # the end is a sum, so rounded
+            if inside and slopes[side] != 0.0:
                 mass[side] = float(np.exp(heights[side] - self._log_z) / abs(slopes[side]))
         return mass[0], mass[1]
 
