@@ -79,7 +79,7 @@ def evaluate(code: str, **inputs: Any) -> Any:
 
     Examples
     --------
-    >>> evaluate("x %*% y", x=np.eye(2), y=[1.0, 2.0])  # doctest: +SKIP
+    >>> evaluate("x %*% y", x=np.eye(2), y=[1.0, 2.0])
     array([[1.],
            [2.]])
     """
@@ -176,7 +176,7 @@ def versions() -> dict[str, str]:
     return dict(
         evaluate(
             "c(list(R = paste(R.version$major, R.version$minor, sep = '.')), sapply("
-            "c('LearnBayes', 'coda'), function(p) as.character(packageVersion(p)), "
+            "c('LearnBayes', 'coda', 'metafor'), function(p) as.character(packageVersion(p)), "
             "simplify = FALSE))"
         )
     )

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -157,6 +158,40 @@ def test_demo(capsys, tmp_path, monkeypatch):
 def test_a_byte_order_mark_is_read_past(capsys, csv):
     file = csv("y,s\n1,1\n2,1\n4,2\n", encoding="utf-8-sig")
     assert run(capsys, "fit", file, "--y", "y", "--se", "s")[0] == 0
+
+
+def test_a_label_may_begin_with_a_hash(capsys, csv):
+    file = csv("# where from\ng,y,s\n#1,28,15\nB,8,10\nC,-3,16\n")
+    code, out, _ = run(capsys, "fit", file, "--y", "y", "--se", "s", "--label", "g")
+    assert code == 0
+    assert "theta[#1]" in out
+
+
+def test_labels_of_all_kinds_can_be_drawn(capsys, csv, tmp_path):
+    file = csv('g,y,s\n"a, b",28,15\n$\\foo$,8,10\n\u6771\u4eac,-3,16\n"x < y",1,9\n')
+    arguments = ["--y", "y", "--se", "s", "--label", "g", "--out", str(tmp_path / "out")]
+    code, out, err = run(capsys, "fit", file, *arguments)
+    assert (code, err) == (0, "")
+    assert "theta[a, b]" in out
+
+
+def test_nothing_is_left_when_terminated(tmp_path):
+    out = tmp_path / "new"
+    command = [sys.executable, "-m", "pyhier", "fit", SCHOOLS, *COLUMNS, "--method", "rwmetrop"]
+    process = subprocess.Popen([*command, "--draws", "5e7", "--out", str(out)])
+    while not (out.exists() and os.listdir(out)) and process.poll() is None:
+        time.sleep(0.01)
+    process.terminate()
+    assert process.wait() == 143
+    assert not out.exists()
+
+
+def test_a_folder_in_the_way_of_a_file(capsys, tmp_path):
+    (tmp_path / "tau.png").mkdir()
+    code, _, err = run(capsys, "fit", SCHOOLS, *COLUMNS, "--draws", "20", "--out", str(tmp_path))
+    assert code == 2
+    assert "is a folder, in the way" in err
+    assert os.listdir(tmp_path) == ["tau.png"]
 
 
 def test_semicolons_when_told(capsys, csv):

@@ -1,5 +1,7 @@
 """The normal model: closed forms, limits, and what it refuses."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -136,6 +138,7 @@ LABELS = ["A", "B", "C", "D"]
         ([], {"se": []}, "y is empty"),
         ([Y], {"se": SE}, "y has 2 dimensions: it must have 1"),
         (Y, {"se": [1, 1, 1, 1e-200]}, r"se\[3\] \(group D\) is 1e-200: rescale the data"),
+        ([1e80, 2, 3, 4], {"se": SE}, r"y\[0\] \(group A\) is 1e\+80: rescale the data"),
     ],
 )
 def test_bad_data(y, spread, message):
@@ -184,3 +187,44 @@ def test_bad_labels():
 def test_bad_priors(priors, error, message):
     with pytest.raises(error, match=message):
         ph.NormalNormal(Y, se=SE, **priors)
+
+
+def test_models_and_posteriors_can_be_pickled(model):
+    model.log_marginal([8, 2])
+    exact, chain = ph.exact(model), ph.rwmetrop(model, 50, rng=1)
+    exact["tau"].mean()
+    for thing in (model, exact, chain, ph.laplace(model)):
+        thawed = pickle.loads(pickle.dumps(thing))
+        assert repr(thawed) == repr(thing)
+    thawed = pickle.loads(pickle.dumps(exact))
+    assert thawed["tau"].mean() == exact["tau"].mean()
+    assert thawed.model.labels == model.labels
+
+
+def test_masked_and_missing_values_are_seen():
+    masked = np.ma.array([1.0, 2.0, 1e9, 3.0], mask=[False, False, True, False])
+    with pytest.raises(ValueError, match=r"y\[2\] \(group C\) is nan"):
+        ph.NormalNormal(masked, se=SE, labels=LABELS)
+    with pytest.raises(TypeError, match="none missing"):
+        ph.NormalNormal(pd.array([1, pd.NA, 3, 4], dtype=object), se=SE)
+    with pytest.raises(TypeError, match="complex"):
+        ph.NormalNormal(np.array(Y) + 0j, se=SE)
+
+
+def test_series_that_do_not_match_are_refused():
+    y, se = pd.Series(Y, index=LABELS), pd.Series(SE, index=LABELS[::-1])
+    with pytest.raises(ValueError, match="different pandas indexes"):
+        ph.NormalNormal(y, se=se)
+    assert ph.NormalNormal(y, se=se[::-1]).y.size == 4
+
+
+def test_from_raw():
+    values, groups = [1, 3, 4, 8, 5, 9], ["a", "a", "b", "b", "c", "c"]
+    pooled = ph.NormalNormal.from_raw(values, groups)
+    assert pooled.labels == ("a", "b", "c")
+    np.testing.assert_allclose(pooled.y, [2.0, 6.0, 7.0])
+    np.testing.assert_allclose(pooled.var, (2.0 + 8.0 + 8.0) / 3.0 / 2.0)
+    own = ph.NormalNormal.from_raw(values, groups, variance="per-group")
+    np.testing.assert_allclose(own.var, [1.0, 4.0, 4.0])
+    with pytest.raises(ValueError, match="variance is 'equal'"):
+        ph.NormalNormal.from_raw(values, groups, variance="equal")

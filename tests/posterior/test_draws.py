@@ -60,6 +60,19 @@ def test_probability(posterior):
     assert largest == posterior.rank().loc["A", "largest"]
 
 
+def test_events_of_labels_with_signs_in_them():
+    model = ph.NormalNormal([1, 2, 3], se=[1, 1, 1], labels=["a<b", "c > d", "e"])
+    post = ph.rwmetrop(model, 500, rng=1)
+    first, second = post.theta[0, :, 0], post.theta[0, :, 1]
+    assert post.probability("theta[a<b] > 3") == np.mean(first > 3)
+    assert post.probability("theta[a<b] < theta[c > d]") == np.mean(first < second)
+
+
+def test_one_draw_has_no_standard_deviation(posterior):
+    with pytest.raises(ValueError, match="it takes two"):
+        ph.rwmetrop(posterior.model, 1, rng=1).summary()
+
+
 def test_bad_events(posterior):
     with pytest.raises(ValueError, match="no comparison"):
         posterior.probability("theta[A]")
