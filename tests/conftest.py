@@ -23,7 +23,7 @@ def r():
     from pyhier.r_bridge import RUnavailableError, evaluate
 
     try:
-        evaluate("library(LearnBayes); library(coda); library(metafor)")
+        evaluate("suppressMessages({library(LearnBayes); library(coda); library(metafor)})")
     except RUnavailableError as error:
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI must have R: {error}")

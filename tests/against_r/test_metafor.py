@@ -3,8 +3,6 @@
 The data are of order 1 and so are the results, so absolute tolerances are relative ones, too.
 """
 
-import os
-
 import numpy as np
 import pytest
 
@@ -21,19 +19,6 @@ FIT = """
       theta_se = as.numeric(effects$se), Q = fit$QE, p = fit$QEp)
 """
 ESTIMATORS = {"DL": classical.dersimonian_laird, "REML": classical.reml}
-
-
-@pytest.fixture(scope="module")
-def metafor(r):
-    from pyhier.r_bridge import RUnavailableError
-
-    try:
-        r("suppressPackageStartupMessages(library(metafor))")
-    except RUnavailableError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"CI must have metafor (apt-get install r-cran-metafor): {error}")
-        pytest.skip(str(error))
-    return r
 
 
 def random_data(seed):
@@ -60,11 +45,11 @@ def check(ours, theirs, tau2_tol):
 # moves by 1e-12, having come nearer by a constant factor a step: 1e-9 allows that to be 0.999.
 # (Measured: 5e-12; with its default threshold of 1e-5, 2e-5.)
 @pytest.mark.parametrize(("method", "tau2_tol"), [("DL", 1e-12), ("REML", 1e-9)])
-def test_random_data(metafor, method, tau2_tol):
+def test_random_data(r, method, tau2_tol):
     zeros = 0
     for seed in range(100):
         y, se = random_data(seed)
-        theirs = metafor(FIT, y=y, se=se, method=method)
+        theirs = r(FIT, y=y, se=se, method=method)
         ours = ESTIMATORS[method](ph.NormalNormal(y, se=se))
         check(ours, theirs, tau2_tol)
         zeros += ours.tau2 == 0.0
@@ -72,8 +57,8 @@ def test_random_data(metafor, method, tau2_tol):
 
 
 @pytest.mark.parametrize("method", ESTIMATORS)
-def test_eight_schools(metafor, model, method):
-    theirs = metafor(FIT, y=model.y, se=model.se, method=method)
+def test_eight_schools(r, model, method):
+    theirs = r(FIT, y=model.y, se=model.se, method=method)
     ours = ESTIMATORS[method](model)
     assert ours.tau2 == theirs["tau2"] == 0.0
     check(ours, theirs, 1e-12)
@@ -81,7 +66,7 @@ def test_eight_schools(metafor, model, method):
     assert (test.statistic, test.pvalue) == pytest.approx((theirs["Q"], theirs["p"]), rel=1e-13)
 
 
-def test_raw_reml_where_metafor_may_go_below_zero(metafor):
+def test_raw_reml_where_metafor_may_go_below_zero(r):
     """metafor's tau2.min lets it below 0, where it walks to the same root of the score.
 
     It refuses steps past tau2.min; the roots compared are those it can reach.
@@ -93,7 +78,7 @@ def test_raw_reml_where_metafor_may_go_below_zero(metafor):
         least = float(np.min(se) ** 2)
         if not -0.8 * least < ours.tau2_raw < 0.0:
             continue
-        theirs = metafor(
+        theirs = r(
             """
             rma(y, sei = se, method = "REML", control = list(threshold = 1e-12, maxiter = 10000,
               stepadj = 0.5, tau2.min = -0.9 * least, tau2.init = 0, ll0check = FALSE))$tau2
