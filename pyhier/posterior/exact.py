@@ -201,8 +201,10 @@ class ExactPosterior(Posterior):
         frame.insert(0, "mu", nodes.weight @ share)
         return frame
 
-    def conditional(self, name: str, tau: ArrayLike) -> "tuple[Floats, Floats]":
-        """Mean and sd of mu, of a group's effect or of a new one, given tau (mu integrated out).
+    def conditional(
+        self, name: str, tau: ArrayLike, mu: ArrayLike | None = None
+    ) -> tuple[Floats, Floats]:
+        """Mean and sd of mu, of a group's effect or of a new one, given tau.
 
         Parameters
         ----------
@@ -210,6 +212,8 @@ class ExactPosterior(Posterior):
             ``mu``, ``theta[LABEL]`` or ``theta_new``.
         tau : array_like
             Positive values.
+        mu : array_like, optional
+            Values of mu, of tau's shape or one for all; without them mu is integrated out.
 
         Returns
         -------
@@ -220,9 +224,13 @@ class ExactPosterior(Posterior):
             raise ValueError("tau must be positive and finite")
         log_tau = np.log(values).ravel()
         linear = self._collapsible.given_tau(self._quantity(name), log_tau)
-        found = self._collapsible.collapse(log_tau)
-        mean = linear.intercept + linear.slope * found.mean
-        sd = np.sqrt(linear.var + linear.slope**2 * found.var)
+        if mu is None:
+            found = self._collapsible.collapse(log_tau)
+            centre, spread = found.mean, found.var
+        else:
+            centre, spread = np.broadcast_to(mu, values.shape).ravel(), np.zeros(log_tau.size)
+        mean = linear.intercept + linear.slope * centre
+        sd = np.sqrt(linear.var + linear.slope**2 * spread)
         return mean.reshape(values.shape), sd.reshape(values.shape)
 
     def rank(self, draws: int = 100_000, rng: RNG = None) -> "pd.DataFrame":

@@ -289,6 +289,10 @@ def test_conditionals(post, model):
     assert np.all(sd**2 <= model.var[0])
     assert np.all(np.abs(sd**2 / wrong - 1.0) < 0.3)
     assert np.all((mean > np.minimum(mu, 28.0)) & (mean < 28.0))
+    mean, sd = post.conditional("theta[A]", tau, mu=5.0)
+    precision = 1.0 / model.var[0] + 1.0 / tau**2
+    np.testing.assert_allclose(mean, (28.0 / model.var[0] + 5.0 / tau**2) / precision, rtol=1e-12)
+    np.testing.assert_allclose(sd, precision**-0.5, rtol=1e-12)
     with pytest.raises(ValueError, match="positive and finite"):
         post.conditional("mu", [0.0])
     with pytest.raises(KeyError):
