@@ -271,7 +271,8 @@ def proposal_factor(var: Any, p: int, *, symmetric: bool = True) -> Floats:
         )
     if not np.all(np.isfinite(matrix)):
         raise ValueError("proposal has an entry that is not finite: give a covariance matrix")
-    if symmetric and not np.allclose(matrix, matrix.T, rtol=1e-8, atol=0.0):
+    size = np.sqrt(np.abs(np.diag(matrix)))
+    if symmetric and np.any(np.abs(matrix - matrix.T) > 1e-8 * np.outer(size, size)):
         raise ValueError("proposal is not symmetric: give a covariance matrix")
     try:
         return chol(matrix)
