@@ -8,7 +8,7 @@ node's own mean, so that nothing cancels. ``mixture_*`` are the mixtures' functi
 from erfc, so that a small probability is as accurate as a large one. ``draw_phi`` and ``draw_theta``
 are ancestral draws: log tau by inversion of its distribution function, then mu, then theta.
 """
-from libc.math cimport M_SQRT1_2, erfc, exp, fabs, sqrt
+from libc.math cimport INFINITY, M_SQRT1_2, erfc, exp, fabs, log, sqrt
 
 from numpy.random.c_distributions cimport random_standard_normal_fill
 from pyhier.kernels.random cimport Source, qnorm, r_uniform, source_of, standard_normal
@@ -119,6 +119,29 @@ def mixture(const double[::1] x, const double[::1] weight, const double[::1] mea
         for i in range(x.shape[0]):
             mixture_at(x[i], weight, mean, sd, &out[0, i], &out[1, i], &out[2, i])
     return table
+
+
+def mixture_logpdf(const double[::1] x, const double[::1] weight, const double[::1] mean,
+                   const double[::1] sd):
+    """Log density at every x, shape (points,), summed about its largest term."""
+    values = np.empty(x.shape[0])
+    cdef double[::1] out = values
+    cdef double[::1] scale = np.log(np.asarray(weight)) - np.log(sd)  # -inf for weight 0
+    cdef Py_ssize_t i, j
+    cdef double z, term, largest, total
+    with nogil:
+        for i in range(x.shape[0]):
+            largest = -INFINITY
+            for j in range(weight.shape[0]):
+                z = (x[i] - mean[j]) / sd[j]
+                largest = max(largest, scale[j] - 0.5 * z * z)
+            total = 0.0
+            for j in range(weight.shape[0]):
+                z = (x[i] - mean[j]) / sd[j]
+                term = scale[j] - 0.5 * z * z
+                total += exp(term - largest) if largest > -INFINITY else 0.0
+            out[i] = largest + log(total * INV_SQRT_2PI)
+    return values
 
 
 cdef double quantile(double q, bint upper, double x, double scale, double low, double high,

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._validation import count
-from pyhier.kernels.quadrature import mixture, mixture_ppf
+from pyhier.kernels.quadrature import mixture, mixture_logpdf, mixture_ppf
 from pyhier.posterior.marginal import check_level
 from pyhier.posterior.panels import CHANGE, NODES, WEIGHTS, Panels
 
@@ -148,6 +148,13 @@ class MixtureMarginal(QuadratureMarginal):
         table, shape = self._at(x)
         density: Floats = table[2].reshape(shape)
         return density
+
+    def logpdf(self, x: ArrayLike) -> Floats:
+        """Log of the density at ``x``, of ``x``'s shape; without underflow."""
+        flat, shape = _flat(x)
+        kept = self._weight > 0.0
+        values = mixture_logpdf(flat, self._weight[kept], self._mean[kept], self._sd[kept])
+        return values.reshape(shape)
 
     def cdf(self, x: ArrayLike) -> Floats:
         """Probability of at most ``x``, of ``x``'s shape."""

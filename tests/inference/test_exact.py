@@ -142,6 +142,16 @@ def test_tails_keep_relative_accuracy(post):
     assert list(mu.ppf([0.0, 1.0])) == [-np.inf, np.inf]
 
 
+def test_log_densities_do_not_underflow(schools):
+    """One component: a normal distribution, 1e4 sds out."""
+    model = ph.NormalNormal(schools["y"], se=schools["sigma"], prior_tau=stats.halfnorm(scale=1e-9))
+    mu = ph.exact(model)["mu"]
+    x = np.array([8.0, 1e3, 4e4])
+    expected = stats.norm(mu.mean(), mu.std()).logpdf(x)
+    np.testing.assert_allclose(mu.logpdf(x), expected, rtol=1e-9)
+    assert mu.pdf(4e4) == 0.0
+
+
 def test_density_at_zero_follows_the_prior(schools):
     data = {"y": schools["y"], "se": schools["sigma"]}
     assert ph.exact(ph.NormalNormal(**data, prior_tau="sqrt"))["tau"].pdf(0.0) == np.inf
