@@ -203,6 +203,8 @@ def _write(
     import matplotlib as mpl
 
     mpl.use("Agg")
+    from matplotlib.figure import Figure
+
     from pyhier import plots
 
     drawn = posterior.to_draws(draws, rng) if isinstance(posterior, ExactPosterior) else posterior
@@ -216,8 +218,8 @@ def _write(
         "shrinkage": plots.shrinkage(posterior),
     }
     for name, ax in pictures.items():
-        figure = ax.get_figure(root=True)
-        assert figure is not None
+        figure = ax.figure
+        assert isinstance(figure, Figure)
         figure.savefig(folder / f"{name}.png", dpi=150)
 
 
