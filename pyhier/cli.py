@@ -7,7 +7,6 @@ import secrets
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -236,12 +235,7 @@ def _folder(out: Path | None) -> Iterator[Save]:
         yield lambda write: None
         return
     made = [path for path in (out, *out.parents) if not path.exists()]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=".pyhier-", dir=out))
-    except OSError as error:
-        _remove_empty(made)
-        raise OSError(f"--out {out} cannot be written: {error.strerror}") from None
+    staging = out / f".pyhier-{secrets.token_hex(8)}"  # named first: a signal may come at any time
 
     def save(write: Callable[[Path], None]) -> None:
         write(staging)
@@ -252,6 +246,10 @@ def _folder(out: Path | None) -> Iterator[Save]:
             os.replace(file, out / file.name)
 
     try:
+        try:
+            staging.mkdir(parents=True)
+        except OSError as error:
+            raise OSError(f"--out {out} cannot be written: {error.strerror}") from None
         yield save
     finally:
         shutil.rmtree(staging, ignore_errors=True)

@@ -3,8 +3,14 @@
 import os
 
 import pytest
+from hypothesis import settings
 
 import pyhier as ph
+
+# CI judges a change by the same examples each time; a laptop goes on looking for new ones.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI") == "true":
+    settings.load_profile("ci")
 
 
 @pytest.fixture
