@@ -4,7 +4,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,16 +136,31 @@ def run_chains(chains: list[Chain], progress: bool | None) -> bool:
 def _run_in_threads(
     chains: list[Chain], stop: threading.Event, report: Callable[[int], None]
 ) -> None:
-    with ThreadPoolExecutor(max_workers=len(chains)) as pool:
-        pending = {pool.submit(chain.run, stop, report) for chain in chains}
+    """Run each chain in a thread of its own; raise what one of them raised.
+
+    The main thread sleeps and looks, and takes no lock: Ctrl-C within one would leave it locked.
+    """
+    failures: list[BaseException] = []
+
+    def work(chain: Chain) -> None:
         try:
-            while pending:  # in short waits, for Ctrl-C does not wake a thread that waits for good
-                done, pending = wait(pending, 0.1, FIRST_EXCEPTION)
-                for future in done:
-                    future.result()
-        except BaseException:
-            stop.set()  # before the pool waits for the rest
-            raise
+            chain.run(stop, report)
+        except BaseException as error:
+            failures.append(error)
+
+    threads: list[threading.Thread] = []
+    try:
+        for chain in chains:
+            threads.append(threading.Thread(target=work, args=(chain,), daemon=True))
+            threads[-1].start()
+        while any(thread.is_alive() for thread in threads) and not failures:
+            time.sleep(0.002)
+    finally:
+        stop.set()
+        while any(thread.is_alive() for thread in threads):  # each ends with its piece
+            time.sleep(0.002)
+    if failures:
+        raise failures[0]
 
 
 def rwmetrop(
