@@ -13,7 +13,8 @@ out: y_j ~ N(mu, var_j + tau^2). There are three orders of arithmetic for it.
   in ``long double`` because R's ``sum`` does; with libm's log and exp the bits equal R's.
 - "dnorm", the one LearnBayes' normnormexch documents: normal log densities in the form of R's
   ``dnorm``, then + log(tau).
-- the fast one (group_sums.h): one logarithm for all groups, for every generator but R's.
+- the fast one (group_sums.h): one logarithm for all groups. What it decides under an R stream is
+  said in sampler.pyx.
 
 They agree to a few ulps of the largest term.
 """

@@ -123,8 +123,9 @@ def run_chains(chains: list[Chain], progress: bool | None) -> bool:
             elif all(chain.density.compiled for chain in chains):
                 _run_in_threads(chains, stop, report)
             else:
-                while any(chain.run_piece(report) for chain in chains):
-                    pass
+                unfinished = chains
+                while unfinished:
+                    unfinished = [chain for chain in unfinished if chain.run_piece(report)]
         except KeyboardInterrupt:
             done = [int(chain.counts[0]) for chain in chains]
             message = f"interrupted: chains of {done} iterations of {len(chains[0].draws)} are kept"

@@ -190,6 +190,17 @@ def test_ctrl_c_keeps_the_draws(model, chains):
     assert all(tuple(chain[-1]) in rows for chain in posterior.phi)
 
 
+def test_ctrl_c_keeps_all_chains_of_a_python_prior(schools):
+    prior = {"prior_tau": lambda tau: -tau / 5.0}
+    model = ph.NormalNormal(schools["y"], se=schools["sigma"], **prior)
+    fit = ph.laplace(model)
+    interrupt_after(0.6)
+    with pytest.warns(RuntimeWarning, match="interrupted"):
+        posterior = ph.rwmetrop(model, 1_000_000, fit, chains=2, rng=1, theta=False)
+    assert posterior.phi.shape[0] == 2
+    assert posterior.phi.shape[1] > 256
+
+
 def test_ctrl_c_in_the_first_of_an_r_streams_chains(model):
     interrupt_after(0.3)
     with pytest.warns(RuntimeWarning, match="interrupted"):
