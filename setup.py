@@ -14,6 +14,8 @@ COMPILE = (
 )
 NPYRANDOM = Path(np.get_include()).parent.parent / "random" / "lib"
 
+KERNELS = ("random", "density", "count_density", "sampler", "quadrature")
+
 
 def extension(name: str) -> Extension:
     return Extension(
@@ -30,7 +32,10 @@ def extension(name: str) -> Extension:
 
 setup(
     ext_modules=cythonize(
-        [extension(name) for name in ("random", "density", "sampler", "quadrature")],
+        [
+            extension(name)
+            for name in ("random", "density", "count_density", "sampler", "quadrature")
+        ],
         include_path=["."],
         compiler_directives={
             "language_level": 3,

@@ -1,8 +1,8 @@
 """Hierarchical models that R users can trust in Python.
 
-A model is data with priors (`NormalNormal`); an engine (`laplace`, `rwmetrop`) takes any model and
-returns a posterior. ``pyhier.learnbayes`` and ``pyhier.rstats`` are R's functions under R's names,
-with R's numbers.
+A model is data with priors (`NormalNormal`, `BetaBinomial`, `PoissonGamma`); an engine (`exact`,
+`laplace`, `rwmetrop`) takes any model and returns a posterior. ``pyhier.learnbayes`` and
+``pyhier.rstats`` are R's functions under R's names, with R's numbers.
 """
 
 from pyhier.classical import (
@@ -17,7 +17,7 @@ from pyhier.classical import (
 from pyhier.datasets import load_dataset
 from pyhier.from_raw import anova, group_summaries
 from pyhier.inference import LaplaceFit, exact, laplace, rwmetrop
-from pyhier.models import NormalNormal
+from pyhier.models import BetaBinomial, NormalNormal, PoissonGamma
 from pyhier.prior_check import PriorCheck, check_prior
 from pyhier.priors import PRIOR_NAMES, NormalInvChi2
 from pyhier.rstats import RStream
@@ -26,9 +26,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "PRIOR_NAMES",
+    "BetaBinomial",
     "LaplaceFit",
     "NormalInvChi2",
     "NormalNormal",
+    "PoissonGamma",
     "PriorCheck",
     "RStream",
     "anova",

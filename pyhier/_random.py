@@ -54,3 +54,37 @@ def normals(rng: np.random.Generator | RStream, draws: tuple[int, ...], groups: 
         flat = rng.standard_normal(groups * int(np.prod(draws)))
         return np.ascontiguousarray(flat.reshape(groups, -1).T).reshape(*draws, groups)
     return rng.standard_normal((*draws, groups))
+
+
+def betas(rng: np.random.Generator | RStream, a: Floats, b: Floats) -> Floats:
+    """Beta variates of the shape that ``a`` and ``b`` broadcast to."""
+    return _variates(rng, "beta", a, b)
+
+
+def gammas(rng: np.random.Generator | RStream, shape: Floats, rate: Floats) -> Floats:
+    """Gamma variates of the shape that ``shape`` and ``rate`` broadcast to."""
+    return _variates(rng, "gamma", shape, rate)
+
+
+def binomials(rng: np.random.Generator | RStream, trials: Floats, probability: Floats) -> Floats:
+    """Binomial variates, as floats."""
+    return _variates(rng, "binomial", trials.astype(np.int64), probability)
+
+
+def poissons(rng: np.random.Generator | RStream, mean: Floats) -> Floats:
+    """Poisson variates, as floats."""
+    return _variates(rng, "poisson", mean)
+
+
+def _variates(rng: np.random.Generator | RStream, family: str, *parameters: Floats) -> Floats:
+    """Variates of a family; an R stream is used group by group, as for `normals`."""
+    parts = list(np.broadcast_arrays(*parameters))
+    if not isinstance(rng, RStream):
+        if family == "gamma":  # NumPy takes the scale, R the rate
+            parts[1] = 1.0 / parts[1]
+        return np.asarray(getattr(rng, family)(*parts), dtype=np.float64)
+    by_group = [np.moveaxis(part, -1, 0) if part.ndim > 1 else part for part in parts]
+    names = {"beta": "rbeta", "gamma": "rgamma", "binomial": "rbinom", "poisson": "rpois"}
+    flat = getattr(rng, names[family])(by_group[0].size, *(part.ravel() for part in by_group))
+    drawn = np.asarray(flat, dtype=np.float64).reshape(by_group[0].shape)
+    return np.ascontiguousarray(np.moveaxis(drawn, 0, -1)) if drawn.ndim > 1 else drawn

@@ -41,6 +41,8 @@ class ResolvedPrior:
         Whether mu's prior variance is tau^2 / kappa.
     support : (float, float)
         The tau that the prior allows.
+    quantile : callable or None
+        Quantiles of tau at an array of probabilities; None where the prior is not proper.
     """
 
     name: str
@@ -50,6 +52,15 @@ class ResolvedPrior:
     mu: tuple[float, float] | None = None
     tied: bool = False
     support: tuple[float, float] = (0.0, np.inf)
+    quantile: Callable[[Floats], Floats] | None = None
+
+    def draw_log_tau(self, u: Floats) -> Floats:
+        """Log tau at the prior's quantiles of uniform numbers."""
+        if self.quantile is None:
+            raise ValueError(f"the prior of tau ({self.name}) cannot be drawn from")
+        with np.errstate(divide="ignore"):
+            log_tau: Floats = np.log(self.quantile(u))
+        return log_tau
 
     def mu_precision(self, log_tau: Floats) -> Floats:
         """Precision of mu's prior at every log tau; 0 where it is flat."""
@@ -98,6 +109,13 @@ class NormalInvChi2:
         if not np.isfinite(self.mu0):
             raise ValueError(f"mu0 is {self.mu0}: it must be finite")
 
+    def tau_quantile(self, u: Floats) -> Floats:
+        """Prior quantiles of tau, of u's shape."""
+        from scipy.special import chdtri
+
+        quantiles: Floats = np.sqrt(self.nu0 * self.tau2_0 / chdtri(self.nu0, u))
+        return quantiles
+
 
 def resolve_prior(prior: Any, prior_mu: Any, prior_tau: TauPrior, var: Floats) -> ResolvedPrior:
     """Check a model's prior arguments and resolve them for its data."""
@@ -111,7 +129,10 @@ def resolve_prior(prior: Any, prior_mu: Any, prior_tau: TauPrior, var: Floats) -
         raise ValueError("prior= is the joint prior of mu and tau: give no prior_mu or prior_tau")
     density = ScalePrior("invchi", float(np.sqrt(prior.tau2_0)), prior.nu0)
     mu = (float(prior.mu0), float(prior.kappa0))
-    return ResolvedPrior("normal-inverse-chi-squared", _vector(density), density, True, mu, True)
+    return ResolvedPrior(
+        "normal-inverse-chi-squared", _vector(density), density, True, mu, True,
+        quantile=prior.tau_quantile,
+    )  # fmt: skip
 
 
 def _is_frozen(prior: object) -> bool:
@@ -188,14 +209,15 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
     _, loc, scale = prior.dist._parse_args(*prior.args, **prior.kwds)
     if name in _COMPILED and loc == 0.0:
         density = ScalePrior(name, float(scale))
-        return ResolvedPrior(name, _vector(density), density, True, mu)
+        return ResolvedPrior(name, _vector(density), density, True, mu, quantile=prior.ppf)
 
     def log_density(log_tau: Floats) -> Floats:
         values: Floats = np.asarray(prior.logpdf(np.exp(log_tau)), dtype=np.float64)
         return values
 
     ends = (low, high)
-    return ResolvedPrior(name, log_density, _scalar(log_density), True, mu, support=ends)
+    compiled = _scalar(log_density)
+    return ResolvedPrior(name, log_density, compiled, True, mu, support=ends, quantile=prior.ppf)
 
 
 # --- Priors with a name ---------------------------------------------------------------------------
@@ -239,33 +261,50 @@ def _dumouchel(log_tau: Floats, var: Floats) -> Floats:
     return density
 
 
+def _dumouchel_quantile(u: Floats, var: Floats) -> Floats:
+    return np.mean(1.0 / var) ** -0.5 * u / (1.0 - u)
+
+
 def _ratio(log_tau: Floats, log_s2: float) -> Floats:
     """The density 2 s^2 tau / (s^2 + tau^2)^2: s^2 / (s^2 + tau^2) is uniform."""
     density: Floats = np.log(2.0) + log_s2 + log_tau - 2.0 * np.logaddexp(log_s2, 2.0 * log_tau)
     return density
 
 
-def _shrinkage(log_tau: Floats, var: Floats) -> Floats:
-    return _ratio(log_tau, -float(np.log(np.mean(1.0 / var))))
+def _ratio_quantile(u: Floats, log_s2: float) -> Floats:
+    quantiles: Floats = np.sqrt(np.exp(log_s2) * u / (1.0 - u))
+    return quantiles
 
 
-def _i2(log_tau: Floats, var: Floats) -> Floats:
+def _shrinkage_scale(var: Floats) -> float:
+    return -float(np.log(np.mean(1.0 / var)))
+
+
+def _i2_scale(var: Floats) -> float:
     if var.size < 2:
         raise ValueError("prior_tau 'i2' needs at least 2 groups: take 'shrinkage'")
     weights = np.min(var) / var
     spread = weights.sum() ** 2 - (weights**2).sum()
-    return _ratio(log_tau, float(np.log((var.size - 1) * weights.sum() / spread * np.min(var))))
+    return float(np.log((var.size - 1) * weights.sum() / spread * np.min(var)))
 
 
-_NAMED: dict[str, tuple[Callable[[Floats, Floats], Floats], bool]] = {
-    "sqrt": (lambda log_tau, var: -0.5 * log_tau, False),
-    "jeffreys": (_jeffreys, False),
-    "overall-jeffreys": (_overall_jeffreys, False),
-    "berger-deely": (_berger_deely, False),
-    "conventional": (_conventional, False),  # proper, but not normalised
-    "dumouchel": (_dumouchel, True),
-    "shrinkage": (_shrinkage, True),
-    "i2": (_i2, True),
+_OfData = Callable[[Floats, Floats], Floats]
+# Log density; and the quantile function where it is proper and normalised.
+_NAMED: dict[str, tuple[_OfData, _OfData | None]] = {
+    "sqrt": (lambda log_tau, var: -0.5 * log_tau, None),
+    "jeffreys": (_jeffreys, None),
+    "overall-jeffreys": (_overall_jeffreys, None),
+    "berger-deely": (_berger_deely, None),
+    "conventional": (_conventional, None),  # proper, but not normalised
+    "dumouchel": (_dumouchel, _dumouchel_quantile),
+    "shrinkage": (
+        lambda log_tau, var: _ratio(log_tau, _shrinkage_scale(var)),
+        lambda u, var: _ratio_quantile(u, _shrinkage_scale(var)),
+    ),
+    "i2": (
+        lambda log_tau, var: _ratio(log_tau, _i2_scale(var)),
+        lambda u, var: _ratio_quantile(u, _i2_scale(var)),
+    ),
 }
 PRIOR_NAMES = ("uniform", *_NAMED)
 
@@ -278,11 +317,12 @@ def _named(name: str, var: Floats, mu: tuple[float, float] | None) -> ResolvedPr
             f"prior_tau is {name!r}: the named priors are {', '.join(PRIOR_NAMES)}; any "
             "scipy.stats frozen distribution on the half line and any callable log density work too"
         )
-    function, proper = _NAMED[name]
+    function, inverse = _NAMED[name]
 
     def log_density(log_tau: Floats) -> Floats:
         return function(log_tau, var)
 
+    quantile = None if inverse is None else lambda u: inverse(u, var)
     log_density(np.zeros(1))  # raises here what it cannot do with this data
     density = ScalePrior("sqrt") if name == "sqrt" else _scalar(log_density)
-    return ResolvedPrior(name, log_density, density, proper, mu)
+    return ResolvedPrior(name, log_density, density, inverse is not None, mu, quantile=quantile)

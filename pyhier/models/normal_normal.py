@@ -4,21 +4,22 @@ y_j ~ N(theta_j, se_j^2), theta_j ~ N(mu, tau^2): Gelman et al., Bayesian Data A
 section 5.4, whose notation this file keeps. The coordinates are (mu, log tau).
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyhier._random import normals
+from pyhier._random import normals, uniforms
 from pyhier._validation import each_group, vector
 from pyhier.from_raw import group_summaries
 from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.kernels.quadrature import collapse as kernel
 from pyhier.kernels.quadrature import draw_theta as kernel_theta
-from pyhier.models.protocol import Collapsed, Generator, Linear
+from pyhier.models.families import Normal
+from pyhier.models.groups import Grouped, Labels, check_index, check_lengths
+from pyhier.models.protocol import Axis, Collapsed, Generator, Linear
 from pyhier.priors import NormalInvChi2, TauPrior, resolve_prior
 
 Floats = NDArray[np.float64]
@@ -26,7 +27,7 @@ Floats = NDArray[np.float64]
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
-class NormalNormal:
+class NormalNormal(Grouped):
     """Group estimates with known standard errors, and normally distributed group effects.
 
     Parameters
@@ -68,7 +69,7 @@ class NormalNormal:
         *,
         se: ArrayLike | None = None,
         var: ArrayLike | None = None,
-        labels: Sequence[Any] | ArrayLike | None = None,
+        labels: Labels = None,
         prior_mu: Any = None,
         prior_tau: TauPrior = "uniform",
         prior: NormalInvChi2 | None = None,
@@ -79,9 +80,9 @@ class NormalNormal:
                 + ("neither was given" if se is None else "both were given")
             )
         self.y = vector("y", y)
-        self._labels = _as_labels(labels, self.y.size)
+        super().__init__(self.y.size, labels, "y")
         self._given = "se" if var is None else "var"
-        _check_index(y, se if var is None else var, self._given)
+        check_index(y, se if var is None else var, "y", self._given)
         spread = vector(self._given, se if var is None else var)
         self._check_groups(spread)
         self.var = spread * spread if var is None else spread
@@ -137,10 +138,7 @@ class NormalNormal:
 
     def _check_groups(self, spread: Floats) -> None:
         name, y = self._given, self.y
-        if spread.size != y.size:
-            raise ValueError(
-                f"y has {y.size} groups and {name} has {spread.size}: give one {name} a group"
-            )
+        check_lengths(y, spread, "y", name)
         each_group("y", y, np.isfinite(y), self.label, "estimates must be finite")
         kind = "standard errors" if name == "se" else "sampling variances"
         valid = (spread > 0.0) & np.isfinite(spread)
@@ -178,15 +176,6 @@ class NormalNormal:
             centre = "flat" if mu is None else f"normal({mu[0]:g}, {mu[1]:g})"
             prior = f"mu {centre}, tau {self.prior.name}"
         return f"NormalNormal: {self.y.size} groups, {given}, {prior}"
-
-    def label(self, j: int) -> str:
-        """Name of group ``j``, counted from 0."""
-        return str(j + 1) if self._labels is None else self._labels[j]
-
-    @cached_property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the groups."""
-        return tuple(map(self.label, range(self.y.size)))
 
     @cached_property
     def log_marginal(self) -> LogDensity:
@@ -374,6 +363,91 @@ class NormalNormal:
         """Draws of new estimates of the same groups, N(theta_j, se_j^2), shape (..., groups)."""
         return theta + self.se * normals(rng, theta.shape[:-1], self.y.size)
 
+    def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
+        """Draws of estimates of new groups, with a standard error of ``size``."""
+        return theta_new + size * normals(rng, theta_new.shape, 1)[..., 0]
+
+    def theta_given(self, quantity: int | None, phi: Floats) -> Normal:
+        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, 2)."""
+        mu, tau2 = phi[:, 0], np.exp(2.0 * phi[:, 1])
+        if quantity is None:
+            return Normal(mu, tau2)
+        total = self.var[quantity] + tau2
+        shrinkage = self.var[quantity] / total
+        mean = self.y[quantity] * (tau2 / total) + shrinkage * mu
+        return Normal(mean, tau2 * shrinkage)
+
+    def log_likelihood(self, theta: Floats) -> Floats:
+        """Log density of each estimate given its effect, shape (..., groups)."""
+        density: Floats = -0.5 * ((self.y - theta) ** 2 / self.var + np.log(self.var) + LOG_2PI)
+        return density
+
+    def log_posterior(self, phi: Floats) -> Floats:
+        """``log_marginal`` at many points, shape (n, 2), at once."""
+        likelihood = NormalMarginal(self.y, self.var).evaluate(phi, fast=True)
+        return likelihood - phi[:, 1] + self.log_prior(phi)
+
+    def axis(self, name: str) -> Axis | None:
+        """The axis of mu or of tau; None for a name that is neither."""
+        if name == "mu":
+            return Axis("identity", lambda mu, log_tau: np.stack([mu, log_tau], axis=-1))
+        if name == "tau":
+            return Axis("log", lambda log_tau, mu: np.stack([mu, log_tau], axis=-1))
+        return None
+
+    def moment_index(self, name: str) -> float:
+        """Exponent below which powers of mu, tau or theta_new have expectations."""
+        return self.tail_indices[1]
+
+    @property
+    def log_constant(self) -> float:
+        """What ``log_marginal`` leaves out: the normal densities' constants."""
+        return -0.5 * self.y.size * LOG_2PI
+
+    def log_prior(self, phi: Floats) -> Floats:
+        """Log prior density of (mu, log tau), shape (...)."""
+        log_tau = phi[..., 1]
+        density = self.prior.log_density(log_tau) + log_tau
+        if self.prior.mu is not None:
+            precision = self.prior.mu_precision(log_tau)
+            away = phi[..., 0] - self.prior.mu[0]
+            density = density + 0.5 * (np.log(precision) - LOG_2PI - precision * away**2)
+        return density
+
+    def draw_prior(self, n: int, rng: Generator) -> Floats:
+        """Draws of (mu, log tau) from the prior, shape (n, 2)."""
+        if self.prior.mu is None or not self.prior.proper:
+            raise ValueError(f"there are no draws of {self.why_improper()}: give proper priors")
+        log_tau = self.prior.draw_log_tau(uniforms(rng, n))
+        sd = 1.0 / np.sqrt(self.prior.mu_precision(log_tau))
+        return np.column_stack([self.prior.mu[0] + sd * normals(rng, (n,), 1)[:, 0], log_tau])
+
+    def moments(self) -> Floats:
+        """(mu, log tau) by the method of moments (DerSimonian and Laird 1986), tau perhaps 0."""
+        weights = 1.0 / self.var
+        total = weights.sum()
+        centre = self.y - (weights @ self.y) / total
+        spare = total - (weights @ weights) / total
+        excess = weights @ centre**2 - (self.y.size - 1)
+        tau2 = max(0.0, excess / spare) if spare > 0.0 else 0.0
+        weights = 1.0 / (self.var + tau2)
+        with np.errstate(divide="ignore"):
+            return np.array([weights @ self.y / weights.sum(), 0.5 * np.log(tau2)])
+
+    def with_prior(self, **priors: Any) -> "NormalNormal":
+        """The same data under other priors: ``prior_mu=``, ``prior_tau=`` or ``prior=``."""
+        priors[self._given] = self.se if self._given == "se" else self.var
+        return NormalNormal(self.y, labels=self._labels, **priors)
+
+    @property
+    def response(self) -> Floats:
+        """The estimates."""
+        return self.y
+
+    def estimates(self) -> tuple[Floats, Floats]:
+        """The estimates and their standard errors."""
+        return self.y, self.se
+
     def observed(self) -> Mapping[str, Floats]:
         """The data: y and se of each group."""
         return {"y": self.y, "se": self.se}
@@ -384,27 +458,3 @@ def _index(near: float, far: float) -> float:
     if np.isfinite(near) and np.isfinite(far) and abs(far - near) <= 1e-6 * max(1.0, abs(near)):
         return float(far)
     return np.inf
-
-
-def _check_index(y: Any, spread: Any, name: str) -> None:
-    """Two pandas Series are paired by position, so their indexes must say the same."""
-    series = all(hasattr(part, "to_numpy") and hasattr(part, "index") for part in (y, spread))
-    if series and len(y) == len(spread) and not y.index.equals(spread.index):
-        raise ValueError(
-            f"y and {name} have different pandas indexes: align them, or pass .to_numpy()"
-        )
-
-
-def _as_labels(labels: Any, groups: int) -> tuple[str, ...] | None:
-    if labels is None:
-        return None
-    if isinstance(labels, str) or not np.iterable(labels):
-        raise TypeError(f"labels is {labels!r}: give a sequence of names, one a group")
-    names = tuple(map(str, labels))
-    if len(names) != groups:
-        raise ValueError(f"y has {groups} groups and labels has {len(names)}: give one a group")
-    if len(set(names)) != groups:
-        counts = Counter(names)
-        twice = next(name for name in names if counts[name] > 1)
-        raise ValueError(f"labels has {twice!r} more than once: give every group its own name")
-    return names

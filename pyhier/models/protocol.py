@@ -1,13 +1,14 @@
 """What a model offers and an engine may ask for; neither knows more of the other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeGuard
+from typing import Any, Protocol, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyhier.kernels.density import LogDensity
+from pyhier.models.families import Family, Line
 from pyhier.rstats.streams import RStream
 
 Floats = NDArray[np.float64]
@@ -49,6 +50,23 @@ class Linear:
     grows: bool
 
 
+@dataclass(frozen=True)
+class Axis:
+    """A hyperparameter as the one coordinate of two that is looked at.
+
+    Attributes
+    ----------
+    line : {"identity", "log", "logit"}
+        How it is put on the unconstrained line.
+    phi : callable
+        phi, shape (..., 2), at its values on the line and at the free coordinate's; the map keeps
+        areas.
+    """
+
+    line: Line
+    phi: Callable[[Floats, Floats], Floats]
+
+
 class Model(Protocol):
     """A hierarchical model with its data: hyperparameters phi, group effects theta.
 
@@ -66,6 +84,13 @@ class Model(Protocol):
     @property
     def log_marginal(self) -> LogDensity:
         """The log posterior density of phi, theta integrated out, up to a constant."""
+
+    def log_posterior(self, phi: Floats) -> Floats:
+        """``log_marginal`` at many points, shape (n, p), at once."""
+
+    @property
+    def log_constant(self) -> float:
+        """What ``log_marginal`` leaves out of likelihood times prior."""
 
     def start(self) -> Floats:
         """A phi, shape (p,), from which an optimiser finds the mode."""
@@ -85,11 +110,42 @@ class Model(Protocol):
     def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
         """Draws of the effect of a new group given phi, shape (...)."""
 
+    def theta_given(self, quantity: int | None, phi: Floats) -> Family:
+        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, p)."""
+
     def predict(self, theta: Floats, rng: Generator) -> Floats:
         """Draws of new data for the same groups, shape (..., groups)."""
 
+    def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
+        """Draws of data of a new group, of theta_new's shape.
+
+        Its size is a standard error, a number of trials or an exposure.
+        """
+
+    def log_likelihood(self, theta: Floats) -> Floats:
+        """Log density of each group's data given its effect, shape (..., groups)."""
+
+    def draw_prior(self, n: int, rng: Generator) -> Floats:
+        """Draws of phi from the prior, shape (n, p); an error where it is improper."""
+
+    def log_prior(self, phi: Floats) -> Floats:
+        """Log prior density of phi, shape (...), up to a constant where it is improper."""
+
+    def moments(self) -> Floats:
+        """A phi, shape (p,), by the method of moments."""
+
+    def with_prior(self, **priors: Any) -> "Model":
+        """The same data under other priors, given as to the constructor."""
+
+    @property
+    def response(self) -> Floats:
+        """The data that ``predict`` makes anew, shape (groups,)."""
+
+    def estimates(self) -> tuple[Floats, Floats]:
+        """Each group's own estimate of its effect and its standard error, each (groups,)."""
+
     def observed(self) -> Mapping[str, Floats]:
-        """Estimate and standard error of each group, unpooled, under the names a table shows."""
+        """The data under the names a table shows; the groups' sizes come last."""
 
 
 class CollapsibleModel(Model, Protocol):
@@ -127,11 +183,29 @@ class CollapsibleModel(Model, Protocol):
         """Prior density of mu, where it does not depend on tau."""
 
 
+class PlaneModel(Model, Protocol):
+    """A model with two coordinates, which an engine may look at along other lines."""
+
+    def axis(self, name: str) -> Axis | None:
+        """The axis of a hyperparameter; None for a name that is none."""
+
+    def moment_index(self, name: str) -> float:
+        """Exponent below which powers of a hyperparameter or of theta_new have expectations."""
+
+    def why_improper(self) -> str:
+        """Which prior is improper; empty when all are proper."""
+
+
 def is_collapsible(value: object) -> TypeGuard[CollapsibleModel]:
     """Whether a model can be reduced to one coordinate."""
     return hasattr(type(value), "collapse")
 
 
+def is_plane(value: object) -> TypeGuard[PlaneModel]:
+    """Whether a model has two coordinates and says how to look at them."""
+    return hasattr(type(value), "axis") and len(getattr(value, "coordinates", ())) == 2
+
+
 def is_model(value: object) -> TypeGuard[Model]:
     """Whether something is a model rather than a bare log density."""
-    return hasattr(type(value), "draw_theta") and hasattr(type(value), "log_marginal")
+    return hasattr(type(value), "draw_theta") and hasattr(type(value), "coordinates")

@@ -170,20 +170,20 @@ class Posterior:
         -------
         DataFrame
             A row a group; columns the data (``y``, ``se``), ``theta`` (posterior mean),
-            ``shrinkage``, ``rank_shrinkage`` and ``rank_se`` (1 is the least; ties share the mean
-            rank, as in R's ``rank``).
+            ``shrinkage``, ``rank_shrinkage`` and ``rank_se`` (or ``rank_trials``, ...; 1 is the
+            least; ties share the mean rank, as in R's ``rank``).
         """
         import pandas as pd
 
-        frame = pd.DataFrame(
-            dict(self.model.observed()), index=pd.Index(self.model.labels, name="group")
-        )
+        observed = dict(self.model.observed())
+        frame = pd.DataFrame(observed, index=pd.Index(self.model.labels, name="group"))
         means = self.group_means()
         if means is not None:
             frame["theta"] = means
         frame["shrinkage"] = self.shrinkage_factors()
         frame["rank_shrinkage"] = frame["shrinkage"].rank()
-        frame["rank_se"] = frame["se"].rank()
+        size = list(observed)[-1]
+        frame[f"rank_{size}"] = frame[size].rank()
         return frame
 
 

@@ -214,7 +214,7 @@ class DrawsPosterior(Posterior):
                 f"statistic returned shape {found.shape} for data of shape {self.theta.shape}: "
                 "it must take the statistic along the last axis"
             )
-        share = float((found >= statistic(self.model.observed()["y"])).mean())
+        share = float((found >= statistic(self.model.response)).mean())
         return Probability(share, float(np.sqrt(share * (1.0 - share) / found.size)))
 
     def sample(self, n: int, rng: RNG = None) -> dict[str, Floats]:

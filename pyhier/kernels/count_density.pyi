@@ -1,0 +1,28 @@
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier.kernels.density import LogDensity
+
+Floats = NDArray[np.float64]
+
+class CountMarginal(LogDensity):
+    def derivatives(self, point: ArrayLike) -> tuple[Floats, Floats]: ...
+
+class BetaBinomialMarginal(CountMarginal):
+    def __init__(
+        self,
+        successes: Floats,
+        trials: Floats,
+        prior: Literal["bda3", "betabinexch", ""] | LogDensity = "bda3",
+    ) -> None: ...
+
+class PoissonGammaMarginal(CountMarginal):
+    def __init__(
+        self,
+        counts: Floats,
+        exposure: Floats,
+        prior: Literal["poissgamexch", ""] | LogDensity = "poissgamexch",
+        z0: float = 1.0,
+    ) -> None: ...

@@ -1,0 +1,247 @@
+"""The beta-binomial model: groups of trials with successes.
+
+y_j ~ Binomial(n_j, theta_j), theta_j ~ Beta(alpha, beta): Gelman et al., Bayesian Data Analysis
+(3rd ed.), section 5.3. The coordinates are those of Albert's Bayesian Computation with R, section
+5.4: logit eta and log K, with eta = alpha / (alpha + beta) and K = alpha + beta.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import betas, binomials
+from pyhier._validation import each_group
+from pyhier.kernels.count_density import BetaBinomialMarginal
+from pyhier.models.counts import Chart, CountModel, PairPrior, whole_numbers
+from pyhier.models.families import Beta, from_line, log_slope
+from pyhier.models.groups import Labels, check_index, check_lengths
+from pyhier.models.protocol import Axis, Generator
+
+Floats = NDArray[np.float64]
+
+
+def _shapes(phi: Floats) -> tuple[Floats, Floats]:
+    """Alpha and beta."""
+    logit, log_k = phi[..., 0], phi[..., 1]
+    alpha = np.exp(log_k - np.logaddexp(0.0, -logit))
+    return alpha, np.exp(log_k - np.logaddexp(0.0, logit))
+
+
+def _mean_and_size(phi: Floats) -> tuple[Floats, Floats]:
+    """Eta and K."""
+    return from_line("logit", phi[..., 0]), np.exp(phi[..., 1])
+
+
+_CHARTS = {
+    ("alpha", "beta"): Chart(
+        _shapes,
+        lambda a, b: np.stack([np.log(a) - np.log(b), np.log(a + b)], axis=-1),
+        lambda phi: log_slope("logit", phi[..., 0]) + 2.0 * phi[..., 1],
+    ),
+    ("eta", "K"): Chart(
+        _mean_and_size,
+        lambda eta, k: np.stack([np.log(eta) - np.log1p(-eta), np.log(k)], axis=-1),
+        lambda phi: log_slope("logit", phi[..., 0]) + phi[..., 1],
+    ),
+}
+
+
+class BetaBinomial(CountModel):
+    """Successes in trials, group by group, with success probabilities from one beta distribution.
+
+    Parameters
+    ----------
+    successes : array_like, shape (groups,)
+        Successes of each group: whole numbers.
+    trials : array_like, shape (groups,)
+        Trials of each group. A group with none learns only from the others.
+    prior : str, mapping or callable
+        ``"bda3"``: p(alpha, beta) proportional to (alpha + beta)^(-5/2) (BDA3 eq. 5.9);
+        ``"betabinexch"``: p(eta, K) proportional to 1 / (eta (1 - eta) (1 + K)^2) (LearnBayes);
+        two independent ``scipy.stats`` frozen distributions, ``{"alpha": ..., "beta": ...}`` or
+        ``{"eta": ..., "K": ...}``; or a callable that returns the log density at (alpha, beta).
+    labels : sequence, optional
+        Names of the groups; "1", "2", ... without it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the data cannot be used, naming the argument and the first group; or if the posterior is
+        improper, naming a prior that mends it.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> rats = ph.load_dataset("rat_tumors")
+    >>> ph.BetaBinomial(rats["tumors"], rats["rats"])
+    BetaBinomial: 71 groups, prior bda3
+    """
+
+    coordinates = ("logit_eta", "log_K")
+    named = ("bda3", "betabinexch")
+    charts = _CHARTS
+
+    def __init__(
+        self,
+        successes: ArrayLike,
+        trials: ArrayLike,
+        prior: PairPrior = "bda3",
+        labels: Labels = None,
+    ) -> None:
+        check_index(successes, trials, "successes", "trials")
+        super().__init__(np.size(np.asarray(successes)), labels, prior, "successes")
+        self.successes = whole_numbers("successes", successes, self.label)
+        self.trials = whole_numbers("trials", trials, self.label)
+        check_lengths(self.successes, self.trials, "successes", "trials")
+        fits = self.successes <= self.trials
+        each_group("successes", self.successes, fits, self.label, "there are fewer trials")
+        for array in (self.successes, self.trials):
+            array.flags.writeable = False
+        self.failures = self.trials - self.successes
+        self._check_proper()
+        self._likelihood = BetaBinomialMarginal(
+            self.successes, self.trials, "" if self._own else self._kernel_prior()
+        )
+        self.log_marginal = BetaBinomialMarginal(self.successes, self.trials, self._kernel_prior())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the model was made of; the compiled density is made anew."""
+        remake = partial(BetaBinomial, prior=self.prior, labels=self._labels)
+        return remake, (self.successes, self.trials)
+
+    def _check_proper(self) -> None:
+        """The named priors leave two directions to the likelihood: K to 0, and eta to an end."""
+        mixed = (self.successes > 0.0) & (self.failures > 0.0)
+        if self.prior == "bda3" and not mixed.any():
+            why = "no group has both successes and failures, so nothing keeps K from 0"
+        elif self.prior == "betabinexch" and not self.successes.any():
+            why = "there is no success, so nothing keeps eta from 0"
+        elif self.prior == "betabinexch" and not self.failures.any():
+            why = "there is no failure, so nothing keeps eta from 1"
+        else:
+            return
+        raise ValueError(
+            f"the posterior is improper under the prior {self.prior!r}: {why}; give a proper "
+            "prior, such as prior={'eta': scipy.stats.beta(1, 1), 'K': scipy.stats.lognorm(1, "
+            "scale=10)}"
+        )
+
+    def _named_prior(self, phi: Floats) -> Floats:
+        logit, log_k = phi[..., 0], phi[..., 1]
+        if self.prior == "bda3":
+            return log_slope("logit", logit) - 0.5 * log_k
+        return log_k - 2.0 * np.logaddexp(0.0, log_k)
+
+    @property
+    def log_constant(self) -> float:
+        """The binomial coefficients, which ``log_marginal`` leaves out."""
+        return float(self._log_coefficients().sum())
+
+    def _log_coefficients(self) -> Floats:
+        from scipy.special import betaln
+
+        coefficients: Floats = -betaln(self.successes + 1.0, self.failures + 1.0)
+        coefficients -= np.log1p(self.trials)
+        return coefficients
+
+    def start(self) -> Floats:
+        """The best of a ladder of log K, with eta at the share of all successes."""
+        share = (self.successes.sum() + 0.5) / (self.trials.sum() + 1.0)
+        ladder = np.linspace(-4.0, 12.0, 33)
+        logit = np.full(ladder.size, np.log(share) - np.log1p(-share))
+        return self._best_of(np.column_stack([logit, ladder]))
+
+    def moments(self) -> Floats:
+        """Phi at the beta distribution with the mean and variance of the groups' shares."""
+        share = self.estimates()[0]
+        share = share[np.isfinite(share)]
+        mean, var = (share.mean(), share.var(ddof=1)) if share.size > 1 else (np.nan, np.nan)
+        if not 0.0 < var < mean * (1.0 - mean):
+            raise ValueError(
+                f"the groups' shares have mean {mean:g} and variance {var:g}: no beta distribution "
+                "has these moments; take the likelihood"
+            )
+        size = mean * (1.0 - mean) / var - 1.0
+        return np.array([np.log(mean) - np.log1p(-mean), np.log(size)])
+
+    def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
+        """Alpha, beta, their share eta and sum K, each of shape (...)."""
+        alpha, beta = _shapes(phi)
+        eta, size = _mean_and_size(phi)
+        return {"alpha": alpha, "beta": beta, "eta": eta, "K": size}
+
+    def axis(self, name: str) -> Axis | None:
+        """The axis of a hyperparameter; None for a name that is none."""
+        axes = {
+            "eta": Axis("logit", lambda logit, log_k: np.stack([logit, log_k], axis=-1)),
+            "K": Axis("log", lambda log_k, logit: np.stack([logit, log_k], axis=-1)),
+            "alpha": Axis("log", lambda a, t: np.stack([t, a + np.logaddexp(0.0, -t)], axis=-1)),
+            "beta": Axis("log", lambda b, t: np.stack([t, b + np.logaddexp(0.0, t)], axis=-1)),
+        }
+        return axes.get(name)
+
+    def moment_index(self, name: str) -> float:
+        """Exponent below which powers have expectations: the likelihood is flat for large K."""
+        if name in ("eta", "theta_new"):
+            return np.inf
+        centre = self.start()[0]
+        return self._fall(np.array([centre, 100.0]), np.array([centre, 200.0]), 1)
+
+    def pooling(self, phi: Floats) -> Floats:
+        """Shrinkage factors K / (K + n_j), shape (..., groups)."""
+        size = np.exp(phi[..., 1, np.newaxis])
+        factors: Floats = size / (size + self.trials)
+        return factors
+
+    def theta_given(self, quantity: int | None, phi: Floats) -> Beta:
+        """Distribution of a group's probability, or of a new group's (None), given phi."""
+        alpha, beta = _shapes(phi)
+        if quantity is None:
+            return Beta(alpha, beta)
+        return Beta(alpha + self.successes[quantity], beta + self.failures[quantity])
+
+    def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Exact draws of the probabilities given phi, shape (..., groups): BDA3 eq. 5.7."""
+        alpha, beta = (part[..., np.newaxis] for part in _shapes(phi))
+        return betas(rng, alpha + self.successes, beta + self.failures)
+
+    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Draws of the probability of a new group, shape (...)."""
+        return betas(rng, *_shapes(phi))
+
+    def predict(self, theta: Floats, rng: Generator) -> Floats:
+        """Draws of successes in as many trials of the same groups, shape (..., groups)."""
+        return binomials(rng, self.trials, theta)
+
+    def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
+        """Draws of successes in ``size`` trials of new groups."""
+        return binomials(rng, np.array(size), theta_new)
+
+    def log_likelihood(self, theta: Floats) -> Floats:
+        """Log probability of each group's successes given theta, shape (..., groups)."""
+        from scipy.special import xlog1py, xlogy
+
+        logs: Floats = xlogy(self.successes, theta) + xlog1py(self.failures, -theta)
+        return logs + self._log_coefficients()
+
+    def with_prior(self, **priors: Any) -> "BetaBinomial":
+        """The same data under another ``prior=``."""
+        return BetaBinomial(self.successes, self.trials, labels=self._labels, **priors)
+
+    @property
+    def response(self) -> Floats:
+        """The successes."""
+        return self.successes
+
+    def estimates(self) -> tuple[Floats, Floats]:
+        """The shares of successes and their standard errors; NaN without trials."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            share = self.successes / self.trials
+            return share, np.sqrt(share * (1.0 - share) / self.trials)
+
+    def observed(self) -> Mapping[str, Floats]:
+        """The data: successes and trials of each group."""
+        return {"successes": self.successes, "trials": self.trials}

@@ -1,0 +1,202 @@
+"""What the two models for counts share: whole numbers, and priors of two hyperparameters."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import uniforms
+from pyhier._validation import each_group, vector
+from pyhier.kernels.count_density import CountMarginal
+from pyhier.kernels.density import CallableDensity, LogDensity
+from pyhier.models.groups import Grouped, Labels
+from pyhier.models.protocol import Generator
+
+Floats = NDArray[np.float64]
+PairPrior = str | Mapping[str, Any] | Callable[[float, float], float]
+
+H = 1e-3  # step of the differences of a prior
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Two hyperparameters that a prior may be given for, in place of the coordinates.
+
+    Attributes
+    ----------
+    of_phi : callable
+        Both at phi (..., 2).
+    to_phi : callable
+        The coordinates, (..., 2), of both.
+    log_jacobian : callable
+        Log of their area by that of phi, at phi.
+    """
+
+    of_phi: Callable[[Floats], tuple[Floats, Floats]]
+    to_phi: Callable[[Floats, Floats], Floats]
+    log_jacobian: Callable[[Floats], Floats]
+
+
+def whole_numbers(name: str, value: ArrayLike, label: Callable[[int], str]) -> Floats:
+    """Return counts as floats; none may be negative or fractional."""
+    counts = vector(name, value)
+    valid = (counts >= 0.0) & (counts == np.floor(counts)) & (counts <= 2.0**53)
+    each_group(name, counts, valid, label, "counts must be whole numbers from 0 up")
+    return counts
+
+
+class CountModel(Grouped):
+    """Data of counts with a prior of two hyperparameters.
+
+    Subclasses give ``named`` (the named priors), ``charts`` (the pairs of hyperparameters that a
+    mapping may name; a callable takes the first) and the likelihood.
+    """
+
+    named: tuple[str, ...]
+    charts: Mapping[tuple[str, str], Chart]
+    log_marginal: LogDensity
+    _likelihood: CountMarginal
+    _size: str
+
+    def __init__(self, groups: int, labels: Labels, prior: PairPrior, counted: str) -> None:
+        super().__init__(groups, labels, counted)
+        self._own = self._resolve(prior)
+        self.prior = prior
+        self.prior_name = prior if isinstance(prior, str) else self._describe(prior)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self._groups} groups, prior {self.prior_name}"
+
+    def _resolve(self, prior: PairPrior) -> Callable[[Floats], Floats] | None:
+        """A user's prior as a log density of phi; None for a named one."""
+        if isinstance(prior, str):
+            if prior not in self.named:
+                raise ValueError(
+                    f"prior is {prior!r}: the named priors are {', '.join(self.named)}; a mapping "
+                    "of two scipy.stats frozen distributions and a callable work too"
+                )
+            return None
+        if isinstance(prior, Mapping):
+            return self._independent(prior)
+        if callable(prior):
+            return self._joint(prior)
+        raise TypeError(
+            f"prior is {prior!r}: it must be a name, a mapping of two scipy.stats frozen "
+            "distributions or a callable log density"
+        )
+
+    def _chart(self, prior: Mapping[str, Any]) -> tuple[Chart, Any, Any]:
+        for names, chart in self.charts.items():
+            if set(prior) == set(names):
+                return chart, prior[names[0]], prior[names[1]]
+        pairs = " or ".join(str(set(names)) for names in self.charts)
+        raise ValueError(f"prior has the entries {sorted(map(str, prior))}: it must have {pairs}")
+
+    def _independent(self, prior: Mapping[str, Any]) -> Callable[[Floats], Floats]:
+        chart, first, second = self._chart(prior)
+        for name, dist in prior.items():
+            if not (hasattr(dist, "dist") and hasattr(dist, "logpdf")):
+                raise TypeError(f"prior[{name!r}] is {dist!r}: give a scipy.stats distribution")
+            if dist.support()[0] < 0.0:
+                raise ValueError(f"prior[{name!r}] allows negative values: {name} is positive")
+
+        def log_density(phi: Floats) -> Floats:
+            a, b = chart.of_phi(phi)
+            density: Floats = first.logpdf(a) + second.logpdf(b) + chart.log_jacobian(phi)
+            return density
+
+        return log_density
+
+    def _joint(self, prior: Callable[[float, float], float]) -> Callable[[Floats], Floats]:
+        chart = next(iter(self.charts.values()))
+
+        def log_density(phi: Floats) -> Floats:
+            a, b = chart.of_phi(phi)
+            pairs = zip(a.ravel().tolist(), b.ravel().tolist(), strict=True)
+            values = np.array([float(prior(x, y)) for x, y in pairs])
+            return values.reshape(a.shape) + chart.log_jacobian(phi)
+
+        return log_density
+
+    def _describe(self, prior: Any) -> str:
+        if isinstance(prior, Mapping):
+            return ", ".join(f"{name} {dist.dist.name}" for name, dist in prior.items())
+        return "callable"
+
+    def _kernel_prior(self) -> Any:
+        """The prior as the compiled densities take it."""
+        own = self._own
+        if own is None:
+            return self.prior
+        return CallableDensity(lambda x: float(own(x)), (), 2)
+
+    def log_prior(self, phi: Floats) -> Floats:
+        """Log prior density of phi, shape (...), up to a constant where it is improper."""
+        if self._own is not None:
+            return self._own(phi)
+        return self._named_prior(phi)
+
+    def _named_prior(self, phi: Floats) -> Floats:
+        raise NotImplementedError
+
+    def log_posterior(self, phi: Floats) -> Floats:
+        """``log_marginal`` at many points, shape (n, 2), at once."""
+        if self._own is None:
+            return self.log_marginal.evaluate(phi)
+        return self._likelihood.evaluate(phi) + self._own(phi)
+
+    def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
+        """Gradient (2,) and Hessian (2, 2) of the log marginal at one phi."""
+        gradient, hessian = self._likelihood.derivatives(phi)
+        if self._own is not None:
+            more = _differences(self._own, phi)
+            gradient, hessian = gradient + more[0], hessian + more[1]
+        return gradient, hessian
+
+    def draw_prior(self, n: int, rng: Generator) -> Floats:
+        """Draws of phi from the prior, shape (n, 2); an error where it is improper."""
+        if not isinstance(self.prior, Mapping):
+            raise ValueError(
+                f"there are no draws of the prior {self.prior_name}: give a mapping of two "
+                "scipy.stats distributions"
+            )
+        chart, first, second = self._chart(self.prior)
+        return chart.to_phi(first.ppf(uniforms(rng, n)), second.ppf(uniforms(rng, n)))
+
+    def why_improper(self) -> str:
+        """Which prior is improper; empty when it is proper."""
+        return "" if isinstance(self.prior, Mapping) else f"the prior {self.prior_name}"
+
+    def _fall(self, near: Floats, far: Floats, axis: int) -> float:
+        """Exponent with which the prior falls off along a coordinate, inf where faster."""
+        step = np.zeros(2)
+        step[axis] = 1.0
+        with np.errstate(all="ignore"):
+            points = np.array([near, near + step, far, far + step])
+            a, b, c, d = self.log_prior(points)
+        first, second = a - b, c - d
+        agree = np.isfinite(second) and abs(second - first) <= 1e-6 * max(1.0, abs(first))
+        return float(second) if agree else np.inf
+
+    def _best_of(self, points: Floats) -> Floats:
+        """The point with the highest density."""
+        best: Floats = points[int(np.argmax(self.log_posterior(points)))]
+        return best
+
+
+def _differences(function: Callable[[Floats], Floats], phi: Floats) -> tuple[Floats, Floats]:
+    """Gradient and Hessian of a smooth function by central differences."""
+    step = H * np.arange(-2.0, 3.0)
+    gradient, hessian = np.zeros(2), np.zeros((2, 2))
+    for k in range(2):
+        points = np.tile(phi, (5, 1))
+        points[:, k] += step
+        a, b, c, d, e = function(points)
+        gradient[k] = (a - 8 * b + 8 * d - e) / (12 * H)
+        hessian[k, k] = (-a + 16 * b - 30 * c + 16 * d - e) / (12 * H * H)
+    corners = phi + H * np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
+    a, b, c, d = function(corners)
+    hessian[0, 1] = hessian[1, 0] = (a - b - c + d) / (4 * H * H)
+    return gradient, hessian

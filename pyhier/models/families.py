@@ -1,0 +1,213 @@
+"""The distributions of a group's effect given the hyperparameters, at many nodes at once.
+
+Each has a density of two natural parameters on its own line (theta, log theta or logit theta), so
+that a mixture over nodes is one matrix product (Brown 1986, Fundamentals of Statistical Exponential
+Families): log p(line) = natural @ statistics(line) - log_partition.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Line = Literal["identity", "log", "logit"]
+
+
+def to_line(line: Line, x: Floats) -> Floats:
+    """Put values on the unconstrained line; the ends of the support are infinite there."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if line == "log":
+            return np.log(x)
+        return np.log(x) - np.log1p(-x) if line == "logit" else x
+
+
+def from_line(line: Line, z: Floats) -> Floats:
+    """Take values back from the line."""
+    if line == "log":
+        with np.errstate(over="ignore"):
+            return np.exp(z)
+    return _expit(z) if line == "logit" else z
+
+
+def log_slope(line: Line, z: Floats) -> Floats:
+    """Log of d theta / d line."""
+    if line == "log":
+        return z
+    return -np.logaddexp(0.0, z) - np.logaddexp(0.0, -z) if line == "logit" else np.zeros_like(z)
+
+
+def _expit(z: Floats) -> Floats:
+    small = np.exp(-np.abs(z))
+    return np.where(z > 0.0, 1.0, small) / (1.0 + small)
+
+
+class Family(Protocol):
+    """A distribution at every node of phi; its parameters have shape (nodes,)."""
+
+    @property
+    def line(self) -> Line:
+        """Where the density has two natural parameters."""
+
+    @property
+    def mean(self) -> Floats:
+        """Means."""
+
+    @property
+    def var(self) -> Floats:
+        """Variances."""
+
+    def line_moments(self) -> tuple[Floats, Floats]:
+        """Mean and sd on the line."""
+
+    def natural(self) -> tuple[Floats, Floats]:
+        """Natural parameters, shape (nodes, 2), and log partition function, shape (nodes,)."""
+
+    def statistics(self, z: Floats) -> Floats:
+        """Sufficient statistics at points of the line, shape (points, 2)."""
+
+    def cdf(self, x: Floats) -> Floats:
+        """Lower tails at values of theta, shape (points, nodes)."""
+
+    def sf(self, x: Floats) -> Floats:
+        """Upper tails, shape (points, nodes)."""
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Normal distributions.
+
+    Attributes
+    ----------
+    mean, var : ndarray, shape (nodes,)
+    """
+
+    mean: Floats
+    var: Floats
+    line: Line = "identity"
+
+    def line_moments(self) -> tuple[Floats, Floats]:
+        """Mean and sd."""
+        return self.mean, np.sqrt(self.var)
+
+    def natural(self) -> tuple[Floats, Floats]:
+        """Of x and x^2."""
+        parameters = np.column_stack([self.mean / self.var, -0.5 / self.var])
+        return parameters, 0.5 * (self.mean**2 / self.var + np.log(2.0 * np.pi * self.var))
+
+    def statistics(self, z: Floats) -> Floats:
+        """The values and their squares."""
+        return np.column_stack([z, z * z])
+
+    def _standard(self, x: Floats) -> Floats:
+        return (x[:, None] - self.mean) / np.sqrt(self.var)
+
+    def cdf(self, x: Floats) -> Floats:
+        """Lower tails, shape (points, nodes)."""
+        return _special("ndtr")(self._standard(x))
+
+    def sf(self, x: Floats) -> Floats:
+        """Upper tails, shape (points, nodes)."""
+        return _special("ndtr")(-self._standard(x))
+
+
+@dataclass(frozen=True)
+class Beta:
+    """Beta distributions.
+
+    Attributes
+    ----------
+    a, b : ndarray, shape (nodes,)
+    """
+
+    a: Floats
+    b: Floats
+    line: Line = "logit"
+
+    @property
+    def mean(self) -> Floats:
+        """Means."""
+        return self.a / (self.a + self.b)
+
+    @property
+    def var(self) -> Floats:
+        """Variances."""
+        total = self.a + self.b
+        return (self.a / total) * (self.b / total) / (total + 1.0)
+
+    def line_moments(self) -> tuple[Floats, Floats]:
+        """Mean and sd of logit theta."""
+        psi, polygamma = _special("psi"), _special("polygamma")
+        return psi(self.a) - psi(self.b), np.sqrt(polygamma(1, self.a) + polygamma(1, self.b))
+
+    def natural(self) -> tuple[Floats, Floats]:
+        """Of log theta and log(1 - theta)."""
+        return np.column_stack([self.a, self.b]), _special("betaln")(self.a, self.b)
+
+    def statistics(self, z: Floats) -> Floats:
+        """Logs of theta and of 1 - theta."""
+        return np.column_stack([-np.logaddexp(0.0, -z), -np.logaddexp(0.0, z)])
+
+    def cdf(self, x: Floats) -> Floats:
+        """Lower tails, shape (points, nodes)."""
+        return _special("betainc")(self.a, self.b, np.clip(x, 0.0, 1.0)[:, None])
+
+    def sf(self, x: Floats) -> Floats:
+        """Upper tails, shape (points, nodes)."""
+        return _special("betaincc")(self.a, self.b, np.clip(x, 0.0, 1.0)[:, None])
+
+
+@dataclass(frozen=True)
+class Gamma:
+    """Gamma distributions.
+
+    Attributes
+    ----------
+    shape, rate : ndarray, shape (nodes,)
+    """
+
+    shape: Floats
+    rate: Floats
+    line: Line = "log"
+
+    @property
+    def mean(self) -> Floats:
+        """Means."""
+        return self.shape / self.rate
+
+    @property
+    def var(self) -> Floats:
+        """Variances."""
+        return self.shape / self.rate**2
+
+    def line_moments(self) -> tuple[Floats, Floats]:
+        """Mean and sd of log theta."""
+        psi, polygamma = _special("psi"), _special("polygamma")
+        return psi(self.shape) - np.log(self.rate), np.sqrt(polygamma(1, self.shape))
+
+    def natural(self) -> tuple[Floats, Floats]:
+        """Of log theta and theta."""
+        parameters = np.column_stack([self.shape, -self.rate])
+        return parameters, _special("gammaln")(self.shape) - self.shape * np.log(self.rate)
+
+    def statistics(self, z: Floats) -> Floats:
+        """The logs and the values."""
+        return np.column_stack([z, np.exp(z)])
+
+    def cdf(self, x: Floats) -> Floats:
+        """Lower tails, shape (points, nodes)."""
+        return _special("gammainc")(self.shape, np.maximum(x, 0.0)[:, None] * self.rate)
+
+    def sf(self, x: Floats) -> Floats:
+        """Upper tails, shape (points, nodes)."""
+        return _special("gammaincc")(self.shape, np.maximum(x, 0.0)[:, None] * self.rate)
+
+
+def _special(name: str) -> Callable[..., Floats]:
+    """A function of scipy.special, loaded when first needed."""
+    from scipy import special
+
+    function: Callable[..., Floats] = getattr(special, name)
+    return function

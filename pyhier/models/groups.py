@@ -1,0 +1,63 @@
+"""Groups and their names, which all models have."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+Labels = Sequence[Any] | ArrayLike | None
+
+
+class Grouped:
+    """Data in groups that have names; "1", "2", ... unless they are given others."""
+
+    def __init__(self, groups: int, labels: Labels, counted: str) -> None:
+        self._groups = groups
+        self._labels = _as_labels(labels, groups, counted)
+
+    def label(self, j: int) -> str:
+        """Name of group ``j``, counted from 0."""
+        return str(j + 1) if self._labels is None else self._labels[j]
+
+    @cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the groups."""
+        return tuple(map(self.label, range(self._groups)))
+
+
+def check_index(first: Any, second: Any, name: str, other: str) -> None:
+    """Two pandas Series are paired by position, so their indexes must say the same."""
+    series = all(hasattr(part, "to_numpy") and hasattr(part, "index") for part in (first, second))
+    if series and len(first) == len(second) and not first.index.equals(second.index):
+        raise ValueError(
+            f"{name} and {other} have different pandas indexes: align them, or pass .to_numpy()"
+        )
+
+
+def check_lengths(first: np.ndarray, second: np.ndarray, name: str, other: str) -> None:
+    """Two columns of data have a row a group each."""
+    if first.size != second.size:
+        raise ValueError(
+            f"{name} has {first.size} groups and {other} has {second.size}: "
+            f"give one {other} a group"
+        )
+
+
+def _as_labels(labels: Labels, groups: int, counted: str) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    if isinstance(labels, str) or not np.iterable(labels):
+        raise TypeError(f"labels is {labels!r}: give a sequence of names, one a group")
+    names = tuple(map(str, labels))
+    if len(names) != groups:
+        raise ValueError(
+            f"{counted} has {groups} groups and labels has {len(names)}: give one a group"
+        )
+    if len(set(names)) != groups:
+        counts = Counter(names)
+        twice = next(name for name in names if counts[name] > 1)
+        raise ValueError(f"labels has {twice!r} more than once: give every group its own name")
+    return names

@@ -1,0 +1,229 @@
+"""The Poisson-gamma model: groups with events in an exposure.
+
+y_j ~ Poisson(e_j theta_j), theta_j ~ Gamma(alpha, rate alpha / mu): the heart transplants of
+Albert's Bayesian Computation with R, chapter 7. The coordinates are his: log alpha and log mu.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import gammas, poissons
+from pyhier._validation import each_group, positive, vector
+from pyhier.kernels.count_density import PoissonGammaMarginal
+from pyhier.models.counts import Chart, CountModel, PairPrior, whole_numbers
+from pyhier.models.families import Gamma
+from pyhier.models.groups import Labels, check_index, check_lengths
+from pyhier.models.protocol import Axis, Generator
+
+Floats = NDArray[np.float64]
+
+
+def _shape_and_mean(phi: Floats) -> tuple[Floats, Floats]:
+    return np.exp(phi[..., 0]), np.exp(phi[..., 1])
+
+
+def _shape_and_rate(phi: Floats) -> tuple[Floats, Floats]:
+    return np.exp(phi[..., 0]), np.exp(phi[..., 0] - phi[..., 1])
+
+
+_CHARTS = {
+    ("alpha", "mu"): Chart(
+        _shape_and_mean,
+        lambda a, mu: np.stack([np.log(a), np.log(mu)], axis=-1),
+        lambda phi: phi[..., 0] + phi[..., 1],
+    ),
+    ("alpha", "beta"): Chart(
+        _shape_and_rate,
+        lambda a, b: np.stack([np.log(a), np.log(a) - np.log(b)], axis=-1),
+        lambda phi: 2.0 * phi[..., 0] - phi[..., 1],
+    ),
+}
+
+
+class PoissonGamma(CountModel):
+    """Events in an exposure, group by group, with rates from one gamma distribution.
+
+    Parameters
+    ----------
+    counts : array_like, shape (groups,)
+        Events of each group: whole numbers.
+    exposure : array_like, shape (groups,)
+        What the rates are per: positive numbers.
+    prior : str, mapping or callable
+        ``"poissgamexch"``: p(alpha, mu) proportional to z0 / ((alpha + z0)^2 mu) (LearnBayes); two
+        independent ``scipy.stats`` frozen distributions, ``{"alpha": ..., "mu": ...}`` or
+        ``{"alpha": ..., "beta": ...}`` with beta = alpha / mu the gamma's rate; or a callable that
+        returns the log density at (alpha, mu).
+    z0 : float
+        The prior median of alpha, for ``"poissgamexch"``.
+    labels : sequence, optional
+        Names of the groups; "1", "2", ... without it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the data cannot be used, naming the argument and the first group; or if the posterior is
+        improper, naming a prior that mends it.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> PoissonGamma([0, 2, 1, 5], [510.0, 830.0, 1204.0, 900.0], z0=0.53)
+    PoissonGamma: 4 groups, prior poissgamexch
+    """
+
+    coordinates = ("log_alpha", "log_mu")
+    named = ("poissgamexch",)
+    charts = _CHARTS
+
+    def __init__(
+        self,
+        counts: ArrayLike,
+        exposure: ArrayLike,
+        prior: PairPrior = "poissgamexch",
+        z0: float = 1.0,
+        labels: Labels = None,
+    ) -> None:
+        check_index(counts, exposure, "counts", "exposure")
+        super().__init__(np.size(np.asarray(counts)), labels, prior, "counts")
+        self.counts = whole_numbers("counts", counts, self.label)
+        self.exposure = vector("exposure", exposure)
+        check_lengths(self.counts, self.exposure, "counts", "exposure")
+        valid = (self.exposure > 0.0) & np.isfinite(self.exposure)
+        rule = "exposures must be positive and finite"
+        each_group("exposure", self.exposure, valid, self.label, rule)
+        self.z0 = positive("z0", z0)
+        for array in (self.counts, self.exposure):
+            array.flags.writeable = False
+        if isinstance(prior, str) and not self.counts.any():
+            raise ValueError(
+                f"the posterior is improper under the prior {prior!r}: no group has an event, so "
+                "nothing keeps mu from 0; give a proper prior, such as "
+                "prior={'alpha': scipy.stats.expon(), 'mu': scipy.stats.expon()}"
+            )
+        data = (self.counts, self.exposure)
+        self._likelihood = PoissonGammaMarginal(
+            *data, "" if self._own else self._kernel_prior(), self.z0
+        )
+        self.log_marginal = PoissonGammaMarginal(*data, self._kernel_prior(), self.z0)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the model was made of; the compiled density is made anew."""
+        remake = partial(PoissonGamma, prior=self.prior, z0=self.z0, labels=self._labels)
+        return remake, (self.counts, self.exposure)
+
+    def _named_prior(self, phi: Floats) -> Floats:
+        away = phi[..., 0] - np.log(self.z0)
+        density: Floats = away - 2.0 * np.logaddexp(0.0, away)
+        return density
+
+    @property
+    def log_constant(self) -> float:
+        """The factorials, which ``log_marginal`` leaves out."""
+        from scipy.special import gammaln
+
+        return -float(gammaln(self.counts + 1.0).sum())
+
+    def start(self) -> Floats:
+        """The best of a ladder of log alpha, with mu at the rate of all events."""
+        mean = (self.counts.sum() + 0.5) / self.exposure.sum()
+        ladder = np.linspace(-4.0, 12.0, 33)
+        return self._best_of(np.column_stack([ladder, np.full(ladder.size, np.log(mean))]))
+
+    def moments(self) -> Floats:
+        """Phi at the gamma distribution with the rates' moments (Marshall 1991)."""
+        total = self.exposure.sum()
+        mean = self.counts.sum() / total
+        rates = self.counts / self.exposure
+        spread = self.exposure @ (rates - mean) ** 2 / total
+        var = spread - mean / self.exposure.mean()
+        if not var > 0.0:
+            raise ValueError(
+                f"the rates vary by {spread:g}, less than Poisson counts do by chance: the moment "
+                "estimate of their variance is negative; take the likelihood"
+            )
+        return np.array([2.0 * np.log(mean) - np.log(var), np.log(mean)])
+
+    def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
+        """Alpha, the rate beta = alpha / mu, and mu, each of shape (...)."""
+        alpha, beta = _shape_and_rate(phi)
+        return {"alpha": alpha, "beta": beta, "mu": np.exp(phi[..., 1])}
+
+    def axis(self, name: str) -> Axis | None:
+        """The axis of a hyperparameter; None for a name that is none."""
+        axes = {
+            "alpha": Axis("log", lambda a, mu: np.stack([a, mu], axis=-1)),
+            "mu": Axis("log", lambda mu, a: np.stack([a, mu], axis=-1)),
+            "beta": Axis("log", lambda b, a: np.stack([a, a - b], axis=-1)),
+        }
+        return axes.get(name)
+
+    def moment_index(self, name: str) -> float:
+        """Exponent below which powers have expectations.
+
+        For large alpha the likelihood is flat. For large mu it falls only as a power of log mu
+        (through small alpha), so that mu's prior alone gives it moments.
+        """
+        centre = self.start()
+        if name in ("mu", "theta_new"):
+            return self._fall(np.array([-10.0, 100.0]), np.array([-10.0, 200.0]), 1)
+        return self._fall(np.array([100.0, centre[1]]), np.array([200.0, centre[1]]), 0)
+
+    def pooling(self, phi: Floats) -> Floats:
+        """Shrinkage factors alpha / (alpha + e_j mu), shape (..., groups)."""
+        alpha, mu = (part[..., np.newaxis] for part in _shape_and_mean(phi))
+        factors: Floats = alpha / (alpha + self.exposure * mu)
+        return factors
+
+    def theta_given(self, quantity: int | None, phi: Floats) -> Gamma:
+        """Distribution of a group's rate, or of a new group's (None), given phi."""
+        alpha, beta = _shape_and_rate(phi)
+        if quantity is None:
+            return Gamma(alpha, beta)
+        return Gamma(alpha + self.counts[quantity], beta + self.exposure[quantity])
+
+    def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Exact draws of the rates given phi, shape (..., groups)."""
+        alpha, beta = (part[..., np.newaxis] for part in _shape_and_rate(phi))
+        return gammas(rng, alpha + self.counts, beta + self.exposure)
+
+    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Draws of the rate of a new group, shape (...)."""
+        return gammas(rng, *_shape_and_rate(phi))
+
+    def predict(self, theta: Floats, rng: Generator) -> Floats:
+        """Draws of events in the same exposures, shape (..., groups)."""
+        return poissons(rng, self.exposure * theta)
+
+    def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
+        """Draws of events of new groups in an exposure of ``size``."""
+        return poissons(rng, size * theta_new)
+
+    def log_likelihood(self, theta: Floats) -> Floats:
+        """Log probability of each group's events given theta, shape (..., groups)."""
+        from scipy.special import gammaln, xlogy
+
+        mean = self.exposure * theta
+        logs: Floats = xlogy(self.counts, mean) - mean - gammaln(self.counts + 1.0)
+        return logs
+
+    def with_prior(self, **priors: Any) -> "PoissonGamma":
+        """The same data under another ``prior=`` (and ``z0=``)."""
+        return PoissonGamma(self.counts, self.exposure, labels=self._labels, **priors)
+
+    @property
+    def response(self) -> Floats:
+        """The counts."""
+        return self.counts
+
+    def estimates(self) -> tuple[Floats, Floats]:
+        """The rates and their standard errors."""
+        return self.counts / self.exposure, np.sqrt(self.counts) / self.exposure
+
+    def observed(self) -> Mapping[str, Floats]:
+        """The data: counts and exposure of each group."""
+        return {"counts": self.counts, "exposure": self.exposure}

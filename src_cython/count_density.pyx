@@ -1,0 +1,285 @@
+"""Log densities of the two models for counts, theta integrated out.
+
+With y successes in n trials and theta ~ Beta(alpha, beta), or y events in an exposure e and
+theta ~ Gamma(alpha, rate alpha / mu), the marginal likelihood of a group is made of ratios
+Gamma(a + y) / Gamma(a). Differences of lgamma lose all digits for large a, where the groups are
+nearly pooled, so the ratio is a product here: a (a + 1) ... (a + y - 1). Summed over the groups its
+log is sum_i c_i log(a + i), with c_i the number of groups with y > i: as many logarithms as the
+largest y, whatever the number of groups. From ``SHIFT`` on the rest of a large y comes from
+Stirling's series for the difference (Abramowitz and Stegun 6.1.41), which is exact to rounding
+there and does not cancel.
+
+Coordinates: (logit(alpha / (alpha + beta)), log(alpha + beta)) and (log alpha, log mu), those of
+LearnBayes' betabinexch and poissgamexch. Everything is written so that it holds wherever the
+coordinates are finite.
+"""
+from libc.math cimport exp, fabs, log, log1p
+
+from pyhier.kernels.density cimport LogDensity, density_t
+
+import numpy as np
+
+
+cdef enum:
+    SHIFT = 64
+
+cdef enum Prior:
+    NONE, BDA3, BETABINEXCH, POISSGAMEXCH
+
+PRIORS = {"": NONE, "bda3": BDA3, "betabinexch": BETABINEXCH, "poissgamexch": POISSGAMEXCH}
+
+
+# --- Sums over groups of log(Gamma(a + y) / Gamma(a)) ---------------------------------------------
+
+cdef struct Rising:
+    Py_ssize_t steps           # min(largest y, SHIFT)
+    const double *more         # at i the number of groups with y > i
+    Py_ssize_t tails           # different y above SHIFT
+    const double *tail         # y - SHIFT
+    const double *times        # and how many groups have it
+
+
+cdef double rising(Rising *r, double a) noexcept nogil:
+    cdef double total = 0.0, from_a = a + SHIFT, to
+    cdef Py_ssize_t i
+    for i in range(r.steps):
+        total += r.more[i] * log(a + i)
+    for i in range(r.tails):
+        to = from_a + r.tail[i]
+        total += r.times[i] * ((from_a - 0.5) * log1p(r.tail[i] / from_a)
+                               + r.tail[i] * (log(to) - 1.0) + series(to) - series(from_a))
+    return total
+
+
+cdef inline double series(double z) noexcept nogil:
+    """Stirling's correction: log Gamma(z) less (z - 1/2) log z - z + log(2 pi) / 2, z >= 64."""
+    cdef double w = 1.0 / z
+    cdef double w2 = w * w
+    return w * (1.0 / 12.0 - w2 * (1.0 / 360.0 - w2 * (1.0 / 1260.0 - w2 / 1680.0)))
+
+
+cdef inline double series_slope(double z) noexcept nogil:
+    """Digamma(z) less log z (A. and S. 6.3.18)."""
+    cdef double w = 1.0 / z
+    cdef double w2 = w * w
+    return -0.5 * w - w2 * (1.0 / 12.0 - w2 * (1.0 / 120.0 - w2 * (1.0 / 252.0 - w2 / 240.0)))
+
+
+cdef inline double series_curvature(double z) noexcept nogil:
+    """Trigamma(z) (A. and S. 6.4.12)."""
+    cdef double w = 1.0 / z
+    cdef double w2 = w * w
+    return w * (1.0 + 0.5 * w + w2 * (1.0 / 6.0 - w2 * (1.0 / 30.0 - w2 * (1.0 / 42.0 - w2 / 30.0))))
+
+
+cdef void rising_slopes(Rising *r, double a, double *slope, double *curvature) noexcept nogil:
+    """First and second derivative of ``rising`` in a."""
+    cdef double from_a = a + SHIFT, to, inverse
+    cdef Py_ssize_t i
+    slope[0] = curvature[0] = 0.0
+    for i in range(r.steps):
+        inverse = 1.0 / (a + i)
+        slope[0] += r.more[i] * inverse
+        curvature[0] -= r.more[i] * inverse * inverse
+    for i in range(r.tails):
+        to = from_a + r.tail[i]
+        slope[0] += r.times[i] * (log1p(r.tail[i] / from_a) + series_slope(to) - series_slope(from_a))
+        curvature[0] += r.times[i] * (series_curvature(to) - series_curvature(from_a))
+
+
+cdef class Counts:
+    """The counts of all groups, in the form that ``rising`` takes."""
+    cdef Rising sums
+    cdef double[::1] more, tail, times
+
+    def __init__(self, y):
+        counts = np.asarray(y, dtype=np.float64)
+        steps = int(min(counts.max(), SHIFT))
+        self.more = np.array([np.count_nonzero(counts > i) for i in range(steps)] + [0.0])
+        tail, times = np.unique(counts[counts > SHIFT] - SHIFT, return_counts=True)
+        self.tail, self.times = np.append(tail, 0.0), np.append(times, 0.0)
+        self.sums.steps, self.sums.tails = steps, len(tail)
+        self.sums.more, self.sums.tail, self.sums.times = &self.more[0], &self.tail[0], &self.times[0]
+
+
+cdef inline double softplus(double s) noexcept nogil:
+    """log(1 + exp(s))."""
+    return (s if s > 0.0 else 0.0) + log1p(exp(-fabs(s)))
+
+
+cdef double shared_prior(int kind, double z0, double *x) noexcept nogil:
+    """Log density of the named priors in the coordinates, the Jacobian included."""
+    if kind == BDA3:  # p(alpha, beta) ~ (alpha + beta)^(-5/2)
+        return -softplus(x[0]) - softplus(-x[0]) - 0.5 * x[1]
+    if kind == BETABINEXCH:  # p(eta, K) ~ 1 / (eta (1 - eta) (1 + K)^2)
+        return x[1] - 2.0 * softplus(x[1])
+    if kind == POISSGAMEXCH:  # p(alpha, mu) ~ z0 / ((alpha + z0)^2 mu)
+        return x[0] - log(z0) - 2.0 * softplus(x[0] - log(z0))
+    return 0.0
+
+
+cdef void shared_prior_slopes(int kind, double z0, double *x, double[::1] gradient,
+                              double[:, ::1] hessian) noexcept nogil:
+    """Add a named prior's derivatives."""
+    cdef double p
+    cdef int k = 1 if kind == BETABINEXCH else 0
+    if kind == BDA3:
+        p = 1.0 / (1.0 + exp(-x[0]))
+        gradient[0] += 1.0 - 2.0 * p
+        gradient[1] -= 0.5
+        hessian[0, 0] -= 2.0 * p * (1.0 - p)
+    elif kind != NONE:
+        p = 1.0 / (1.0 + exp(-x[k] + (log(z0) if kind == POISSGAMEXCH else 0.0)))
+        gradient[k] += 1.0 - 2.0 * p
+        hessian[k, k] -= 2.0 * p * (1.0 - p)
+
+
+cdef struct CountData:
+    Rising successes           # or events
+    Rising failures
+    Rising trials
+    Py_ssize_t groups
+    const double *y
+    const double *log_exposure
+    int prior
+    double z0
+    density_t own_prior        # NULL: a named one
+    void *own_prior_data
+
+
+cdef double prior_at(CountData *model, double *x) noexcept nogil:
+    if model.own_prior != NULL:
+        return model.own_prior(2, x, model.own_prior_data)
+    return shared_prior(model.prior, model.z0, x)
+
+
+cdef class CountMarginal(LogDensity):
+    """What both models share: the prior, by name or a density of both coordinates."""
+    cdef CountData model
+    cdef Counts successes, failures, trials
+
+    def _take_prior(self, prior, double z0):
+        cdef LogDensity own
+        self.ndim, self.compiled, self.model.z0 = 2, True, z0
+        self.model.own_prior = NULL
+        self.data = &self.model
+        if isinstance(prior, str):
+            self.model.prior = PRIORS[prior]
+            return
+        own = prior
+        self.part, self.compiled, self.failed = own, own.compiled, own.failed
+        self.model.prior = NONE
+        self.model.own_prior, self.model.own_prior_data = own.reference, own.data
+
+    def _add_named_prior(self, double[::1] x, double[::1] gradient, double[:, ::1] hessian):
+        if self.model.own_prior == NULL:
+            shared_prior_slopes(self.model.prior, self.model.z0, &x[0], gradient, hessian)
+
+
+# --- Beta-binomial --------------------------------------------------------------------------------
+
+cdef double beta_binomial(int ndim, double *x, void *data) noexcept nogil:
+    cdef CountData *model = <CountData *>data
+    cdef double total = exp(x[1])
+    cdef double alpha = exp(x[1] - softplus(-x[0])), beta = exp(x[1] - softplus(x[0]))
+    return rising(&model.successes, alpha) + rising(&model.failures, beta) \
+        - rising(&model.trials, total) + prior_at(model, x)
+
+
+cdef class BetaBinomialMarginal(CountMarginal):
+    """The log marginal posterior of (logit eta, log K), without the binomial coefficients.
+
+    ``successes`` and ``trials`` are whole numbers of shape (groups,); ``prior`` is "bda3",
+    "betabinexch", "" (none) or a log density of both coordinates.
+    """
+
+    def __init__(self, successes, trials, prior="bda3"):
+        self.successes, self.failures = Counts(successes), Counts(np.subtract(trials, successes))
+        self.trials = Counts(trials)
+        self.model.successes, self.model.failures = self.successes.sums, self.failures.sums
+        self.model.trials = self.trials.sums
+        self._take_prior(prior, 1.0)
+        self.reference = self.fast = beta_binomial
+
+    def derivatives(self, point):
+        """Gradient (2,) and Hessian (2, 2), a named prior's included."""
+        cdef double[::1] x = np.array(point, dtype=np.float64)
+        gradient, hessian = np.zeros(2), np.zeros((2, 2))
+        cdef double[::1] g = gradient
+        cdef double[:, ::1] h = hessian
+        cdef double p = 1.0 / (1.0 + exp(-x[0])), q = 1.0 / (1.0 + exp(x[0]))
+        cdef double total = exp(x[1])
+        cdef double alpha = total * p, beta = total * q
+        cdef double da, daa, db, dbb, dk, dkk
+        rising_slopes(&self.model.successes, alpha, &da, &daa)
+        rising_slopes(&self.model.failures, beta, &db, &dbb)
+        rising_slopes(&self.model.trials, total, &dk, &dkk)
+        g[0] = da * alpha * q - db * beta * p
+        g[1] = da * alpha + db * beta - dk * total
+        h[0, 0] = daa * (alpha * q) ** 2 + dbb * (beta * p) ** 2 \
+            + (q - p) * (da * alpha * q - db * beta * p)
+        h[0, 1] = daa * alpha * alpha * q - dbb * beta * beta * p + g[0]
+        h[1, 0] = h[0, 1]
+        h[1, 1] = daa * alpha * alpha + dbb * beta * beta - dkk * total * total + g[1]
+        self._add_named_prior(x, g, h)
+        return gradient, hessian
+
+
+# --- Poisson-gamma --------------------------------------------------------------------------------
+
+cdef double poisson_gamma(int ndim, double *x, void *data) noexcept nogil:
+    cdef CountData *model = <CountData *>data
+    cdef double alpha = exp(x[0]), shift = x[1] - x[0], total = 0.0, s, rest
+    cdef Py_ssize_t j
+    for j in range(model.groups):
+        s = model.log_exposure[j] + shift  # log(e mu / alpha)
+        rest = log1p(exp(-fabs(s)))
+        if s > 0.0:
+            total += alpha * (s + rest) + model.y[j] * rest
+        else:
+            total += alpha * rest + model.y[j] * (rest - s)
+    return rising(&model.successes, alpha) - total + prior_at(model, x)
+
+
+cdef class PoissonGammaMarginal(CountMarginal):
+    """The log marginal posterior of (log alpha, log mu), without the terms log(y!).
+
+    ``counts`` are whole numbers and ``exposure`` positive, both of shape (groups,); ``prior`` is
+    "poissgamexch" with its ``z0``, "" (none) or a log density of both coordinates.
+    """
+    cdef double[::1] y, log_exposure
+
+    def __init__(self, counts, exposure, prior="poissgamexch", double z0=1.0):
+        self.successes = Counts(counts)
+        self.model.successes = self.successes.sums
+        self.y = np.array(counts, dtype=np.float64)
+        self.log_exposure = np.log(np.asarray(exposure, dtype=np.float64))
+        self.model.groups = self.y.shape[0]
+        self.model.y, self.model.log_exposure = &self.y[0], &self.log_exposure[0]
+        self._take_prior(prior, z0)
+        self.reference = self.fast = poisson_gamma
+
+    def derivatives(self, point):
+        """Gradient (2,) and Hessian (2, 2), a named prior's included."""
+        cdef double[::1] x = np.array(point, dtype=np.float64)
+        gradient, hessian = np.zeros(2), np.zeros((2, 2))
+        cdef double[::1] g = gradient
+        cdef double[:, ::1] h = hessian
+        cdef double alpha = exp(x[0]), da, daa, s, p, pull, bend
+        cdef Py_ssize_t j
+        rising_slopes(&self.model.successes, alpha, &da, &daa)
+        g[0] = alpha * da
+        h[0, 0] = alpha * da + alpha * alpha * daa
+        for j in range(self.model.groups):
+            s = self.log_exposure[j] + x[1] - x[0]
+            p = 1.0 / (1.0 + exp(-s))
+            pull = self.y[j] / (1.0 + exp(s)) - alpha * p
+            bend = -(self.y[j] + alpha) * p / (1.0 + exp(s))
+            g[1] += pull
+            g[0] -= alpha * softplus(s) + pull
+            h[1, 1] += bend
+            h[0, 1] -= bend + alpha * p
+            h[0, 0] += bend + 2.0 * alpha * p - alpha * softplus(s)
+        h[1, 0] = h[0, 1]
+        self._add_named_prior(x, g, h)
+        return gradient, hessian
