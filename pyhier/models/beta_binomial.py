@@ -143,9 +143,9 @@ class BetaBinomial(CountModel):
     def _log_coefficients(self) -> Floats:
         from scipy.special import betaln
 
-        coefficients: Floats = -betaln(self.successes + 1.0, self.failures + 1.0)
-        coefficients -= np.log1p(self.trials)
-        return coefficients
+        return np.asarray(
+            -betaln(self.successes + 1.0, self.failures + 1.0) - np.log1p(self.trials)
+        )
 
     def start(self) -> Floats:
         """The best of a ladder of log K, with eta at the share of all successes."""

@@ -1,0 +1,195 @@
+"""A posterior known by weighted nodes of phi: a grid, weighted draws, or a single point.
+
+Given phi the effects have distributions with a name, so that their marginals are mixtures of those
+over the nodes, without any draws of theta (Rao-Blackwell).
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import RNG, as_generator, uniforms
+from pyhier._validation import count
+from pyhier.models.families import Family, from_line, log_slope, to_line
+from pyhier.models.protocol import Generator, Model
+from pyhier.posterior.base import PROBS, Posterior, Probability
+from pyhier.posterior.draws import DrawsPosterior, Event
+from pyhier.posterior.marginal import WeightedMarginal
+from pyhier.posterior.quadrature import QuadratureMarginal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+
+class NodesPosterior(Posterior):
+    """The posterior of a model by weighted points of its hyperparameters.
+
+    ``post[name]`` is a marginal that speaks scipy.stats: of a hyperparameter or a coordinate by the
+    weighted nodes, of an effect as the mixture of its conditional distributions over the nodes.
+
+    Attributes
+    ----------
+    model : Model
+    phi : ndarray, shape (nodes, p)
+    weight : ndarray, shape (nodes,)
+        They add up to one.
+    """
+
+    def __init__(self, model: Model, phi: Floats, weight: Floats) -> None:
+        super().__init__(model)
+        self.phi, self.weight = phi, weight / weight.sum()
+        for array in (self.phi, self.weight):
+            array.flags.writeable = False
+
+    @cached_property
+    def _hyper(self) -> Mapping[str, Floats]:
+        return self.model.hyperparameters(self.phi)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all quantities: hyperparameters, ``theta[LABEL]``, ``theta_new``."""
+        return (*self._hyper, *self._group_of, "theta_new")
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._hyper:
+            return WeightedMarginal(self._hyper[name], self.weight)
+        if name in self.model.coordinates:
+            return WeightedMarginal(self.phi[:, self.model.coordinates.index(name)], self.weight)
+        return FamilyMixture(self._effect(name), self.weight)
+
+    def _effect(self, name: str) -> Family:
+        """Distributions of an effect at the nodes."""
+        if name != "theta_new" and name not in self._group_of:
+            raise self._unknown(name)
+        return self.model.theta_given(self._group_of.get(name), self.phi)
+
+    # --- Summaries --------------------------------------------------------------------------------
+
+    def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
+        """The summary as plain columns: what `summary` frames and the command line prints."""
+        marginals = [self[name] for name in self.names]
+        quantiles = np.array([marginal.ppf(np.asarray(probs)) for marginal in marginals])
+        return {
+            "mean": np.array([marginal.mean() for marginal in marginals]),
+            "sd": np.array([marginal.std() for marginal in marginals]),
+            **{f"{100 * p:g}%": quantiles[:, i] for i, p in enumerate(probs)},
+        }
+
+    def shrinkage_factors(self) -> Floats:
+        """Posterior mean of each group's shrinkage factor, shape (groups,)."""
+        return self.weight @ self.model.pooling(self.phi)
+
+    def group_means(self) -> Floats:
+        """Posterior mean of each group's effect, shape (groups,)."""
+        groups = range(len(self.model.labels))
+        return np.array([self.weight @ self.model.theta_given(j, self.phi).mean for j in groups])
+
+    def rank(self, draws: int = 100_000, rng: RNG = None) -> "pd.DataFrame":
+        """Posterior of each group's rank among the groups, by draws; 1 is the largest effect."""
+        return self.to_draws(draws, rng).rank()
+
+    def probability(self, event: Event, *, draws: int = 200_000, rng: RNG = None) -> Probability:
+        """Posterior probability of an event, by draws, with its standard error."""
+        return self.to_draws(draws, rng).probability(event)
+
+    # --- Draws ------------------------------------------------------------------------------------
+
+    def draw_phi(self, n: int, rng: RNG = None) -> Floats:
+        """Nodes drawn with replacement by their weights, shape (n, p)."""
+        u = uniforms(as_generator(rng), count("n", n))
+        picked = np.searchsorted(np.cumsum(self.weight), u, side="right")
+        return self.phi[np.minimum(picked, self.weight.size - 1)]
+
+    def to_draws(self, n: int, rng: RNG = None) -> DrawsPosterior:
+        """Independent joint draws, as the posterior that samplers return."""
+        generator: Generator = as_generator(rng)
+        phi = self.draw_phi(count("n", n), generator)
+        return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
+
+
+class FamilyMixture(QuadratureMarginal):
+    """A mixture of distributions of one family over nodes.
+
+    Parameters
+    ----------
+    family : Family
+        The components.
+    weight : ndarray, shape (nodes,)
+        Their weights; they add up to one.
+    """
+
+    def __init__(self, family: Family, weight: Floats) -> None:
+        self._family, self._weight = family, weight
+        ends = {"identity": (-np.inf, np.inf), "log": (0.0, np.inf), "logit": (0.0, 1.0)}
+        self.support = ends[family.line]
+
+    def logpdf(self, x: ArrayLike) -> Floats:
+        """Log of the density at ``x``, of ``x``'s shape; without underflow."""
+        points = np.asarray(x, dtype=np.float64)
+        z = to_line(self._family.line, points.ravel())
+        natural, partition = self._family.natural()
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            terms = self._family.statistics(z) @ natural.T + (np.log(self._weight) - partition)
+            top = terms.max(axis=1, keepdims=True)
+            total = top[:, 0] + np.log(np.exp(terms - top).sum(axis=1))
+            density = total - log_slope(self._family.line, z)
+        density[~(np.isfinite(z))] = -np.inf
+        return density.reshape(points.shape)
+
+    def pdf(self, x: ArrayLike) -> Floats:
+        """Density at ``x``, of ``x``'s shape."""
+        return np.exp(self.logpdf(x))
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """Probability of at most ``x``, of ``x``'s shape."""
+        points = np.asarray(x, dtype=np.float64)
+        below: Floats = self._family.cdf(points.ravel()) @ self._weight
+        return below.reshape(points.shape)
+
+    def sf(self, x: ArrayLike) -> Floats:
+        """Probability of more than ``x``, of ``x``'s shape; accurate in the far tail."""
+        points = np.asarray(x, dtype=np.float64)
+        above: Floats = self._family.sf(points.ravel()) @ self._weight
+        return above.reshape(points.shape)
+
+    def ppf(self, q: ArrayLike) -> Floats:
+        """Quantiles, of ``q``'s shape."""
+        return self._invert(q, upper=False)
+
+    def isf(self, q: ArrayLike) -> Floats:
+        """Points with ``q`` above them, of ``q``'s shape; accurate for small ``q``."""
+        return self._invert(q, upper=True)
+
+    def _invert(self, q: ArrayLike, upper: bool) -> Floats:
+        """Halve a bracket on the line until it is as narrow as rounding allows."""
+        target = np.asarray(q, dtype=np.float64)
+        flat = target.ravel()
+        mean, sd = self._family.line_moments()
+        low = np.full(flat.size, float(np.min(mean - 40.0 * sd)))
+        high = np.full(flat.size, float(np.max(mean + 40.0 * sd)))
+        tail = self.sf if upper else self.cdf
+        for _ in range(80):
+            middle = 0.5 * (low + high)
+            mass = tail(from_line(self._family.line, middle))
+            beyond = (mass < flat) if upper else (mass > flat)
+            low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+            if np.all(high - low <= 1e-13 * np.maximum(np.abs(low), np.abs(high))):
+                break
+        values = from_line(self._family.line, 0.5 * (low + high))
+        values = np.where(flat == (1.0 if upper else 0.0), self.support[0], values)
+        values = np.where(flat == (0.0 if upper else 1.0), self.support[1], values)
+        return values.reshape(target.shape)
+
+    def mean(self) -> float:
+        """The mean."""
+        return float(self._weight @ self._family.mean)
+
+    def var(self) -> float:
+        """The variance."""
+        away = self._family.mean - self.mean()
+        return float(self._weight @ (self._family.var + away**2))
