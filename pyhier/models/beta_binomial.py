@@ -143,9 +143,8 @@ class BetaBinomial(CountModel):
     def _log_coefficients(self) -> Floats:
         from scipy.special import betaln
 
-        return np.asarray(
-            -betaln(self.successes + 1.0, self.failures + 1.0) - np.log1p(self.trials)
-        )
+        logs = betaln(self.successes + 1.0, self.failures + 1.0) + np.log1p(self.trials)
+        return np.asarray(-logs, dtype=np.float64)
 
     def start(self) -> Floats:
         """The best of a ladder of log K, with eta at the share of all successes."""
@@ -224,8 +223,8 @@ class BetaBinomial(CountModel):
         """Log probability of each group's successes given theta, shape (..., groups)."""
         from scipy.special import xlog1py, xlogy
 
-        logs: Floats = xlogy(self.successes, theta) + xlog1py(self.failures, -theta)
-        return logs + self._log_coefficients()
+        logs = xlogy(self.successes, theta) + xlog1py(self.failures, -theta)
+        return np.asarray(logs + self._log_coefficients(), dtype=np.float64)
 
     def with_prior(self, **priors: Any) -> "BetaBinomial":
         """The same data under another ``prior=``."""

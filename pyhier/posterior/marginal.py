@@ -157,7 +157,8 @@ class WeightedMarginal(SampleMarginal):
         """The least value with at least ``q`` of the weight at or below it, of ``q``'s shape."""
         wanted = np.asarray(q, dtype=np.float64) * self._below[-1]
         at = np.searchsorted(self._below, wanted * (1.0 - 1e-15), side="left")
-        return self._order[np.minimum(at, self._order.size - 1)]
+        quantiles: Floats = self._order[np.minimum(at, self._order.size - 1)]
+        return quantiles
 
     def hdi(self, level: float = 0.95) -> tuple[float, float]:
         """Shortest interval that holds this share of the weight."""

@@ -82,7 +82,8 @@ class NodesPosterior(Posterior):
 
     def shrinkage_factors(self) -> Floats:
         """Posterior mean of each group's shrinkage factor, shape (groups,)."""
-        return self.weight @ self.model.pooling(self.phi)
+        factors: Floats = self.weight @ self.model.pooling(self.phi)
+        return factors
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
@@ -103,7 +104,8 @@ class NodesPosterior(Posterior):
         """Nodes drawn with replacement by their weights, shape (n, p)."""
         u = uniforms(as_generator(rng), count("n", n))
         picked = np.searchsorted(np.cumsum(self.weight), u, side="right")
-        return self.phi[np.minimum(picked, self.weight.size - 1)]
+        drawn: Floats = self.phi[np.minimum(picked, self.weight.size - 1)]
+        return drawn
 
     def to_draws(self, n: int, rng: RNG = None) -> DrawsPosterior:
         """Independent joint draws, as the posterior that samplers return."""
@@ -139,7 +141,8 @@ class FamilyMixture(QuadratureMarginal):
             total = top[:, 0] + np.log(np.exp(terms - top).sum(axis=1))
             density = total - log_slope(self._family.line, z)
         density[~(np.isfinite(z))] = -np.inf
-        return density.reshape(points.shape)
+        values: Floats = density.reshape(points.shape)
+        return values
 
     def pdf(self, x: ArrayLike) -> Floats:
         """Density at ``x``, of ``x``'s shape."""
