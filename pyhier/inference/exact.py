@@ -1,31 +1,37 @@
-"""The exact posterior by one-dimensional quadrature."""
+"""The exact posterior by quadrature over one or two hyperparameters."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhier.models.protocol import Model, is_collapsible
+from pyhier.inference.laplace import laplace
+from pyhier.models.protocol import CollapsibleModel, Model, PlaneModel, is_collapsible, is_plane
 from pyhier.posterior.exact import ExactPosterior
 from pyhier.posterior.panels import resolve
+from pyhier.posterior.plane import PlanePosterior, nested_quadrature
 
 Floats = NDArray[np.float64]
 
 
-def exact(model: Model) -> ExactPosterior:
+def exact(model: Model) -> ExactPosterior | PlanePosterior:
     """Compute a model's whole posterior by quadrature, without Monte Carlo error.
 
     Parameters
     ----------
     model : Model
-        One that can be reduced to one coordinate, such as `NormalNormal`.
+        One that integrates all its hyperparameters but one out by itself, such as `NormalNormal`,
+        or one with two of them, such as `BetaBinomial` and `PoissonGamma`.
 
     Returns
     -------
-    ExactPosterior
+    ExactPosterior or PlanePosterior
+        Good to 1e-9 with one hyperparameter left, to 1e-8 with two.
 
     Raises
     ------
     TypeError
-        If the model cannot be reduced to one coordinate.
+        If the model has more hyperparameters, or cannot say how to look at them.
+    ValueError
+        If the posterior is improper; or, of two hyperparameters, if a prior ends abruptly.
 
     Examples
     --------
@@ -35,9 +41,33 @@ def exact(model: Model) -> ExactPosterior:
     >>> round(post["theta[1]"].mean(), 10), round(post["theta[1]"].std(), 10)
     (11.4002608704, 8.3414162375)
     """
-    if not is_collapsible(model):
-        raise TypeError(f"{type(model).__name__} cannot be reduced to one coordinate")
+    if is_collapsible(model):
+        return _on_line(model)
+    if is_plane(model):
+        return on_plane(model)
+    raise TypeError(f"{type(model).__name__} cannot be reduced to one or two coordinates")
 
+
+def on_plane(model: PlaneModel) -> PlanePosterior:
+    """The posterior of a model with two coordinates, both by quadrature."""
+    fit = laplace(model)
+    inner = model.location
+    outer = 1 - inner
+
+    def log_density(x: Floats, location: Floats) -> Floats:
+        parts = (location, x) if inner == 0 else (x, location)
+        return model.log_posterior(np.column_stack(parts))
+
+    sd = np.sqrt(np.diag(fit.var))
+    plane, _ = nested_quadrature(
+        log_density,
+        (float(fit.mode[outer]), float(fit.mode[inner])),
+        (float(sd[outer]), float(sd[inner])),
+    )
+    return PlanePosterior(model, plane)
+
+
+def _on_line(model: CollapsibleModel) -> ExactPosterior:
     def rows(log_tau: Floats) -> Floats:
         found = model.collapse(log_tau)
         return np.stack([found.log_density, found.mean, found.var])

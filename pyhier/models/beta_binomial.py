@@ -81,6 +81,7 @@ class BetaBinomial(CountModel):
     """
 
     coordinates = ("logit_eta", "log_K")
+    location = 0
     named = ("bda3", "betabinexch")
     charts = _CHARTS
 
@@ -175,16 +176,16 @@ class BetaBinomial(CountModel):
     def axis(self, name: str) -> Axis | None:
         """The axis of a hyperparameter; None for a name that is none."""
         axes = {
-            "eta": Axis("logit", lambda logit, log_k: np.stack([logit, log_k], axis=-1)),
-            "K": Axis("log", lambda log_k, logit: np.stack([logit, log_k], axis=-1)),
-            "alpha": Axis("log", lambda a, t: np.stack([t, a + np.logaddexp(0.0, -t)], axis=-1)),
-            "beta": Axis("log", lambda b, t: np.stack([t, b + np.logaddexp(0.0, t)], axis=-1)),
+            "eta": Axis("logit", 1, lambda logit, log_k: np.stack([logit, log_k], axis=-1)),
+            "K": Axis("log", 0, lambda log_k, logit: np.stack([logit, log_k], axis=-1)),
+            "alpha": Axis("log", 0, lambda a, t: np.stack([t, a + np.logaddexp(0.0, -t)], axis=-1)),
+            "beta": Axis("log", 0, lambda b, t: np.stack([t, b + np.logaddexp(0.0, t)], axis=-1)),
         }
         return axes.get(name)
 
     def moment_index(self, name: str) -> float:
         """Exponent below which powers have expectations: the likelihood is flat for large K."""
-        if name in ("eta", "theta_new"):
+        if name in ("eta", "theta_new", *self.coordinates):
             return np.inf
         centre = self.start()[0]
         return self._fall(np.array([centre, 100.0]), np.array([centre, 200.0]), 1)

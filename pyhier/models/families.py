@@ -62,6 +62,16 @@ class Family(Protocol):
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd on the line."""
 
+    @property
+    def centre(self) -> Floats:
+        """A point of the line amid each distribution."""
+
+    def near(self, d: Floats) -> Floats:
+        """Log density on the line at the centres plus ``d``, of d's shape (..., nodes).
+
+        Nothing cancels, however narrow the distributions are.
+        """
+
     def natural(self) -> tuple[Floats, Floats]:
         """Natural parameters, shape (nodes, 2), and log partition function, shape (nodes,)."""
 
@@ -91,6 +101,16 @@ class Normal:
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd."""
         return self.mean, np.sqrt(self.var)
+
+    @property
+    def centre(self) -> Floats:
+        """The mean."""
+        return self.mean
+
+    def near(self, d: Floats) -> Floats:
+        """Log density at the mean plus ``d``."""
+        density: Floats = -0.5 * (d * d / self.var + np.log(2.0 * np.pi * self.var))
+        return density
 
     def natural(self) -> tuple[Floats, Floats]:
         """Of x and x^2."""
@@ -142,6 +162,22 @@ class Beta:
         psi, polygamma = _special("psi"), _special("polygamma")
         return psi(self.a) - psi(self.b), np.sqrt(polygamma(1, self.a) + polygamma(1, self.b))
 
+    @property
+    def centre(self) -> Floats:
+        """The logit of the mean."""
+        return np.log(self.a) - np.log(self.b)
+
+    def near(self, d: Floats) -> Floats:
+        """Log density of logit theta at the centre plus ``d``."""
+        total = self.a + self.b
+        mean, z = self.a / total, self.centre
+        with np.errstate(over="ignore"):
+            close = np.log1p(mean * np.expm1(d))
+        far = np.logaddexp(0.0, z + d) - np.logaddexp(0.0, z)
+        fall = total * (np.where(np.abs(d) < 1.0, close, far) - mean * d)
+        height = 0.5 * np.log(self.a * (self.b / total) / (2.0 * np.pi))
+        return height - fall - _stirling(self.a) - _stirling(self.b) + _stirling(total)
+
     def natural(self) -> tuple[Floats, Floats]:
         """Of log theta and log(1 - theta)."""
         return np.column_stack([self.a, self.b]), _special("betaln")(self.a, self.b)
@@ -187,6 +223,17 @@ class Gamma:
         psi, polygamma = _special("psi"), _special("polygamma")
         return psi(self.shape) - np.log(self.rate), np.sqrt(polygamma(1, self.shape))
 
+    @property
+    def centre(self) -> Floats:
+        """The log of the mean."""
+        return np.log(self.shape) - np.log(self.rate)
+
+    def near(self, d: Floats) -> Floats:
+        """Log density of log theta at the centre plus ``d``."""
+        with np.errstate(over="ignore"):
+            fall = self.shape * (np.expm1(d) - d)
+        return 0.5 * np.log(self.shape / (2.0 * np.pi)) - fall - _stirling(self.shape)
+
     def natural(self) -> tuple[Floats, Floats]:
         """Of log theta and theta."""
         parameters = np.column_stack([self.shape, -self.rate])
@@ -203,6 +250,15 @@ class Gamma:
     def sf(self, x: Floats) -> Floats:
         """Upper tails, shape (points, nodes)."""
         return _special("gammaincc")(self.shape, np.maximum(x, 0.0)[:, None] * self.rate)
+
+
+def _stirling(z: Floats) -> Floats:
+    """Log Gamma(z) less (z - 1/2) log z - z + log(2 pi) / 2 (Abramowitz and Stegun 6.1.41)."""
+    w = 1.0 / np.maximum(z, 16.0)
+    w2 = w * w
+    series = w * (1 / 12 - w2 * (1 / 360 - w2 * (1 / 1260 - w2 * (1 / 1680 - w2 / 1188))))
+    plain = _special("gammaln")(z) - (z - 0.5) * np.log(z) + z - 0.5 * np.log(2.0 * np.pi)
+    return np.where(z < 16.0, plain, series)
 
 
 def _special(name: str) -> Callable[..., Floats]:

@@ -62,6 +62,7 @@ class NormalNormal(Grouped):
     """
 
     coordinates = ("mu", "log_tau")
+    location = 0
 
     def __init__(
         self,
@@ -390,14 +391,14 @@ class NormalNormal(Grouped):
     def axis(self, name: str) -> Axis | None:
         """The axis of mu or of tau; None for a name that is neither."""
         if name == "mu":
-            return Axis("identity", lambda mu, log_tau: np.stack([mu, log_tau], axis=-1))
+            return Axis("identity", 1, lambda mu, log_tau: np.stack([mu, log_tau], axis=-1))
         if name == "tau":
-            return Axis("log", lambda log_tau, mu: np.stack([mu, log_tau], axis=-1))
+            return Axis("log", 0, lambda log_tau, mu: np.stack([mu, log_tau], axis=-1))
         return None
 
     def moment_index(self, name: str) -> float:
         """Exponent below which powers of mu, tau or theta_new have expectations."""
-        return self.tail_indices[1]
+        return np.inf if name == "log_tau" else self.tail_indices[1]
 
     @property
     def log_constant(self) -> float:

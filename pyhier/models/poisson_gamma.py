@@ -77,6 +77,7 @@ class PoissonGamma(CountModel):
     """
 
     coordinates = ("log_alpha", "log_mu")
+    location = 1
     named = ("poissgamexch",)
     charts = _CHARTS
 
@@ -156,9 +157,9 @@ class PoissonGamma(CountModel):
     def axis(self, name: str) -> Axis | None:
         """The axis of a hyperparameter; None for a name that is none."""
         axes = {
-            "alpha": Axis("log", lambda a, mu: np.stack([a, mu], axis=-1)),
-            "mu": Axis("log", lambda mu, a: np.stack([a, mu], axis=-1)),
-            "beta": Axis("log", lambda b, a: np.stack([a, a - b], axis=-1)),
+            "alpha": Axis("log", 1, lambda a, mu: np.stack([a, mu], axis=-1)),
+            "mu": Axis("log", 0, lambda mu, a: np.stack([a, mu], axis=-1)),
+            "beta": Axis("log", 0, lambda b, a: np.stack([a, a - b], axis=-1)),
         }
         return axes.get(name)
 
@@ -169,6 +170,10 @@ class PoissonGamma(CountModel):
         (through small alpha), so that mu's prior alone gives it moments.
         """
         centre = self.start()
+        if name == "log_mu":  # the density of mu falls as (log mu)^-(positive counts) / mu
+            return np.inf if self._own else float(np.count_nonzero(self.counts))
+        if name == "log_alpha":
+            return np.inf
         if name in ("mu", "theta_new"):
             return self._fall(np.array([-10.0, 100.0]), np.array([-10.0, 200.0]), 1)
         return self._fall(np.array([100.0, centre[1]]), np.array([200.0, centre[1]]), 0)

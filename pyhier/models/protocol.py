@@ -58,12 +58,15 @@ class Axis:
     ----------
     line : {"identity", "log", "logit"}
         How it is put on the unconstrained line.
+    free : int
+        Which coordinate is the free one.
     phi : callable
         phi, shape (..., 2), at its values on the line and at the free coordinate's; the map keeps
         areas.
     """
 
     line: Line
+    free: int
     phi: Callable[[Floats, Floats], Floats]
 
 
@@ -184,13 +187,21 @@ class CollapsibleModel(Model, Protocol):
 
 
 class PlaneModel(Model, Protocol):
-    """A model with two coordinates, which an engine may look at along other lines."""
+    """A model with two coordinates, which an engine may look at along other lines.
+
+    Attributes
+    ----------
+    location : int
+        Which of the coordinates the effects centre on; the other one says how closely.
+    """
+
+    location: int
 
     def axis(self, name: str) -> Axis | None:
         """The axis of a hyperparameter; None for a name that is none."""
 
     def moment_index(self, name: str) -> float:
-        """Exponent below which powers of a hyperparameter or of theta_new have expectations."""
+        """Exponent below which powers of a quantity (no group's effect) have expectations."""
 
     def why_improper(self) -> str:
         """Which prior is improper; empty when all are proper."""

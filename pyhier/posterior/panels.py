@@ -84,6 +84,13 @@ class Panels:
         integral: Floats = 0.5 * (right - left) * (density @ WEIGHTS)
         return integral
 
+    def interpolate(self, panel: NDArray[np.intp], x: Floats) -> Floats:
+        """The log density at points, within one panel each."""
+        at = 2.0 * (x - self.start[panel]) / self.length[panel] - 1.0
+        coefficients = self.values[0][panel] @ COEFFICIENTS.T
+        values: Floats = np.einsum("ik,ik->i", _chebyshev(at), coefficients)
+        return values
+
     def cells(self, n: int) -> tuple[Floats, Floats, Floats]:
         """Cut every panel into ``n`` cells: their ends, the rows there, and the rows' slopes.
 
