@@ -3,7 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhier.inference.laplace import laplace
 from pyhier.models.protocol import CollapsibleModel, Model, PlaneModel, is_collapsible, is_plane
 from pyhier.posterior.exact import ExactPosterior
 from pyhier.posterior.panels import resolve
@@ -50,21 +49,16 @@ def exact(model: Model) -> ExactPosterior | PlanePosterior:
 
 def on_plane(model: PlaneModel) -> PlanePosterior:
     """The posterior of a model with two coordinates, both by quadrature."""
-    fit = laplace(model)
     inner = model.location
-    outer = 1 - inner
+    start = model.start()
 
     def log_density(x: Floats, location: Floats) -> Floats:
         parts = (location, x) if inner == 0 else (x, location)
         return model.log_posterior(np.column_stack(parts))
 
-    sd = np.sqrt(np.diag(fit.var))
-    plane, _ = nested_quadrature(
-        log_density,
-        (float(fit.mode[outer]), float(fit.mode[inner])),
-        (float(sd[outer]), float(sd[inner])),
+    return PlanePosterior(
+        model, nested_quadrature(log_density, float(start[1 - inner]), float(start[inner]))
     )
-    return PlanePosterior(model, plane)
 
 
 def _on_line(model: CollapsibleModel) -> ExactPosterior:

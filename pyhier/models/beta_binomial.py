@@ -18,7 +18,7 @@ from pyhier.kernels.count_density import BetaBinomialMarginal
 from pyhier.models.counts import Chart, CountModel, PairPrior, whole_numbers
 from pyhier.models.families import Beta, from_line, log_slope
 from pyhier.models.groups import Labels, check_index, check_lengths
-from pyhier.models.protocol import Axis, Generator
+from pyhier.models.protocol import Axis, Generator, coordinate_axis
 
 Floats = NDArray[np.float64]
 
@@ -33,6 +33,16 @@ def _shapes(phi: Floats) -> tuple[Floats, Floats]:
 def _mean_and_size(phi: Floats) -> tuple[Floats, Floats]:
     """Eta and K."""
     return from_line("logit", phi[..., 0]), np.exp(phi[..., 1])
+
+
+def _shape_axis(sign: float) -> Axis:
+    """The axis of log alpha (1) or log beta (-1): log K less log(1 + exp(-+ logit eta))."""
+    return Axis(
+        "log",
+        0,
+        lambda phi: phi[..., 1] - np.logaddexp(0.0, -sign * phi[..., 0]),
+        lambda place, logit: np.stack([logit, place + np.logaddexp(0.0, -sign * logit)], axis=-1),
+    )
 
 
 _CHARTS = {
@@ -176,10 +186,10 @@ class BetaBinomial(CountModel):
     def axis(self, name: str) -> Axis | None:
         """The axis of a hyperparameter; None for a name that is none."""
         axes = {
-            "eta": Axis("logit", 1, lambda logit, log_k: np.stack([logit, log_k], axis=-1)),
-            "K": Axis("log", 0, lambda log_k, logit: np.stack([logit, log_k], axis=-1)),
-            "alpha": Axis("log", 0, lambda a, t: np.stack([t, a + np.logaddexp(0.0, -t)], axis=-1)),
-            "beta": Axis("log", 0, lambda b, t: np.stack([t, b + np.logaddexp(0.0, t)], axis=-1)),
+            "eta": coordinate_axis(0, "logit"),
+            "K": coordinate_axis(1, "log"),
+            "alpha": _shape_axis(1.0),
+            "beta": _shape_axis(-1.0),
         }
         return axes.get(name)
 

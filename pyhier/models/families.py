@@ -170,11 +170,13 @@ class Beta:
     def near(self, d: Floats) -> Floats:
         """Log density of logit theta at the centre plus ``d``."""
         total = self.a + self.b
-        mean, z = self.a / total, self.centre
+        # By the smaller of theta and 1 - theta; by the other one its distance from 1 would be lost.
+        less, z = np.minimum(self.a, self.b) / total, -np.abs(self.centre)
+        d = np.where(self.a < self.b, d, -d)
         with np.errstate(over="ignore"):
-            close = np.log1p(mean * np.expm1(d))
+            close = np.log1p(less * np.expm1(d))
         far = np.logaddexp(0.0, z + d) - np.logaddexp(0.0, z)
-        fall = total * (np.where(np.abs(d) < 1.0, close, far) - mean * d)
+        fall = total * (np.where(np.abs(d) < 1.0, close, far) - less * d)
         height = 0.5 * np.log(self.a * (self.b / total) / (2.0 * np.pi))
         return height - fall - _stirling(self.a) - _stirling(self.b) + _stirling(total)
 

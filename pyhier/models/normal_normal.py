@@ -19,7 +19,7 @@ from pyhier.kernels.quadrature import collapse as kernel
 from pyhier.kernels.quadrature import draw_theta as kernel_theta
 from pyhier.models.families import Normal
 from pyhier.models.groups import Grouped, Labels, check_index, check_lengths
-from pyhier.models.protocol import Axis, Collapsed, Generator, Linear
+from pyhier.models.protocol import Axis, Collapsed, Generator, Linear, coordinate_axis
 from pyhier.priors import NormalInvChi2, TauPrior, resolve_prior
 
 Floats = NDArray[np.float64]
@@ -390,11 +390,8 @@ class NormalNormal(Grouped):
 
     def axis(self, name: str) -> Axis | None:
         """The axis of mu or of tau; None for a name that is neither."""
-        if name == "mu":
-            return Axis("identity", 1, lambda mu, log_tau: np.stack([mu, log_tau], axis=-1))
-        if name == "tau":
-            return Axis("log", 0, lambda log_tau, mu: np.stack([mu, log_tau], axis=-1))
-        return None
+        axes = {"mu": coordinate_axis(0), "tau": coordinate_axis(1, "log")}
+        return axes.get(name)
 
     def moment_index(self, name: str) -> float:
         """Exponent below which powers of mu, tau or theta_new have expectations."""

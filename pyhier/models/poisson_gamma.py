@@ -17,7 +17,7 @@ from pyhier.kernels.count_density import PoissonGammaMarginal
 from pyhier.models.counts import Chart, CountModel, PairPrior, whole_numbers
 from pyhier.models.families import Gamma
 from pyhier.models.groups import Labels, check_index, check_lengths
-from pyhier.models.protocol import Axis, Generator
+from pyhier.models.protocol import Axis, Generator, coordinate_axis
 
 Floats = NDArray[np.float64]
 
@@ -157,10 +157,13 @@ class PoissonGamma(CountModel):
     def axis(self, name: str) -> Axis | None:
         """The axis of a hyperparameter; None for a name that is none."""
         axes = {
-            "alpha": Axis("log", 1, lambda a, mu: np.stack([a, mu], axis=-1)),
-            "mu": Axis("log", 0, lambda mu, a: np.stack([a, mu], axis=-1)),
-            "beta": Axis("log", 0, lambda b, a: np.stack([a, a - b], axis=-1)),
-        }
+            "alpha": coordinate_axis(0, "log"),
+            "mu": coordinate_axis(1, "log"),
+            "beta": Axis(
+                "log", 0, lambda phi: phi[..., 0] - phi[..., 1],
+                lambda place, log_alpha: np.stack([log_alpha, log_alpha - place], axis=-1),
+            ),
+        }  # fmt: skip
         return axes.get(name)
 
     def moment_index(self, name: str) -> float:

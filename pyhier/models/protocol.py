@@ -60,14 +60,25 @@ class Axis:
         How it is put on the unconstrained line.
     free : int
         Which coordinate is the free one.
+    place : callable
+        Its place on the line at phi, shape (..., 2).
     phi : callable
-        phi, shape (..., 2), at its values on the line and at the free coordinate's; the map keeps
-        areas.
+        phi at its places and the free coordinate's values; the map keeps areas.
     """
 
     line: Line
     free: int
+    place: Callable[[Floats], Floats]
     phi: Callable[[Floats, Floats], Floats]
+
+
+def coordinate_axis(k: int, line: Line = "identity") -> Axis:
+    """The axis of coordinate ``k``, or of a hyperparameter that has it for its place."""
+
+    def phi(place: Floats, free: Floats) -> Floats:
+        return np.stack((place, free) if k == 0 else (free, place), axis=-1)
+
+    return Axis(line, 1 - k, lambda phi: phi[..., k], phi)
 
 
 class Model(Protocol):

@@ -13,8 +13,9 @@ from pyhier.posterior.quadrature import QuadratureMarginal
 
 Floats = NDArray[np.float64]
 
-LENGTH = 0.5  # of the panels in t, to begin with
+LENGTH = 0.75  # of the panels in t, to begin with
 ROUGH = 1e-10  # last coefficients of a resolved panel, relative to its largest
+HALVINGS = 6  # of panels at most; what is rough then is rounding
 ENDS = {"identity": (-np.inf, np.inf), "log": (0.0, np.inf), "logit": (0.0, 1.0)}
 
 
@@ -64,7 +65,8 @@ class LineMarginal(QuadratureMarginal):
 
     def _log_in_t(self, t: Floats) -> Floats:
         stretch = np.log(self._rule.scale[0] * np.cosh(t)) - self._rule.log_integral[0]
-        return np.maximum(self._log_density(self._place(t)) + stretch, -1e4)
+        logs: Floats = np.maximum(self._log_density(self._place(t)) + stretch, -1e4)
+        return logs
 
     @cached_property
     def _panels(self) -> Panels:
@@ -73,12 +75,12 @@ class LineMarginal(QuadratureMarginal):
         start = np.linspace(low, high, int(np.ceil((high - low) / LENGTH)) + 1)
         start, length = start[:-1], np.diff(start)
         done: list[tuple[Floats, Floats, Floats]] = []
-        for _ in range(12):
+        for level in range(HALVINGS):
             nodes = start[:, None] + 0.5 * length[:, None] * (NODES + 1.0)
             values = self._log_in_t(nodes.ravel()).reshape(nodes.shape)
             size = np.abs(values @ COEFFICIENTS.T)
             rough = size[:, -2:].max(axis=1) > ROUGH * np.maximum(1.0, size.max(axis=1))
-            rough &= values.max(axis=1) > -40.0
+            rough &= (values.max(axis=1) > -40.0) & (level < HALVINGS - 1)
             done.append((start[~rough], length[~rough], values[~rough]))
             half = 0.5 * length[rough]
             start, length = np.concatenate([start[rough], start[rough] + half]), np.tile(half, 2)
@@ -86,12 +88,14 @@ class LineMarginal(QuadratureMarginal):
                 break
         start, length, values = (np.concatenate(part) for part in zip(*done, strict=True))
         order = np.argsort(start)
-        return Panels(start[order], length[order], values[np.newaxis, order])
+        panels = Panels(start[order], length[order], values[np.newaxis, order])
+        total = (np.exp(panels.values[0]) * panels.weights).sum()
+        return Panels(panels.start, panels.length, panels.values - np.log(total))
 
     @cached_property
     def _weights(self) -> Floats:
         weights: Floats = np.exp(self._panels.values[0]) * self._panels.weights
-        return weights / weights.sum()
+        return weights
 
     @cached_property
     def _cumulated(self) -> tuple[Floats, Floats]:
@@ -172,7 +176,7 @@ class LineMarginal(QuadratureMarginal):
         knots = np.append(panels.start, panels.end)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             tail = np.log(above[::-1] if side else below)
-            t = np.interp(np.log(q), tail, knots[::-1] if side else knots)
+            t: Floats = np.interp(np.log(q), tail, knots[::-1] if side else knots)
             low, high = np.full(q.size, knots[0]), np.full(q.size, knots[-1])
             for _ in range(100):
                 mass = self._tail(t, side)

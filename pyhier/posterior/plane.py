@@ -3,8 +3,8 @@
 The inner integral is over the coordinate that the effects centre on, the outer one over the other,
 which says how closely they do. A marginal of a hyperparameter is the same nested integral along
 another axis; a marginal of an effect is a mixture of its conditional distributions over the nodes.
-Where these are narrower than the nodes are apart (groups almost pooled), the inner integral is taken
-anew about every point at which the density is wanted.
+Where these are narrower than the nodes are apart (groups almost pooled), the inner integral is
+taken anew about every point at which the density is wanted.
 """
 
 from collections.abc import Callable
@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._validation import count
-from pyhier.models.families import to_line
-from pyhier.models.protocol import Axis, PlaneModel
+from pyhier.models.protocol import Axis, PlaneModel, coordinate_axis
 from pyhier.posterior.base import Probability, parse_comparison
 from pyhier.posterior.draws import Event
 from pyhier.posterior.line import LineMarginal
@@ -29,10 +28,11 @@ Floats = NDArray[np.float64]
 
 NEGLIGIBLE = 1e-17  # weight of nodes left out
 RESOLVED = 1.2  # sds of a component between the centres of neighbours, at least
-SMALL = 1e-12  # weight of outer nodes whose components are left out of densities
+SMALL = 1e-12  # weight of outer nodes whose components may stay unresolved
 FINER = 3  # times that an inner step is halved before components count as narrow
-POINT = 1e-6  # sds by the scale of the inner density, below which components are points
-HERMITE, HERMITE_WEIGHTS = np.polynomial.hermite_e.hermegauss(10)
+POINT = 1e-5  # sds by the scale of the inner density, below which components are points
+# Narrow components have sds below a thirtieth of the inner density's: five nodes leave 1e-14.
+HERMITE, HERMITE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,12 @@ class Plane:
 
 
 def nested_quadrature(
-    log_density: Callable[[Floats, Floats], Floats],
-    point: tuple[float, float],
-    scale: tuple[float, float],
-) -> tuple[Plane, Nested]:
-    """Integrate a density of (outer, inner) over the plane, from a point with mass."""
-    nested = Nested(log_density, point[0], point[1], scale[1])
-    outer = integrate(lambda row, x: nested(x), np.array([point[0]]), np.array([scale[0]]))
-    return Plane(outer, nested.rule(outer.x)), nested
+    log_density: Callable[[Floats, Floats], Floats], outer: float, inner: float
+) -> Plane:
+    """Integrate a density of (outer, inner) over the plane, from a point with some mass."""
+    nested = Nested(log_density, outer, inner, 1.0)
+    rule = integrate(lambda row, x: nested(x), np.array([outer]), np.ones(1))
+    return Plane(rule, nested.rule(rule.x))
 
 
 class PlanePosterior(NodesPosterior):
@@ -88,7 +86,7 @@ class PlanePosterior(NodesPosterior):
     >>> rats = ph.load_dataset("rat_tumors")
     >>> post = ph.exact(ph.BetaBinomial(rats["tumors"], rats["rats"]))
     >>> round(post["theta[71]"].mean(), 8), round(post["eta"].mean(), 8)
-    (0.20..., 0.14429731)
+    (0.21085684, 0.14429731)
     """
 
     def __init__(self, model: PlaneModel, plane: Plane) -> None:
@@ -117,17 +115,13 @@ class PlanePosterior(NodesPosterior):
 
     def _marginal(self, name: str) -> LineMarginal:
         axis = self._plane_model.axis(name)
-        if axis is not None:
-            return self._along(axis, self._hyper[name], name)
-        if name in self.model.coordinates:
-            k = self.model.coordinates.index(name)
-            axis = Axis("identity", 1 - k, lambda x, free: np.stack((x, free)[:: 1 - 2 * k], -1))
-            return self._along(axis, self.phi[:, k], name)
-        return self._of_effect(name)
+        if axis is None and name in self.model.coordinates:
+            axis = coordinate_axis(self.model.coordinates.index(name))
+        return self._of_effect(name) if axis is None else self._along(axis, name)
 
-    def _along(self, axis: Axis, values: Floats, name: str) -> LineMarginal:
+    def _along(self, axis: Axis, name: str) -> LineMarginal:
         """The marginal of a hyperparameter: the free coordinate integrated out along its axis."""
-        place, free = to_line(axis.line, values), self.phi[:, axis.free]
+        place, free = axis.place(self.phi), self.phi[:, axis.free]
         top = int(np.argmax(self.weight))
         model = self.model
         density = Nested(
@@ -234,8 +228,8 @@ class EffectDensity:
         self._model, self._quantity, self._inner = model, quantity, model.location
         row, x, log_weight = plane.inner.row, plane.inner.x, plane.log_weight
         outer = plane.outer.x
-        of_row = np.bincount(row, np.exp(log_weight), outer.size)
-        kept = (log_weight > np.log(NEGLIGIBLE)) & (of_row[row] > SMALL)
+        self._matters = np.bincount(row, np.exp(log_weight), outer.size) > SMALL
+        kept = log_weight > np.log(NEGLIGIBLE)
         row, x, log_weight = row[kept], x[kept], log_weight[kept]
         for _ in range(FINER):
             rough = self._unresolved(outer, row, x, log_weight)
@@ -269,7 +263,7 @@ class EffectDensity:
         bad = (np.diff(row) == 0) & matters & (np.minimum(sd[1:], sd[:-1]) < RESOLVED * apart)
         rough = np.zeros(outer.size, dtype=np.bool_)
         rough[row[1:][bad]] = True
-        return rough
+        return rough & self._matters
 
     def _set_narrow(self, plane: Plane) -> None:
         """Keep, of the outer nodes with narrow components, what an inner integral takes."""
@@ -300,8 +294,12 @@ class EffectDensity:
         for _ in range(8):  # the inner value whose component centres on the place
             u = u + (at - self._given(outer, u).centre)
         sd = self._given(outer, u).line_moments()[1]
-        part = np.tile(self._share, z.size) + self._log_density(outer, u)
-        wide = np.flatnonzero(sd > POINT * np.tile(self._scale, z.size))
+        share, scale = np.tile(self._share, z.size), np.tile(self._scale, z.size)
+        part = share + self._log_density(outer, u)
+        # Far off the components widen, and there is no mass.
+        off = ~((sd < scale) & (np.abs(at - self._given(outer, u).centre) < sd + 1e-12))
+        part[off] = -np.inf
+        wide = np.flatnonzero((sd > POINT * scale) & ~off)
         if wide.size:
             v, s = outer[wide], sd[wide]
             inner = u[wide] + HERMITE[:, None] * s
@@ -311,7 +309,7 @@ class EffectDensity:
                 total[k] = self._log_density(v, inner[k]) + family.near(at[wide] - family.centre)
             total[np.isnan(total)] = -np.inf  # so far off that something overflows
             logs = np.log(HERMITE_WEIGHTS) + 0.5 * HERMITE**2
-            part[wide] = np.tile(self._share, z.size)[wide] + np.log(s)
+            part[wide] = share[wide] + np.log(s)
             part[wide] += _log_sum((total + logs[:, None]).T)
         return part.reshape(z.size, self._outer.size)
 
@@ -366,12 +364,15 @@ class Cells:
         reach = max(-float(inner.low.min()), float(inner.high.max()))
         self._low = np.array([self._knots[0], -reach])
         self._width = np.array([np.ptp(self._knots), 2.0 * reach]) / size
-        a, b = (low + width * np.arange(size + 1) for low, width in zip(self._low, self._width))
+        a, b = (
+            low + width * np.arange(size + 1)
+            for low, width in zip(self._low, self._width, strict=True)
+        )
         corner = self._log_target(*np.meshgrid(a, b, indexing="ij"))[0]
         top = corner.max()
         highest = np.maximum(corner[:-1], corner[1:])
         highest = np.maximum(highest[:, :-1], highest[:, 1:])
-        a, b = (ends[:-1] + 0.5 * width for ends, width in zip((a, b), self._width))
+        a, b = (ends[:-1] + 0.5 * width for ends, width in zip((a, b), self._width, strict=True))
         middle = self._log_target(*np.meshgrid(a, b, indexing="ij"))[0]
         self._bound = np.maximum(highest, middle) + self.SLACK
         mass = np.exp(self._bound - top)
