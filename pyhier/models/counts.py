@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import uniforms
-from pyhier._validation import each_group, vector
+from pyhier._validation import each_group, positive, vector
 from pyhier.kernels.count_density import CountMarginal
 from pyhier.kernels.density import CallableDensity, LogDensity
 from pyhier.models.groups import Grouped, Labels
@@ -87,12 +87,21 @@ class CountModel(Grouped):
             "distributions or a callable log density"
         )
 
-    def _chart(self, prior: Mapping[str, Any]) -> tuple[Chart, Any, Any]:
+    def _chart(self, pair: Mapping[str, Any], what: str = "prior") -> tuple[Chart, Any, Any]:
+        """The chart of two hyperparameters by name, and what is given for each."""
         for names, chart in self.charts.items():
-            if set(prior) == set(names):
-                return chart, prior[names[0]], prior[names[1]]
-        pairs = " or ".join(str(set(names)) for names in self.charts)
-        raise ValueError(f"prior has the entries {sorted(map(str, prior))}: it must have {pairs}")
+            if set(pair) == set(names):
+                return chart, pair[names[0]], pair[names[1]]
+        pairs = " or ".join(" and ".join(names) for names in self.charts)
+        given = ", ".join(sorted(map(str, pair))) or "none"
+        raise ValueError(f"{what}: {given} given; give {pairs}")
+
+    def phi_at(self, **values: float) -> Floats:
+        """Phi, shape (2,), at values of a pair of hyperparameters, as in ``prior=``."""
+        chart, first, second = self._chart(values, "the hyperparameters")
+        for name, value in values.items():
+            positive(name, value)
+        return chart.to_phi(np.array(first, dtype=float), np.array(second, dtype=float))
 
     def _independent(self, prior: Mapping[str, Any]) -> Callable[[Floats], Floats]:
         chart, first, second = self._chart(prior)

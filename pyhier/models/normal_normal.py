@@ -334,6 +334,16 @@ class NormalNormal(Grouped):
         """Mu and tau, each of shape (...)."""
         return {"mu": phi[..., 0], "tau": np.exp(phi[..., 1])}
 
+    def phi_at(self, **values: float) -> Floats:
+        """(mu, log tau) at ``mu=`` and ``tau=``; tau may be 0."""
+        if set(values) != {"mu", "tau"}:
+            raise ValueError(f"the hyperparameters are mu and tau: {sorted(values)} were given")
+        mu, tau = float(values["mu"]), float(values["tau"])
+        if not (np.isfinite(mu) and tau >= 0.0 and np.isfinite(tau)):
+            raise ValueError(f"mu={mu}, tau={tau}: mu must be finite, tau from 0 up and finite")
+        with np.errstate(divide="ignore"):
+            return np.array([mu, np.log(tau)])
+
     def pooling(self, phi: Floats) -> Floats:
         """Shrinkage factors B_j = var_j / (var_j + tau^2), shape (..., groups)."""
         tau2 = np.exp(2.0 * phi[..., 1, np.newaxis])

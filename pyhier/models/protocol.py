@@ -115,6 +115,9 @@ class Model(Protocol):
     def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
         """The hyperparameters under their textbook names, each of shape (...)."""
 
+    def phi_at(self, **values: float) -> Floats:
+        """Phi, shape (p,), at values of all hyperparameters under their textbook names."""
+
     def pooling(self, phi: Floats) -> Floats:
         """Shrinkage factors, shape (..., groups): 0 is no pooling, 1 is complete pooling."""
 
