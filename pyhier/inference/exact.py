@@ -3,10 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhier.models.protocol import CollapsibleModel, Model, PlaneModel, is_collapsible, is_plane
+from pyhier.models.protocol import (
+    CollapsibleModel,
+    Model,
+    PlaneModel,
+    coordinate_axis,
+    is_collapsible,
+    is_plane,
+)
 from pyhier.posterior.exact import ExactPosterior
+from pyhier.posterior.nested import nested_quadrature
 from pyhier.posterior.panels import resolve
-from pyhier.posterior.plane import PlanePosterior, nested_quadrature
+from pyhier.posterior.plane import PlanePosterior
 
 Floats = NDArray[np.float64]
 
@@ -49,16 +57,13 @@ def exact(model: Model) -> ExactPosterior | PlanePosterior:
 
 def on_plane(model: PlaneModel) -> PlanePosterior:
     """The posterior of a model with two coordinates, both by quadrature."""
-    inner = model.location
-    start = model.start()
+    axis, start = coordinate_axis(model.location), model.start()
 
-    def log_density(x: Floats, location: Floats) -> Floats:
-        parts = (location, x) if inner == 0 else (x, location)
-        return model.log_posterior(np.column_stack(parts))
+    def log_density(outer: Floats, location: Floats) -> Floats:
+        return model.log_posterior(axis.phi(location, outer))
 
-    return PlanePosterior(
-        model, nested_quadrature(log_density, float(start[1 - inner]), float(start[inner]))
-    )
+    point = float(start[axis.free]), float(start[model.location])
+    return PlanePosterior(model, nested_quadrature(log_density, *point))
 
 
 def _on_line(model: CollapsibleModel) -> ExactPosterior:

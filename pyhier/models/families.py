@@ -60,7 +60,7 @@ class Family(Protocol):
         """Variances."""
 
     def line_moments(self) -> tuple[Floats, Floats]:
-        """Mean and sd on the line."""
+        """Mean and sd on the line; the sd to a percent."""
 
     @property
     def centre(self) -> Floats:
@@ -159,8 +159,8 @@ class Beta:
 
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd of logit theta."""
-        psi, polygamma = _special("psi"), _special("polygamma")
-        return psi(self.a) - psi(self.b), np.sqrt(polygamma(1, self.a) + polygamma(1, self.b))
+        psi = _special("psi")
+        return psi(self.a) - psi(self.b), np.sqrt(_trigamma(self.a) + _trigamma(self.b))
 
     @property
     def centre(self) -> Floats:
@@ -222,8 +222,8 @@ class Gamma:
 
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd of log theta."""
-        psi, polygamma = _special("psi"), _special("polygamma")
-        return psi(self.shape) - np.log(self.rate), np.sqrt(polygamma(1, self.shape))
+        mean: Floats = _special("psi")(self.shape) - np.log(self.rate)
+        return mean, np.sqrt(_trigamma(self.shape))
 
     @property
     def centre(self) -> Floats:
@@ -252,6 +252,13 @@ class Gamma:
     def sf(self, x: Floats) -> Floats:
         """Upper tails, shape (points, nodes)."""
         return _special("gammaincc")(self.shape, np.maximum(x, 0.0)[:, None] * self.rate)
+
+
+def _trigamma(z: Floats) -> Floats:
+    """The trigamma function to a percent: Abramowitz and Stegun 6.4.6 and 6.4.12."""
+    w = 1.0 / (z + 1.0)
+    with np.errstate(over="ignore", divide="ignore"):
+        return z**-2.0 + w * (1.0 + w * (0.5 + w / 6.0))
 
 
 def _stirling(z: Floats) -> Floats:

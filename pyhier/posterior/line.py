@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier.models.families import Line, from_line, log_slope, to_line
-from pyhier.posterior.nested import Rule, integrate
+from pyhier.posterior.nested import CUT
 from pyhier.posterior.panels import COEFFICIENTS, NODES, Panels
 from pyhier.posterior.quadrature import QuadratureMarginal
 
@@ -44,53 +44,73 @@ class LineMarginal(QuadratureMarginal):
         index: float = np.inf,
         moments: tuple[float, float] | None = None,
     ) -> None:
-        self._line, self._log_density, self._guess = line, log_density, (centre, scale)
+        self._line, self._log_density = line, log_density
+        self._centre, self._scale = centre, scale
         self._index, self._known = index, moments
         self.support = ENDS[line]
 
     # --- The density in t, with place = centre + scale * sinh(t) (nested.py) ----------------------
 
-    @cached_property
-    def _rule(self) -> Rule:
-        centre, scale = (np.array([value]) for value in self._guess)
-        return integrate(lambda row, x: self._log_density(x), centre, scale)
-
     def _place(self, t: Floats) -> Floats:
-        place: Floats = self._rule.centre[0] + self._rule.scale[0] * np.sinh(t)
-        return place
+        return self._centre + self._scale * np.sinh(t)
 
     def _t(self, place: Floats) -> Floats:
-        t: Floats = np.arcsinh((place - self._rule.centre[0]) / self._rule.scale[0])
+        t: Floats = np.arcsinh((place - self._centre) / self._scale)
         return t
 
-    def _log_in_t(self, t: Floats) -> Floats:
-        stretch = np.log(self._rule.scale[0] * np.cosh(t)) - self._rule.log_integral[0]
-        logs: Floats = np.maximum(self._log_density(self._place(t)) + stretch, -1e4)
-        return logs
+    def _values(self, start: Floats, length: Floats) -> Floats:
+        """Log of t's density at the nodes of panels, up to a constant; (panels, ORDER)."""
+        t = start[:, None] + 0.5 * length[:, None] * (NODES + 1.0)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            logs = self._log_density(self._place(t.ravel())).reshape(t.shape) + np.log(np.cosh(t))
+        return np.where(np.isnan(logs), -np.inf, logs)
+
+    def _cover(self) -> tuple[Floats, Floats]:
+        """Panels of equal length over all of the mass: their starts, and values at the nodes."""
+        start = LENGTH * np.arange(-3.0, 3.0)
+        values = self._values(start, np.full(start.size, LENGTH))
+        for _ in range(100):
+            outer = np.flatnonzero(values[[0, -1], [0, -1]] > values.max() - CUT)
+            if not outer.size:
+                return start, values
+            left, right = (
+                start[0] - LENGTH * np.array([2.0, 1.0]),
+                start[-1] + LENGTH * np.arange(1.0, 3.0),
+            )
+            more = np.concatenate([(left, right)[side] for side in outer])
+            values = np.concatenate([values, self._values(more, np.full(more.size, LENGTH))])
+            start = np.concatenate([start, more])
+            order = np.argsort(start)
+            start, values = start[order], values[order]
+        raise ValueError("the mass of the density does not end: the posterior is improper")
 
     @cached_property
-    def _panels(self) -> Panels:
-        """The log density in t, on panels that carry it as polynomials."""
-        low, high = self._rule.low[0] - LENGTH, self._rule.high[0] + LENGTH
-        start = np.linspace(low, high, int(np.ceil((high - low) / LENGTH)) + 1)
-        start, length = start[:-1], np.diff(start)
+    def _resolved(self) -> tuple[Panels, float]:
+        """The log density in t on panels that carry it as polynomials; log of its integral."""
+        start, values = self._cover()
+        length, best = np.full(start.size, LENGTH), values.max()
+        values = np.maximum(values, best - 1e4)
         done: list[tuple[Floats, Floats, Floats]] = []
         for level in range(HALVINGS):
-            nodes = start[:, None] + 0.5 * length[:, None] * (NODES + 1.0)
-            values = self._log_in_t(nodes.ravel()).reshape(nodes.shape)
-            size = np.abs(values @ COEFFICIENTS.T)
+            size = np.abs((values - best) @ COEFFICIENTS.T)
             rough = size[:, -2:].max(axis=1) > ROUGH * np.maximum(1.0, size.max(axis=1))
-            rough &= (values.max(axis=1) > -40.0) & (level < HALVINGS - 1)
+            rough &= (values.max(axis=1) > best - CUT) & (level < HALVINGS - 1)
             done.append((start[~rough], length[~rough], values[~rough]))
+            if not rough.any():
+                break
             half = 0.5 * length[rough]
             start, length = np.concatenate([start[rough], start[rough] + half]), np.tile(half, 2)
-            if not start.size:
-                break
+            values = np.maximum(self._values(start, length), best - 1e4)
         start, length, values = (np.concatenate(part) for part in zip(*done, strict=True))
         order = np.argsort(start)
-        panels = Panels(start[order], length[order], values[np.newaxis, order])
-        total = (np.exp(panels.values[0]) * panels.weights).sum()
-        return Panels(panels.start, panels.length, panels.values - np.log(total))
+        panels = Panels(start[order], length[order], values[np.newaxis, order] - best)
+        log_total = float(np.log((np.exp(panels.values[0]) * panels.weights).sum()))
+        panels = Panels(panels.start, panels.length, panels.values - log_total)
+        return panels, float(best) + log_total + float(np.log(self._scale))
+
+    @property
+    def _panels(self) -> Panels:
+        return self._resolved[0]
 
     @cached_property
     def _weights(self) -> Floats:
@@ -123,7 +143,7 @@ class LineMarginal(QuadratureMarginal):
         values = np.where(np.isnan(place), -np.inf, place)
         inside = np.isfinite(place)
         density = self._log_density(place[inside]) - log_slope(self._line, place[inside])
-        values[inside] = density - self._rule.log_integral[0]
+        values[inside] = density - self._resolved[1]
         values[~inside] = -np.inf
         values[np.isnan(points.ravel())] = np.nan
         return values.reshape(points.shape)

@@ -22,6 +22,7 @@ STEP = 0.8  # of t, to begin with
 TOLERANCE = 2e-6  # of the last halving's change: 4e-12 after it
 REACH, MORE, LIMIT = 5, 2, 75  # steps of t on each side: to begin with, more at a time, at most
 LEVELS = 8
+NEGLIGIBLE = 1e-17  # share of the integral of nodes that may be left out
 
 
 @dataclass(frozen=True)
@@ -233,3 +234,38 @@ class Nested:
     def __call__(self, outer: Floats) -> Floats:
         """Log of the inner integral at values of the outer coordinate, shape (n,)."""
         return self.rule(outer).log_integral
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A nested quadrature: the inner rule of every outer node.
+
+    Attributes
+    ----------
+    outer, inner : Rule
+        ``inner.row`` counts the outer nodes.
+    """
+
+    outer: Rule
+    inner: Rule
+
+    @property
+    def log_share(self) -> Floats:
+        """Log of the outer rule's weights by the whole integral, without any density."""
+        outer = self.outer
+        share: Floats = outer.log_weight - outer.log_integral[0] - self.inner.log_integral
+        return share
+
+    @property
+    def log_weight(self) -> Floats:
+        """Log of every node's share of the integral, shape (inner nodes,)."""
+        return self.log_share[self.inner.row] + self.inner.log_weight
+
+
+def nested_quadrature(
+    log_density: Callable[[Floats, Floats], Floats], outer: float, inner: float
+) -> Plane:
+    """Integrate a density of (outer, inner) over the plane, from a point with some mass."""
+    nested = Nested(log_density, outer, inner, 1.0)
+    rule = integrate(lambda row, x: nested(x), np.array([outer]), np.ones(1))
+    return Plane(rule, nested.rule(rule.x))
