@@ -32,10 +32,7 @@ def extension(name: str) -> Extension:
 
 setup(
     ext_modules=cythonize(
-        [
-            extension(name)
-            for name in ("random", "density", "count_density", "sampler", "quadrature")
-        ],
+        [extension(name) for name in KERNELS],
         include_path=["."],
         compiler_directives={
             "language_level": 3,

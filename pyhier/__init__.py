@@ -16,7 +16,7 @@ from pyhier.classical import (
 )
 from pyhier.datasets import load_dataset
 from pyhier.from_raw import anova, group_summaries
-from pyhier.inference import LaplaceFit, exact, laplace, rwmetrop
+from pyhier.inference import LaplaceFit, exact, given, laplace, rwmetrop
 from pyhier.models import BetaBinomial, NormalNormal, PoissonGamma
 from pyhier.prior_check import PriorCheck, check_prior
 from pyhier.priors import PRIOR_NAMES, NormalInvChi2
@@ -39,6 +39,7 @@ __all__ = [
     "complete_pooling",
     "dersimonian_laird",
     "exact",
+    "given",
     "group_summaries",
     "homogeneity_test",
     "james_stein",
