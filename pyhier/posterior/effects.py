@@ -27,7 +27,7 @@ Rows = NDArray[np.intp]
 RESOLVED = 1.2  # sds of a component between the centres of neighbours, at least
 FINER = 3  # times that an inner step is halved before components count as narrow
 SMALL = 1e-11  # weight of outer nodes whose components may stay unresolved
-POINT = 1e-5  # sds by the scale of the inner density, below which components are points
+POINT = 1e-11  # error of the density below which narrow components are taken for points
 # Narrow components have sds below a thirtieth of the inner density's: five nodes leave 1e-14.
 HERMITE, HERMITE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
 
@@ -40,9 +40,9 @@ class EffectNodes:
     ----------
     phi, log_weight : ndarray, shape (nodes, 2) and (nodes,)
         Those whose components are wide enough.
-    outer, share, scale : ndarray, shape (narrow,)
+    outer, share, scale, mass : ndarray, shape (narrow,)
         Of the outer nodes whose components are not: the coordinate, the log of the factor that its
-        inner density wants, and the scale of that.
+        inner density wants, the scale of that, and the weight of all its nodes.
     """
 
     phi: Floats
@@ -50,6 +50,7 @@ class EffectNodes:
     outer: Floats
     share: Floats
     scale: Floats
+    mass: Floats
 
     @classmethod
     def of(cls, model: PlaneModel, plane: Plane) -> "EffectNodes":
@@ -57,7 +58,8 @@ class EffectNodes:
         at = coordinate_axis(model.location).phi
         row, x, log_weight = plane.inner.row, plane.inner.x, plane.log_weight
         outer = plane.outer.x
-        matters = np.bincount(row, np.exp(log_weight), outer.size) > SMALL
+        mass: Floats = np.bincount(row, np.exp(log_weight), outer.size).astype(np.float64)
+        matters = mass > SMALL
         kept = log_weight > np.log(NEGLIGIBLE)
         row, x, log_weight = row[kept], x[kept], log_weight[kept]
 
@@ -73,7 +75,8 @@ class EffectNodes:
         wide, narrow = ~rough[row], np.flatnonzero(rough)
         phi = at(x[wide], outer[row[wide]])
         share = plane.log_share[narrow]
-        return cls(phi, log_weight[wide], outer[narrow], share, plane.inner.scale[narrow])
+        scale = plane.inner.scale[narrow]
+        return cls(phi, log_weight[wide], outer[narrow], share, scale, mass[narrow])
 
 
 def _unresolved(family: Any, row: Rows, log_weight: Floats, rows: int) -> NDArray[np.bool_]:
@@ -146,7 +149,9 @@ class EffectDensity:
     def _narrow(self, z: Floats) -> Floats:
         """Log of every narrow outer node's part at every place, shape (points, outer nodes)."""
         nodes = self._nodes
-        outer, share, scale = (np.tile(p, z.size) for p in (nodes.outer, nodes.share, nodes.scale))
+        outer, share, scale, mass = (
+            np.tile(part, z.size) for part in (nodes.outer, nodes.share, nodes.scale, nodes.mass)
+        )
         place = np.repeat(z, nodes.outer.size)
         inner = place
         for _ in range(8):  # where the component centres on the place
@@ -156,9 +161,10 @@ class EffectDensity:
         # Far off the components widen, and there is no mass.
         near = (sd < scale) & (np.abs(place - family.centre) < sd + 1e-12)
         part = np.full(place.size, -np.inf)
-        point = np.flatnonzero(near & (sd <= POINT * scale))
+        as_point = mass * (sd / scale) ** 2 <= POINT
+        point = np.flatnonzero(near & as_point)
         part[point] = share[point] + self._log_density(outer[point], inner[point])
-        wide = np.flatnonzero(near & (sd > POINT * scale))
+        wide = np.flatnonzero(near & ~as_point)
         if wide.size:
             logs = self._hermite(outer[wide], inner[wide], sd[wide], place[wide])
             part[wide] = share[wide] + logs

@@ -59,13 +59,20 @@ class PlanePosterior(NodesPosterior):
     # --- Marginals --------------------------------------------------------------------------------
 
     def __getitem__(self, name: str) -> LineMarginal:
-        if name not in self._marginals:
-            self._marginals[name] = self._marginal(name)
-        return self._marginals[name]
+        key = int(self._alike[self._group_of[name]]) if name in self._group_of else name
+        if key not in self._marginals:
+            self._marginals[key] = self._marginal(name)
+        return self._marginals[key]
 
     @cached_property
-    def _marginals(self) -> dict[str, LineMarginal]:
+    def _marginals(self) -> dict[str | int, LineMarginal]:
         return {}
+
+    @cached_property
+    def _alike(self) -> NDArray[np.intp]:
+        """A number for each group; those with the same data have the same, and share a marginal."""
+        data = np.column_stack(list(self.model.observed().values()))
+        return np.unique(data, axis=0, return_inverse=True)[1].ravel()
 
     def _marginal(self, name: str) -> LineMarginal:
         axis = self._plane_model.axis(name)
