@@ -8,11 +8,9 @@ A model is data with priors (`NormalNormal`, `BetaBinomial`, `PoissonGamma`); an
 from pyhier.classical import (
     compare_poolings,
     complete_pooling,
-    dersimonian_laird,
     homogeneity_test,
     james_stein,
     no_pooling,
-    reml,
 )
 from pyhier.datasets import load_dataset
 from pyhier.from_raw import anova, group_summaries
@@ -20,6 +18,7 @@ from pyhier.inference import LaplaceFit, exact, given, laplace, rwmetrop
 from pyhier.models import BetaBinomial, NormalNormal, PoissonGamma
 from pyhier.prior_check import PriorCheck, check_prior
 from pyhier.priors import PRIOR_NAMES, NormalInvChi2
+from pyhier.random_effects import RandomEffects, dersimonian_laird, random_effects, reml
 from pyhier.rstats import RStream
 
 __version__ = "0.1.0"
@@ -33,6 +32,7 @@ __all__ = [
     "PoissonGamma",
     "PriorCheck",
     "RStream",
+    "RandomEffects",
     "anova",
     "check_prior",
     "compare_poolings",
@@ -46,6 +46,7 @@ __all__ = [
     "laplace",
     "load_dataset",
     "no_pooling",
+    "random_effects",
     "reml",
     "rwmetrop",
 ]

@@ -17,7 +17,7 @@ from pyhier import classical, from_raw
 
 VALUES = [3.0, 5.0, 10.0, 6.0, 8.0, 1.0, 3.0]
 GROUPS = ["b", "b", "a", "a", "a", "c", "c"]
-ESTIMATORS = [classical.dersimonian_laird, classical.reml]
+ESTIMATORS = [ph.dersimonian_laird, ph.reml]
 PROPER = stats.halfcauchy(scale=1.0)  # lets a model have two groups; the estimates ignore it
 
 
@@ -181,7 +181,7 @@ def test_dersimonian_laird_is_the_anova_estimate_from_summaries(seed, spread):
     parts = from_raw.group_summaries(values, groups)
     if len(parts.labels) < 3:
         return
-    fit = classical.dersimonian_laird(ph.NormalNormal(parts.y, se=parts.se))
+    fit = ph.dersimonian_laird(ph.NormalNormal(parts.y, se=parts.se))
     table = from_raw.anova(values, groups)
     scale = table.ms_within / table.n0  # what cancels if F is near 1
     assert fit.tau2_raw == pytest.approx(table.tau2_raw, rel=1e-12, abs=1e-12 * scale)
@@ -256,7 +256,7 @@ def test_eight_schools(estimate, model):
 
 def test_statsmodels_goes_on_below_zero(model):
     theirs = combine_effects(model.y, model.var, method_re="dl")
-    fit = classical.dersimonian_laird(model)
+    fit = ph.dersimonian_laird(model)
     assert fit.tau2_raw == pytest.approx(theirs.tau2, rel=1e-12)  # rounding
     assert round(fit.tau2_raw, 2) == -44.55
     assert round(theirs.mean_effect_re, 2) == 7.05
@@ -267,7 +267,7 @@ def test_statsmodels_goes_on_below_zero(model):
 def test_dersimonian_laird_against_statsmodels(seed):
     model = random_model(seed, tau=2.0)
     theirs = combine_effects(model.y, model.var, method_re="dl")
-    fit = classical.dersimonian_laird(model)
+    fit = ph.dersimonian_laird(model)
     assert fit.tau2 > 0.0
     assert fit.tau2_raw == pytest.approx(theirs.tau2, rel=1e-12)  # rounding
     assert fit.mu == pytest.approx(theirs.mean_effect_re, rel=1e-12)
@@ -290,7 +290,7 @@ def test_equal_variances(estimate, se):
 @pytest.mark.parametrize("difference", [3.1, 1.5, 9.0, 1e6])
 def test_reml_of_two_groups(difference):
     """Their difference is N(0, v1 + v2 + 2 tau^2), all that the restricted likelihood has."""
-    fit = classical.reml(ph.NormalNormal([0, difference], var=[1, 2], prior_tau=PROPER))
+    fit = ph.reml(ph.NormalNormal([0, difference], var=[1, 2], prior_tau=PROPER))
     assert fit.tau2_raw == pytest.approx((difference**2 - 3.0) / 2.0, rel=1e-12)  # rounding
     assert fit.tau2 == max(fit.tau2_raw, 0.0)
 
@@ -299,7 +299,7 @@ def test_reml_of_two_groups(difference):
 @pytest.mark.parametrize("seed", range(15))
 def test_reml_is_a_root_of_the_exact_score(seed, tau):
     model = random_model(seed, tau)
-    fit = classical.reml(model)
+    fit = ph.reml(model)
     with mp.workdps(50):
         if fit.tau2_raw > -model.var.min():
             # A change of sign within 1e-12 (of tau^2 + min(se^2), on which the score depends).
@@ -316,12 +316,12 @@ def test_reml_is_a_root_of_the_exact_score(seed, tau):
 
 def test_reml_where_the_likelihood_rises_to_the_edge():
     model = ph.NormalNormal([1.0, 1.0, 1.0], se=[1.0, 2.0, 3.0])
-    assert classical.reml(model).tau2_raw == -1.0
+    assert ph.reml(model).tau2_raw == -1.0
     nearly = ph.NormalNormal([1.0, 1.1, 0.9], se=[1.0, 2.0, 3.0])
     with mp.workdps(50):
         signs = [restricted_score(nearly.y, nearly.var, mp.mpf(k) / 100) < 0 for k in range(-99, 1)]
     assert all(signs)
-    assert classical.reml(nearly).tau2_raw == -1.0
+    assert ph.reml(nearly).tau2_raw == -1.0
 
 
 # Two hills each, found by search: (y, se, where the higher is).
@@ -343,7 +343,7 @@ HILLS = [
 @pytest.mark.parametrize(("y", "se", "where"), HILLS)
 def test_reml_takes_the_higher_hill(y, se, where):
     model = ph.NormalNormal(y, se=se)
-    fit = classical.reml(model)
+    fit = ph.reml(model)
     grid = np.concatenate(
         [[0.0], np.geomspace(1e-4 * model.var.min(), 1e3 * model.var.max(), 4000)]
     )
@@ -362,7 +362,7 @@ def test_reml_takes_the_higher_hill(y, se, where):
 def test_no_tau2_has_a_higher_restricted_likelihood(groups):
     y, log_se = np.array(groups).T
     model = ph.NormalNormal(y, se=np.exp(log_se))
-    fit = classical.reml(model)
+    fit = ph.reml(model)
     grid = np.concatenate([[0.0], np.geomspace(1e-3 * model.var.min(), 1e5, 200)])
     best = max(loglik(model.y, model.var, tau2) for tau2 in grid)
     # Rounding of a Cholesky factor whose condition is up to 1e6, in a quadratic form up to 1e7.
@@ -406,7 +406,7 @@ def test_shift(estimate, tau):
 def test_effects_are_those_of_the_joint_normal(seed):
     """theta and mu given tau are jointly normal: their precision matrix, inverted."""
     model = random_model(seed, 2.0)
-    fit, j = classical.reml(model), model.y.size
+    fit, j = ph.reml(model), model.y.size
     assert fit.tau2 > 0.0
     precision = np.diag(np.append(1.0 / model.var + 1.0 / fit.tau2, j / fit.tau2))
     precision[:j, j] = precision[j, :j] = -1.0 / fit.tau2
@@ -432,7 +432,7 @@ def test_one_group_has_no_tau2(estimate):
 
 
 def test_results_are_frozen(model):
-    fit = classical.reml(model)
+    fit = ph.reml(model)
     with pytest.raises(ValueError, match="read-only"):
         fit.theta[0] = 1.0
     with pytest.raises(AttributeError, match="cannot assign"):
@@ -549,7 +549,7 @@ def test_partial_pooling_lies_between_its_limits(model):
 
 def test_partial_pooling_is_at_reml_by_default():
     model = random_model(0, 2.0)
-    fit = classical.reml(model)
+    fit = ph.reml(model)
     assert fit.tau2 > 0.0
     table = classical.compare_poolings(model)
     np.testing.assert_array_equal(table["partial_pooling"], fit.theta)
