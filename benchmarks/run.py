@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from counts import counts
 
 import pyhier as ph
 from pyhier import learnbayes as lb
@@ -227,6 +228,11 @@ def growth() -> str:
     return table("Cost against the number of groups", head, rows)
 
 
+def exact_counts() -> str:
+    """Exact posteriors of two hyperparameters, beside NUTS."""
+    return counts(best, table)
+
+
 def main() -> None:
     """Run everything, print it and keep it."""
     parts = ["# Benchmarks", "", "Made by `make bench`; ratios are of times in the same run.", ""]
@@ -237,7 +243,7 @@ def main() -> None:
     cpu = described[0].split(":")[1].strip() if described else platform.processor()
     where = f"{cpu}; Python {platform.python_version()}, NumPy {np.__version__}"
     parts += [f"{where}; {(r.stdout + r.stderr).strip()}", ""]
-    for section in (sampler, start_up, growth, exact, draws, million):
+    for section in (sampler, start_up, growth, exact, draws, million, exact_counts):
         parts.append(section())
         print(parts[-1], flush=True)
     (HERE / "results.md").write_text("\n".join(parts))
