@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import betas, binomials
-from pyhier._validation import each_group
+from pyhier._validation import count, each_group
 from pyhier.kernels.count_density import BetaBinomialMarginal
 from pyhier.models.counts import Chart, CountModel, PairPrior, whole_numbers
 from pyhier.models.families import Beta, from_line, log_slope
@@ -228,7 +228,7 @@ class BetaBinomial(CountModel):
 
     def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
         """Draws of successes in ``size`` trials of new groups."""
-        return binomials(rng, np.array(size), theta_new)
+        return binomials(rng, np.array(count("size (trials)", size, 0)), theta_new)
 
     def log_likelihood(self, theta: Floats) -> Floats:
         """Log probability of each group's successes given theta, shape (..., groups)."""

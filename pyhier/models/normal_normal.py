@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import normals, uniforms
-from pyhier._validation import each_group, vector
+from pyhier._validation import each_group, positive, vector
 from pyhier.from_raw import group_summaries
 from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.kernels.quadrature import collapse as kernel
@@ -376,7 +376,8 @@ class NormalNormal(Grouped):
 
     def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
         """Draws of estimates of new groups, with a standard error of ``size``."""
-        return theta_new + size * normals(rng, theta_new.shape, 1)[..., 0]
+        se = positive("size (standard error)", size)
+        return theta_new + se * normals(rng, theta_new.shape, 1)[..., 0]
 
     def theta_given(self, quantity: int | None, phi: Floats) -> Normal:
         """Distribution of a group's effect, or of a new group's (None), given phi (nodes, 2)."""

@@ -209,7 +209,7 @@ class PoissonGamma(CountModel):
 
     def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
         """Draws of events of new groups in an exposure of ``size``."""
-        return poissons(rng, size * theta_new)
+        return poissons(rng, positive("size (exposure)", size) * theta_new)
 
     def log_likelihood(self, theta: Floats) -> Floats:
         """Log probability of each group's events given theta, shape (..., groups)."""

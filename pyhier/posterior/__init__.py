@@ -1,6 +1,7 @@
 """What every engine returns: marginals, draws, summaries, predictions."""
 
-from pyhier.posterior.base import Posterior, Probability
+from pyhier.posterior.base import Posterior
+from pyhier.posterior.checks import PredictiveCheck, Probability
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.exact import ExactPosterior
 from pyhier.posterior.marginal import SampleMarginal
@@ -11,6 +12,7 @@ __all__ = [
     "ExactPosterior",
     "MixtureMarginal",
     "Posterior",
+    "PredictiveCheck",
     "Probability",
     "SampleMarginal",
     "TauMarginal",

@@ -3,45 +3,28 @@
 import re
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyhier._random import RNG, as_generator
+from pyhier._validation import float_array
 from pyhier.models.protocol import Model
+from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pyhier.posterior.draws import DrawsPosterior
+
 Floats = NDArray[np.float64]
 
 PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
+DRAWS = 10_000  # made where a posterior is not made of draws
+PREDICTION = 1  # the stage of random numbers that makes new data of effects
 _NAME = r"(theta\[.*?\]|[^<>\[\]]+?)"  # a label may hold < and >
 _COMPARISON = re.compile(rf"^\s*{_NAME}\s*(<=|>=|<|>)\s*{_NAME}\s*$")
-
-
-class Probability(float):
-    """A probability with the Monte Carlo standard error it was computed with.
-
-    Attributes
-    ----------
-    se : float
-        The standard error; 0 where no draws were used.
-
-    Examples
-    --------
-    >>> p = Probability(0.25, se=0.01)
-    >>> p, p.se, p < 0.5
-    (0.25, 0.01, True)
-    """
-
-    se: float
-
-    def __new__(cls, value: Any, se: float = 0.0) -> "Probability":
-        """Make one from anything float takes."""
-        number = super().__new__(cls, value)
-        number.se = se
-        return number
 
 
 def parse_comparison(event: str) -> tuple[str | float, str, str | float]:
@@ -102,9 +85,12 @@ class Marginal(Protocol):
 class Posterior:
     """What every engine returns, whatever it knows its marginals by.
 
-    Subclasses give ``names``, ``__getitem__``, ``columns``, ``shrinkage_factors`` and
-    ``group_means``.
+    Subclasses give ``names``, ``__getitem__``, ``columns``, ``shrinkage_factors``,
+    ``group_means`` and ``to_draws``. What takes ``draws=`` and ``rng=`` uses all draws of a
+    posterior that is made of draws, and makes so many independent ones of any other.
     """
+
+    markov: ClassVar[bool] = False  # whether its draws are Markov chains
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -185,6 +171,208 @@ class Posterior:
         size = list(observed)[-1]
         frame[f"rank_{size}"] = frame[size].rank()
         return frame
+
+    # --- Draws, predictions and checks ------------------------------------------------------------
+
+    def to_draws(self, n: int, rng: RNG = None) -> "DrawsPosterior":
+        """Joint draws of everything, as the posterior that samplers return.
+
+        Parameters
+        ----------
+        n : int
+            The number of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        DrawsPosterior
+            With one chain: independent draws, or ones picked from the draws with replacement.
+        """
+        _abstract(self)
+
+    def _drawn(self, n: int, rng: RNG) -> "DrawsPosterior":
+        """The draws that this posterior is made of, or so many independent ones."""
+        return self.to_draws(n, rng)
+
+    def predict(self, *, draws: int = DRAWS, rng: RNG = None) -> Floats:
+        """Draws of new data for the same groups: as many trials, the same exposure, the same se.
+
+        Parameters
+        ----------
+        draws : int
+            How many to make, where the posterior is not made of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        ndarray, shape (chain, draw, groups)
+
+        Examples
+        --------
+        >>> import pyhier as ph
+        >>> rats = ph.load_dataset("rat_tumors")
+        >>> post = ph.exact(ph.BetaBinomial(rats["tumors"], rats["rats"]))
+        >>> again = post.predict(rng=1)
+        >>> again.shape, bool(1.9 < again[..., 70].mean() < 4.0)  # 4 of 14 had a tumour
+        ((1, 10000, 71), True)
+        """
+        generator = as_generator(rng, PREDICTION)
+        return self.model.predict(self._drawn(draws, generator).theta, generator)
+
+    def predict_new(self, size: ArrayLike, *, draws: int = DRAWS, rng: RNG = None) -> Floats:
+        """Draws of the data of new groups.
+
+        Parameters
+        ----------
+        size : float or array_like, shape (new groups,)
+            What the model's data has beside the response: the new group's standard error, its
+            number of trials, or its exposure. Several new groups share the hyperparameters.
+        draws : int
+            How many to make, where the posterior is not made of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        ndarray, shape (chain, draw) or (chain, draw, new groups)
+            The effects of new groups themselves are ``theta_new``.
+
+        Examples
+        --------
+        >>> import pyhier as ph
+        >>> rats = ph.load_dataset("rat_tumors")
+        >>> post = ph.exact(ph.BetaBinomial(rats["tumors"], rats["rats"]))
+        >>> tumors = post.predict_new(20, rng=1)  # of 20 rats in a new experiment
+        >>> tumors.shape, bool(2.5 < tumors.mean() < 3.5)
+        ((1, 10000), True)
+        """
+        sizes = float_array("size", size, np.ndim(size))
+        if sizes.ndim > 1 or sizes.size == 0:
+            raise ValueError(f"size has shape {sizes.shape}: give a number, or one a new group")
+        generator = as_generator(rng, PREDICTION)
+        drawn = self._drawn(draws, generator)
+        if sizes.ndim == 0:
+            return self.model.predict_new(drawn.theta_new, float(sizes), generator)
+        data = np.empty((*drawn.theta_new.shape, sizes.size))
+        for j, one in enumerate(sizes.tolist()):
+            effect = self.model.draw_new_theta(drawn.phi, generator)
+            data[..., j] = self.model.predict_new(effect, one, generator)
+        return data
+
+    def log_likelihood(self, *, draws: int = DRAWS, rng: RNG = None) -> Floats:
+        """Log density of each group's data given each draw of its effect.
+
+        Parameters
+        ----------
+        draws : int
+            How many to make, where the posterior is not made of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        ndarray, shape (chain, draw, groups)
+            With all constants; what leave-one-out cross-validation and WAIC are made of.
+        """
+        return self.model.log_likelihood(self._drawn(draws, rng).theta)
+
+    def predictive_check(
+        self, statistic: Statistics, *, draws: int = DRAWS, rng: RNG = None
+    ) -> PredictiveCheck:
+        """Compare statistics of the data with those of new data from the posterior.
+
+        Parameters
+        ----------
+        statistic : callable, str, or a sequence or mapping of these
+            A function takes data of shape (..., groups) and returns numbers of shape (...), such
+            as ``lambda y: y.max(axis=-1)``. Names: "mean", "sd", "min", "max", "median", "range".
+            A mapping names the statistics. All are taken of the same new data.
+        draws : int
+            How many data sets to make, where the posterior is not made of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        PredictiveCheck
+            Its ``table`` has a row a statistic, with the Bayesian p-value.
+
+        Examples
+        --------
+        >>> import pyhier as ph
+        >>> pumps = ph.load_dataset("pumps")
+        >>> post = ph.exact(ph.PoissonGamma(pumps["failures"], pumps["khours"]))
+        >>> zeros = {"none failed": lambda y: (y == 0).sum(axis=-1)}
+        >>> bool(0.8 < post.predictive_check(zeros, rng=1)["none failed"] <= 1.0)
+        True
+        """
+        replicated = self.predict(draws=draws, rng=rng)
+        return predictive_check(statistic, self.model.response, replicated, self.markov)
+
+    def rank(self, *, draws: int = DRAWS, rng: RNG = None) -> "pd.DataFrame":
+        """Posterior of each group's rank among the groups; 1 is the largest effect.
+
+        Parameters
+        ----------
+        draws : int
+            How many to make, where the posterior is not made of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        DataFrame
+            A row a group; columns ``mean`` and ``sd`` of the rank, ``largest`` and ``smallest``,
+            the probabilities of the first and of the last rank.
+        """
+        import pandas as pd
+
+        theta = self._drawn(draws, rng).theta
+        columns = rank_columns(theta.reshape(-1, theta.shape[-1]))
+        return pd.DataFrame(columns, index=pd.Index(self.model.labels, name="group"))
+
+    def to_dataframe(self, *, draws: int = DRAWS, rng: RNG = None) -> "pd.DataFrame":
+        """Draws as a frame: columns ``chain``, ``draw`` and `names`, a row a draw.
+
+        Parameters
+        ----------
+        draws : int
+            How many to make, where the posterior is not made of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        DataFrame
+        """
+        import pandas as pd
+
+        drawn = self._drawn(draws, rng)
+        chains, each = drawn.theta_new.shape
+        index: dict[str, Any] = {
+            "chain": np.repeat(np.arange(chains), each),
+            "draw": np.tile(np.arange(each), chains),
+        }
+        return pd.DataFrame(index | {name: drawn.draws_of(name).ravel() for name in drawn.names})
+
+
+def rank_columns(theta: Floats) -> dict[str, Floats]:
+    """Mean, sd and ends of each group's rank in draws of theta, shape (draws, groups)."""
+    draws, groups = theta.shape
+    if draws < 2:
+        raise ValueError("there is 1 draw: it takes two for a standard deviation")
+    total, squares, largest, smallest = np.zeros((4, groups))
+    block = max(1, 2**20 // groups)  # a few megabytes at a time
+    for i in range(0, draws, block):
+        ranks = 1.0 + np.argsort(np.argsort(-theta[i : i + block], axis=1), axis=1)
+        total += ranks.sum(axis=0)
+        squares += (ranks**2).sum(axis=0)
+        largest += (ranks == 1.0).sum(axis=0)
+        smallest += (ranks == groups).sum(axis=0)
+    mean = total / draws
+    # Sums of whole numbers: nothing is lost in the difference up to 2^53.
+    var = (squares - total * mean) / (draws - 1)
+    return {
+        "mean": mean,
+        "sd": np.sqrt(np.maximum(var, 0.0)),
+        "largest": largest / draws,
+        "smallest": smallest / draws,
+    }
 
 
 def _abstract(posterior: Posterior) -> NoReturn:

@@ -1,22 +1,19 @@
 """A posterior known by draws of phi, with theta drawn exactly given each of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhier._random import RNG, as_generator
+from pyhier._random import RNG, as_generator, uniforms
 from pyhier._validation import count
 from pyhier.models.protocol import Generator, Model
-from pyhier.posterior.base import PROBS, Posterior, Probability, parse_comparison
+from pyhier.posterior.base import PROBS, Posterior, parse_comparison
+from pyhier.posterior.checks import Probability, share
 from pyhier.posterior.marginal import SampleMarginal
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Floats = NDArray[np.float64]
-PREDICTION = 1  # the stage of random numbers that makes new data of effects
 
 Event = str | Callable[[Mapping[str, Floats]], NDArray[np.bool_]]
 
@@ -81,8 +78,8 @@ class DrawsPosterior(Posterior):
         groups = () if self._theta is None else self._group_of
         return (*self._hyper, *groups, "theta_new")
 
-    def _draws_of(self, name: str) -> Floats:
-        """Draws of one quantity, shape (chain, draw)."""
+    def draws_of(self, name: str) -> Floats:
+        """Draws of one of ``names`` or of a coordinate, shape (chain, draw)."""
         if name in self._hyper:
             return self._hyper[name]
         if name in self.model.coordinates:
@@ -94,7 +91,7 @@ class DrawsPosterior(Posterior):
         raise self._unknown(name)
 
     def __getitem__(self, name: str) -> SampleMarginal:
-        return SampleMarginal(self._draws_of(name))
+        return SampleMarginal(self.draws_of(name))
 
     def __repr__(self) -> str:
         chains, draws, _ = self.phi.shape
@@ -109,7 +106,7 @@ class DrawsPosterior(Posterior):
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
         self._require_draws()
-        draws = [self._draws_of(name).ravel() for name in self.names]
+        draws = [self.draws_of(name).ravel() for name in self.names]
         quantiles = np.array([np.quantile(values, probs) for values in draws])
         return {
             "mean": np.array([values.mean() for values in draws]),
@@ -144,8 +141,8 @@ class DrawsPosterior(Posterior):
         Returns
         -------
         Probability
-            The share of the draws for which it holds: a float, with the standard error that it
-            would have with independent draws in ``se``.
+            The share of the draws for which it holds: a float, with its Monte Carlo standard
+            error in ``se`` (of Markov chains by batch means).
         """
         self._require_draws()
         if isinstance(event, str):
@@ -156,66 +153,15 @@ class DrawsPosterior(Posterior):
             holds = np.asarray(event(_ByName(self)))
             if holds.dtype != np.bool_:
                 raise TypeError("event must return an array of bool, one a draw")
-        share = float(holds.mean())
-        return Probability(share, float(np.sqrt(share * (1.0 - share) / holds.size)))
+        if holds.shape != self.theta_new.shape:
+            raise ValueError(
+                f"event returned shape {holds.shape}: it must return one bool a draw, of shape "
+                f"{self.theta_new.shape}"
+            )
+        return share(holds, self.markov)
 
     def _side(self, side: str | float) -> Any:
-        return self._draws_of(side) if isinstance(side, str) else side
-
-    def rank(self) -> "pd.DataFrame":
-        """Posterior of each group's rank among the groups; 1 is the largest effect.
-
-        Returns
-        -------
-        DataFrame
-            A row a group; columns ``mean`` and ``sd`` of the rank, and ``largest``, the
-            probability of rank 1.
-        """
-        import pandas as pd
-
-        self._require_draws()
-        theta = self.theta.reshape(-1, self.theta.shape[-1])
-        ranks = 1.0 + np.argsort(np.argsort(-theta, axis=1), axis=1)
-        return pd.DataFrame(
-            {
-                "mean": ranks.mean(axis=0),
-                "sd": ranks.std(axis=0, ddof=1),
-                "largest": (ranks == 1.0).mean(axis=0),
-            },
-            index=pd.Index(self.model.labels, name="group"),
-        )
-
-    def predict(self, rng: RNG = None) -> Floats:
-        """Draws of new data for the same groups, shape (chain, draw, groups).
-
-        Effects of new groups are ``theta_new``.
-        """
-        return self.model.predict(self.theta, as_generator(rng, PREDICTION))
-
-    def predictive_pvalue(self, statistic: Callable[[Floats], Any], rng: RNG = None) -> Probability:
-        """Posterior predictive p-value: the chance that new data has a larger statistic.
-
-        Parameters
-        ----------
-        statistic : callable
-            Takes data of shape (..., groups), returns numbers of shape (...), such as
-            ``lambda y: y.max(axis=-1)``.
-        rng : None, int, numpy.random.Generator or RStream
-
-        Returns
-        -------
-        Probability
-            Of a statistic at least as large as that of the data, with its standard error.
-        """
-        self._require_draws()
-        found = np.asarray(statistic(self.predict(rng)), dtype=np.float64)
-        if found.shape != self.phi.shape[:2]:
-            raise ValueError(
-                f"statistic returned shape {found.shape} for data of shape {self.theta.shape}: "
-                "it must take the statistic along the last axis"
-            )
-        share = float((found >= statistic(self.model.response)).mean())
-        return Probability(share, float(np.sqrt(share * (1.0 - share) / found.size)))
+        return self.draws_of(side) if isinstance(side, str) else side
 
     def sample(self, n: int, rng: RNG = None) -> dict[str, Floats]:
         """Joint draws picked from the draws with replacement.
@@ -225,25 +171,44 @@ class DrawsPosterior(Posterior):
         dict
             Hyperparameters and ``theta_new`` of shape (n,), ``theta`` of shape (n, groups).
         """
-        self._require_draws()
-        rows = np.arange(self.theta_new.size, dtype=np.float64)
-        pick = SampleMarginal(rows).rvs(count("n", n), rng).astype(np.intp)
+        pick = self._pick(n, as_generator(rng))
         flat = {**self._hyper, "theta_new": self.theta_new}
         joint = {name: values.ravel()[pick] for name, values in flat.items()}
         if self._theta is not None:
             joint["theta"] = self.theta.reshape(-1, self.theta.shape[-1])[pick]
         return joint
 
-    def to_dataframe(self) -> "pd.DataFrame":
-        """All draws: columns ``chain``, ``draw`` and ``names``, a row a draw."""
-        import pandas as pd
+    def _pick(self, n: int, rng: Generator) -> NDArray[np.intp]:
+        """Draws to take, with replacement, as places in the flat arrays."""
+        self._require_draws()
+        picked = uniforms(rng, count("n", n)) * self.theta_new.size
+        return picked.astype(np.intp)
 
-        chains, draws, _ = self.phi.shape
-        index: dict[str, Any] = {
-            "chain": np.repeat(np.arange(chains), draws),
-            "draw": np.tile(np.arange(draws), chains),
-        }
-        return pd.DataFrame(index | {name: self._draws_of(name).ravel() for name in self.names})
+    def to_draws(self, n: int, rng: RNG = None) -> "DrawsPosterior":
+        """Draws picked from the draws with replacement, as one chain.
+
+        Parameters
+        ----------
+        n : int
+            The number of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        DrawsPosterior
+        """
+        pick = self._pick(n, as_generator(rng))
+        parts = (self.phi, self._theta, self.theta_new[..., np.newaxis])
+        phi, theta, theta_new = (
+            None if part is None else part.reshape(-1, part.shape[-1])[pick][np.newaxis]
+            for part in parts
+        )
+        assert phi is not None
+        assert theta_new is not None
+        return DrawsPosterior(self.model, phi, theta, theta_new[..., 0])
+
+    def _drawn(self, n: int, rng: RNG) -> "DrawsPosterior":
+        return self
 
 
 class _ByName(Mapping[str, Floats]):
@@ -253,7 +218,7 @@ class _ByName(Mapping[str, Floats]):
         self.posterior = posterior
 
     def __getitem__(self, name: str) -> Floats:
-        return self.posterior.theta if name == "theta" else self.posterior._draws_of(name)
+        return self.posterior.theta if name == "theta" else self.posterior.draws_of(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.posterior.names)

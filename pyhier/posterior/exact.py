@@ -1,6 +1,6 @@
 """A posterior known by quadrature over one hyperparameter: exact marginals, exact draws."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,7 +12,8 @@ from pyhier._random import RNG, as_generator
 from pyhier._validation import count, positive
 from pyhier.kernels.quadrature import draw_phi
 from pyhier.models.protocol import CollapsibleModel, Linear
-from pyhier.posterior.base import PROBS, Posterior, Probability, parse_comparison
+from pyhier.posterior.base import PROBS, Posterior, parse_comparison
+from pyhier.posterior.checks import Probability
 from pyhier.posterior.draws import DrawsPosterior, Event
 from pyhier.posterior.panels import Panels
 from pyhier.posterior.quadrature import (
@@ -232,28 +233,6 @@ class ExactPosterior(Posterior):
         mean = linear.intercept + linear.slope * centre
         sd = np.sqrt(linear.var + linear.slope**2 * spread)
         return mean.reshape(values.shape), sd.reshape(values.shape)
-
-    def rank(self, draws: int = 100_000, rng: RNG = None) -> "pd.DataFrame":
-        """Posterior of each group's rank among the groups, by independent draws; 1 is the largest.
-
-        Parameters
-        ----------
-        draws : int
-        rng : None, int, numpy.random.Generator or RStream
-
-        Returns
-        -------
-        DataFrame
-            As `DrawsPosterior.rank`.
-        """
-        return self.to_draws(draws, rng).rank()
-
-    def predictive_pvalue(
-        self, statistic: Callable[[Floats], Any], draws: int = 100_000, rng: RNG = None
-    ) -> Probability:
-        """Posterior predictive p-value of a statistic, as `DrawsPosterior.predictive_pvalue`."""
-        generator = as_generator(rng)
-        return self.to_draws(draws, generator).predictive_pvalue(statistic, generator)
 
     # --- Events and evidence ----------------------------------------------------------------------
 

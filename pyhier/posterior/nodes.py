@@ -6,7 +6,7 @@ over the nodes, without any draws of theta (Rao-Blackwell).
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,13 +15,11 @@ from pyhier._random import RNG, as_generator, uniforms
 from pyhier._validation import count
 from pyhier.models.families import Family, from_line, log_slope, to_line
 from pyhier.models.protocol import Generator, Model
-from pyhier.posterior.base import PROBS, Posterior, Probability
+from pyhier.posterior.base import PROBS, Posterior
+from pyhier.posterior.checks import Probability
 from pyhier.posterior.draws import DrawsPosterior, Event
 from pyhier.posterior.marginal import WeightedMarginal
 from pyhier.posterior.quadrature import QuadratureMarginal
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -89,10 +87,6 @@ class NodesPosterior(Posterior):
         """Posterior mean of each group's effect, shape (groups,)."""
         groups = range(len(self.model.labels))
         return np.array([self.weight @ self.model.theta_given(j, self.phi).mean for j in groups])
-
-    def rank(self, draws: int = 100_000, rng: RNG = None) -> "pd.DataFrame":
-        """Posterior of each group's rank among the groups, by draws; 1 is the largest effect."""
-        return self.to_draws(draws, rng).rank()
 
     def probability(self, event: Event, *, draws: int = 200_000, rng: RNG = None) -> Probability:
         """Posterior probability of an event, by draws, with its standard error."""

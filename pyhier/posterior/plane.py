@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._validation import count
 from pyhier.models.protocol import Axis, PlaneModel, coordinate_axis
-from pyhier.posterior.base import Probability, parse_comparison
+from pyhier.posterior.base import parse_comparison
+from pyhier.posterior.checks import Probability
 from pyhier.posterior.draws import Event
 from pyhier.posterior.effects import EffectDensity, EffectNodes
 from pyhier.posterior.line import LineMarginal

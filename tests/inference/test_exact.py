@@ -97,12 +97,6 @@ def test_scales_of_tau(post):
     assert tau2.pdf(-1.0) == 0.0
 
 
-def test_ranks(post):
-    table = post.rank(rng=1)
-    assert table["largest"].sum() == pytest.approx(1.0)
-    assert table["mean"].idxmin() == "A"
-
-
 @pytest.mark.parametrize("name", ["tau", "mu", "theta[A]"])
 def test_intervals(post, name):
     marginal = post[name]

@@ -1,7 +1,6 @@
 """Draws and what is read off them."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import stats
 
@@ -80,14 +79,8 @@ def test_bad_events(posterior):
         posterior.probability("theta[Z] > 1")
     with pytest.raises(TypeError, match="array of bool"):
         posterior.probability(lambda d: d["mu"])
-
-
-def test_rank(posterior):
-    table = posterior.rank()
-    assert table["mean"].sum() == pytest.approx(36.0)
-    assert table["largest"].sum() == pytest.approx(1.0)
-    ranks = stats.rankdata(-posterior.theta.reshape(-1, 8), axis=1)
-    np.testing.assert_allclose(table["mean"], ranks.mean(axis=0))
+    with pytest.raises(ValueError, match="one bool a draw"):
+        posterior.probability(lambda d: d["theta"] > 0.0)
 
 
 def test_predictions(posterior):
@@ -99,19 +92,6 @@ def test_predictions(posterior):
     assert stats.kstest(z.ravel(), "norm").pvalue > 1e-4
 
 
-def test_predictive_pvalues(posterior):
-    def largest(y):
-        return y.max(axis=-1)
-
-    p = posterior.predictive_pvalue(largest, rng=1)
-    assert p == np.mean(largest(posterior.predict(rng=1)) >= 28.0)
-    assert 0.4 < p < 0.8
-    exact = ph.exact(posterior.model).predictive_pvalue(largest, rng=2)
-    assert abs(exact - p) < 0.05
-    with pytest.raises(ValueError, match="along the last axis"):
-        posterior.predictive_pvalue(lambda y: y.max(), rng=1)
-
-
 def test_sample(posterior):
     draws = posterior.sample(500, rng=1)
     assert draws["mu"].shape == draws["theta_new"].shape == (500,)
@@ -120,15 +100,6 @@ def test_sample(posterior):
     assert all(tuple(row) in rows for row in draws["theta"])
     np.testing.assert_array_equal(draws["mu"], posterior.sample(500, rng=1)["mu"])
     assert posterior.sample(3, rng=ph.RStream(1))["tau"].shape == (3,)
-
-
-def test_to_dataframe(posterior):
-    frame = posterior.to_dataframe()
-    assert list(frame.columns) == ["chain", "draw", *posterior.names]
-    assert len(frame) == 8_000
-    one = frame[(frame["chain"] == 1) & (frame["draw"] == 17)].iloc[0]
-    assert one["theta[B]"] == posterior.theta[1, 17, 1]
-    assert isinstance(posterior.summary(), pd.DataFrame)
 
 
 def test_marginal_speaks_scipy_stats():

@@ -1,0 +1,136 @@
+"""What every posterior can do, of every model and known by whatever an engine found."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import pyhier as ph
+
+
+def models():
+    schools, rats = ph.load_dataset("eight_schools"), ph.load_dataset("rat_tumors")
+    pumps = ph.load_dataset("pumps")
+    return {
+        "normal": ph.NormalNormal(schools["y"], se=schools["sigma"], labels=schools["school"]),
+        "binomial": ph.BetaBinomial(rats["tumors"], rats["rats"]),
+        "poisson": ph.PoissonGamma(pumps["failures"], pumps["khours"], labels=pumps["pump"]),
+    }
+
+
+ENGINES = {
+    "exact": ph.exact,
+    "rwmetrop": lambda model: ph.rwmetrop(model, 10_000, burn_in=500, chains=2, rng=1),
+    "laplace": lambda model: ph.laplace(model).sample(20_000, rng=1),
+    "given": lambda model: ph.given(
+        model, **{n: float(v) for n, v in list(_at_mode(model).items())[:2]}
+    ),
+}
+
+
+def _at_mode(model):
+    return model.hyperparameters(ph.laplace(model).mode)
+
+
+@pytest.fixture(scope="module", params=[(m, e) for m in models() for e in ENGINES], ids="-".join)
+def post(request):
+    model, engine = request.param
+    return ENGINES[engine](models()[model])
+
+
+def shape(post, *more):
+    """Shape of the draws: those of a sampler, or 400 independent ones."""
+    made = post.theta_new.shape if hasattr(post, "theta_new") else (1, 400)
+    return (*made, *more)
+
+
+def test_predictions_are_data_of_the_effects(post):
+    y = post.predict(draws=400, rng=1)
+    assert y.shape == shape(post, len(post.model.labels))
+    if not isinstance(post.model, ph.NormalNormal):
+        np.testing.assert_array_equal(y, np.floor(y))
+    # Predictions centre on size times effect: five sds of their mean, were the draws independent;
+    # doubled, for chains are worth fewer.
+    size = list(post.model.observed().values())[-1]
+    size = np.ones_like(size) if isinstance(post.model, ph.NormalNormal) else size
+    away = y.mean(axis=(0, 1)) - size * post.group_means()
+    sd = y.std(axis=(0, 1)) / np.sqrt(y[..., 0].size)
+    assert np.all(np.abs(away) < 10.0 * sd)
+
+
+def test_predictions_with_a_seed_are_the_same_again(post):
+    np.testing.assert_array_equal(post.predict(draws=9, rng=3), post.predict(draws=9, rng=3))
+    assert np.any(post.predict(draws=9, rng=3) != post.predict(draws=9, rng=4))
+
+
+def test_new_groups(post):
+    one = post.predict_new(5, draws=400, rng=1)
+    assert one.shape == shape(post)
+    several = post.predict_new([5, 10.0, 20], draws=400, rng=1)
+    assert several.shape == shape(post, 3)
+    if not isinstance(post.model, ph.NormalNormal):
+        assert several[..., 2].mean() > 1.5 * several[..., 0].mean()
+    # The new groups share hyperparameters and nothing else: given these they are independent.
+    assert np.any(several[..., 0] != one)
+
+
+@pytest.mark.parametrize("size", [-1.0, [[1.0]], [], "ten"])
+def test_new_groups_of_no_size(post, size):
+    with pytest.raises((ValueError, TypeError), match="size"):
+        post.predict_new(size, draws=5, rng=1)
+
+
+def test_log_likelihood_is_that_of_the_data(post):
+    drawn = post.to_draws(50, rng=1)
+    found = drawn.log_likelihood()
+    if isinstance(post.model, ph.NormalNormal):
+        expected = stats.norm.logpdf(post.model.y, drawn.theta, post.model.se)
+    elif isinstance(post.model, ph.BetaBinomial):
+        expected = stats.binom.logpmf(post.model.successes, post.model.trials, drawn.theta)
+    else:
+        expected = stats.poisson.logpmf(post.model.counts, post.model.exposure * drawn.theta)
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    assert post.log_likelihood(draws=400, rng=1).shape == shape(post, len(post.model.labels))
+
+
+def test_rank(post):
+    groups = len(post.model.labels)
+    table = post.rank(draws=400, rng=1)
+    assert list(table.index) == list(post.model.labels)
+    assert table["mean"].sum() == pytest.approx(groups * (groups + 1) / 2)
+    assert table["largest"].sum() == pytest.approx(1.0)
+    assert table["smallest"].sum() == pytest.approx(1.0)
+    drawn = post.to_draws(500, rng=2)
+    ranks = stats.rankdata(-drawn.theta[0], axis=1)
+    found = drawn.rank()
+    np.testing.assert_allclose(found["mean"], ranks.mean(axis=0))
+    np.testing.assert_allclose(found["sd"], ranks.std(axis=0, ddof=1))
+    np.testing.assert_array_equal(found["largest"], (ranks == 1).mean(axis=0))
+    np.testing.assert_array_equal(found["smallest"], (ranks == groups).mean(axis=0))
+
+
+def test_to_dataframe(post):
+    frame = post.to_dataframe(draws=400, rng=1)
+    assert list(frame.columns) == ["chain", "draw", *post.names]
+    assert len(frame) == np.prod(shape(post))
+    drawn = post.to_draws(30, rng=1)
+    row = drawn.to_dataframe().loc[17]
+    assert (row["chain"], row["draw"]) == (0, 17)
+    assert row[f"theta[{post.model.labels[1]}]"] == drawn.theta[0, 17, 1]
+
+
+def test_to_draws_keeps_rows_together(post):
+    drawn = post.to_draws(200, rng=1)
+    assert drawn.theta.shape == (1, 200, len(post.model.labels))
+    assert not drawn.markov
+    if hasattr(post, "theta_new"):
+        rows = {
+            (*phi, *theta, new)
+            for phi, theta, new in zip(
+                post.phi.reshape(-1, 2),
+                post.theta.reshape(-1, post.theta.shape[-1]),
+                post.theta_new.ravel(),
+                strict=True,
+            )
+        }
+        picked = zip(drawn.phi[0], drawn.theta[0], drawn.theta_new[0], strict=True)
+        assert all((*phi, *theta, new) in rows for phi, theta, new in picked)
