@@ -124,6 +124,8 @@ def case(name):
         ),
         "alike-proper": lambda: (Binomial, ph.BetaBinomial(*alike, prior=eta_k), (-6, 12)),
         "one group": lambda: (Binomial, ph.BetaBinomial([3], [10], prior=eta_k), (-6, 12)),
+        "no success": lambda: (Binomial, ph.BetaBinomial([0, 0], [4, 9], prior=eta_k), (-6, 12)),
+        "few": lambda: (Binomial, ph.BetaBinomial([3, 1, 0], [8, 2, 5]), (-20, 90)),
         "pumps": lambda: (
             Poisson, ph.PoissonGamma(pumps["failures"], pumps["khours"]), (-8, 50),
         ),
@@ -135,8 +137,8 @@ def case(name):
 
 CASES = [
     ("rats", 70), ("rats", 0), ("rats", None), ("alike-bda3", 1), ("alike-betabinexch", None),
-    ("alike-proper", 0), ("one group", 0), ("pumps", 9), ("pumps-proper", 0),
-    ("pumps-proper", None),
+    ("alike-proper", 0), ("one group", 0), ("no success", 0), ("few", 2), ("pumps", 9),
+    ("pumps-proper", 0), ("pumps-proper", None),
 ]  # fmt: skip
 
 
