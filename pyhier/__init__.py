@@ -16,6 +16,7 @@ from pyhier.datasets import load_dataset
 from pyhier.from_raw import anova, group_summaries
 from pyhier.inference import LaplaceFit, exact, given, laplace, rwmetrop
 from pyhier.models import BetaBinomial, NormalNormal, PoissonGamma
+from pyhier.posterior.diagnostics import ConvergenceWarning
 from pyhier.prior_check import PriorCheck, check_prior
 from pyhier.priors import PRIOR_NAMES, NormalInvChi2
 from pyhier.random_effects import RandomEffects, dersimonian_laird, random_effects, reml
@@ -26,6 +27,7 @@ __version__ = "0.1.0"
 __all__ = [
     "PRIOR_NAMES",
     "BetaBinomial",
+    "ConvergenceWarning",
     "LaplaceFit",
     "NormalInvChi2",
     "NormalNormal",

@@ -39,6 +39,8 @@ class MetropolisPosterior(DrawsPosterior):
         Whether Ctrl-C ended the run before all draws were made.
     """
 
+    markov = True
+
     def __init__(
         self,
         model: Model,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import RNG, as_generator
-from pyhier._validation import float_array
+from pyhier._validation import count, float_array
 from pyhier.models.protocol import Model
 from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
 
@@ -349,6 +349,51 @@ class Posterior:
             "draw": np.tile(np.arange(each), chains),
         }
         return pd.DataFrame(index | {name: drawn.draws_of(name).ravel() for name in drawn.names})
+
+    def to_arviz(self, *, draws: int = 1_000, chains: int = 4, rng: RNG = None) -> Any:
+        """Everything that ArviZ works on, with the groups' labels as the coordinate ``group``.
+
+        Parameters
+        ----------
+        draws, chains : int
+            How many to make, where the posterior is not made of draws.
+        rng : None, int, numpy.random.Generator or RStream
+            For the predictions, and for the draws where they are made.
+
+        Returns
+        -------
+        arviz.InferenceData, or xarray.DataTree with ArviZ 1.x
+            Groups ``posterior`` (hyperparameters, ``theta``, ``theta_new``),
+            ``posterior_predictive``, ``log_likelihood``, ``sample_stats`` (``lp``, the log
+            posterior density of the hyperparameters in the model's coordinates), ``observed_data``
+            and ``constant_data``.
+
+        Raises
+        ------
+        ImportError
+            If ArviZ is not installed.
+
+        Examples
+        --------
+        >>> import pyhier as ph
+        >>> schools = ph.load_dataset("eight_schools")
+        >>> model = ph.NormalNormal(schools["y"], se=schools["sigma"], labels=schools["school"])
+        >>> data = ph.exact(model).to_arviz(rng=1)
+        >>> dict(data["posterior"].sizes)
+        {'chain': 4, 'draw': 1000, 'group': 8}
+        """
+        from pyhier.posterior.for_arviz import to_arviz
+
+        generator = as_generator(rng, PREDICTION)
+        drawn = self._drawn(count("draws", draws) * count("chains", chains), generator)
+        if drawn is not self:
+            drawn = drawn._in_chains(chains)
+        return to_arviz(drawn, self.model.predict(drawn.theta, generator))
+
+    @property
+    def advice(self) -> str:
+        """What to do about Monte Carlo error, in words."""
+        return "These are no Markov chains: there is no convergence to wait for."
 
 
 def rank_columns(theta: Floats) -> dict[str, Floats]:

@@ -1,17 +1,30 @@
 """A posterior known by draws of phi, with theta drawn exactly given each of them."""
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._validation import count
-from pyhier.models.protocol import Generator, Model
+from pyhier.models.protocol import Generator, Model, is_collapsible, is_plane
 from pyhier.posterior.base import PROBS, Posterior, parse_comparison
 from pyhier.posterior.checks import Probability, share
+from pyhier.posterior.diagnostics import (
+    MENDS,
+    ConvergenceWarning,
+    all_well,
+    diagnose,
+    find_trouble,
+)
+from pyhier.posterior.for_arviz import load_arviz
 from pyhier.posterior.marginal import SampleMarginal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 
@@ -209,6 +222,111 @@ class DrawsPosterior(Posterior):
 
     def _drawn(self, n: int, rng: RNG) -> "DrawsPosterior":
         return self
+
+    def _in_chains(self, chains: int) -> "DrawsPosterior":
+        """The same independent draws, cut into chains of equal length."""
+
+        def cut(array: Floats | None) -> Any:
+            return None if array is None else array.reshape(chains, -1, *array.shape[2:])
+
+        return DrawsPosterior(self.model, cut(self.phi), cut(self._theta), cut(self.theta_new))
+
+    # --- Diagnostics of Markov chains -------------------------------------------------------------
+
+    def summary(
+        self, probs: Sequence[float] = PROBS, *, diagnostics: bool = True
+    ) -> "pd.DataFrame":
+        """Mean, sd and quantiles of every quantity; of Markov chains the `diagnostics` too.
+
+        Parameters
+        ----------
+        probs : sequence of float
+            The quantiles' probabilities.
+        diagnostics : bool
+            Whether to add the diagnostics of Markov chains, which needs ArviZ; without it
+            installed they are left out, and `advice` says how to get them.
+
+        Returns
+        -------
+        DataFrame
+            A row for each of ``names``; columns ``mean``, ``sd``, ``2.5%``, ...; of Markov chains
+            ``mcse_mean``, ``ess_bulk``, ``ess_tail`` and ``r_hat``.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a diagnostic is bad, with what to do.
+        """
+        table = super().summary(probs)
+        if not (self.markov and diagnostics and self._diagnosed is not None):
+            return table
+        if self._trouble:
+            warnings.warn(self.advice, ConvergenceWarning, stacklevel=2)
+        return table.assign(**self._diagnosed)
+
+    def diagnostics(self) -> "pd.DataFrame":
+        """ArviZ's diagnostics of every quantity, under ArviZ's names.
+
+        Returns
+        -------
+        DataFrame
+            A row for each of ``names``; columns ``mcse_mean`` (Monte Carlo standard error of the
+            mean), ``ess_bulk`` and ``ess_tail`` (effective numbers of draws for the middle and
+            for the 5% and 95% quantiles) and ``r_hat`` (rank-normalised split R-hat; NaN with one
+            chain).
+
+        Raises
+        ------
+        ImportError
+            If ArviZ is not installed.
+
+        References
+        ----------
+        Vehtari, A., Gelman, A., Simpson, D., Carpenter, B. and Buerkner, P.-C. (2021). Bayesian
+        Analysis 16, 667-718.
+
+        Examples
+        --------
+        >>> import pyhier as ph
+        >>> pumps = ph.load_dataset("pumps")
+        >>> model = ph.PoissonGamma(pumps["failures"], pumps["khours"])
+        >>> post = ph.rwmetrop(model, 5_000, chains=4, burn_in=500, rng=1)
+        >>> bool(post.diagnostics()["r_hat"].max() < 1.01)
+        True
+        >>> post.advice
+        'R-hat is at most 1.00..., with at least ... effective draws of everything: nothing to do.'
+        """
+        import pandas as pd
+
+        if self._diagnosed is None:
+            load_arviz()  # raises, and says what to install
+        return pd.DataFrame(self._diagnosed, index=pd.Index(self.names, name="quantity"))
+
+    @cached_property
+    def _diagnosed(self) -> dict[str, Floats] | None:
+        try:
+            return diagnose([self.draws_of(name) for name in self.names])
+        except ImportError:
+            return None
+
+    @cached_property
+    def _trouble(self) -> str:
+        """What is bad about the Markov chains; empty if nothing is."""
+        assert self._diagnosed is not None
+        return find_trouble(self.names, self._diagnosed, len(self.phi))
+
+    @property
+    def advice(self) -> str:
+        """What the diagnostics of Markov chains say, and what to do when they are bad."""
+        if not self.markov:
+            return super().advice
+        if self._diagnosed is None:
+            return "R-hat and effective sample sizes need ArviZ: pip install 'pyhier[arviz]'."
+        if not self._trouble:
+            return all_well(self._diagnosed, len(self.phi))
+        exact = is_collapsible(self.model) or is_plane(self.model)
+        other = ", or take exact(model), which has no Monte Carlo error" if exact else ""
+        return f"{self._trouble[0].upper()}{self._trouble[1:]}: {MENDS}{other}."
 
 
 class _ByName(Mapping[str, Floats]):

@@ -33,11 +33,11 @@ def test_draws_are_frozen(posterior):
 
 def test_summary(posterior):
     table = posterior.summary(probs=(0.1, 0.5))
-    assert list(table.columns) == ["mean", "sd", "10%", "50%"]
+    assert list(table.columns[:4]) == ["mean", "sd", "10%", "50%"]
     assert list(table.index) == list(posterior.names)
     draws = posterior.theta[..., 0].ravel()
     expected = [draws.mean(), draws.std(ddof=1), *np.quantile(draws, [0.1, 0.5])]
-    np.testing.assert_allclose(table.loc["theta[A]"], expected)
+    np.testing.assert_allclose(table.loc["theta[A]"].iloc[:4], expected)
 
 
 def test_shrinkage(posterior, schools):
