@@ -17,7 +17,9 @@ from pyhier.from_raw import anova, group_summaries
 from pyhier.inference import LaplaceFit, exact, given, laplace, rwmetrop
 from pyhier.models import BetaBinomial, NormalNormal, PoissonGamma
 from pyhier.posterior.diagnostics import ConvergenceWarning
+from pyhier.posterior.prior_draws import PriorDraws, prior_predictive
 from pyhier.prior_check import PriorCheck, check_prior
+from pyhier.prior_sensitivity import Sensitivity, sensitivity
 from pyhier.priors import PRIOR_NAMES, NormalInvChi2
 from pyhier.random_effects import RandomEffects, dersimonian_laird, random_effects, reml
 from pyhier.rstats import RStream
@@ -33,8 +35,10 @@ __all__ = [
     "NormalNormal",
     "PoissonGamma",
     "PriorCheck",
+    "PriorDraws",
     "RStream",
     "RandomEffects",
+    "Sensitivity",
     "anova",
     "check_prior",
     "compare_poolings",
@@ -48,7 +52,9 @@ __all__ = [
     "laplace",
     "load_dataset",
     "no_pooling",
+    "prior_predictive",
     "random_effects",
     "reml",
     "rwmetrop",
+    "sensitivity",
 ]

@@ -238,7 +238,8 @@ class BetaBinomial(CountModel):
         return np.asarray(logs + self._log_coefficients(), dtype=np.float64)
 
     def with_prior(self, **priors: Any) -> "BetaBinomial":
-        """The same data under another ``prior=``."""
+        """The same data under another ``prior=``; without one it stays as it is."""
+        priors = {"prior": self.prior} | priors
         return BetaBinomial(self.successes, self.trials, labels=self._labels, **priors)
 
     @property

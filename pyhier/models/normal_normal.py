@@ -444,7 +444,13 @@ class NormalNormal(Grouped):
             return np.array([weights @ self.y / weights.sum(), 0.5 * np.log(tau2)])
 
     def with_prior(self, **priors: Any) -> "NormalNormal":
-        """The same data under other priors: ``prior_mu=``, ``prior_tau=`` or ``prior=``."""
+        """The same data under other priors: ``prior_mu=``, ``prior_tau=`` or ``prior=``.
+
+        What is not given stays as it is; a joint prior gives way to one of the other two.
+        """
+        if "prior" not in priors:
+            kept = {"prior_mu": self._priors["prior_mu"], "prior_tau": self._priors["prior_tau"]}
+            priors = kept | priors if priors else dict(self._priors)
         priors[self._given] = self.se if self._given == "se" else self.var
         return NormalNormal(self.y, labels=self._labels, **priors)
 

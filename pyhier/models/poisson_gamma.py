@@ -220,7 +220,8 @@ class PoissonGamma(CountModel):
         return logs
 
     def with_prior(self, **priors: Any) -> "PoissonGamma":
-        """The same data under another ``prior=`` (and ``z0=``)."""
+        """The same data under another ``prior=`` or ``z0=``; what is not given stays as it is."""
+        priors = {"prior": self.prior, "z0": self.z0} | priors
         return PoissonGamma(self.counts, self.exposure, labels=self._labels, **priors)
 
     @property

@@ -35,35 +35,54 @@ def load_arviz() -> Any:
 
 def to_arviz(drawn: "DrawsPosterior", predicted: Floats) -> Any:
     """Draws and predictions, shape (chain, draw, groups), in ArviZ's groups."""
+    model = drawn.model
+    flat = drawn.phi.reshape(-1, drawn.phi.shape[-1])
+    lp = model.log_posterior(flat).reshape(drawn.theta_new.shape)
+    response = _response(drawn)
+    groups = {
+        "posterior": _quantities(drawn),
+        "posterior_predictive": {response: predicted},
+        "log_likelihood": {response: drawn.log_likelihood()},
+        "sample_stats": {"lp": lp},
+    }
+    return _tree(drawn, groups)
+
+
+def prior_to_arviz(drawn: "DrawsPosterior", predicted: Floats) -> Any:
+    """Draws from the prior, and data made of them, in ArviZ's groups."""
+    groups = {"prior": _quantities(drawn), "prior_predictive": {_response(drawn): predicted}}
+    return _tree(drawn, groups)
+
+
+def _response(drawn: "DrawsPosterior") -> str:
+    """The name of the data that is predicted; the groups' sizes come after it."""
+    return next(iter(drawn.model.observed()))
+
+
+def _quantities(drawn: "DrawsPosterior") -> dict[str, Floats]:
+    hyper = {name: drawn.draws_of(name) for name in drawn.model.hyperparameters(drawn.phi)}
+    return hyper | {"theta": drawn.theta, "theta_new": drawn.theta_new}
+
+
+def _tree(drawn: "DrawsPosterior", groups: Mapping[str, Mapping[str, Floats]]) -> Any:
+    """Arrays by group and name, with the data, as what this version of ArviZ works on."""
     arviz = load_arviz()
     import xarray as xr
 
-    model = drawn.model
-    observed = dict(model.observed())
-    response = next(iter(observed))
+    model, response = drawn.model, _response(drawn)
+    data = dict(model.observed())
+    observed = {"observed_data": {response: data.pop(response)}, "constant_data": data}
     coords = {
         "chain": np.arange(drawn.theta_new.shape[0]),
         "draw": np.arange(drawn.theta_new.shape[1]),
         "group": np.array(model.labels, dtype=str),
     }
-
-    def dataset(values: Mapping[str, Floats]) -> Any:
-        every = {name: (DIMS[array.ndim], array) for name, array in values.items()}
-        used = {dim for dims, _ in every.values() for dim in dims}
-        attributes = {"inference_library": "pyhier", "model": repr(model)}
-        return xr.Dataset(every, {d: coords[d] for d in used}, attributes)
-
-    hyper = {name: drawn.draws_of(name) for name in model.hyperparameters(drawn.phi)}
-    flat = drawn.phi.reshape(-1, drawn.phi.shape[-1])
-    lp = model.log_posterior(flat).reshape(drawn.theta_new.shape)
-    groups = {
-        "posterior": dataset(hyper | {"theta": drawn.theta, "theta_new": drawn.theta_new}),
-        "posterior_predictive": dataset({response: predicted}),
-        "log_likelihood": dataset({response: drawn.log_likelihood()}),
-        "sample_stats": dataset({"lp": lp}),
-        "observed_data": dataset({response: observed.pop(response)}),
-        "constant_data": dataset(observed),
-    }
+    attributes = {"inference_library": "pyhier", "model": repr(model)}
+    datasets = {}
+    for group, values in {**groups, **observed}.items():
+        arrays = {name: (DIMS[array.ndim], array) for name, array in values.items()}
+        used = {dim for dims, _ in arrays.values() for dim in dims}
+        datasets[group] = xr.Dataset(arrays, {dim: coords[dim] for dim in used}, attributes)
     if hasattr(arviz, "InferenceData"):
-        return arviz.InferenceData(**groups)
-    return xr.DataTree.from_dict(groups)
+        return arviz.InferenceData(**datasets)
+    return xr.DataTree.from_dict(datasets)
