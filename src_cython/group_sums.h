@@ -3,8 +3,7 @@
  *
  * One logarithm for all groups: the variances are multiplied up, and the exponent is split off the
  * running product every 8 factors, so that only a mantissa is left to take the log of. Four groups
- * share one division. Each of the LANES accumulators has its own product, exponent and sum, always
- * the same number of them and no fused multiply-add, so every instruction set gives the same bits.
+ * share one division. Each of the LANES accumulators has its own product, exponent and sum.
  *
  * The caller guarantees 1e-30 <= var_j + t <= 1e30: eight factors then stay within a double.
  */
@@ -13,14 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define LANES 8
-
-/* ifunc resolvers need glibc on x86-64; elsewhere the one build that the compiler was asked for. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#define EACH_INSTRUCTION_SET __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define EACH_INSTRUCTION_SET
-#endif
+#include "instruction_sets.h"
 
 static inline int64_t take_exponent(double *product)
 {

@@ -1,17 +1,16 @@
-"""The normal model at many values of tau at once, and mixtures of normal distributions.
+"""The normal model at many values of tau at once, and draws from its exact posterior.
 
 Given tau, mu is normal with precision sum_j 1 / (var_j + tau^2) and theta_j, theta_new are normal
 too (Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.4). So every posterior marginal is a
 mixture of normals over the nodes of a quadrature in log tau. ``collapse`` makes the nodes' sums:
 blocks of groups stay in cache while all nodes pass over them, and the squares are taken about each
-node's own mean, so that nothing cancels. ``mixture_*`` are the mixtures' functions; both tails come
-from erfc, so that a small probability is as accurate as a large one. ``draw_phi`` and ``draw_theta``
-are ancestral draws: log tau by inversion of its distribution function, then mu, then theta.
+node's own mean, so that nothing cancels. ``draw_phi`` and ``draw_theta`` are ancestral draws: log
+tau by inversion of its distribution function, then mu, then theta.
 """
-from libc.math cimport INFINITY, M_SQRT1_2, erfc, exp, fabs, log, sqrt
+from libc.math cimport exp, fabs, sqrt
 
 from numpy.random.c_distributions cimport random_standard_normal_fill
-from pyhier.kernels.random cimport Source, qnorm, r_uniform, source_of, standard_normal
+from pyhier.kernels.random cimport Source, r_uniform, source_of, standard_normal
 
 import numpy as np
 
@@ -28,7 +27,6 @@ cdef extern from "group_sums.h" nogil:
 
 
 cdef Py_ssize_t BLOCK = 1024  # 16 kB of data: half of a first-level cache
-cdef double INV_SQRT_2PI = 0.398942280401432677939946
 
 
 def collapse(const double[::1] y, const double[::1] var, double centre, const double[::1] tau2,
@@ -85,113 +83,6 @@ def collapse(const double[::1] y, const double[::1] var, double centre, const do
             if prior_precision[i] > 0.0:
                 out[3, i] += prior_precision[i] * (out[0, i] - prior_mean) ** 2
     return table
-
-
-# --- Mixtures of normal distributions -------------------------------------------------------------
-
-cdef void mixture_at(double x, const double[::1] weight, const double[::1] mean,
-                     const double[::1] sd, double *below, double *above,
-                     double *density) noexcept nogil:
-    """Both tail probabilities and the density at x."""
-    cdef Py_ssize_t i
-    cdef double z, w, small
-    below[0] = above[0] = density[0] = 0.0
-    for i in range(weight.shape[0]):
-        w = weight[i]
-        z = (x - mean[i]) / sd[i]
-        small = 0.5 * erfc(fabs(z) * M_SQRT1_2)
-        if z > 0.0:
-            above[0] += w * small
-            below[0] += w * (1.0 - small)
-        else:
-            below[0] += w * small
-            above[0] += w * (1.0 - small)
-        density[0] += w * INV_SQRT_2PI * exp(-0.5 * z * z) / sd[i]
-
-
-def mixture(const double[::1] x, const double[::1] weight, const double[::1] mean,
-            const double[::1] sd):
-    """Lower tail, upper tail and density at every x, shape (3, points)."""
-    table = np.empty((3, x.shape[0]))
-    cdef double[:, ::1] out = table
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(x.shape[0]):
-            mixture_at(x[i], weight, mean, sd, &out[0, i], &out[1, i], &out[2, i])
-    return table
-
-
-def mixture_logpdf(const double[::1] x, const double[::1] weight, const double[::1] mean,
-                   const double[::1] sd):
-    """Log density at every x, shape (points,), summed about its largest term."""
-    values = np.empty(x.shape[0])
-    cdef double[::1] out = values
-    cdef double[::1] scale = np.log(np.asarray(weight)) - np.log(sd)  # -inf for weight 0
-    cdef Py_ssize_t i, j
-    cdef double z, term, largest, total
-    with nogil:
-        for i in range(x.shape[0]):
-            largest = -INFINITY
-            for j in range(weight.shape[0]):
-                z = (x[i] - mean[j]) / sd[j]
-                largest = max(largest, scale[j] - 0.5 * z * z)
-            total = 0.0
-            for j in range(weight.shape[0]):
-                z = (x[i] - mean[j]) / sd[j]
-                term = scale[j] - 0.5 * z * z
-                total += exp(term - largest) if largest > -INFINITY else 0.0
-            out[i] = largest + log(total * INV_SQRT_2PI)
-    return values
-
-
-cdef double quantile(double q, bint upper, double x, double scale, double low, double high,
-                     const double[::1] weight, const double[::1] mean,
-                     const double[::1] sd) noexcept nogil:
-    """The x with lower (upper) tail q, between low and high, from a first guess.
-
-    Newton's method on the normal score of the tail, which is nearly a straight line, kept inside a
-    bracket that shrinks with every step.
-    """
-    cdef double below, above, density, excess, step, score
-    cdef double target = qnorm(q)
-    cdef int k
-    for k in range(200):
-        mixture_at(x, weight, mean, sd, &below, &above, &density)
-        excess = q - above if upper else below - q  # grows with x
-        if excess == 0.0:
-            return x
-        if excess > 0.0:
-            high = x
-        else:
-            low = x
-        score = qnorm(above if upper else below)
-        step = (target - score if upper else score - target) \
-            * INV_SQRT_2PI * exp(-0.5 * score * score) / density
-        if low < x - step < high:
-            x = x - step
-            if fabs(step) <= 1e-9 * scale:  # the next one would be its square
-                return x
-        else:
-            if high - low <= 2e-16 * fabs(x):
-                return x
-            x = 0.5 * (low + high)
-    return x
-
-
-def mixture_ppf(const double[::1] q, bint upper, double low, double high,
-                const double[::1] start, double scale, const double[::1] weight, const double[::1] mean,
-                const double[::1] sd):
-    """Quantiles: the x whose lower tail (upper tail, if ``upper``) is q, shape (points,).
-
-    ``start`` has a first guess for each; ``scale`` is the size of x about its mean.
-    """
-    values = np.empty(q.shape[0])
-    cdef double[::1] out = values
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(q.shape[0]):
-            out[i] = quantile(q[i], upper, start[i], scale, low, high, weight, mean, sd)
-    return values
 
 
 # --- Ancestral draws ------------------------------------------------------------------------------

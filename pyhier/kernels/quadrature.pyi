@@ -13,19 +13,6 @@ def collapse(
     low: float,
     high: float,
 ) -> Floats: ...
-def mixture(x: Floats, weight: Floats, mean: Floats, sd: Floats) -> Floats: ...
-def mixture_logpdf(x: Floats, weight: Floats, mean: Floats, sd: Floats) -> Floats: ...
-def mixture_ppf(
-    q: Floats,
-    upper: bool,
-    low: float,
-    high: float,
-    start: Floats,
-    scale: float,
-    weight: Floats,
-    mean: Floats,
-    sd: Floats,
-) -> Floats: ...
 def draw_phi(
     bit_generator: np.random.BitGenerator,
     as_r: bool,

@@ -212,16 +212,19 @@ class NormalNormal(Grouped):
             log_density += 0.5 * (np.log(precision) - LOG_2PI)
         return Collapsed(log_density, mean, 1.0 / total)
 
-    def given_tau(self, quantity: int | str, last: Floats) -> Linear:
-        """A group's effect, mu or the effect of a new group, given log tau: BDA3 eq. 5.17."""
+    def given_tau(self, quantity: int | slice | str, last: Floats) -> Linear:
+        """Groups' effects, mu or the effect of a new group, given log tau: BDA3 eq. 5.17."""
         if quantity == "mu":
             return Linear(0.0, 1.0, 0.0, True)
         tau2 = np.exp(2.0 * last)
         if isinstance(quantity, str):
             return Linear(0.0, 1.0, tau2, True)
-        total = self.var[quantity] + tau2
-        shrinkage = self.var[quantity] / total
-        return Linear(self.y[quantity] * (tau2 / total), shrinkage, tau2 * shrinkage, False)
+        y, var = self.y[quantity], self.var[quantity]
+        if isinstance(quantity, slice):
+            y, var = y[:, np.newaxis], var[:, np.newaxis]
+        total = var + tau2
+        shrinkage = var / total
+        return Linear(y * (tau2 / total), shrinkage, tau2 * shrinkage, False)
 
     def why_improper(self) -> str:
         """Which prior is improper; empty when both are proper."""

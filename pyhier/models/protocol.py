@@ -187,8 +187,11 @@ class CollapsibleModel(Model, Protocol):
     def collapse(self, last: Floats) -> Collapsed:
         """Integrate out all but the last coordinate, at nodes of it."""
 
-    def given_tau(self, quantity: int | str, last: Floats) -> Linear:
-        """A group's effect (by number), "mu" or "theta_new", given the last coordinate."""
+    def given_tau(self, quantity: int | slice | str, last: Floats) -> Linear:
+        """A group's effect (by number), "mu" or "theta_new", given the last coordinate.
+
+        Of a slice of groups it is of shape (groups, nodes).
+        """
 
     def why_improper(self) -> str:
         """Which prior is improper; empty when all are proper."""

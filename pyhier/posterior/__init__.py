@@ -5,7 +5,8 @@ from pyhier.posterior.checks import PredictiveCheck, Probability
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.exact import ExactPosterior
 from pyhier.posterior.marginal import SampleMarginal
-from pyhier.posterior.quadrature import MixtureMarginal, TauMarginal
+from pyhier.posterior.mixtures import MixtureMarginal
+from pyhier.posterior.quadrature import TauMarginal
 
 __all__ = [
     "DrawsPosterior",

@@ -1,6 +1,6 @@
 """A posterior known by quadrature over one hyperparameter: exact marginals, exact draws."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,12 +15,13 @@ from pyhier.models.protocol import CollapsibleModel, Linear
 from pyhier.posterior.base import PROBS, Posterior, parse_comparison
 from pyhier.posterior.checks import Probability
 from pyhier.posterior.draws import DrawsPosterior, Event
+from pyhier.posterior.mixtures import NO_MOMENT, MixtureMarginal, Mixtures
 from pyhier.posterior.panels import Panels
 from pyhier.posterior.quadrature import (
-    MixtureMarginal,
     QuadratureMarginal,
     TauMarginal,
     TransformedTau,
+    flat_probabilities,
 )
 from pyhier.rstats.streams import RStream
 
@@ -122,18 +123,41 @@ class ExactPosterior(Posterior):
             raise self._unknown(name)
         return self._group_of[name]
 
-    def _mixture(self, linear: Linear) -> MixtureMarginal:
+    def _components(self, linear: Linear) -> tuple[Floats, Floats]:
+        """Means and sds of a quantity's, or of several quantities', normal distributions."""
         nodes = self.nodes
         mean = linear.intercept + linear.slope * nodes.mean
-        var = linear.var + linear.slope**2 * nodes.var
-        growth = self._collapsible.tail_indices[1] if linear.grows else np.inf
-        beyond = 0.0
-        if linear.grows and 2.0 + 1e-6 < growth < np.inf:
-            # Past the last node the variance goes on as tau^2: its integral in closed form.
-            last = float(self._panels.weights[-1, -1])
-            beyond = float(nodes.weight[-1] / last * var[-1] / (growth - 2.0))
-            beyond *= float(np.exp((2.0 - growth) * (self._panels.end - nodes.log_tau[-1])))
-        return MixtureMarginal(nodes.weight, mean, np.sqrt(var), growth, beyond)
+        return mean, np.sqrt(linear.var + linear.slope**2 * nodes.var)
+
+    def _mixture(self, linear: Linear) -> MixtureMarginal:
+        mean, sd = self._components(linear)
+        if not linear.grows:
+            return MixtureMarginal(self.nodes.weight, mean, sd)
+        growth = self._collapsible.tail_indices[1]
+        return MixtureMarginal(self.nodes.weight, mean, sd, growth, float(self._beyond(sd[-1])))
+
+    def _beyond(self, sd: Floats) -> Floats:
+        """What is past the last node of variances that go on as tau^2, in closed form."""
+        growth, nodes = self._collapsible.tail_indices[1], self.nodes
+        if not 2.0 + NO_MOMENT < growth < np.inf:
+            return np.zeros_like(sd)
+        height = nodes.weight[-1] / self._panels.weights[-1, -1]
+        fall = np.exp((2.0 - growth) * (self._panels.end - nodes.log_tau[-1]))
+        return np.asarray(height * fall / (growth - 2.0) * sd**2)
+
+    def _growing(self) -> Mixtures:
+        """Mu and theta_new."""
+        parts = [self._components(self._linear(name)) for name in ("mu", "theta_new")]
+        mean, sd = (np.stack(part) for part in zip(*parts, strict=True))
+        growth = self._collapsible.tail_indices[1]
+        return Mixtures(self.nodes.weight, mean, sd, growth, self._beyond(sd[:, -1]))
+
+    def _effects(self) -> Iterator[Mixtures]:
+        """The effects of all groups, some at a time: a few megabytes."""
+        size = max(1, 2**18 // self.nodes.weight.size)
+        for i in range(0, len(self._group_of), size):
+            linear = self._collapsible.given_tau(slice(i, i + size), self.nodes.log_tau)
+            yield Mixtures(self.nodes.weight, *self._components(linear))
 
     def predictive(self, se: float) -> MixtureMarginal:
         """Distribution of a new estimate, of a new group, with this standard error.
@@ -155,13 +179,12 @@ class ExactPosterior(Posterior):
 
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
-        marginals = [self[name] for name in self.names]
-        quantiles = np.array([marginal.ppf(np.asarray(probs)) for marginal in marginals])
-        return {
-            "mean": np.array([marginal.mean() for marginal in marginals]),
-            "sd": np.array([marginal.std() for marginal in marginals]),
-            **{f"{100 * p:g}%": quantiles[:, i] for i, p in enumerate(probs)},
-        }
+        q = flat_probabilities(probs)[0]
+        tables = [_rows(mixtures, q) for mixtures in (self._growing(), *self._effects())]
+        of_tau = [self._tau.mean(), self._tau.std(), *self._tau.ppf(q)]
+        rows = np.concatenate([tables[0][:1], [of_tau], *tables[1:], tables[0][1:]])
+        names = ("mean", "sd", *(f"{100 * p:g}%" for p in probs))
+        return dict(zip(names, rows.T, strict=True))
 
     def shrinkage_factors(self) -> Floats:
         """Posterior mean of each group's shrinkage factor, shape (groups,)."""
@@ -175,8 +198,7 @@ class ExactPosterior(Posterior):
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
-        names = self._group_of
-        return np.array([self[name].mean() for name in names])
+        return np.concatenate([mixtures.moments()[0] for mixtures in self._effects()])
 
     def weights(self) -> "pd.DataFrame":
         """Posterior mean weight of each estimate in E[mu] and in each E[theta_j].
@@ -371,6 +393,12 @@ class ExactPosterior(Posterior):
         phi = self.draw_phi(n, generator)
         theta = self.model.draw_theta(phi, generator)
         return {"mu": phi[:, 0], "tau": np.exp(phi[:, 1]), "theta": theta}
+
+
+def _rows(mixtures: Mixtures, q: Floats) -> Floats:
+    """Mean, sd and quantiles of every mixture."""
+    mean, var = mixtures.moments()
+    return np.column_stack([mean, np.sqrt(var), mixtures.quantiles(q)])
 
 
 def _nodes(panels: Panels, weight: Floats, zero: float) -> Nodes:

@@ -1,6 +1,6 @@
 """Marginals known by quadrature; they speak scipy.stats.
 
-tau's is a density on panels; the others are mixtures of normal distributions over its nodes.
+tau's is a density on panels; the others (mixtures.py) are mixtures of normals over its nodes.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._validation import count
-from pyhier.kernels.quadrature import mixture, mixture_logpdf, mixture_ppf
 from pyhier.posterior.marginal import check_level
 from pyhier.posterior.panels import CHANGE, NODES, WEIGHTS, Panels
 
@@ -105,106 +104,18 @@ class QuadratureMarginal:
         return self.ppf(u)
 
 
-def _flat(x: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+def flat_points(x: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+    """Points in one dimension, and their shape."""
     points = np.asarray(x, dtype=np.float64)
     return np.ascontiguousarray(points.ravel()), points.shape
 
 
-def _probabilities(q: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
-    flat, shape = _flat(q)
+def flat_probabilities(q: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+    """Probabilities, checked, in one dimension, and their shape."""
+    flat, shape = flat_points(q)
     if not np.all((flat >= 0.0) & (flat <= 1.0)):
         raise ValueError(f"q is {q!r}: probabilities lie between 0 and 1")
     return flat, shape
-
-
-class MixtureMarginal(QuadratureMarginal):
-    """A mixture of normal distributions.
-
-    Parameters
-    ----------
-    weight, mean, sd : ndarray, shape (nodes,)
-        The components; the weights add up to one.
-    growth : float
-        Exponent of the tail of log tau where the sd grows with tau: the mean is finite above 1, the
-        variance above 2. ``inf`` for a marginal that has all moments.
-    beyond : float
-        What the components beyond the last node add to the variance.
-    """
-
-    def __init__(
-        self, weight: Floats, mean: Floats, sd: Floats, growth: float = np.inf, beyond: float = 0.0
-    ) -> None:
-        self._weight, self._mean, self._sd = (
-            np.ascontiguousarray(part, dtype=np.float64) for part in (weight, mean, sd)
-        )
-        self._growth, self._beyond = growth, beyond
-
-    def _at(self, x: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
-        flat, shape = _flat(x)
-        return mixture(flat, self._weight, self._mean, self._sd), shape
-
-    def pdf(self, x: ArrayLike) -> Floats:
-        """Density at ``x``, of ``x``'s shape."""
-        table, shape = self._at(x)
-        density: Floats = table[2].reshape(shape)
-        return density
-
-    def logpdf(self, x: ArrayLike) -> Floats:
-        """Log of the density at ``x``, of ``x``'s shape; without underflow."""
-        flat, shape = _flat(x)
-        kept = self._weight > 0.0
-        values = mixture_logpdf(flat, self._weight[kept], self._mean[kept], self._sd[kept])
-        return values.reshape(shape)
-
-    def cdf(self, x: ArrayLike) -> Floats:
-        """Probability of at most ``x``, of ``x``'s shape."""
-        table, shape = self._at(x)
-        below: Floats = table[0].reshape(shape)
-        return below
-
-    def sf(self, x: ArrayLike) -> Floats:
-        """Probability of more than ``x``, of ``x``'s shape; accurate in the far tail."""
-        table, shape = self._at(x)
-        above: Floats = table[1].reshape(shape)
-        return above
-
-    def _invert(self, q: ArrayLike, upper: bool) -> Floats:
-        flat, shape = _probabilities(q)
-        values = np.where((flat == 0.0) != upper, -np.inf, np.inf)
-        inside = (flat > 0.0) & (flat < 1.0)
-        centre = float(self._weight @ self._mean)
-        scale = float(self._weight @ (self._sd + np.abs(self._mean - centre)))
-        low = float(np.min(self._mean - 40.0 * self._sd))
-        high = float(np.max(self._mean + 40.0 * self._sd))
-        q = flat[inside]
-        guess = centre + (scale if upper else -scale) * np.log((1.0 - q) / q) / 1.7  # logistic
-        start = np.clip(guess, low, high)
-        # Together the components left out hold less than 1e-12 of the smaller tail.
-        kept = self._weight > 1e-15 * np.min(np.minimum(q, 1.0 - q), initial=1.0)
-        parts = (part[kept] for part in (self._weight, self._mean, self._sd))
-        values[inside] = mixture_ppf(q, upper, low, high, start, scale, *parts)
-        return values.reshape(shape)
-
-    def ppf(self, q: ArrayLike) -> Floats:
-        """Quantiles, of ``q``'s shape."""
-        return self._invert(q, upper=False)
-
-    def isf(self, q: ArrayLike) -> Floats:
-        """Points with ``q`` above them, of ``q``'s shape; accurate for small ``q``."""
-        return self._invert(q, upper=True)
-
-    def mean(self) -> float:
-        """The mean; NaN where the distribution has none (its tails are too heavy)."""
-        if self._growth <= 1.0 + 1e-6:
-            return float("nan")
-        return float(self._weight @ self._mean)
-
-    def var(self) -> float:
-        """The variance; ``inf`` where there is none."""
-        if self._growth <= 2.0 + 1e-6:
-            return np.inf
-        away = self._mean - self._weight @ self._mean
-        return float(self._weight @ (self._sd**2 + away**2)) + self._beyond
 
 
 class TauMarginal(QuadratureMarginal):
@@ -298,7 +209,7 @@ class TauMarginal(QuadratureMarginal):
 
     def logpdf(self, x: ArrayLike) -> Floats:
         """Log of the density at ``x``, of ``x``'s shape; without underflow."""
-        flat, shape = _flat(x)
+        flat, shape = flat_points(x)
         values = np.where(np.isnan(flat), np.nan, -np.inf)
         positive = flat > 0.0
         log_tau = np.log(flat[positive])
@@ -322,7 +233,7 @@ class TauMarginal(QuadratureMarginal):
         return self._tail_of(x, 1)
 
     def _tail_of(self, x: ArrayLike, side: int) -> Floats:
-        flat, shape = _flat(x)
+        flat, shape = flat_points(x)
         mass = np.where(np.isnan(flat), np.nan, float(side))
         positive = flat > 0.0
         mass[positive] = self._tail(np.log(flat[positive]), side)
@@ -355,12 +266,12 @@ class TauMarginal(QuadratureMarginal):
 
     def ppf(self, q: ArrayLike) -> Floats:
         """Quantiles, of ``q``'s shape."""
-        flat, shape = _probabilities(q)
+        flat, shape = flat_probabilities(q)
         return self._invert(flat, 0).reshape(shape)
 
     def isf(self, q: ArrayLike) -> Floats:
         """Points with ``q`` above them, of ``q``'s shape; accurate for small ``q``."""
-        flat, shape = _probabilities(q)
+        flat, shape = flat_probabilities(q)
         return self._invert(flat, 1).reshape(shape)
 
     def _invert(self, q: Floats, side: int) -> Floats:

@@ -1,0 +1,218 @@
+"""Mixtures of normal distributions: many with the same weights, all of their quantiles in one pass.
+
+Every posterior marginal of mu and of the groups' effects is a mixture over the nodes of a quadrature
+in log tau. ``tails`` evaluates one (normal_sums.h: eight components at a time, both tails without
+cancellation). ``quantiles`` inverts all of them for all probabilities: a first answer comes from a
+mixture of fewer components, each with the moments of eight neighbours, and a step of Halley's method
+or two on all components finish it. The unknown is the normal score of the tail, which is nearly a
+straight line of x; the step stays inside a bracket that shrinks with every evaluation, and the tail
+below one half is the one inverted.
+"""
+from libc.math cimport INFINITY, exp, fabs, log, sqrt
+
+from pyhier.kernels.random cimport qnorm
+
+import numpy as np
+
+
+cdef extern from "normal_sums.h" nogil:
+    int LANES
+    void mixture_sums(size_t components, const double *weight, const double *mean,
+                      const double *precision, double x, double *sums)
+
+
+cdef double INV_SQRT_2PI = 0.398942280401432677939946
+
+
+cdef struct Mixture:  # components in a multiple of LANES
+    size_t size
+    double *weight
+    double *mean
+    double *precision
+
+
+cdef Py_ssize_t padded(Py_ssize_t n) noexcept nogil:
+    return (n + LANES - 1) // LANES * LANES
+
+
+cdef void pad(Mixture *mixture, Py_ssize_t n) noexcept nogil:
+    """Fill up what follows the first n components; they count for nothing."""
+    cdef Py_ssize_t i
+    mixture.size = padded(n)
+    for i in range(n, <Py_ssize_t>mixture.size):
+        mixture.weight[i], mixture.mean[i], mixture.precision[i] = 0.0, mixture.mean[0], 1.0
+
+
+cdef void fill(Mixture *mixture, Py_ssize_t n, const double *weight, const double *mean,
+               const double *sd) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(n):
+        mixture.weight[i], mixture.mean[i] = weight[i], mean[i]
+        mixture.precision[i] = 1.0 / sd[i]
+    pad(mixture, n)
+
+
+cdef Mixture at_rows(double[:, ::1] room) noexcept:
+    """A mixture whose components are three rows of an array."""
+    cdef Mixture mixture
+    mixture.size = room.shape[1]
+    mixture.weight, mixture.mean, mixture.precision = &room[0, 0], &room[1, 0], &room[2, 0]
+    return mixture
+
+
+def tails(const double[::1] x, const double[::1] weight, const double[::1] mean,
+          const double[::1] sd):
+    """Lower tail, upper tail and density at every x, shape (3, points)."""
+    table = np.empty((3, x.shape[0]))
+    cdef double[:, ::1] out = table
+    cdef Py_ssize_t i
+    cdef double[4] sums
+    cdef double[:, ::1] room = np.empty((3, padded(weight.shape[0])))
+    cdef Mixture mixture = at_rows(room)
+    with nogil:
+        fill(&mixture, weight.shape[0], &weight[0], &mean[0], &sd[0])
+        for i in range(x.shape[0]):
+            mixture_sums(mixture.size, mixture.weight, mixture.mean, mixture.precision, x[i], sums)
+            out[0, i], out[1, i], out[2, i] = sums[0], sums[1], sums[2]
+    return table
+
+
+def logpdf(const double[::1] x, const double[::1] weight, const double[::1] mean,
+           const double[::1] sd):
+    """Log density at every x, shape (points,), summed about its largest term."""
+    values = np.empty(x.shape[0])
+    cdef double[::1] out = values
+    cdef double[::1] scale = np.log(np.asarray(weight)) - np.log(sd)  # -inf for weight 0
+    cdef Py_ssize_t i, j
+    cdef double z, term, largest, total
+    with nogil:
+        for i in range(x.shape[0]):
+            largest = -INFINITY
+            for j in range(weight.shape[0]):
+                z = (x[i] - mean[j]) / sd[j]
+                largest = max(largest, scale[j] - 0.5 * z * z)
+            total = 0.0
+            for j in range(weight.shape[0]):
+                z = (x[i] - mean[j]) / sd[j]
+                term = scale[j] - 0.5 * z * z
+                total += exp(term - largest) if largest > -INFINITY else 0.0
+            out[i] = largest + log(total * INV_SQRT_2PI)
+    return values
+
+
+def moments(const double[::1] weight, const double[:, ::1] mean, const double[:, ::1] sd):
+    """Mean and variance of every mixture, shape (2, mixtures)."""
+    table = np.zeros((2, mean.shape[0]))
+    cdef double[:, ::1] out = table
+    cdef Py_ssize_t i, j
+    cdef double centre, total
+    with nogil:
+        for i in range(mean.shape[0]):
+            centre = total = 0.0
+            for j in range(weight.shape[0]):
+                # About one component's mean: of data far from 0 only what differs is rounded.
+                centre += weight[j] * (mean[i, j] - mean[i, 0])
+            out[0, i] = mean[i, 0] + centre
+            for j in range(weight.shape[0]):
+                total += weight[j] * (sd[i, j] * sd[i, j]
+                                      + (mean[i, j] - out[0, i]) * (mean[i, j] - out[0, i]))
+            out[1, i] = total
+    return table
+
+
+# --- Quantiles ------------------------------------------------------------------------------------
+
+cdef void merge(const Mixture *full, Mixture *coarse) noexcept nogil:
+    """One component with the weight, mean and variance of every LANES neighbours."""
+    cdef Py_ssize_t i, j, n = full.size // LANES
+    cdef double weight, mean, var, away, sd
+    for i in range(n):
+        weight = mean = var = 0.0
+        for j in range(i * LANES, (i + 1) * LANES):
+            weight += full.weight[j]
+            mean += full.weight[j] * (full.mean[j] - full.mean[i * LANES])
+        if not weight > 0.0:
+            coarse.weight[i], coarse.mean[i], coarse.precision[i] = 0.0, full.mean[i * LANES], 1.0
+            continue
+        mean = full.mean[i * LANES] + mean / weight
+        for j in range(i * LANES, (i + 1) * LANES):
+            away, sd = full.mean[j] - mean, 1.0 / full.precision[j]
+            var += full.weight[j] * (sd * sd + away * away)
+        coarse.weight[i], coarse.mean[i] = weight, mean
+        coarse.precision[i] = 1.0 / sqrt(var / weight)
+    pad(coarse, n)
+
+
+cdef double invert(const Mixture *mixture, double q, bint upper, double x, double low, double high,
+                   double enough) noexcept nogil:
+    """The x with lower (upper) tail q, between low and high, from a first guess.
+
+    With s the score of the tail, a step of Halley's method leaves an error of the third order in
+    the step. Both its size and the curvature that it meets are asked to be at most ``enough``.
+    """
+    cdef double[4] sums
+    cdef double tail, excess, score, height, error, bend, step
+    cdef double target = qnorm(q)
+    cdef int k
+    for k in range(200):
+        mixture_sums(mixture.size, mixture.weight, mixture.mean, mixture.precision, x, sums)
+        tail = sums[1] if upper else sums[0]
+        excess = q - tail if upper else tail - q  # grows with x
+        if excess == 0.0:
+            return x
+        if excess > 0.0:
+            high = x
+        else:
+            low = x
+        score = qnorm(tail)
+        error = target - score if upper else score - target
+        height = INV_SQRT_2PI * exp(-0.5 * score * score)
+        # s'' / s'^2, with s' = density / height
+        bend = sums[3] * height / (sums[2] * sums[2]) + (-score if upper else score)
+        bend *= 0.5 * error
+        step = error * height / sums[2]
+        if fabs(bend) < 0.5:
+            step /= 1.0 - bend
+        if low < x - step < high:
+            x = x - step
+            if fabs(error) <= enough and fabs(bend) <= enough:
+                return x
+        else:
+            if high - low <= 2e-16 * fabs(x):
+                return x
+            x = 0.5 * (low + high)
+    return x
+
+
+def quantiles(const double[::1] q, bint upper, const double[::1] weight,
+              const double[:, ::1] mean, const double[:, ::1] sd):
+    """The x whose lower tail (upper tail, if ``upper``) is q, shape (mixtures, points)."""
+    values = np.empty((mean.shape[0], q.shape[0]))
+    cdef double[:, ::1] out = values
+    cdef Py_ssize_t n = weight.shape[0], i, j, k
+    cdef double low, high, p, x, centre, spread
+    cdef bint other
+    cdef double[:, ::1] room = np.empty((6, padded(n)))
+    cdef Mixture full = at_rows(room[:3])
+    cdef Mixture coarse = at_rows(room[3:])
+    with nogil:
+        for i in range(mean.shape[0]):
+            fill(&full, n, &weight[0], &mean[i, 0], &sd[i, 0])
+            merge(&full, &coarse)
+            low, high, centre, spread = INFINITY, -INFINITY, 0.0, 0.0
+            for j in range(n):
+                low = min(low, mean[i, j] - 40.0 * sd[i, j])
+                high = max(high, mean[i, j] + 40.0 * sd[i, j])
+                centre += weight[j] * (mean[i, j] - mean[i, 0])
+            centre += mean[i, 0]
+            for j in range(n):
+                spread += weight[j] * (sd[i, j] + fabs(mean[i, j] - centre))
+            for k in range(q.shape[0]):
+                other = q[k] > 0.5
+                p = 1.0 - q[k] if other else q[k]
+                x = centre + qnorm(p) * (-spread if upper != other else spread)
+                x = invert(&coarse, p, upper != other, min(max(x, low), high), low, high, 1e-3)
+                if not low <= x <= high:
+                    x = centre
+                out[i, k] = invert(&full, p, upper != other, x, low, high, 3e-6)
+    return values
