@@ -1,4 +1,4 @@
-"""The command line: ``pyhier fit FILE.csv --y COL --se COL`` and ``pyhier demo``."""
+"""The command line: ``pyhier fit FILE.csv --y COL --se COL``, ``pyhier demo`` and ``validate``."""
 
 import argparse
 import os
@@ -40,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left behind
     try:
+        if options.command == "validate":
+            return validate(options)
         fit(options)
     except BrokenPipeError:  # the reader of our output, such as head, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -66,6 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("fit", help="fit the normal model to a CSV file of group estimates")
     commands.add_parser("demo", help="`fit` on the eight schools; takes the options of `fit`")
+    against = commands.add_parser("validate", help="compare every function with the installed R")
+    against.add_argument("packages", nargs="*", help="R packages; all without it")
+    against.add_argument("--full", action="store_true", help="many more cases")
+    against.add_argument("--seed", type=int, default=0, metavar="S", help="of the random inputs")
+    against.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
+    against.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
     run.add_argument("file", type=Path, help="CSV file with a header and a row a group")
     run.add_argument("--y", required=True, metavar="COL", help="column of the estimates")
     spread = run.add_mutually_exclusive_group(required=True)
@@ -90,6 +98,27 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--r-stream", action="store_true", help="R's random stream: set.seed(S)")
     run.add_argument("--out", type=Path, metavar="DIR", help="folder for the draws and pictures")
     return parser
+
+
+def validate(options: argparse.Namespace) -> int:
+    """Compare with R, print a line a function; 1 if one is out of its tolerance, 2 without R."""
+    from pyhier.r_bridge import validate as bridge
+
+    def show(text: str) -> None:
+        print(text, flush=True)
+
+    show(bridge.line(bridge.HEAD))
+    try:
+        report = bridge.validate(options.packages, options.full, options.seed, show)
+    except bridge.RUnavailableError as error:
+        print(f"pyhier: error: {error}", file=sys.stderr)
+        return 2
+    for path, text in ((options.json, report.to_json), (options.html, report.to_html)):
+        if path is not None:
+            bridge.save(text(), path)
+    show("\n" + ", ".join(f"{name} {version}" for name, version in report.versions.items()))
+    show(f"{report.verdict()}; {report.seconds:.0f} s")
+    return 0 if report.good else 1
 
 
 def fit(options: argparse.Namespace) -> None:

@@ -1,0 +1,5 @@
+"""What is compared with R, a module an R package."""
+
+from pyhier.r_bridge.comparisons import learnbayes, metafor
+
+COMPARISONS = (*learnbayes.COMPARISONS, *metafor.COMPARISONS)
