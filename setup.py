@@ -18,7 +18,16 @@ COMPILE = (
 NPYRANDOM = Path(np.get_include()).parent.parent / "random" / "lib"
 
 HEADERS = [f"src_cython/{name}.h" for name in ("instruction_sets", "group_sums", "normal_sums")]
-KERNELS = ("random", "density", "count_density", "sampler", "quadrature", "mixtures")
+KERNELS = (
+    "random",
+    "streams",
+    "sampling",
+    "density",
+    "count_density",
+    "sampler",
+    "quadrature",
+    "mixtures",
+)
 
 
 def extension(name: str) -> Extension:

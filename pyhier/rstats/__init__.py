@@ -1,8 +1,24 @@
 """R's own arithmetic: its random streams, ``optim`` and ``optimHess``, to the last bit."""
 
+from pyhier.rstats.functions import (
+    rbeta,
+    rcauchy,
+    rchisq,
+    rexp,
+    rf,
+    rgamma,
+    rlnorm,
+    rlogis,
+    rnorm,
+    rt,
+    runif,
+    rweibull,
+    sample,
+    set_seed,
+)
 from pyhier.rstats.linalg import chol, solve
 from pyhier.rstats.optimize import OptimResult, optim, optimHess
-from pyhier.rstats.streams import RStream, rnorm, runif, set_seed
+from pyhier.rstats.streams import RStream
 
 __all__ = [
     "OptimResult",
@@ -10,8 +26,19 @@ __all__ = [
     "chol",
     "optim",
     "optimHess",
+    "rbeta",
+    "rcauchy",
+    "rchisq",
+    "rexp",
+    "rf",
+    "rgamma",
+    "rlnorm",
+    "rlogis",
     "rnorm",
+    "rt",
     "runif",
+    "rweibull",
+    "sample",
     "set_seed",
     "solve",
 ]

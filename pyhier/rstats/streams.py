@@ -14,14 +14,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._validation import count
 from pyhier.kernels.random import fill_r_normal, fill_r_uniform
+from pyhier.rstats.variates import Variates
 
 Floats = NDArray[np.float64]
 
 _WORD = 0xFFFFFFFF
 _KINDS = 10403  # the first number of .Random.seed under R's default kinds
+_DEFAULTS = {
+    "kind": "Mersenne-Twister",
+    "normal_kind": "Inversion",
+    "sample_kind": "Rejection",
+}
 
 
-class RStream:
+class RStream(Variates):
     """One of R's random streams, of R's default kinds.
 
     The kinds are Mersenne-Twister, Inversion and Rejection, R's defaults since 3.6. A stream is
@@ -46,8 +52,21 @@ class RStream:
         self.bit_generator = np.random.MT19937()
         self.set_seed(seed)
 
-    def set_seed(self, seed: int | float | None) -> None:
-        """Start the stream afresh: R's ``set.seed(seed)``."""
+    def set_seed(
+        self,
+        seed: int | float | None,
+        kind: str | None = None,
+        normal_kind: str | None = None,
+        sample_kind: str | None = None,
+    ) -> None:
+        """Start the stream afresh: R's ``set.seed(seed)``; see `rstats.set_seed`."""
+        asked = {"kind": kind, "normal_kind": normal_kind, "sample_kind": sample_kind}
+        for name, value in asked.items():
+            if value not in (None, "default", _DEFAULTS[name]):
+                raise ValueError(
+                    f"{name} is {value!r}: streams are of R's default kinds only, "
+                    f"here {_DEFAULTS[name]!r}"
+                )
         state = secrets.randbits(32) if seed is None else _seed_word(seed)
         for _ in range(50):
             state = (69069 * state + 1) & _WORD
@@ -183,47 +202,3 @@ def default_stream() -> RStream:
     if not _default:
         _default.append(RStream())
     return _default[0]
-
-
-def set_seed(seed: int | float | None) -> None:
-    """Start R's global stream afresh: R's ``set.seed(seed)``.
-
-    It serves the functions of ``rstats`` and ``learnbayes`` that are given no ``rng``, and nothing
-    else.
-
-    Parameters
-    ----------
-    seed : int or float or None
-        What R's ``set.seed`` takes; None starts at random.
-
-    Examples
-    --------
-    >>> set_seed(1)
-    >>> rnorm(2)
-    array([-0.62645381,  0.18364332])
-    """
-    default_stream().set_seed(seed)
-
-
-def runif(
-    n: int,
-    min: ArrayLike = 0.0,  # noqa: A002
-    max: ArrayLike = 1.0,  # noqa: A002
-    *,
-    rng: RStream | None = None,
-) -> Floats:
-    """Uniform draws from R's global stream, or from ``rng``; see `RStream.runif`."""
-    return _stream(rng).runif(n, min, max)
-
-
-def rnorm(
-    n: int, mean: ArrayLike = 0.0, sd: ArrayLike = 1.0, *, rng: RStream | None = None
-) -> Floats:
-    """Normal draws from R's global stream, or from ``rng``; see `RStream.rnorm`."""
-    return _stream(rng).rnorm(n, mean, sd)
-
-
-def _stream(rng: RStream | None) -> RStream:
-    if rng is not None and not isinstance(rng, RStream):
-        raise TypeError(f"rng is a {type(rng).__name__}: R's functions take an RStream, or None")
-    return default_stream() if rng is None else rng

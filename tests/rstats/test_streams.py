@@ -89,3 +89,53 @@ def test_wrong_arguments():
         stream.runif(2, 1.0, 0.0)
     with pytest.raises(ValueError, match="mean is empty"):
         stream.rnorm(2, [])
+
+
+def test_variates_recorded_from_r():
+    # R 4.2.2: set.seed(1); each call in turn, printed to 7 digits
+    expected = {
+        "rexp": (lambda s: s.rexp(2), [0.7551818, 1.181643]),
+        "rgamma": (lambda s: s.rgamma(3, 2.5, [1, 10]), [1.212172, 0.4322712, 4.204256]),
+        "rchisq": (lambda s: s.rchisq(2, 4), [1.66173, 7.141513]),
+        "rbeta": (lambda s: s.rbeta(3, 2, [3, 0.5]), [0.2550998, 0.877965, 0.2131322]),
+        "rt": (lambda s: s.rt(2, 4), [-0.6729166, -0.5843384]),
+        "rf": (lambda s: s.rf(2, 3, 8), [0.1956095, 1.653087]),
+    }
+    for call, numbers in expected.values():
+        np.testing.assert_allclose(call(RStream(1)), numbers, rtol=1e-6)
+    assert RStream(1).sample(10, 4).tolist() == [9, 4, 7, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("kind", "Wichmann-Hill"), ("normal_kind", "Box-Muller"), ("sample_kind", "Rounding")],
+)
+def test_other_kinds_are_refused(name, value):
+    with pytest.raises(ValueError, match=f"{name} is '{value}'.*default kinds only"):
+        rstats.set_seed(1, **{name: value})
+    rstats.set_seed(1, "Mersenne-Twister", normal_kind="default", sample_kind="Rejection")
+    np.testing.assert_array_equal(rstats.runif(2), RStream(1).runif(2))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: s.rgamma(3, [1.0, -2.0]), r"shape\[1\] is -2.0: it must not be negative"),
+        (lambda s: s.rgamma(3, 1.0, 2.0, 0.5), "rate and scale are both given"),
+        (lambda s: s.rexp(1, []), "rate is empty"),
+        (lambda s: s.rexp(1, "a"), "rate is 'a'"),
+        (lambda s: s.sample(3, 4), "size is 4: without replacement there are only 3"),
+        (lambda s: s.sample(3, prob=[1, 0, 1]), "prob has only 2 positive"),
+        (lambda s: s.sample(3, 1, prob=[1, -1, 1]), r"prob\[1\] is -1"),
+        (lambda s: s.sample(3, 1, prob=[1, 1]), "prob has 2 entries: give 3"),
+        (lambda s: s.sample(3, 1, prob=[0, 0, 0]), "prob has no positive entry"),
+        (lambda s: s.sample(0), "x is 0"),
+        (lambda s: s.sample([]), "x has shape"),
+        (lambda s: s.sample(5e15, 1), "R samples from at most"),
+    ],
+)
+def test_what_cannot_be_drawn(call, message):
+    stream = RStream(1)
+    with pytest.raises((ValueError, TypeError), match=message):
+        call(stream)
+    np.testing.assert_array_equal(stream.runif(1), RStream(1).runif(1))  # nothing was used
