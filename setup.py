@@ -26,6 +26,7 @@ KERNELS = (
     "count_density",
     "sampler",
     "quadrature",
+    "series",
     "mixtures",
 )
 

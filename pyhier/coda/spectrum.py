@@ -1,0 +1,197 @@
+"""Spectral density at frequency zero, and what rests on it: effective sizes, batch errors.
+
+The numbers: `ar_at_zero` is R's ``ar()`` (Yule-Walker equations, order by AIC) written out in R's
+conventions; `glm_at_zero` is Heidelberger and Welch's polynomial through the periodogram, fitted as
+a Gamma regression with log link. Arrays of draws have a row an iteration, a column a variable.
+"""
+
+import math
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from pyhier.kernels.series import centre, lagged_products
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# A series whose distance from a straight line has a smaller standard deviation than this counts as
+# constant, in coda 0.19-4 as here (R's tolerance for equal numbers, the square root of epsilon).
+FLAT = 1.5e-8
+
+
+def ar_at_zero(x: Floats) -> tuple[Floats, Ints]:
+    """Spectral density at zero of each column by an autoregressive model, and the model's order.
+
+    R's ``ar()``: the mean is taken off; autocovariances divide by n at every lag; orders 0 to
+    ``min(n - 1, 10 log10 n)``; the order with the least AIC, ``n log v + 2 order``; innovation
+    variance ``v`` times ``n / (n - order - 1)``.
+
+    Parameters
+    ----------
+    x : array, shape (n, p)
+        Finite; n is 2 or more.
+
+    Returns
+    -------
+    spec, order : arrays, shape (p,)
+        Both 0 for a column that is constant or on a straight line.
+    """
+    n, p = x.shape
+    largest = min(n - 1, math.floor(10.0 * math.log10(n)))
+    spec, order = np.zeros(p), np.zeros(p, dtype=np.int64)
+    for j in range(p):
+        column = x[:, j].copy()
+        constant = bool((column == column[0]).all())
+        slope = centre(column)
+        products = np.empty(largest + 1)
+        lagged_products(column, products)
+        if not (constant or _on_a_line(column, slope, products[0])):
+            spec[j], order[j] = _yule_walker(products / n, n)
+    return spec, order
+
+
+def _on_a_line(centred: Floats, slope: float, squares: float) -> bool:
+    n = centred.size
+    spread = n * (n * n - 1.0) / 12.0  # sum of squares of 1, ..., n about their mean
+    residual = squares - slope * slope / spread
+    if residual < 1e-6 * squares:  # the difference has lost its digits
+        time = np.arange(n) - 0.5 * (n - 1)
+        residual = float(((centred - slope / spread * time) ** 2).sum())
+    return n < 3 or math.sqrt(max(residual, 0.0) / (n - 1)) < FLAT
+
+
+def _yule_walker(covariance: Floats, n: int) -> tuple[float, int]:
+    """Spectrum at zero and order from the autocovariances of n values at lags 0, 1, ..."""
+    from statsmodels.tsa.stattools import levinson_durbin
+
+    largest = covariance.size - 1
+    # In units of the variance a column's scale can neither under- nor overflow the recursion.
+    scaled = covariance / covariance[0]
+    _, _, _, innovation, phi = levinson_durbin(scaled, nlags=largest, isacov=True)
+    innovation[0] = 1.0
+    k = int(np.argmin(n * np.log(innovation) + 2.0 * np.arange(largest + 1)))
+    variance = covariance[0] * innovation[k] * n / (n - (k + 1))
+    return variance / (1.0 - phi[1 : k + 1, k].sum()) ** 2, k
+
+
+def effective_sizes(chains: list[Floats]) -> Floats:
+    """Draws over the variance inflation of their mean, summed over the chains; 0 if constant.
+
+    Parameters
+    ----------
+    chains : list of arrays, shape (n, p)
+
+    Returns
+    -------
+    array, shape (p,)
+    """
+    total = np.zeros(chains[0].shape[1])
+    for x in chains:
+        spec, _ = ar_at_zero(x)
+        varied = spec != 0.0
+        total[varied] += x.shape[0] * x[:, varied].var(axis=0, ddof=1) / spec[varied]
+    return total
+
+
+def batch_errors(chains: list[Floats], size: int) -> Floats:
+    """Standard error of the mean from the means of batches, for each column.
+
+    Chains of n values make n // size batches each; the values left over at the end are not used,
+    but count in the length of the series, as in coda.
+    """
+    means = []
+    for x in chains:
+        batches = x.shape[0] // size
+        means.append(x[: batches * size].reshape(batches, size, -1).mean(axis=1))
+    n = sum(x.shape[0] for x in chains)
+    error: Floats = np.concatenate(means).std(axis=0, ddof=1) * math.sqrt(size / n)
+    return error
+
+
+def glm_at_zero(
+    x: Floats, max_freq: float = 0.5, order: int = 1, max_length: float | None = 200
+) -> float:
+    """Spectral density at zero of one series by a polynomial through its log periodogram.
+
+    Heidelberger and Welch (1981), with a Gamma regression in place of theirs on logarithms. A
+    series longer than ``max_length`` is replaced by its batch means.
+    """
+    batch = 1
+    if max_length is not None and x.size > max_length:
+        batch = math.ceil(x.size / max_length)
+        x = x[: x.size // batch * batch].reshape(-1, batch).mean(axis=1)
+    if x.size == 0 or np.ptp(x) == 0.0:
+        return 0.0
+    n = x.size
+    power = np.abs(fft.rfft(x)[1:]) ** 2 / n
+    frequency = np.arange(1, power.size + 1) / n
+    kept = frequency <= max_freq
+    return batch * _gamma_at_zero(power[kept], frequency[kept], order)
+
+
+def _gamma_at_zero(power: Floats, frequency: Floats, order: int) -> float:
+    """Value at frequency zero of exp(polynomial), by maximum likelihood under a Gamma."""
+    if power.size == 0:
+        raise ValueError("max_freq leaves no frequency of the periodogram: raise it")
+    if power.size <= order + 1:
+        _warn(f"a polynomial of order {order} through {power.size} frequencies leaves no residual")
+    # In units of its mean: coda's fit bends where the periodogram is near the machine's epsilon.
+    scale = power.mean()
+    if power.min() <= 1e-30 * scale:
+        raise ValueError(
+            f"the periodogram is zero at frequency {frequency[power.argmin()]:g}, so it has no "
+            "logarithm: the series repeats itself exactly"
+        )
+    basis = np.vander(frequency, min(order + 1, power.size), increasing=True)
+    y = power / scale
+    coefficients, converged = gamma_regression(y, basis)
+    if not converged and not _gamma_deviance(y, basis @ coefficients)[1] <= -2.0 * np.log(y).sum():
+        # Farther from the data than no polynomial at all; some of these are errors in R's glm.
+        raise ValueError("the fit to the periodogram diverged: use spectrum0_ar")
+    if not converged:
+        _warn("the fit to the periodogram did not converge: spectrum0_ar may do better")
+    return float(scale) * math.exp(coefficients[0])
+
+
+def gamma_regression(y: Floats, basis: Floats) -> tuple[Floats, bool]:
+    """Coefficients of a Gamma regression with log link, on the path of R's ``glm``.
+
+    Iterated least squares from mu = y, until the deviance d changes by less than 1e-8 (|d| + 0.1),
+    25 times at most; a step to an infinite deviance is halved. The steps shrink slowly, so where
+    they stop shows in the fifth digit: R's result is that of R's start and stop. (statsmodels' GLM
+    takes the same steps, but stops by another measure and does not halve.)
+
+    Returns
+    -------
+    coefficients : array, shape (q,)
+    converged : bool
+    """
+    working, before = np.log(y), 0.0
+    last: Floats = np.full(basis.shape[1], np.nan)
+    coefficients = last
+    with np.errstate(over="ignore", invalid="ignore"):
+        for step in range(25):
+            if not np.isfinite(working).all():
+                break
+            coefficients = np.asarray(np.linalg.lstsq(basis, working, rcond=None)[0], np.float64)
+            ratio, deviance = _gamma_deviance(y, basis @ coefficients)
+            while not math.isfinite(deviance) and step > 0:
+                coefficients = 0.5 * (coefficients + last)
+                ratio, deviance = _gamma_deviance(y, basis @ coefficients)
+            if abs(deviance - before) < 1e-8 * (abs(deviance) + 0.1):
+                return coefficients, True
+            working, before, last = basis @ coefficients + ratio - 1.0, deviance, coefficients
+    return coefficients, False
+
+
+def _gamma_deviance(y: Floats, log_mean: Floats) -> tuple[Floats, float]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        ratio = y * np.exp(-log_mean)
+        return ratio, float(2.0 * (ratio - 1.0 - np.log(y) + log_mean).sum())
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
