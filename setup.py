@@ -24,6 +24,7 @@ KERNELS = (
     "sampling",
     "density",
     "count_density",
+    "posteriors",
     "sampler",
     "quadrature",
     "series",

@@ -22,6 +22,7 @@ import numpy as np
 
 cdef enum:
     SHIFT = 64
+    COMPLETE = 600  # from this log precision on the groups are pooled to the last bit
 
 cdef enum Prior:
     NONE, BDA3, BETABINEXCH, POISSGAMEXCH
@@ -39,10 +40,11 @@ cdef struct Rising:
     const double *times        # and how many groups have it
 
 
-cdef double rising(Rising *r, double a) noexcept nogil:
-    cdef double total = 0.0, from_a = a + SHIFT, to
+cdef double rising(Rising *r, double a, double log_a) noexcept nogil:
+    """``log_a`` is given beside a because a may underflow."""
+    cdef double total = r.more[0] * log_a, from_a = a + SHIFT, to
     cdef Py_ssize_t i
-    for i in range(r.steps):
+    for i in range(1, r.steps):
         total += r.more[i] * log(a + i)
     for i in range(r.tails):
         to = from_a + r.tail[i]
@@ -180,10 +182,11 @@ cdef class CountMarginal(LogDensity):
 
 cdef double beta_binomial(int ndim, double *x, void *data) noexcept nogil:
     cdef CountData *model = <CountData *>data
-    cdef double total = exp(x[1])
-    cdef double alpha = exp(x[1] - softplus(-x[0])), beta = exp(x[1] - softplus(x[0]))
-    return rising(&model.successes, alpha) + rising(&model.failures, beta) \
-        - rising(&model.trials, total) + prior_at(model, x)
+    cdef double log_total = x[1] if x[1] < COMPLETE else COMPLETE
+    cdef double log_alpha = log_total - softplus(-x[0]), log_beta = log_total - softplus(x[0])
+    return rising(&model.successes, exp(log_alpha), log_alpha) \
+        + rising(&model.failures, exp(log_beta), log_beta) \
+        - rising(&model.trials, exp(log_total), log_total) + prior_at(model, x)
 
 
 cdef class BetaBinomialMarginal(CountMarginal):
@@ -229,7 +232,8 @@ cdef class BetaBinomialMarginal(CountMarginal):
 
 cdef double poisson_gamma(int ndim, double *x, void *data) noexcept nogil:
     cdef CountData *model = <CountData *>data
-    cdef double alpha = exp(x[0]), shift = x[1] - x[0], total = 0.0, s, rest
+    cdef double log_alpha = x[0] if x[0] < COMPLETE else COMPLETE
+    cdef double alpha = exp(log_alpha), shift = x[1] - log_alpha, total = 0.0, s, rest
     cdef Py_ssize_t j
     for j in range(model.groups):
         s = model.log_exposure[j] + shift  # log(e mu / alpha)
@@ -238,7 +242,7 @@ cdef double poisson_gamma(int ndim, double *x, void *data) noexcept nogil:
             total += alpha * (s + rest) + model.y[j] * rest
         else:
             total += alpha * rest + model.y[j] * (rest - s)
-    return rising(&model.successes, alpha) - total + prior_at(model, x)
+    return rising(&model.successes, alpha, log_alpha) - total + prior_at(model, x)
 
 
 cdef class PoissonGammaMarginal(CountMarginal):

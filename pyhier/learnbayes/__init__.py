@@ -5,7 +5,48 @@ log posterior runs compiled. Without ``rng=`` they draw from R's global stream
 (``rstats.set_seed``), so that the same seed gives the same draws as in R.
 """
 
-from pyhier.learnbayes.logposteriors import normnormexch
+from pyhier.learnbayes.exchangeable import (
+    betabinexch,
+    betabinexch0,
+    bfexch,
+    bradley_terry_post,
+    normnormexch,
+    poissgamexch,
+)
+from pyhier.learnbayes.logposteriors import (
+    cauchyerrorpost,
+    groupeddatapost,
+    howardprior,
+    lbinorm,
+    logctablepost,
+    logisticpost,
+    logpoissgamma,
+    logpoissnormal,
+    normchi2post,
+    transplantpost,
+    weibullregpost,
+)
 from pyhier.learnbayes.samplers import RwmetropResult, laplace, rwmetrop
 
-__all__ = ["RwmetropResult", "laplace", "normnormexch", "rwmetrop"]
+__all__ = [
+    "RwmetropResult",
+    "betabinexch",
+    "betabinexch0",
+    "bfexch",
+    "bradley_terry_post",
+    "cauchyerrorpost",
+    "groupeddatapost",
+    "howardprior",
+    "laplace",
+    "lbinorm",
+    "logctablepost",
+    "logisticpost",
+    "logpoissgamma",
+    "logpoissnormal",
+    "normchi2post",
+    "normnormexch",
+    "poissgamexch",
+    "rwmetrop",
+    "transplantpost",
+    "weibullregpost",
+]

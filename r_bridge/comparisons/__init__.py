@@ -1,5 +1,5 @@
 """What is compared with R, a module an R package."""
 
-from pyhier.r_bridge.comparisons import learnbayes, metafor
+from pyhier.r_bridge.comparisons import learnbayes, metafor, posteriors
 
-COMPARISONS = (*learnbayes.COMPARISONS, *metafor.COMPARISONS)
+COMPARISONS = (*learnbayes.COMPARISONS, *posteriors.COMPARISONS, *metafor.COMPARISONS)

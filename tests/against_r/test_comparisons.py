@@ -9,11 +9,18 @@ CASES = 30
 @pytest.mark.parametrize(
     "comparison", all_comparisons(), ids=lambda c: f"{c.package}::{c.function}"
 )
-def test_equal_to_r(r, comparison):
+def test_equal_to_r(r, comparison, agreed):
     outcome = compare(comparison, CASES, seed=1)
     assert outcome.failures == []
     assert outcome.good
     assert outcome.refused <= CASES // 2  # most inputs must be compared
+    if comparison.package == "LearnBayes":
+        tolerance = comparison.tolerance
+        agreed(
+            comparison.function,
+            f"within {tolerance:.0e} relative" if tolerance else "with the same bits",
+            outcome.cases,
+        )
 
 
 def test_a_wrong_function_fails(r):

@@ -55,7 +55,7 @@ def test_errors(data):
         lb.rwmetrop(lb.normnormexch, good, [8, 2], 0, data)
     with pytest.raises(TypeError, match="takes one argument after theta: data"):
         lb.rwmetrop(lb.normnormexch, good, [8, 2], 10)
-    with pytest.raises(ValueError, match="two columns, estimates and variances"):
+    with pytest.raises(ValueError, match="give the columns estimates, variances"):
         lb.normnormexch([8, 2], data[:, :1])
     with pytest.raises(ValueError, match=r"data\[:, 1\]\[2\] \(group 3\) is -1.0"):
         lb.normnormexch([8, 2], [[1, 1], [2, 2], [3, -1]])

@@ -1,0 +1,77 @@
+"""R's lists and data matrices as Python has them: mappings, results and tables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._validation import each_group, float_array, vector
+
+Floats = NDArray[np.float64]
+
+
+def entries(name: str, value: Any, *keys: str) -> list[Any]:
+    """The named entries of what is a list in R: a mapping, or a result with such attributes.
+
+    R's dots may be written as underscores.
+    """
+    if isinstance(value, Mapping):
+        found = {str(key).replace(".", "_"): item for key, item in value.items()}
+    else:
+        found = {key: getattr(value, key) for key in keys if hasattr(value, key)}
+    missing = [key for key in keys if key not in found]
+    if missing:
+        wanted = ", ".join(repr(key) for key in keys)
+        raise ValueError(f"{name} has no entry {missing[0]!r}: it must have {wanted}")
+    return [found[key] for key in keys]
+
+
+def table(name: str, value: Any, columns: str) -> Floats:
+    """The columns of a data matrix or frame, shape (columns, rows): all of them finite numbers.
+
+    ``columns`` names those that must be there, in their order; more may follow.
+    """
+    array = float_array(name, value, 2)
+    wanted = columns.split(", ")
+    if array.shape[1] < len(wanted) or not len(array):
+        raise ValueError(f"{name} has shape {array.shape}: give the columns {columns}")
+    for k, column in enumerate(array.T):
+        rows(f"{name}[:, {k}]", column, np.isfinite(column), "it must be a finite number")
+    return np.ascontiguousarray(array.T)
+
+
+def rows(name: str, values: Floats, valid: NDArray[np.bool_], rule: str) -> None:
+    """Raise for the first row that is not valid."""
+    each_group(name, values, valid, lambda j: str(j + 1), rule)
+
+
+def counts(name: str, values: Floats) -> Floats:
+    """Whole numbers from 0 up."""
+    rows(
+        name, values, (values >= 0.0) & (values == np.floor(values)), "counts are whole, from 0 up"
+    )
+    return values
+
+
+def numbers(name: str, value: Any, size: int | None = None, rule: str = "finite") -> Floats:
+    """A vector of finite numbers, of a fixed size; ``rule`` may ask for "positive" ones."""
+    array = vector(name, value)
+    if size is not None and array.size != size:
+        raise ValueError(f"{name} has {array.size} numbers: it must have {size}")
+    good = np.isfinite(array)
+    if rule == "positive":
+        good &= array > 0.0
+    elif rule == "not negative":
+        good &= array >= 0.0
+    bad = np.flatnonzero(~good)
+    if bad.size:
+        also = "" if rule == "finite" else f" and {rule}"
+        raise ValueError(f"{name}[{bad[0]}] is {array[bad[0]]}: it must be finite{also}")
+    return array
+
+
+def flat(value: Any) -> Any:
+    """A vector from R's column or row vectors too."""
+    array = np.asarray(value)
+    return array.ravel() if array.ndim == 2 and 1 in array.shape else value
