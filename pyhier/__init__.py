@@ -1,8 +1,8 @@
 """Hierarchical models that R users can trust in Python.
 
 A model is data with priors (`NormalNormal`, `BetaBinomial`, `PoissonGamma`); an engine (`exact`,
-`laplace`, `rwmetrop`) takes any model and returns a posterior. ``pyhier.learnbayes`` and
-``pyhier.rstats`` are R's functions under R's names, with R's numbers.
+`laplace`, `rwmetrop`, `importance`, `grid`, ...) takes any model and returns a posterior.
+``pyhier.learnbayes`` and ``pyhier.rstats`` are R's functions under R's names, with R's numbers.
 """
 
 from pyhier.classical import (
@@ -14,7 +14,20 @@ from pyhier.classical import (
 )
 from pyhier.datasets import load_dataset
 from pyhier.from_raw import anova, group_summaries
-from pyhier.inference import LaplaceFit, exact, given, laplace, rwmetrop
+from pyhier.inference import (
+    LaplaceFit,
+    empirical_bayes,
+    exact,
+    gibbs,
+    given,
+    grid,
+    importance,
+    indepmetrop,
+    laplace,
+    rejection,
+    rwmetrop,
+    sir,
+)
 from pyhier.models import BetaBinomial, NormalNormal, PoissonGamma
 from pyhier.posterior.diagnostics import ConvergenceWarning
 from pyhier.posterior.prior_draws import PriorDraws, prior_predictive
@@ -44,17 +57,24 @@ __all__ = [
     "compare_poolings",
     "complete_pooling",
     "dersimonian_laird",
+    "empirical_bayes",
     "exact",
+    "gibbs",
     "given",
+    "grid",
     "group_summaries",
     "homogeneity_test",
+    "importance",
+    "indepmetrop",
     "james_stein",
     "laplace",
     "load_dataset",
     "no_pooling",
     "prior_predictive",
     "random_effects",
+    "rejection",
     "reml",
     "rwmetrop",
     "sensitivity",
+    "sir",
 ]

@@ -66,6 +66,11 @@ def gammas(rng: np.random.Generator | RStream, shape: Floats, rate: Floats) -> F
     return _variates(rng, "gamma", shape, rate)
 
 
+def chi_squares(rng: np.random.Generator | RStream, n: int, df: float) -> Floats:
+    """``n`` chi-squared numbers with ``df`` degrees of freedom."""
+    return _variates(rng, "chisquare", np.full(n, df))
+
+
 def binomials(rng: np.random.Generator | RStream, trials: Floats, probability: Floats) -> Floats:
     """Binomial variates, as floats."""
     return _variates(rng, "binomial", trials.astype(np.int64), probability)
@@ -84,7 +89,13 @@ def _variates(rng: np.random.Generator | RStream, family: str, *parameters: Floa
             parts[1] = 1.0 / parts[1]
         return np.asarray(getattr(rng, family)(*parts), dtype=np.float64)
     by_group = [np.moveaxis(part, -1, 0) if part.ndim > 1 else part for part in parts]
-    names = {"beta": "rbeta", "gamma": "rgamma", "binomial": "rbinom", "poisson": "rpois"}
+    names = {
+        "beta": "rbeta",
+        "gamma": "rgamma",
+        "chisquare": "rchisq",
+        "binomial": "rbinom",
+        "poisson": "rpois",
+    }
     flat = getattr(rng, names[family])(by_group[0].size, *(part.ravel() for part in by_group))
     drawn = np.asarray(flat, dtype=np.float64).reshape(by_group[0].shape)
     return np.ascontiguousarray(np.moveaxis(drawn, 0, -1)) if drawn.ndim > 1 else drawn

@@ -21,7 +21,7 @@ from pyhier._table import Table, format_table
 from pyhier._validation import count, positive
 from pyhier.datasets import dataset_path
 from pyhier.inference import exact, laplace, rwmetrop
-from pyhier.inference.metropolis import MetropolisPosterior
+from pyhier.inference.chains import MetropolisPosterior
 from pyhier.models import NormalNormal
 from pyhier.posterior import DrawsPosterior, ExactPosterior, Posterior
 from pyhier.priors import PRIOR_NAMES

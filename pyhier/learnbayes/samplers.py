@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import RNG, as_generator
 from pyhier._validation import count, positive, vector
+from pyhier.inference.chains import Chain, run_chains
 from pyhier.inference.laplace import LaplaceFit, nelder_mead
-from pyhier.inference.metropolis import Chain, proposal_factor, run_chains
+from pyhier.inference.proposal import proposal_factor
 from pyhier.inference.target import LogPosterior, log_density
+from pyhier.kernels.sampler import random_walk
 from pyhier.rstats.streams import default_stream
 
 Floats = NDArray[np.float64]
@@ -120,11 +123,11 @@ def rwmetrop(
     point = vector("start", np.ravel(start))
     if not isinstance(proposal, Mapping) or set(proposal) != {"var", "scale"}:
         raise ValueError("proposal must have the entries 'var' and 'scale', and no others")
+    upper = proposal_factor(proposal["var"], point.size, symmetric=False)
     chain = Chain(
+        partial(random_walk, upper, positive("proposal scale", proposal["scale"])),
         log_density(logpost, point.size, args),
         default_stream() if rng is None else as_generator(rng),
-        proposal_factor(proposal["var"], point.size, symmetric=False),
-        positive("proposal scale", proposal["scale"]),
         point,
         np.empty((count("m", m), point.size)),
     )

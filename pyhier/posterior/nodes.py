@@ -163,24 +163,62 @@ class FamilyMixture(QuadratureMarginal):
         return self._invert(q, upper=True)
 
     def _invert(self, q: ArrayLike, upper: bool) -> Floats:
-        """Halve a bracket on the line until it is as narrow as rounding allows."""
+        """Newton's steps on the log of the tail, kept within a bracket on the line."""
         target = np.asarray(q, dtype=np.float64)
         flat = target.ravel()
         mean, sd = self._family.line_moments()
         low = np.full(flat.size, float(np.min(mean - 40.0 * sd)))
         high = np.full(flat.size, float(np.max(mean + 40.0 * sd)))
-        tail = self.sf if upper else self.cdf
+        z = np.clip(self._guess(1.0 - flat if upper else flat), low, high)
+        left = np.flatnonzero((flat > 0.0) & (flat < 1.0) & (low < high))
         for _ in range(80):
-            middle = 0.5 * (low + high)
-            mass = tail(from_line(self._family.line, middle))
-            beyond = (mass < flat) if upper else (mass > flat)
-            low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
-            if np.all(high - low <= 1e-13 * np.maximum(np.abs(low), np.abs(high))):
+            if left.size == 0:
                 break
-        values = from_line(self._family.line, 0.5 * (low + high))
+            z[left], done = self._closer(z[left], flat[left], low, high, left, upper)
+            left = left[~done]
+        values = from_line(self._family.line, z)
         values = np.where(flat == (1.0 if upper else 0.0), self.support[0], values)
         values = np.where(flat == (0.0 if upper else 1.0), self.support[1], values)
         return values.reshape(target.shape)
+
+    def _guess(self, q: Floats) -> Floats:
+        """Quantiles on the line, by the trapezoid rule between points of the density."""
+        mean, sd = self._family.line_moments()
+        centre = float(self._weight @ mean)
+        spread = float(np.sqrt(self._weight @ (sd**2 + (mean - centre) ** 2)))
+        z = centre + spread * np.linspace(-10.0, 10.0, 201)
+        below = np.cumsum(self._line_density(z))
+        guess: Floats = np.interp(q * below[-1], below, z)
+        return guess
+
+    def _line_density(self, z: Floats) -> Floats:
+        x = from_line(self._family.line, z)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.exp(self.logpdf(x) + log_slope(self._family.line, z))
+
+    def _closer(
+        self,
+        z: Floats,
+        q: Floats,
+        low: Floats,
+        high: Floats,
+        at: NDArray[np.intp],
+        upper: bool,
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """A step from each ``z`` and whether it was the last; narrows the brackets ``at`` there."""
+        x = from_line(self._family.line, z)
+        mass = self.sf(x) if upper else self.cdf(x)
+        beyond = (mass < q) if upper else (mass > q)
+        high[at], low[at] = np.where(beyond, z, high[at]), np.where(beyond, low[at], z)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            off = np.log(mass) - np.log(q)
+            step = (1.0 if upper else -1.0) * off * mass / self._line_density(z)
+        new = z + step
+        new = np.where((new >= low[at]) & (new <= high[at]), new, 0.5 * (low[at] + high[at]))
+        new = np.where(np.abs(off) <= 2e-15, z, new)  # as near as the logs can tell
+        size = np.maximum(np.abs(low[at]), np.abs(high[at]))
+        narrow = (np.abs(new - z) <= 1e-13 * np.abs(new)) | (high[at] - low[at] <= 1e-13 * size)
+        return new, narrow
 
     def mean(self) -> float:
         """The mean."""

@@ -1,0 +1,305 @@
+"""What the Markov-chain engines share: chains in threads, progress, Ctrl-C, what they return."""
+
+import threading
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._progress import progress_bar
+from pyhier._random import RNG, as_generator, for_chains
+from pyhier._validation import count, float_array
+from pyhier.inference.laplace import laplace
+from pyhier.kernels.density import LogDensity
+from pyhier.models.protocol import Generator, Model, is_model
+from pyhier.posterior.draws import DrawsPosterior
+from pyhier.rstats.streams import RStream
+
+Floats = NDArray[np.float64]
+Kernel = Callable[..., bool]
+
+PIECE_SECONDS = 0.05  # how long a kernel runs before it looks up
+
+
+class MetropolisPosterior(DrawsPosterior):
+    """Draws from `rwmetrop`, `indepmetrop` or `gibbs`.
+
+    Attributes
+    ----------
+    accept : float, or ndarray of shape (p,) from `gibbs`
+        The share of all proposals, burn-in included, that were accepted.
+    burn_in : ndarray, shape (chain, burn_in, p)
+        The draws of phi that were made first and left out.
+    interrupted : bool
+        Whether Ctrl-C ended the run before all draws were made.
+    """
+
+    markov = True
+
+    def __init__(
+        self,
+        model: Model,
+        phi: Floats,
+        theta: Floats | None,
+        theta_new: Floats,
+        *,
+        accept: float | Floats,
+        burn_in: Floats,
+        interrupted: bool,
+    ) -> None:
+        super().__init__(model, phi, theta, theta_new)
+        burn_in.flags.writeable = False
+        self.accept, self.burn_in, self.interrupted = accept, burn_in, interrupted
+
+
+@dataclass
+class Chain:
+    """One chain as it grows: ``draws[:counts[0]]`` is filled, ``counts[1:]`` were accepted.
+
+    ``kernel`` goes on from ``current``: the point, its log density, and what more it keeps of it
+    (``known`` at the start). ``moves`` is how many kinds of step it counts.
+    """
+
+    kernel: Kernel
+    density: LogDensity
+    rng: Generator
+    start: Floats
+    draws: Floats
+    moves: int = 1
+    known: Sequence[float] = ()
+
+    def __post_init__(self) -> None:
+        value = self.density(self.start)
+        if not np.isfinite(value):
+            raise ValueError(
+                f"the log posterior is {value} at the start {self.start}: start where it is finite"
+            )
+        self.counts = np.zeros(1 + self.moves, dtype=np.int64)
+        self.current = np.concatenate([self.start, [value], self.known])
+        self.piece = 256
+
+    def run(self, stop: threading.Event, report: Callable[[int], None]) -> None:
+        """Fill the draws, a piece at a time, until done or told to stop."""
+        while not stop.is_set() and self.run_piece(report):
+            pass
+
+    def run_piece(self, report: Callable[[int], None]) -> bool:
+        """Go on for about `PIECE_SECONDS`; return whether there is more to do."""
+        before, begun = int(self.counts[0]), time.perf_counter()
+        if before < len(self.draws):
+            self._advance(min(self.piece, len(self.draws) - before))
+            seconds = max(time.perf_counter() - begun, 1e-9)
+            ideal = self.piece * PIECE_SECONDS / seconds
+            self.piece = int(np.clip(ideal, 1, 8 * self.piece))
+            report(int(self.counts[0]) - before)
+        return int(self.counts[0]) < len(self.draws)
+
+    def _advance(self, iterations: int) -> None:
+        bits = self.rng.bit_generator
+        with bits.lock:
+            finite = self.kernel(
+                self.density, bits, isinstance(self.rng, RStream),
+                self.current, self.draws, self.counts, iterations,
+            )  # fmt: skip
+        self.density.raise_error()
+        if not finite:
+            raise ValueError(
+                "the log posterior is +inf at a proposal of the chain: it is no density there"
+            )
+
+
+def run_chains(chains: list[Chain], progress: bool | None, stacklevel: int = 3) -> bool:
+    """Run all chains; return whether Ctrl-C ended them early, and warn when it did.
+
+    Chains with their own generators run side by side: compiled densities in threads, for they hold
+    no GIL, Python callables a piece of each in turn in the main thread. An R stream serves one
+    chain after another.
+    """
+    own = len({id(chain.rng) for chain in chains}) == len(chains)
+    stop = threading.Event()
+    with progress_bar(sum(len(chain.draws) for chain in chains), progress) as report:
+        try:
+            if not own or len(chains) == 1:
+                for chain in chains:
+                    chain.run(stop, report)
+            elif all(chain.density.compiled for chain in chains):
+                _run_in_threads(chains, stop, report)
+            else:
+                unfinished = chains
+                while unfinished:
+                    unfinished = [chain for chain in unfinished if chain.run_piece(report)]
+        except KeyboardInterrupt:
+            done = [int(chain.counts[0]) for chain in chains]
+            message = f"interrupted: chains of {done} iterations of {len(chains[0].draws)} are kept"
+            warnings.warn(message, RuntimeWarning, stacklevel=stacklevel)
+            return True
+    return False
+
+
+def _run_in_threads(
+    chains: list[Chain], stop: threading.Event, report: Callable[[int], None]
+) -> None:
+    """Run each chain in a thread of its own; raise what one of them raised.
+
+    The main thread sleeps and looks, and takes no lock: Ctrl-C within one would leave it locked.
+    """
+    failures: list[BaseException] = []
+
+    def work(chain: Chain) -> None:
+        try:
+            chain.run(stop, report)
+        except BaseException as error:
+            failures.append(error)
+
+    threads: list[threading.Thread] = []
+    try:
+        for chain in chains:
+            threads.append(threading.Thread(target=work, args=(chain,), daemon=True))
+            threads[-1].start()
+        while any(thread.is_alive() for thread in threads) and not failures:
+            time.sleep(0.002)
+    finally:
+        stop.set()
+        while any(thread.is_alive() for thread in threads):  # each ends with its piece
+            time.sleep(0.002)
+    if failures:
+        raise failures[0]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked of a Markov-chain engine, checked once.
+
+    Attributes
+    ----------
+    keep, first : int
+        Draws to keep of each chain, and to leave out before them.
+    generator : Generator or RStream
+        For everything but the chains.
+    generators : list
+        One a chain.
+    """
+
+    model: Model
+    keep: int
+    first: int
+    generator: Generator
+    generators: list[Generator]
+    theta: bool
+    progress: bool | None
+
+    @classmethod
+    def of(
+        cls,
+        engine: str,
+        model: Any,
+        draws: Any,
+        burn_in: Any,
+        chains: Any,
+        rng: RNG,
+        theta: bool,
+        progress: bool | None,
+    ) -> "Plan":
+        """Check the arguments that the engines share."""
+        keep, first, chains = (
+            count("draws", draws),
+            count("burn_in", burn_in, 0),
+            count("chains", chains),
+        )
+        need_model(engine, model)
+        generator = as_generator(rng)
+        return cls(model, keep, first, generator, for_chains(generator, chains), theta, progress)
+
+    def run(self, kernels: Sequence[Kernel], starts: Floats, **state: Any) -> MetropolisPosterior:
+        """Run one chain a kernel and draw the effects."""
+        p = len(self.model.coordinates)
+        known = state.pop("known", [()] * len(kernels))
+        running = [
+            Chain(
+                kernel, self.model.log_marginal, rng, start, np.empty((self.first + self.keep, p)),
+                known=more, **state,
+            )
+            for kernel, rng, start, more in zip(
+                kernels, self.generators, starts, known, strict=True
+            )
+        ]  # fmt: skip
+        interrupted = run_chains(running, self.progress, stacklevel=5)
+        kept, done = _rectangle([int(chain.counts[0]) for chain in running])
+        phi = np.stack([running[k].draws[:done] for k in kept])
+        proposals, *accepted = np.sum([chain.counts for chain in running], axis=0)
+        shares = np.array(accepted) / max(proposals, 1)
+        return self._finish(phi, shares if shares.size > 1 else float(shares[0]), interrupted)
+
+    def _finish(
+        self, phi: Floats, accept: float | Floats, interrupted: bool
+    ) -> MetropolisPosterior:
+        details = {"accept": accept, "burn_in": phi[:, : self.first]}
+        phi = phi[:, self.first :]
+        try:
+            result = MetropolisPosterior.from_phi(
+                self.model, phi, self.generator, theta=self.theta, interrupted=interrupted,
+                **details,
+            )  # fmt: skip
+        except KeyboardInterrupt:  # the chain is whole: only the effects were not drawn
+            message = "interrupted: the group effects were not drawn"
+            warnings.warn(message, RuntimeWarning, stacklevel=4)
+            result = MetropolisPosterior.from_phi(
+                self.model, phi, self.generator, theta=False, interrupted=True, **details
+            )
+        assert isinstance(result, MetropolisPosterior)
+        return result
+
+
+def need_model(engine: str, model: Any) -> None:
+    """Raise unless there is a model to sample."""
+    if not is_model(model):
+        raise TypeError(
+            f"model is a {type(model).__name__}: {engine} takes a model; "
+            f"learnbayes.{engine} takes any log posterior"
+        )
+
+
+def _rectangle(lengths: list[int]) -> tuple[list[int], int]:
+    """The chains to keep and their common length: as many draws in all as can be kept."""
+    order = sorted(range(len(lengths)), key=lambda k: -lengths[k])
+    best = max(range(len(order)), key=lambda k: (k + 1) * lengths[order[k]])
+    return sorted(order[: best + 1]), lengths[order[best]]
+
+
+def starting_points(
+    model: Model,
+    mode: Floats | None,
+    start: ArrayLike | None,
+    upper: Floats,
+    generators: list[Generator],
+) -> Floats:
+    """Where the chains start, shape (chains, p): as told, at the mode, or widely about it.
+
+    The mode is looked for only where it is needed and not given.
+    """
+    chains, p = len(generators), len(upper)
+    if start is not None:
+        points = np.asarray(start, dtype=np.float64)
+        if points.shape not in ((p,), (chains, p)):
+            raise ValueError(
+                f"start has shape {points.shape}: it must be ({p},), or ({chains}, {p}) to start "
+                "each chain elsewhere"
+            )
+        return np.array(np.broadcast_to(float_array("start", points, points.ndim), (chains, p)))
+    mode = laplace(model).mode if mode is None else mode
+    if chains == 1:
+        return mode[np.newaxis]
+    return np.array([_wide_start(model, mode, upper, rng) for rng in generators])
+
+
+def _wide_start(model: Model, mode: Floats, upper: Floats, rng: Generator) -> Floats:
+    """A draw about the mode, twice as wide as the proposal, where the density is finite."""
+    for _ in range(100):
+        point: Floats = mode + 2.0 * (rng.standard_normal(len(upper)) @ upper)
+        if np.isfinite(model.log_marginal(point)):
+            return point
+    return mode

@@ -1,0 +1,163 @@
+"""The textbook's grid: the posterior at equally spaced points of the hyperparameters."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import RNG, as_generator, uniforms
+from pyhier._validation import count, float_array
+from pyhier.inference.chains import need_model
+from pyhier.inference.laplace import laplace
+from pyhier.models.protocol import Model
+from pyhier.posterior.nodes import NodesPosterior
+
+Floats = NDArray[np.float64]
+
+DROP = 16.0  # how far below the mode's the log density is at the limits: a factor of 1e-7
+NEGLIGIBLE = 1e-14  # share of the weight in all points that are left out
+
+
+class GridPosterior(NodesPosterior):
+    """The posterior on a grid; the nodes are the points that carry weight.
+
+    Attributes
+    ----------
+    axes : tuple of ndarray
+        The points along each coordinate.
+    log_density : ndarray, shape (size, ...)
+        Log posterior density at all points of the grid, 0 at the highest; axis k belongs to
+        coordinate k: ``contour(*post.axes, post.log_density.T)`` for two.
+    limits : ndarray, shape (p, 2)
+    """
+
+    def __init__(self, model: Model, axes: tuple[Floats, ...], log_density: Floats) -> None:
+        self.axes, self.log_density = axes, log_density
+        self.limits = np.array([[axis[0], axis[-1]] for axis in axes])
+        points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+        weight = np.exp(log_density).ravel()
+        order = np.argsort(weight)
+        some = order[np.cumsum(weight[order]) > NEGLIGIBLE * weight.sum()]
+        some.sort()
+        super().__init__(model, points[some], weight[some])
+        for array in (*axes, log_density):
+            array.flags.writeable = False
+
+    def draw_phi(self, n: int, rng: RNG = None) -> Floats:
+        """Points drawn by their weights, each moved at random within its cell, shape (n, p)."""
+        generator = as_generator(rng)
+        phi = super().draw_phi(n, generator)
+        for k, axis in enumerate(self.axes):
+            phi[:, k] += (axis[1] - axis[0]) * (uniforms(generator, len(phi)) - 0.5)
+        return phi
+
+
+def grid(
+    model: Model, size: int | Sequence[int] = 100, limits: ArrayLike | None = None
+) -> GridPosterior:
+    """Evaluate a model's posterior on a grid of its hyperparameters (BDA3 section 3.7).
+
+    Sums over equally spaced points of a smooth density that has fallen to nothing at the limits are
+    accurate far beyond what the points' number suggests: it is the limits that matter.
+
+    Parameters
+    ----------
+    model : Model
+        Any model with up to three coordinates.
+    size : int or sequence of int
+        Points along each coordinate; LearnBayes' ``simcontour`` takes 50.
+    limits : array_like, shape (p, 2), or (2 * p,), optional
+        Least and greatest value of each coordinate. Without it the least box about the mode outside
+        which the density is below 1e-7 of its highest is taken.
+
+    Returns
+    -------
+    GridPosterior
+        Its draws are moved at random within the points' cells.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument cannot be used, the density is zero all over the grid, or no limits are
+        found.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> rats = ph.load_dataset("rat_tumors")
+    >>> model = ph.BetaBinomial(rats["tumors"], rats["rats"])
+    >>> post = ph.grid(model)
+    >>> abs(post["theta[71]"].mean() - ph.exact(model)["theta[71]"].mean()) < 1e-6
+    True
+    >>> ph.grid(model, 50, limits=[(-2.3, -1.3), (1, 5)]).log_density.shape
+    (50, 50)
+    """
+    need_model("grid", model)
+    p = len(model.coordinates)
+    sizes = [count("size", n, 2) for n in np.broadcast_to(np.asarray(size, dtype=object), (p,))]
+    if p > 3:
+        raise ValueError(f"the model has {p} coordinates: a grid of so many has too many points")
+    box = _find_limits(model) if limits is None else _check_limits(limits, p)
+    axes = tuple(np.linspace(low, high, n) for (low, high), n in zip(box, sizes, strict=True))
+    log_density = _on_grid(model, axes)
+    top = log_density.max()
+    if not np.isfinite(top):
+        raise ValueError(f"the log density is {top} all over the grid: give other limits")
+    return GridPosterior(model, axes, log_density - top)
+
+
+def _on_grid(model: Model, axes: Sequence[Floats]) -> Floats:
+    """The log density at all points; where it is NaN there is none."""
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
+    values = model.log_posterior(np.ascontiguousarray(points.reshape(-1, len(axes))))
+    found: Floats = np.where(np.isnan(values), -np.inf, values).reshape(points.shape[:-1])
+    return found
+
+
+def _check_limits(limits: ArrayLike, p: int) -> Floats:
+    given = np.asarray(limits, dtype=np.float64)
+    if given.shape not in ((p, 2), (2 * p,)):
+        raise ValueError(f"limits has shape {given.shape}: give ({p}, 2), least and greatest")
+    box = float_array("limits", given.reshape(p, 2), 2)
+    for k, (low, high) in enumerate(box):
+        if not (np.isfinite(low) and np.isfinite(high) and low < high):
+            raise ValueError(f"limits[{k}] is ({low}, {high}): give least and greatest, finite")
+    return box
+
+
+def _find_limits(model: Model) -> Floats:
+    """Grow a box about the mode until the density on each face is negligible, then trim it."""
+    fit = laplace(model)
+    sd = np.sqrt(np.diag(fit.var))
+    top = model.log_marginal(fit.mode)
+    box = np.stack([fit.mode - 4.0 * sd, fit.mode + 4.0 * sd], axis=1)
+    for _ in range(60):
+        profile = [_faces(model, box, k) - top for k in range(len(box))]
+        rises = np.array([[face.max() > -DROP for face in faces] for faces in profile])
+        if not rises.any():
+            return _trim(model, box, top)
+        width = np.diff(box)
+        box[:, 0] -= np.where(rises[:, 0], 0.25 * width[:, 0], 0.0)
+        box[:, 1] += np.where(rises[:, 1], 0.25 * width[:, 0], 0.0)
+    raise ValueError(
+        f"the posterior has not fallen off at {box.tolist()}: it has tails too heavy for a grid; "
+        "give limits=, or take exact(model)"
+    )
+
+
+def _faces(model: Model, box: Floats, k: int) -> Floats:
+    """The log density on the two faces of a box across coordinate k, shape (2, points)."""
+    axes = [np.linspace(low, high, 41) for low, high in box]
+    axes[k] = box[k]
+    return np.moveaxis(_on_grid(model, axes), k, 0).reshape(2, -1)
+
+
+def _trim(model: Model, box: Floats, top: float) -> Floats:
+    """Cut off what is negligible all across, to a point of 81 along each coordinate."""
+    axes = [np.linspace(low, high, 81) for low, high in box]
+    matters = _on_grid(model, axes) - top > -DROP
+    for k, axis in enumerate(axes):
+        others = tuple(i for i in range(len(axes)) if i != k)
+        inside = np.flatnonzero(matters.any(axis=others))
+        box[k] = axis[max(inside[0] - 1, 0)], axis[min(inside[-1] + 1, axis.size - 1)]
+    return box
