@@ -5,8 +5,8 @@ Three chains (Metropolis et al. 1953; Hastings 1970; Tierney 1994):
 - random walk: x' = x + scale * t(A) z, where t(A) A is the proposal covariance (A upper triangular,
   as R's ``chol`` returns it);
 - independence: x' = mean + w t(A) z, whatever x is; w = 1 makes the proposal normal, and
-  w^2 = df / chi-squared(df), drawn beforehand, makes it t. Its density is a function of z'z, so that
-  nothing is solved for;
+  w^2 = df / chi-squared(df) makes it t. Its density is a function of z'z, so that nothing is solved
+  for;
 - coordinate-wise: one normal step along each coordinate in turn (Metropolis within Gibbs).
 
 The product t(A) z is summed coordinate by coordinate in ascending order, as the reference BLAS
@@ -26,6 +26,10 @@ from pyhier.kernels.density cimport LogDensity, density_t
 from pyhier.kernels.random cimport (
     Source, r_uniform, random_standard_exponential, source_of, standard_normal,
 )
+from pyhier.kernels.streams cimport r_chisq
+
+from numpy.random cimport bitgen_t
+from numpy.random.c_distributions cimport random_chisquare
 
 import numpy as np
 
@@ -104,9 +108,8 @@ cdef inline bint walk(int p, Source source, Target target, bint *failed, const d
 
 
 cdef inline bint visit(int p, Source source, Target target, bint *failed, const double *mean,
-                       const double *upper, double df, const double *width, double *x,
-                       double *scratch, double *out, long long *counts,
-                       Py_ssize_t iterations) noexcept nogil:
+                       const double *upper, double df, double *x, double *scratch, double *out,
+                       long long *counts, Py_ssize_t iterations) noexcept nogil:
     cdef double *z = scratch
     cdef double *proposal = scratch + p
     cdef double *point = scratch + 2 * p
@@ -120,8 +123,8 @@ cdef inline bint visit(int p, Source source, Target target, bint *failed, const 
         for j in range(p):
             z[j] = standard_normal(&source)
             distance += z[j] * z[j]
-        if width != NULL:
-            w = width[i]
+        if df < INFINITY:
+            w = sqrt(df / chi_squared(&source, df))
         for k in range(p):
             step = 0.0
             for j in range(k + 1):
@@ -151,6 +154,10 @@ cdef inline bint visit(int p, Source source, Target target, bint *failed, const 
         done = i + 1
     counts[0], counts[1], x[p], x[p + 1] = done, total, value, own
     return finite
+
+
+cdef inline double chi_squared(Source *source, double df) noexcept nogil:
+    return r_chisq(source.bits, df) if source.as_r else random_chisquare(source.bits, df)
 
 
 cdef inline double log_elliptic(double distance, double df, int p) noexcept nogil:
@@ -243,33 +250,28 @@ def random_walk(const double[:, ::1] upper, double scale, LogDensity density,
 
 
 def independence(const double[::1] mean, const double[:, ::1] upper, double df,
-                 const double[::1] width, LogDensity density, object bit_generator, bint as_r,
-                 double[::1] current, double[:, ::1] out, long long[::1] counts,
-                 Py_ssize_t iterations):
+                 LogDensity density, object bit_generator, bint as_r, double[::1] current,
+                 double[:, ::1] out, long long[::1] counts, Py_ssize_t iterations):
     """Run an independence chain on, as `random_walk` does.
 
     Parameters
     ----------
     df : in
         Degrees of freedom of the t proposal; infinite for the normal one.
-    width : in, shape (draws,), or (0,) for the normal proposal
-        How wide each draw is: sqrt(df / chi-squared).
     current : in and out, shape (p + 2,)
         The chain's point, its log density, and that of the proposal there (less its constant).
     """
     cdef Source source = source_of(bit_generator, as_r)
     cdef Target target = target_of(density)
     cdef double[::1] scratch = np.empty(3 * density.ndim)
-    cdef const double *widths = &width[0] if width.shape[0] else NULL
     cdef bint finite
     with nogil:
         if density.ndim == 2:
-            finite = visit(2, source, target, density.failed, &mean[0], &upper[0, 0], df, widths,
+            finite = visit(2, source, target, density.failed, &mean[0], &upper[0, 0], df,
                            &current[0], &scratch[0], &out[0, 0], &counts[0], iterations)
         else:
             finite = visit(density.ndim, source, target, density.failed, &mean[0], &upper[0, 0],
-                           df, widths, &current[0], &scratch[0], &out[0, 0], &counts[0],
-                           iterations)
+                           df, &current[0], &scratch[0], &out[0, 0], &counts[0], iterations)
     return finite
 
 

@@ -69,10 +69,6 @@ def indepmetrop(
     plan = Plan.of("indepmetrop", model, draws, burn_in, chains, rng, theta, progress)
     source = proposal_of(model, proposal, df, scale)
     starts = starting_points(model, source.mean, start, source.upper, plan.generators)
-    n = plan.first + plan.keep
-    kernels = [
-        partial(independence, source.mean, source.upper, source.df, source.widths(n, generator))
-        for generator in plan.generators
-    ]
+    kernel = partial(independence, source.mean, source.upper, source.df)
     known = [np.atleast_1d(source.log_density(point)) for point in starts]
-    return plan.run(kernels, starts, known=known)
+    return plan.run([kernel] * len(starts), starts, known=known)

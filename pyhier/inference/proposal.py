@@ -56,13 +56,6 @@ class Proposal:
             falls = -0.5 * (self.df + self.mean.size) * np.log1p(distance / self.df)
         return falls
 
-    def widths(self, n: int, rng: Generator) -> Floats:
-        """How wide each of ``n`` draws is, sqrt(df / chi-squared), shape (n,); (0,) if normal."""
-        if np.isinf(self.df):
-            return np.empty(0)
-        width: Floats = np.sqrt(self.df / chi_squares(rng, n, self.df))
-        return width
-
     def weigh(self, density: LogDensity, n: int, rng: Generator) -> tuple[Floats, Floats, Floats]:
         """Draws, shape (n, p), the density there and the proposal's less its constant, (n,).
 

@@ -20,7 +20,6 @@ def independence(
     mean: Floats,
     upper: Floats,
     df: float,
-    width: Floats,
     density: LogDensity,
     bit_generator: np.random.BitGenerator,
     as_r: bool,
