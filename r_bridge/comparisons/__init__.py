@@ -1,5 +1,10 @@
 """What is compared with R, a module an R package."""
 
-from pyhier.r_bridge.comparisons import learnbayes, metafor, posteriors
+from pyhier.r_bridge.comparisons import learnbayes, metafor, posteriors, stats
 
-COMPARISONS = (*learnbayes.COMPARISONS, *posteriors.COMPARISONS, *metafor.COMPARISONS)
+COMPARISONS = (
+    *stats.COMPARISONS,
+    *learnbayes.COMPARISONS,
+    *posteriors.COMPARISONS,
+    *metafor.COMPARISONS,
+)
