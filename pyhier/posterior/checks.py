@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
 Floats = NDArray[np.float64]
 Statistic = str | Callable[[Floats], Any]
@@ -133,6 +134,12 @@ class PredictiveCheck:
             "ties": (flat == self.observed[:, None]).mean(axis=1),
         }
         return pd.DataFrame(columns, index=pd.Index(self.names, name="statistic"))
+
+    def plot(self, name: str | None = None, ax: "Axes | None" = None) -> "Axes":
+        """Draw one of them: `pyhier.plots.predictive_check`."""
+        from pyhier import plots
+
+        return plots.predictive_check(self, name, ax)
 
 
 def predictive_check(

@@ -1,0 +1,24 @@
+"""Pictures (matplotlib): each function draws on the Axes it is given, or a new one, and returns it.
+
+matplotlib loads when this package does; ``import pyhier`` does not load it.
+"""
+
+from pyhier.plots.chains import autocorr, trace
+from pyhier.plots.checks import predictive_check, sensitivity
+from pyhier.plots.groups import by_size, forest, shrinkage
+from pyhier.plots.hyperparameters import conditional_means, contour
+from pyhier.plots.marginals import density, prior_posterior
+
+__all__ = [
+    "autocorr",
+    "by_size",
+    "conditional_means",
+    "contour",
+    "density",
+    "forest",
+    "predictive_check",
+    "prior_posterior",
+    "sensitivity",
+    "shrinkage",
+    "trace",
+]

@@ -1,0 +1,177 @@
+"""The groups: their own estimates beside the pooled ones."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from pyhier.plots.style import (
+    POOLED,
+    QUIET,
+    RAW,
+    effects,
+    group_size,
+    intervals,
+    label_points,
+    name_rows,
+    new_axes,
+    plain,
+    row_height,
+)
+from pyhier.posterior.base import Posterior
+from pyhier.posterior.marginal import check_level
+
+Floats = NDArray[np.float64]
+
+
+def forest(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) -> Axes:
+    """Raw estimates against pooled ones, a row a group, with intervals.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        With its group effects.
+    ax : Axes, optional
+        Where to draw.
+    level : float
+        Of both intervals: the raw one is estimate and standard error under a normal distribution,
+        the pooled one the central posterior interval.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> from pyhier import plots
+    >>> seasons = ph.load_dataset("free_throws")
+    >>> model = ph.BetaBinomial(seasons["made"], seasons["attempts"], labels=seasons["season"])
+    >>> ax = plots.forest(ph.exact(model))
+    >>> [tick.get_text() for tick in ax.get_yticklabels()][:2]
+    ['2012-2013', '2013-2014']
+    """
+    from scipy.special import ndtri
+
+    tail = 0.5 * (1.0 - check_level(level))
+    labels = posterior.model.labels
+    rows = np.arange(len(labels), dtype=np.float64)
+    ax = new_axes(ax, height=max(3.0, 1.4 + row_height(rows.size) * rows.size))
+    own, se = posterior.model.estimates()
+    low, high = intervals(posterior, level)
+    mean = effects(posterior)
+    size = 4.5 if rows.size <= 30 else 3.0
+    style: dict[str, Any] = {"linestyle": "none", "markersize": size, "elinewidth": size / 3.2}
+    ax.errorbar(own, rows - 0.14, xerr=-ndtri(tail) * se, fmt="s", color=RAW, label="raw", **style)
+    ax.errorbar(
+        mean, rows + 0.14, xerr=(mean - low, high - mean), fmt="o", color=POOLED, label="pooled",
+        **style,
+    )  # fmt: skip
+    _centre(ax.axvline, posterior)
+    name_rows(ax, [plain(label) for label in labels])
+    ax.set_xlabel(f"effect, with {100 * level:g}% intervals")
+    _legend_above(ax)
+    return ax
+
+
+def shrinkage(posterior: Posterior, ax: Axes | None = None) -> Axes:
+    """Arrows from each group's raw estimate to its pooled one, against the group's size.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        With its group effects.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+        Groups far from the others get their labels first; where labels would overlap, one is left
+        out.
+    """
+    ax = new_axes(ax)
+    own, _ = posterior.model.estimates()
+    name, size = group_size(posterior)
+    pooled = effects(posterior)
+    known = np.isfinite(own)
+    arrow = {"arrowstyle": "->", "color": QUIET, "shrinkA": 2.0, "shrinkB": 2.0}
+    for x, start, end in zip(size[known], own[known], pooled[known], strict=True):
+        ax.annotate("", xy=(x, end), xytext=(x, start), arrowprops=arrow)
+    mark = 5.0 if size.size <= 30 else 3.5
+    ax.plot(size, own, "s", color=RAW, markersize=mark, label="raw")
+    ax.plot(size, pooled, "o", color=POOLED, markersize=mark, label="pooled")
+    heights = np.where(known, own, pooled)
+    _finish(ax, posterior, name, size, heights, pooled, heights)
+    return ax
+
+
+def by_size(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) -> Axes:
+    """Pooled estimates with their intervals against the groups' sizes.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        With its group effects.
+    ax : Axes, optional
+        Where to draw.
+    level : float
+        Of the central posterior intervals.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = new_axes(ax)
+    own, _ = posterior.model.estimates()
+    name, size = group_size(posterior)
+    low, high = intervals(posterior, check_level(level))
+    mean = effects(posterior)
+    mark = 5.0 if size.size <= 30 else 3.5
+    ax.plot(size, own, "s", color=RAW, markersize=0.7 * mark, alpha=0.7, label="raw")
+    ax.errorbar(
+        size, mean, yerr=(mean - low, high - mean), fmt="o", color=POOLED, markersize=mark,
+        elinewidth=0.8, label=f"pooled, {100 * level:g}% interval",
+    )  # fmt: skip
+    own = np.where(np.isfinite(own), own, mean)
+    _finish(ax, posterior, name, size, mean, np.fmin(low, own), np.fmax(high, own))
+    return ax
+
+
+def _finish(
+    ax: Axes,
+    posterior: Posterior,
+    name: str,
+    size: Floats,
+    heights: Floats,
+    low: Floats,
+    high: Floats,
+) -> None:
+    """Centre line, scales, labels and legend of a picture against the groups' sizes.
+
+    Each group is labelled at its height, and drawn from ``low`` to ``high``, or the other way.
+    """
+    centre = _centre(ax.axhline, posterior)
+    if size.min() > 0.0 and size.max() > 20.0 * size.min():
+        ax.set_xscale("log")
+    ax.margins(x=0.12, y=0.1)
+    ax.set_xlabel(name)
+    ax.set_ylabel("effect")
+    _legend_above(ax)
+    ax.set_xlim(ax.get_xlim())
+    ax.set_ylim(ax.get_ylim())
+    span = np.minimum(low, high), np.maximum(low, high)
+    label_points(ax, size, heights, posterior.model.labels, np.abs(heights - centre), span)
+
+
+def _centre(line: Any, posterior: Posterior) -> float:
+    """Draw the median effect of a new group: where the groups are pooled to."""
+    centre = posterior["theta_new"].median()
+    line(centre, color=QUIET, linewidth=1.0, zorder=0, label="median of a new group")
+    return centre
+
+
+def _legend_above(ax: Axes) -> None:
+    """The groups fill the axes from edge to edge, so the legend goes above them."""
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
