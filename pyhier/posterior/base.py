@@ -16,6 +16,7 @@ from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_chec
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pyhier.coda.objects import McmcList
     from pyhier.posterior.draws import DrawsPosterior
 
 Floats = NDArray[np.float64]
@@ -389,6 +390,38 @@ class Posterior:
         if drawn is not self:
             drawn = drawn._in_chains(chains)
         return to_arviz(drawn, self.model.predict(drawn.theta, generator))
+
+    def to_mcmc(self, *, draws: int = 1_000, chains: int = 4, rng: RNG = None) -> "McmcList":
+        """The draws as `pyhier.coda` keeps them: every one of `names` a variable.
+
+        Parameters
+        ----------
+        draws, chains : int
+            How many to make, where the posterior is not made of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        McmcList
+
+        Examples
+        --------
+        >>> import pyhier as ph
+        >>> from pyhier import coda
+        >>> pumps = ph.load_dataset("pumps")
+        >>> model = ph.PoissonGamma(pumps["failures"], pumps["khours"])
+        >>> both = ph.rwmetrop(model, 1_000, chains=2, rng=1).to_mcmc()
+        >>> coda.nchain(both), coda.niter(both), coda.varnames(both)[:3]
+        (2, 1000, ('alpha', 'beta', 'mu'))
+        """
+        from pyhier.coda.convert import from_array
+
+        drawn = self._drawn(count("draws", draws) * count("chains", chains), rng)
+        if drawn is not self:
+            drawn = drawn._in_chains(chains)
+        return from_array(
+            np.stack([drawn.draws_of(name) for name in drawn.names], axis=-1), drawn.names
+        )
 
     @property
     def advice(self) -> str:

@@ -1,5 +1,6 @@
 """R's own arithmetic: its random streams, ``optim`` and ``optimHess``, to the last bit."""
 
+from pyhier.rstats.format import NA, format_numbers, is_na, signif
 from pyhier.rstats.functions import (
     rbeta,
     rcauchy,
@@ -18,14 +19,19 @@ from pyhier.rstats.functions import (
 )
 from pyhier.rstats.linalg import chol, solve
 from pyhier.rstats.optimize import OptimResult, optim, optimHess
+from pyhier.rstats.quantile import quantile
 from pyhier.rstats.streams import RStream
 
 __all__ = [
+    "NA",
     "OptimResult",
     "RStream",
     "chol",
+    "format_numbers",
+    "is_na",
     "optim",
     "optimHess",
+    "quantile",
     "rbeta",
     "rcauchy",
     "rchisq",
@@ -40,5 +46,6 @@ __all__ = [
     "rweibull",
     "sample",
     "set_seed",
+    "signif",
     "solve",
 ]

@@ -1,0 +1,197 @@
+"""Chains from arrays, frames, posteriors and ArviZ objects, and back to ArviZ."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._validation import float_array
+from pyhier.coda.objects import Draws, Mcmc, McmcList, chains_of, check_names, mcmc, mcmc_list
+
+Floats = NDArray[np.float64]
+
+
+def as_mcmc(x: Any) -> Mcmc:
+    """Make one chain of a vector, matrix, frame, posterior or ArviZ object.
+
+    Parameters
+    ----------
+    x : array_like, DataFrame, Mcmc, McmcList, posterior or ArviZ object
+        Lists of chains, posteriors and ArviZ objects must have one chain.
+
+    Returns
+    -------
+    Mcmc
+
+    Raises
+    ------
+    ValueError
+        If there is more than one chain.
+
+    Examples
+    --------
+    >>> from pyhier import coda
+    >>> coda.as_mcmc([1.0, 2.0, 3.0]).end
+    3
+    """
+    if isinstance(x, Mcmc):
+        return x
+    if _has_chains(x):
+        several = as_mcmc_list(x)
+        if len(several) > 1:
+            raise ValueError(
+                f"Can't coerce mcmc.list to mcmc object: more than 1 chain: there are "
+                f"{len(several)}; take one, x[0], or put them below one another with as_matrix(x)"
+            )
+        return several.chains[0]
+    return mcmc(x)
+
+
+def as_mcmc_list(x: Any, varnames: Sequence[str] | None = None) -> McmcList:
+    """Make a list of chains of a chain, chains, an array, a posterior or an ArviZ object.
+
+    Parameters
+    ----------
+    x : Mcmc, sequence of Mcmc, array_like, posterior or ArviZ object
+        An array has shape (chain, iteration) or (chain, iteration, variable), as ArviZ has them;
+        a posterior is what an engine returns.
+    varnames : sequence of str, optional
+        The variables' names, for an array.
+
+    Returns
+    -------
+    McmcList
+
+    Examples
+    --------
+    >>> from pyhier import coda
+    >>> import pyhier as ph
+    >>> chains = coda.as_mcmc_list(np.zeros((4, 100, 2)), varnames=["mu", "tau"])
+    >>> coda.nchain(chains), coda.niter(chains), coda.varnames(chains)
+    (4, 100, ('mu', 'tau'))
+    >>> pumps = ph.load_dataset("pumps")
+    >>> post = ph.rwmetrop(ph.PoissonGamma(pumps["failures"], pumps["khours"]), 500, rng=1)
+    >>> coda.as_mcmc_list(post).varnames[:2]
+    ('alpha', 'beta')
+    """
+    if isinstance(x, McmcList):
+        return x
+    if isinstance(x, Mcmc):
+        return mcmc_list(x)
+    if hasattr(x, "to_mcmc"):
+        made: McmcList = x.to_mcmc()
+        return made
+    if _is_arviz(x):
+        return _from_arviz(x)
+    if isinstance(x, list | tuple) and any(isinstance(item, Mcmc) for item in x):
+        return mcmc_list(*x)
+    array = np.asarray(x)
+    if hasattr(x, "columns") or array.ndim not in (2, 3):
+        raise TypeError(
+            f"Arguments must be mcmc objects: x is a {type(x).__name__}; give chains, a posterior, "
+            "an ArviZ object or an array of shape (chain, iteration, variable)"
+        )
+    draws = float_array("x", x, array.ndim)
+    return from_array(draws if draws.ndim == 3 else draws[..., np.newaxis], varnames)
+
+
+def from_array(draws: Floats, varnames: Sequence[str] | None = None) -> McmcList:
+    """Chains of draws of shape (chain, iteration, variable)."""
+    names = None if varnames is None else check_names("varnames", varnames, draws.shape[2])
+    return mcmc_list([mcmc(chain, varnames=names) for chain in draws])
+
+
+def _has_chains(x: object) -> bool:
+    return isinstance(x, McmcList) or hasattr(x, "to_mcmc") or _is_arviz(x)
+
+
+def _is_arviz(x: Any) -> bool:
+    """InferenceData, a DataTree with a posterior, or the data set of draws itself."""
+    dataset = _dataset(x)
+    return hasattr(dataset, "data_vars") and {"chain", "draw"} <= set(dataset.dims)
+
+
+def _dataset(x: Any) -> Any:
+    try:
+        return x if hasattr(x, "data_vars") and "chain" in x.dims else x.posterior
+    except AttributeError:
+        return None
+
+
+def _from_arviz(x: Any) -> McmcList:
+    dataset = _dataset(x)
+    columns: list[Floats] = []
+    names: list[str] = []
+    for name, variable in dataset.data_vars.items():
+        draws = variable.transpose("chain", "draw", ...)
+        labels = [
+            [str(item) for item in draws.coords[dim].to_numpy()]
+            if dim in draws.coords
+            else [str(i) for i in range(draws.sizes[dim])]
+            for dim in draws.dims[2:]
+        ]
+        values = np.asarray(draws, dtype=np.float64)
+        columns.append(values.reshape(*values.shape[:2], -1))
+        names += _cells(str(name), labels)
+    return from_array(np.concatenate(columns, axis=2), names)
+
+
+def _cells(name: str, labels: list[list[str]]) -> Iterator[str]:
+    """Names of a variable's elements: ``theta[A]``, ``beta[A,1]``."""
+    if not labels:
+        return iter([name])
+    grid = [[]]  # type: list[list[str]]
+    for dimension in labels:
+        grid = [[*cell, label] for cell in grid for label in dimension]
+    return (f"{name}[{','.join(cell)}]" for cell in grid)
+
+
+_ELEMENT = re.compile(r"(?P<name>[^\[\]]+)\[(?P<label>[^\[\],]+)\]")
+
+
+def to_arviz(x: Draws) -> Any:
+    """Draws as ArviZ's InferenceData (a DataTree in ArviZ 1.x).
+
+    Parameters
+    ----------
+    x : Mcmc or McmcList
+        ``theta[A]``, ``theta[B]``, ... become one variable ``theta`` with a dimension
+        ``theta_dim_0`` and its labels; every other name is a variable of its own.
+
+    Returns
+    -------
+    InferenceData or DataTree
+
+    Raises
+    ------
+    ImportError
+        If ArviZ is not installed.
+    """
+    from pyhier.posterior.for_arviz import load_arviz
+
+    arviz = load_arviz()
+    import xarray as xr
+
+    chains = chains_of(x)
+    draws = np.stack([chain.matrix for chain in chains])
+    variables: dict[str, list[tuple[str | None, int]]] = {}
+    for j, label in enumerate(chains[0].labels):
+        element = _ELEMENT.fullmatch(label)
+        key = element["name"] if element else label
+        variables.setdefault(key, []).append((element["label"] if element else None, j))
+    iterations = np.arange(chains[0].start, chains[0].end + 1, chains[0].thin)
+    data: dict[str, Any] = {}
+    coords: dict[str, Any] = {"chain": np.arange(len(chains)), "draw": iterations}
+    for key, cells in variables.items():
+        places = [j for _, j in cells]
+        if cells[0][0] is None:
+            data[key] = (("chain", "draw"), draws[..., places[0]])
+        else:
+            coords[f"{key}_dim_0"] = [label for label, _ in cells]
+            data[key] = (("chain", "draw", f"{key}_dim_0"), draws[..., places])
+    dataset = xr.Dataset(data, coords=coords)
+    if hasattr(arviz, "InferenceData"):
+        return arviz.InferenceData(posterior=dataset)
+    return xr.DataTree.from_dict({"posterior": dataset})
