@@ -21,6 +21,7 @@ HEADERS = [f"src_cython/{name}.h" for name in ("instruction_sets", "group_sums",
 KERNELS = (
     "random",
     "streams",
+    "count_streams",
     "sampling",
     "density",
     "count_density",

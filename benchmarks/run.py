@@ -16,6 +16,7 @@ from pathlib import Path
 import numba
 import numpy as np
 from counts import counts
+from streams import streams
 
 import pyhier as ph
 from pyhier import learnbayes as lb
@@ -243,7 +244,7 @@ def main() -> None:
     cpu = described[0].split(":")[1].strip() if described else platform.processor()
     where = f"{cpu}; Python {platform.python_version()}, NumPy {np.__version__}"
     parts += [f"{where}; {(r.stdout + r.stderr).strip()}", ""]
-    for section in (sampler, start_up, growth, exact, draws, million, exact_counts):
+    for section in (sampler, start_up, growth, exact, draws, million, exact_counts, streams):
         parts.append(section())
         print(parts[-1], flush=True)
     (HERE / "results.md").write_text("\n".join(parts))

@@ -59,15 +59,6 @@ cdef double qnorm(double p) noexcept nogil:
     return -value if q < 0.0 else value
 
 
-def fill_r_uniform(object bit_generator, double[::1] out):
-    """Fill ``out`` with R's ``unif_rand``."""
-    cdef Source source = source_of(bit_generator, True)
-    cdef Py_ssize_t i
-    with nogil:
-        for i in range(out.shape[0]):
-            out[i] = r_uniform(source.bits)
-
-
 def fill_r_normal(object bit_generator, double[::1] out):
     """Fill ``out`` with R's ``norm_rand``."""
     cdef Source source = source_of(bit_generator, True)

@@ -50,10 +50,13 @@ def shuffled(object bit_generator, int64_t[::1] pool, int64_t[::1] out):
     """Draw from ``pool``, which is 0 .. n - 1 and used up, without replacement."""
     cdef Source source = source_of(bit_generator, True)
     cdef int64_t left = pool.shape[0], j
+    cdef int bits = bits_for(<double>left)
     cdef Py_ssize_t i
     with nogil:
         for i in range(out.shape[0]):
-            j = below(&source, <double>left, bits_for(<double>left))
+            while bits > 0 and left <= <int64_t>1 << (bits - 1):
+                bits -= 1
+            j = below(&source, <double>left, bits)
             out[i] = pool[j] + 1
             left -= 1
             pool[j] = pool[left]

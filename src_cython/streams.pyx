@@ -244,12 +244,14 @@ cdef double r_beta(bitgen_t *bits, double a, double b) noexcept nogil:
 
 
 cdef enum:
-    EXPONENTIAL, GAMMA, CHI_SQUARED, BETA, STUDENT, CAUCHY, WEIBULL, LOGISTIC, F, LOGNORMAL
+    UNIFORM, NORMAL, EXPONENTIAL, GAMMA, CHI_SQUARED, BETA, STUDENT, F
+    CAUCHY, LOGISTIC, WEIBULL, LOGNORMAL
 
 
 FAMILIES = {
-    "rexp": EXPONENTIAL, "rgamma": GAMMA, "rchisq": CHI_SQUARED, "rbeta": BETA, "rt": STUDENT,
-    "rcauchy": CAUCHY, "rweibull": WEIBULL, "rlogis": LOGISTIC, "rf": F, "rlnorm": LOGNORMAL,
+    "runif": UNIFORM, "rnorm": NORMAL, "rexp": EXPONENTIAL, "rgamma": GAMMA,
+    "rchisq": CHI_SQUARED, "rbeta": BETA, "rt": STUDENT, "rf": F, "rcauchy": CAUCHY,
+    "rlogis": LOGISTIC, "rweibull": WEIBULL, "rlnorm": LOGNORMAL,
 }
 
 
@@ -274,6 +276,10 @@ cdef inline double variate(bitgen_t *bits, int family, Kept *kept, double a,
                            double b) noexcept nogil:
     """One variate; the parameters are R's C-level ones: scales, never rates."""
     cdef double u
+    if family == UNIFORM:
+        return a + (b - a) * r_uniform(bits) if a < b else a
+    if family == NORMAL:
+        return a + b * r_normal(bits) if b > 0.0 and isfinite(a) else a
     if family == GAMMA:
         return kept_gamma(bits, kept, a, b)
     if family == CHI_SQUARED:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._validation import count
-from pyhier.kernels.streams import FAMILIES, fill
+from pyhier.kernels import count_streams, streams
 
 Floats = NDArray[np.float64]
 Rule = tuple[Callable[[Floats], NDArray[np.bool_]], str]
@@ -21,6 +21,10 @@ NOT_NEGATIVE_FINITE: Rule = (
     "it must be finite and not negative",
 )
 PROBABILITY: Rule = (lambda x: (x >= 0.0) & (x <= 1.0), "it must be from 0 to 1")
+WHOLE: Rule = (
+    lambda x: (x >= 0.0) & np.isfinite(x) & (x == np.floor(x)),
+    "it must be a whole number from 0 up",
+)
 UNUSED = np.zeros(1)
 
 
@@ -58,6 +62,7 @@ def drawn(
 ) -> Floats:
     """``n`` variates of one of R's families; scales are taken, not rates."""
     out = np.empty(n)
+    kernel = streams if family in streams.FAMILIES else count_streams
     with bit_generator.lock:
-        fill(bit_generator, FAMILIES[family], first, second, out)
+        kernel.fill(bit_generator, kernel.FAMILIES[family], first, second, out)
     return out

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier.rstats.streams import RStream, default_stream
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 
 def set_seed(
@@ -78,19 +79,30 @@ def rgamma(
     return _stream(rng).rgamma(n, shape, rate, scale)
 
 
-def rchisq(n: int, df: ArrayLike, *, rng: RStream | None = None) -> Floats:
+def rchisq(
+    n: int, df: ArrayLike, ncp: ArrayLike | None = None, *, rng: RStream | None = None
+) -> Floats:
     """Chi-squared draws from R's global stream, or from ``rng``; see `RStream.rchisq`."""
-    return _stream(rng).rchisq(n, df)
+    return _stream(rng).rchisq(n, df, ncp)
 
 
-def rbeta(n: int, shape1: ArrayLike, shape2: ArrayLike, *, rng: RStream | None = None) -> Floats:
+def rbeta(
+    n: int,
+    shape1: ArrayLike,
+    shape2: ArrayLike,
+    ncp: ArrayLike | None = None,
+    *,
+    rng: RStream | None = None,
+) -> Floats:
     """Beta draws from R's global stream, or from ``rng``; see `RStream.rbeta`."""
-    return _stream(rng).rbeta(n, shape1, shape2)
+    return _stream(rng).rbeta(n, shape1, shape2, ncp)
 
 
-def rt(n: int, df: ArrayLike, *, rng: RStream | None = None) -> Floats:
+def rt(
+    n: int, df: ArrayLike, ncp: ArrayLike | None = None, *, rng: RStream | None = None
+) -> Floats:
     """Student's t draws from R's global stream, or from ``rng``; see `RStream.rt`."""
-    return _stream(rng).rt(n, df)
+    return _stream(rng).rt(n, df, ncp)
 
 
 def rcauchy(
@@ -124,6 +136,38 @@ def rweibull(
 def rf(n: int, df1: ArrayLike, df2: ArrayLike, *, rng: RStream | None = None) -> Floats:
     """F draws from R's global stream, or from ``rng``; see `RStream.rf`."""
     return _stream(rng).rf(n, df1, df2)
+
+
+def rbinom(n: int, size: ArrayLike, prob: ArrayLike, *, rng: RStream | None = None) -> Integers:
+    """Binomial draws from R's global stream, or from ``rng``; see `RStream.rbinom`."""
+    return _stream(rng).rbinom(n, size, prob)
+
+
+def rpois(n: int, lambda_: ArrayLike, *, rng: RStream | None = None) -> Integers:
+    """Poisson draws from R's global stream, or from ``rng``; see `RStream.rpois`."""
+    return _stream(rng).rpois(n, lambda_)
+
+
+def rgeom(n: int, prob: ArrayLike, *, rng: RStream | None = None) -> Integers:
+    """Geometric draws from R's global stream, or from ``rng``; see `RStream.rgeom`."""
+    return _stream(rng).rgeom(n, prob)
+
+
+def rnbinom(
+    n: int,
+    size: ArrayLike,
+    prob: ArrayLike | None = None,
+    mu: ArrayLike | None = None,
+    *,
+    rng: RStream | None = None,
+) -> Integers:
+    """Negative binomial draws, R's global stream's or ``rng``'s; see `RStream.rnbinom`."""
+    return _stream(rng).rnbinom(n, size, prob, mu)
+
+
+def rmultinom(n: int, size: int, prob: ArrayLike, *, rng: RStream | None = None) -> Integers:
+    """Multinomial draws from R's global stream, or from ``rng``; see `RStream.rmultinom`."""
+    return _stream(rng).rmultinom(n, size, prob)
 
 
 def sample(

@@ -10,10 +10,9 @@ import secrets
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from pyhier._validation import count
-from pyhier.kernels.random import fill_r_normal, fill_r_uniform
+from pyhier.kernels.random import fill_r_normal
 from pyhier.rstats.variates import Variates
 
 Floats = NDArray[np.float64]
@@ -106,69 +105,6 @@ class RStream(Variates):
             fill_r_normal(self.bit_generator, out)
         return out
 
-    def _standard_uniform(self, n: int) -> Floats:
-        out = np.empty(n)
-        with self.bit_generator.lock:
-            fill_r_uniform(self.bit_generator, out)
-        return out
-
-    def runif(self, n: int, min: ArrayLike = 0.0, max: ArrayLike = 1.0) -> Floats:  # noqa: A002
-        """Uniform draws: R's ``runif(n, min, max)``.
-
-        Parameters
-        ----------
-        n : int
-            The number of draws, from 0 up.
-        min, max : array_like
-            The limits, recycled to ``n`` as in R. Where they are equal the limit is returned and
-            the stream is not used, as in R.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-
-        Raises
-        ------
-        ValueError
-            If a limit is not finite or ``max`` is below ``min`` (R returns NaN and warns).
-        """
-        size = count("n", n, 0)
-        low, high = _recycle("min", min, size), _recycle("max", max, size)
-        _each("runif", low, high, np.isfinite(low) & np.isfinite(high) & (low <= high))
-        out = low.copy()
-        drawn = low < high
-        u = self._standard_uniform(int(drawn.sum()))
-        out[drawn] += (high[drawn] - low[drawn]) * u
-        return out
-
-    def rnorm(self, n: int, mean: ArrayLike = 0.0, sd: ArrayLike = 1.0) -> Floats:
-        """Normal draws: R's ``rnorm(n, mean, sd)``.
-
-        Parameters
-        ----------
-        n : int
-            The number of draws, from 0 up.
-        mean, sd : array_like
-            Recycled to ``n`` as in R. Where ``sd`` is 0 or the mean is infinite the mean is
-            returned and the stream is not used, as in R.
-
-        Returns
-        -------
-        ndarray, shape (n,)
-
-        Raises
-        ------
-        ValueError
-            If a mean is NaN or an sd is negative, NaN or infinite (R returns NaN and warns).
-        """
-        size = count("n", n, 0)
-        centre, scale = _recycle("mean", mean, size), _recycle("sd", sd, size)
-        _each("rnorm", centre, scale, ~np.isnan(centre) & np.isfinite(scale) & (scale >= 0.0))
-        out = centre.copy()
-        drawn = (scale > 0.0) & np.isfinite(centre)
-        out[drawn] += scale[drawn] * self.standard_normal(int(drawn.sum()))
-        return out
-
 
 def _seed_word(seed: int | float) -> int:
     if not isinstance(seed, int | float | np.integer | np.floating):
@@ -176,22 +112,6 @@ def _seed_word(seed: int | float) -> int:
     if not (-(2**31) < seed < 2**31 and int(seed) > -(2**31)):
         raise ValueError(f"seed is {seed!r}: R takes seeds from -2147483647 to 2147483647")
     return int(seed) & _WORD
-
-
-def _recycle(name: str, value: ArrayLike, n: int) -> Floats:
-    array = np.asarray(value, dtype=np.float64).ravel()
-    if array.size == 0 and n > 0:
-        raise ValueError(f"{name} is empty: give at least one number")
-    return np.resize(array, n)
-
-
-def _each(name: str, first: Floats, second: Floats, valid: NDArray[np.bool_]) -> None:
-    bad = np.flatnonzero(~valid)
-    if bad.size:
-        i = int(bad[0])
-        raise ValueError(
-            f"{name} cannot draw number {i} with parameters {first[i]} and {second[i]}"
-        )
 
 
 _default: list[RStream] = []

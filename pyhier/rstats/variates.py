@@ -1,17 +1,19 @@
-"""The variates of an R stream beyond uniforms and normals: R's names, order and recycling."""
+"""The continuous variates of an R stream, and `sample`: R's names, order and recycling."""
 
+import builtins
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier.rstats import draws, sampling
+from pyhier.rstats.counts import CountVariates
 from pyhier.rstats.draws import drawn, parameter, size_of
 
 Floats = NDArray[np.float64]
 
 
-class Variates:
+class Variates(CountVariates):
     """What `RStream` draws; parameters are vectors, recycled to ``n`` as in R.
 
     Each method raises a ValueError that names the first impossible parameter, where R returns NaN
@@ -19,7 +21,70 @@ class Variates:
     the stream is not used, as in R.
     """
 
-    bit_generator: np.random.MT19937
+    def runif(self, n: int, min: ArrayLike = 0.0, max: ArrayLike = 1.0) -> Floats:  # noqa: A002
+        """Uniform draws: R's ``runif(n, min, max)``.
+
+        Parameters
+        ----------
+        n : int
+            The number of draws, from 0 up.
+        min, max : array_like
+            The limits, recycled to ``n`` as in R. Where they are equal the limit is returned and
+            the stream is not used, as in R.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            If a limit is not finite or ``max`` is below ``min`` (R returns NaN and warns).
+
+        Examples
+        --------
+        >>> from pyhier import RStream
+        >>> RStream(1).runif(2, 0, [1, 10])  # set.seed(1); runif(2, 0, c(1, 10))
+        array([0.26550866, 3.721239  ])
+        """
+        size = size_of(n)
+        low = parameter("min", min, size, draws.FINITE)
+        high = parameter("max", max, size, draws.FINITE)
+        pairs = builtins.max(low.size, high.size) if 1 in (low.size, high.size) else size
+        bad = np.flatnonzero(np.resize(low, pairs) > np.resize(high, pairs))
+        if bad.size:
+            i = int(bad[0])
+            raise ValueError(
+                f"min is {low[i % low.size]} and max {high[i % high.size]} for draw {i}: "
+                "max must not be below min"
+            )
+        return drawn(self.bit_generator, "runif", size, low, high)
+
+    def rnorm(self, n: int, mean: ArrayLike = 0.0, sd: ArrayLike = 1.0) -> Floats:
+        """Normal draws: R's ``rnorm(n, mean, sd)``.
+
+        Parameters
+        ----------
+        n : int
+            The number of draws, from 0 up.
+        mean, sd : array_like
+            Recycled to ``n`` as in R. Where ``sd`` is 0 or the mean is infinite the mean is
+            returned and the stream is not used, as in R.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+
+        Examples
+        --------
+        >>> from pyhier import RStream
+        >>> RStream(1).rnorm(2, [10, 20])  # set.seed(1); rnorm(2, c(10, 20))
+        array([ 9.37354619, 20.18364332])
+        """
+        size = size_of(n)
+        centre = parameter("mean", mean, size, draws.NUMBER)
+        spread = parameter("sd", sd, size, draws.NOT_NEGATIVE_FINITE)
+        return drawn(self.bit_generator, "rnorm", size, centre, spread)
 
     def rexp(self, n: int, rate: ArrayLike = 1.0) -> Floats:
         """Exponential draws: R's ``rexp(n, rate)``.
@@ -84,8 +149,8 @@ class Variates:
                 scales = 1.0 / parameter("rate", _or(rate, 1.0), size, draws.NOT_NEGATIVE)
         return drawn(self.bit_generator, "rgamma", size, shapes, scales)
 
-    def rchisq(self, n: int, df: ArrayLike) -> Floats:
-        """Chi-squared draws: R's ``rchisq(n, df)``.
+    def rchisq(self, n: int, df: ArrayLike, ncp: ArrayLike | None = None) -> Floats:
+        """Chi-squared draws: R's ``rchisq(n, df, ncp)``.
 
         Parameters
         ----------
@@ -93,6 +158,8 @@ class Variates:
             The number of draws, from 0 up.
         df : array_like
             Degrees of freedom, finite and not negative.
+        ncp : array_like, optional
+            Non-centrality, finite and not negative.
 
         Returns
         -------
@@ -106,10 +173,15 @@ class Variates:
         """
         size = size_of(n)
         dfs = parameter("df", df, size, draws.NOT_NEGATIVE_FINITE)
+        if ncp is not None:
+            shifts = parameter("ncp", ncp, size, draws.NOT_NEGATIVE_FINITE)
+            return drawn(self.bit_generator, "rchisq_ncp", size, dfs, shifts)
         return drawn(self.bit_generator, "rchisq", size, dfs)
 
-    def rbeta(self, n: int, shape1: ArrayLike, shape2: ArrayLike) -> Floats:
-        """Beta draws: R's ``rbeta(n, shape1, shape2)``.
+    def rbeta(
+        self, n: int, shape1: ArrayLike, shape2: ArrayLike, ncp: ArrayLike | None = None
+    ) -> Floats:
+        """Beta draws: R's ``rbeta(n, shape1, shape2, ncp)``.
 
         Parameters
         ----------
@@ -117,6 +189,8 @@ class Variates:
             The number of draws, from 0 up.
         shape1, shape2 : array_like
             Not negative; the mean is ``shape1 / (shape1 + shape2)``.
+        ncp : array_like, optional
+            Non-centrality; with it the shapes must be positive and finite.
 
         Returns
         -------
@@ -129,12 +203,17 @@ class Variates:
         array([0.25509981, 0.87796504, 0.2131322 ])
         """
         size = size_of(n)
+        if ncp is not None:  # a ratio of chi-squared variates, in R too
+            first = parameter("shape1", shape1, size, draws.POSITIVE_FINITE)
+            second = parameter("shape2", shape2, size, draws.POSITIVE_FINITE)
+            x = self.rchisq(size, 2.0 * first, ncp)
+            return x / (x + self.rchisq(size, 2.0 * second))
         first = parameter("shape1", shape1, size, draws.NOT_NEGATIVE)
         second = parameter("shape2", shape2, size, draws.NOT_NEGATIVE)
         return drawn(self.bit_generator, "rbeta", size, first, second)
 
-    def rt(self, n: int, df: ArrayLike) -> Floats:
-        """Student's t draws: R's ``rt(n, df)``.
+    def rt(self, n: int, df: ArrayLike, ncp: ArrayLike | None = None) -> Floats:
+        """Student's t draws: R's ``rt(n, df, ncp)``.
 
         Parameters
         ----------
@@ -142,6 +221,8 @@ class Variates:
             The number of draws, from 0 up.
         df : array_like
             Degrees of freedom, positive; infinity gives normal draws.
+        ncp : array_like, optional
+            Non-centrality; with it ``df`` must be finite.
 
         Returns
         -------
@@ -154,7 +235,12 @@ class Variates:
         array([-0.6729166 , -0.58433837,  0.57211572])
         """
         size = size_of(n)
-        return drawn(self.bit_generator, "rt", size, parameter("df", df, size, draws.POSITIVE))
+        if ncp is not None:  # all normals first, in R too
+            dfs = parameter("df", df, size, draws.POSITIVE_FINITE)
+            z = self.rnorm(size, parameter("ncp", ncp, size, draws.FINITE))
+            return z / np.sqrt(self.rchisq(size, dfs) / np.resize(dfs, size))
+        dfs = parameter("df", df, size, draws.POSITIVE)
+        return drawn(self.bit_generator, "rt", size, dfs)
 
     def rcauchy(self, n: int, location: ArrayLike = 0.0, scale: ArrayLike = 1.0) -> Floats:
         """Cauchy draws: R's ``rcauchy(n, location, scale)``.

@@ -65,6 +65,66 @@ FAMILIES = {
 }
 
 
+def whole(rng, low, high, *special):
+    return np.floor(spread(rng, N, low, high, *special))
+
+
+def chance(rng):
+    """Probabilities over the whole range, tiny ones and both ends among them."""
+    tiny = spread(rng, N, -12, -0.01)
+    ends = rng.choice([0.0, 0.5, 1.0], N)
+    kind = rng.integers(0, 10, N)
+    return np.where(kind == 0, ends, np.where(kind < 4, tiny, rng.random(N)))
+
+
+FAMILIES |= {
+    "runif": lambda g: (-spread(g, N, -8, 8, 0.0), spread(g, N, -8, 8, 0.0)),
+    "rnorm": lambda g: (signed(g, N, 8), nonnegative(spread(g, N, -8, 8, 0.0, 1.0))),
+    # 30 / p, 110: inversion or BTPE, and where inversion starts again; up to R's limit
+    "rbinom": lambda g: (
+        np.where(g.random(N) < 0.3, whole(g, 7, 9.33), whole(g, 0, 6, 0, 1, 30, 60, 61, 110, 200)),
+        chance(g),
+    ),
+    "rpois": lambda g: (
+        np.where(g.random(N) < 0.3, spread(g, N, -300, 18.6), spread(g, N, -2, 3, 0.0, 10, 30)),
+    ),
+    "rgeom": lambda g: (np.minimum(spread(g, N, -8, 0, 1.0), 1.0),),
+    "rnbinom": lambda g: (spread(g, N, -3, 5), np.minimum(spread(g, N, -5, 0, 1.0), 1.0)),
+}
+
+# Families whose call has more than its parameters: (R's call, ours, parameters).
+CALLS = {
+    "rnbinom mu": (
+        "rnbinom(n, a, mu = b)",
+        lambda s, n, a, b: s.rnbinom(n, a, mu=b),
+        lambda g: (spread(g, N, -3, 5), nonnegative(spread(g, N, -5, 5, 0.0))),
+    ),
+    "rgamma scale": (
+        "rgamma(n, a, scale = b)",
+        lambda s, n, a, b: s.rgamma(n, a, scale=b),
+        lambda g: (shapes(g), shapes(g)),
+    ),
+    "rchisq ncp": (
+        "rchisq(n, a, b)",
+        lambda s, n, a, b: s.rchisq(n, a, b),
+        lambda g: (
+            nonnegative(spread(g, N, -3, 5, 0.0, 2.0)),
+            nonnegative(spread(g, N, -5, 5, 0.0, 20.0)),
+        ),
+    ),
+    "rt ncp": (
+        "rt(n, a, b)",
+        lambda s, n, a, b: s.rt(n, a, b),
+        lambda g: (spread(g, N, -1, 5), signed(g, N, 2)),
+    ),
+    "rbeta ncp": (
+        "rbeta(n, a, 2, b)",
+        lambda s, n, a, b: s.rbeta(n, a, 2.0, b),
+        lambda g: (spread(g, N, -1, 5), spread(g, N, -2, 3)),
+    ),
+}
+
+
 def same(ours, stream, theirs):
     values, state = theirs
     np.testing.assert_array_equal(ours, values)
@@ -84,6 +144,18 @@ def test_random_parameters(r, family, seed):
     inputs = dict(zip("ab", parts, strict=False))
     ours = getattr(stream, family)(N, *parts)
     same(ours, stream, in_r(r, f"{family}({N}, {', '.join(inputs)})", seed=seed, **inputs))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_other_forms(r, name):
+    call, draw, parameters = CALLS[name]
+    a, b = parameters(np.random.default_rng(len(name)))
+    stream = RStream(13)
+    ours = draw(stream, N, a, b)
+    same(ours, stream, in_r(r, call, seed=13, n=N, a=a, b=b))
+    stream = RStream(14)
+    ours = draw(stream, 100, a[:7], b[:3])
+    same(ours, stream, in_r(r, call, seed=14, n=100, a=a[:7], b=b[:3]))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -141,6 +213,29 @@ def test_sample_from_very_many(r, n):
     stream = RStream(9)
     ours = np.concatenate([stream.sample(n, 3000), stream.sample(n, 3000, True)])
     same(ours, stream, in_r(r, "c(sample(n, 3000), sample(n, 3000, TRUE))", seed=9, n=float(n)))
+
+
+def test_binomials_of_very_many_trials(r):
+    """From 2^31 - 1 trials on R inverts the distribution function; mixed with smaller ones."""
+    rng = np.random.default_rng(15)
+    n = np.floor(10.0 ** rng.uniform(0, 14, 3000))
+    n[:3] = [2**31 - 2, 2**31 - 1, 2**31]
+    p = rng.random(3000)
+    stream = RStream(16)
+    same(stream.rbinom(3000, n, p), stream, in_r(r, "rbinom(3000, a, b)", seed=16, a=n, b=p))
+
+
+def test_multinomial(r):
+    rng = np.random.default_rng(17)
+    for case in range(60):
+        k = int(rng.choice([1, 2, 3, 10, 100]))
+        prob = [rng.random(k), rng.integers(0, 3, k) + 0.0, np.ones(k)][case % 3]
+        prob[rng.integers(k)] = 1.0
+        size = int(10 ** rng.uniform(0, 9)) if case % 5 else 0
+        stream = RStream(case)
+        ours = stream.rmultinom(20, size, prob)
+        call = "rmultinom(20, size, prob)"
+        same(ours, stream, in_r(r, call, seed=case, size=size, prob=prob.tolist()))
 
 
 def test_permutations(r):
@@ -202,10 +297,16 @@ def test_sample_of_a_vector(r):
         ("rlogis(1, 0, Inf)", lambda s: s.rlogis(1, 0, np.inf)),
         ("rweibull(1, 0, 1)", lambda s: s.rweibull(1, 0, 1)),
         ("rweibull(1, 1, Inf)", lambda s: s.rweibull(1, 1, np.inf)),
+        ("rbinom(1, 2.5, 0.5)", lambda s: s.rbinom(1, 2.5, 0.5)),
+        ("rbinom(1, 2, 1.5)", lambda s: s.rbinom(1, 2, 1.5)),
+        ("rpois(1, -1)", lambda s: s.rpois(1, -1)),
+        ("rpois(1, Inf)", lambda s: s.rpois(1, np.inf)),
+        ("rgeom(1, 0)", lambda s: s.rgeom(1, 0)),
+        ("rnbinom(1, 0, 0.5)", lambda s: s.rnbinom(1, 0, 0.5)),
         ("rf(1, 0, 1)", lambda s: s.rf(1, 0, 1)),
     ],
 )
 def test_nan_in_r_is_an_error_here(r, call, ours):
-    assert np.isnan(r(f"suppressWarnings({call})"))
+    assert r(f"suppressWarnings(is.na({call}))")
     with pytest.raises(ValueError, match=r"\[0\] is .*: it must"):
         ours(RStream(1))

@@ -83,9 +83,9 @@ def test_wrong_arguments():
         stream.rnorm(2.5)
     with pytest.raises(ValueError, match="n is -1"):
         stream.runif(-1)
-    with pytest.raises(ValueError, match=r"number 1 with parameters 0.0 and -1.0"):
+    with pytest.raises(ValueError, match=r"sd\[1\] is -1.0: it must be finite and not negative"):
         stream.rnorm(2, 0.0, [1.0, -1.0])
-    with pytest.raises(ValueError, match="number 0 with parameters 1.0 and 0.0"):
+    with pytest.raises(ValueError, match="min is 1.0 and max 0.0 for draw 0"):
         stream.runif(2, 1.0, 0.0)
     with pytest.raises(ValueError, match="mean is empty"):
         stream.rnorm(2, [])
