@@ -1,0 +1,104 @@
+# Calls of Python. Numbers cross as addresses, so that reticulate has no array to convert.
+
+# Conditions of class "pyhier_error": the message alone, without the call inside this package.
+stop_pyhier <- function(..., kind = "ValueError") {
+  stop(structure(
+    class = c("pyhier_error", "error", "condition"),
+    list(message = paste0(...), call = NULL, kind = kind)
+  ))
+}
+
+# Run one of for_r.py's entries on named arguments.
+#
+# `rng` is a seed, or NULL for R's own stream, which then goes on as if R had used it.
+python_call <- function(.entry, ..., rng) {
+  given <- list(...)
+  if (!missing(rng)) {
+    given["rng"] <- list(random_stream(rng))
+  }
+  sent <- lapply(given, to_python) # holds what Python reads by address, until it has
+  answer <- boundary()$call(.entry, lapply(sent, `[[`, "value"))
+  .Call(C_go_on) # an R function stopped: its condition takes its course from here
+  for (text in answer$warnings) {
+    warning(text, call. = FALSE)
+  }
+  if (!is.null(answer$error)) {
+    stop_pyhier(answer$error, kind = answer$kind)
+  }
+  if (!missing(rng) && is.null(rng)) {
+    assign(".Random.seed", as.integer(from_python(answer$random_seed)), envir = globalenv())
+  }
+  from_python(answer$value)
+}
+
+# What reticulate is to convert, in `value`, with whatever it points into.
+to_python <- function(x) {
+  if (inherits(x, "python.builtin.object") || is.null(x)) {
+    return(list(value = x))
+  }
+  if (is.function(x)) {
+    address <- list(evaluate = .Call(C_evaluate), "function" = .Call(C_function, x))
+    return(list(value = address, held = x))
+  }
+  if (is.character(x)) {
+    text <- enc2utf8(as.vector(x))
+    return(list(value = if (inherits(x, "AsIs")) list(text = as.list(text)) else text))
+  }
+  if (is.logical(x)) {
+    return(list(value = as.vector(x)))
+  }
+  if (is.list(x)) {
+    parts <- lapply(x, to_python)
+    return(list(value = lapply(parts, `[[`, "value"), held = parts))
+  }
+  if (length(x) == 1 && is.null(dim(x))) {
+    return(list(value = as.double(x)))
+  }
+  numbers <- as.double(x)
+  dim <- as.list(as.integer(if (is.null(dim(x))) length(x) else dim(x)))
+  list(value = list(address = .Call(C_numbers, numbers), dim = dim), held = numbers)
+}
+
+# A vector of numbers, also when it has one element only.
+numbers_to_python <- function(x) array(as.double(x), length(x))
+
+# Names: several, also when there is one.
+text_to_python <- function(x) if (!is.null(x)) I(as.character(x))
+
+from_python <- function(x) {
+  if (!is.list(x) || inherits(x, "python.builtin.object")) {
+    return(x)
+  }
+  if (!is.null(x[["address"]])) {
+    dim <- unlist(x$dim)
+    numbers <- .Call(C_copy, x$address, as.double(prod(dim)))
+    if (length(dim) > 1) {
+      dim(numbers) <- dim
+    }
+    return(numbers)
+  }
+  if (setequal(names(x), c("columns", "rows"))) {
+    columns <- lapply(x$columns, from_python)
+    frame <- data.frame(columns, row.names = as.character(unlist(x$rows)), check.names = FALSE)
+    return(frame)
+  }
+  lapply(x, from_python)
+}
+
+# R's stream as it stands, when there is no seed.
+random_stream <- function(seed) {
+  if (!is.null(seed)) {
+    return(whole_number("seed", seed, -.Machine$integer.max))
+  }
+  kinds <- RNGkind()
+  if (!identical(kinds, c("Mersenne-Twister", "Inversion", "Rejection"))) {
+    stop_pyhier(
+      "RNGkind() is ", paste(kinds, collapse = ", "), ": pyhier has R's default kinds only; run ",
+      "RNGkind(\"default\", \"default\", \"default\"), or give seed ="
+    )
+  }
+  if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) {
+    set.seed(NULL)
+  }
+  get(".Random.seed", envir = globalenv(), inherits = FALSE)
+}

@@ -1,0 +1,307 @@
+# Models: data with priors. The Python model is made anew where a saved one has lost it.
+
+new_model <- function(family, entry, ..., call) {
+  spec <- c(list(.entry = entry), list(...))
+  made <- do.call(python_call, spec)
+  structure(
+    list(
+      family = family, spec = spec, labels = as.character(unlist(made$labels)),
+      coordinates = as.character(unlist(made$coordinates)),
+      data = data.frame(made$data, row.names = as.character(unlist(made$labels))),
+      estimates = data.frame(made$estimates, row.names = as.character(unlist(made$labels))),
+      shown = made$shown, call = call, python = made$handle
+    ),
+    class = c(paste0("hier_", family), "hier_model")
+  )
+}
+
+# The Python side of a model or a posterior.
+live <- function(x) UseMethod("live")
+
+#' @exportS3Method
+live.hier_model <- function(x) {
+  if (is_lost(x$python)) do.call(python_call, x$spec)$handle else x$python
+}
+
+# Whether a session that saved it, or a fork, has taken the Python object away.
+is_lost <- function(handle) reticulate::py_is_null_xptr(handle)
+
+#' The normal model with known standard errors
+#'
+#' Group estimates y_j ~ N(theta_j, se_j^2) with effects theta_j ~ N(mu, tau^2), as in Gelman et al.,
+#' Bayesian Data Analysis (3rd ed.), section 5.4.
+#'
+#' @param y The estimate of each group, a numeric vector; its names label the groups. Or a formula:
+#'   `estimate ~ group` (or `estimate ~ 1`) together with `se` or `var`; without these, `value ~
+#'   group` are raw observations, of which the group means and their standard errors are taken.
+#' @param se,var The standard error of each estimate, or its sampling variance: exactly one of them.
+#' @param labels Names of the groups.
+#' @param prior_mu The prior of mu: `"flat"`, or `"norm(mean, sd)"`.
+#' @param prior_tau The prior of tau: a name (`"uniform"`, `"sqrt"`, `"jeffreys"`,
+#'   `"overall-jeffreys"`, `"berger-deely"`, `"conventional"`, `"dumouchel"`, `"shrinkage"`,
+#'   `"i2"`), a distribution as a string (`"halfcauchy(5)"`, `"halfnorm(5)"`, `"expon(5)"`,
+#'   `"gamma(shape, scale)"`, `"invgamma(shape, scale)"`, `"lognorm(sdlog, median)"`,
+#'   `"lomax(shape, scale)"`), or an R function that returns the log density at one tau.
+#' @param data For a formula: a data frame with its variables (`se`, `var` and `labels` are looked
+#'   for in it, too).
+#' @param variance For raw observations: whether all groups share one within-group variance
+#'   (`"pooled"`) or each has its own (`"per-group"`).
+#' @param ... The arguments of the method for vectors, from that for formulas; otherwise nothing.
+#' @return An object of class `hier_model`, which [hier_exact()], [hier_rwmetrop()] and [laplace()]
+#'   take. Asked for a posterior's `summary()`, `coef()`, `plot()` and so on, a model gives those
+#'   of its exact posterior.
+#' @examples
+#' \dontshow{if (pyhier_available()) withAutoprint(\{}
+#' y <- c(A = 28, B = 8, C = -3, D = 7, E = -1, F = 1, G = 18, H = 12)
+#' se <- c(15, 10, 16, 11, 9, 11, 10, 18)
+#' model <- hier_normal(y, se)
+#' summary(model)
+#'
+#' schools <- data.frame(effect = y, stderr = se, school = names(y))
+#' hier_normal(effect ~ school, data = schools, se = stderr, prior_tau = "halfcauchy(5)")
+#' hier_normal(y, se, prior_tau = function(tau) dexp(tau, 0.1, log = TRUE))
+#' \dontshow{\})}
+#' @export
+hier_normal <- function(y, ...) UseMethod("hier_normal")
+
+#' @rdname hier_normal
+#' @export
+hier_normal.default <- function(y, se, labels = NULL, prior_mu = "flat", prior_tau = "uniform",
+                                var = NULL, ...) {
+  no_dots(...)
+  if (missing(se)) {
+    se <- NULL
+  }
+  if (is.null(se) == is.null(var)) {
+    which <- if (is.null(se)) "neither was given (or it is NULL)" else "both were given"
+    stop_pyhier("give se (standard errors) or var (sampling variances): ", which)
+  }
+  if (is.null(labels) && is.numeric(y)) {
+    labels <- names(y)
+  }
+  given <- if (is.null(var)) "se" else "var"
+  new_model(
+    "normal", "normal",
+    y = numbers_to_python(numbers("y", y)), given = given,
+    spread = numbers_to_python(numbers(given, if (is.null(var)) se else var)),
+    labels = text_to_python(group_names("labels", labels)),
+    prior_mu = mu_prior(prior_mu), prior_tau = one_prior("prior_tau", prior_tau),
+    call = match.call()
+  )
+}
+
+#' @rdname hier_normal
+#' @export
+hier_normal.formula <- function(y, data = NULL, se, var, labels, variance = c("pooled", "per-group"),
+                                ...) {
+  parts <- formula_parts(y, data)
+  where <- function(expression) eval(expression, parts$data, environment(y))
+  given <- c(se = !missing(se), var = !missing(var))
+  if (!missing(labels)) {
+    parts$group <- where(substitute(labels))
+  }
+  if (any(given)) {
+    model <- hier_normal.default(
+      parts$response,
+      se = if (given[["se"]]) where(substitute(se)),
+      var = if (given[["var"]]) where(substitute(var)), labels = parts$group, ...
+    )
+  } else {
+    model <- raw_normal(parts, match.arg(variance), ...)
+  }
+  model$call <- match.call()
+  model
+}
+
+raw_normal <- function(parts, variance, prior_mu = "flat", prior_tau = "uniform", ...) {
+  no_dots(...)
+  if (is.null(parts$group)) {
+    stop_pyhier(
+      "give se or var for estimates; or, for raw observations, their groups: value ~ group"
+    )
+  }
+  new_model(
+    "normal", "normal_raw",
+    values = numbers_to_python(numbers(parts$name, parts$response)),
+    groups = text_to_python(group_names("group", parts$group)), variance = variance,
+    prior_mu = mu_prior(prior_mu), prior_tau = one_prior("prior_tau", prior_tau), call = NULL
+  )
+}
+
+#' Models for counts
+#'
+#' `hier_binomial()`: successes in trials, y_j ~ Binomial(n_j, theta_j) with theta_j ~
+#' Beta(alpha, beta) (Gelman et al., section 5.3); eta = alpha / (alpha + beta) and K = alpha + beta.
+#' `hier_poisson()`: events in an exposure, y_j ~ Poisson(e_j theta_j) with theta_j ~ Gamma(alpha,
+#' rate alpha / mu) (Albert 2009, chapter 7).
+#'
+#' @param successes,counts Successes, or events, of each group: whole numbers; their names label the
+#'   groups. Or a formula as for [stats::glm()]: `cbind(successes, failures) ~ group`, or `events ~
+#'   group + offset(log(exposure))`; with `~ 1` the groups have no names.
+#' @param trials,exposure The trials of each group, or its exposure (positive numbers).
+#' @param labels Names of the groups.
+#' @param prior A name: `"bda3"` (density proportional to (alpha + beta)^(-5/2)) or `"betabinexch"`
+#'   (LearnBayes') for successes, `"poissgamexch"` (LearnBayes') for events. Or two independent
+#'   distributions as strings, such as `list(alpha = "gamma(2, 1)", beta = "expon(10)")`, of alpha
+#'   and beta or of eta and K for successes, of alpha and mu or alpha and beta = alpha / mu for
+#'   events. Or an R function that returns the log density at (alpha, beta), or at (alpha, mu).
+#' @param z0 The prior median of alpha, for `"poissgamexch"`.
+#' @param data For a formula: a data frame with its variables.
+#' @param ... The arguments of the method for vectors, from that for formulas; otherwise nothing.
+#' @return An object of class `hier_model`: see [hier_normal()].
+#' @examples
+#' \dontshow{if (pyhier_available()) withAutoprint(\{}
+#' seasons <- data.frame(
+#'   season = c("2011", "2012", "2013", "2014"), made = c(10, 25, 26, 31), tried = c(22, 46, 50, 51)
+#' )
+#' model <- hier_binomial(cbind(made, tried - made) ~ season, data = seasons)
+#' coef(model)
+#' hier_poisson(c(5, 1, 5, 14), exposure = c(94.3, 15.7, 62.9, 125.8))
+#' \dontshow{\})}
+#' @name hier_counts
+NULL
+
+#' @rdname hier_counts
+#' @export
+hier_binomial <- function(successes, ...) UseMethod("hier_binomial")
+
+#' @rdname hier_counts
+#' @export
+hier_binomial.default <- function(successes, trials, labels = NULL, prior = "bda3", ...) {
+  no_dots(...)
+  if (is.null(labels) && is.numeric(successes)) {
+    labels <- names(successes)
+  }
+  new_model(
+    "binomial", "binomial",
+    successes = numbers_to_python(numbers("successes", successes)),
+    trials = numbers_to_python(numbers("trials", trials)), prior = pair_prior(prior),
+    labels = text_to_python(group_names("labels", labels)), call = match.call()
+  )
+}
+
+#' @rdname hier_counts
+#' @export
+hier_binomial.formula <- function(successes, data = NULL, ...) {
+  parts <- formula_parts(successes, data)
+  response <- parts$response
+  if (!is.matrix(response) || ncol(response) != 2) {
+    stop_pyhier("the left side must be cbind(successes, failures), as for glm()")
+  }
+  model <- hier_binomial.default(
+    numbers("successes", response[, 1]), numbers("failures", response[, 2]) + response[, 1],
+    labels = parts$group, ...
+  )
+  model$call <- match.call()
+  model
+}
+
+#' @rdname hier_counts
+#' @export
+hier_poisson <- function(counts, ...) UseMethod("hier_poisson")
+
+#' @rdname hier_counts
+#' @export
+hier_poisson.default <- function(counts, exposure, labels = NULL, prior = "poissgamexch", z0 = 1,
+                                 ...) {
+  no_dots(...)
+  if (is.null(labels) && is.numeric(counts)) {
+    labels <- names(counts)
+  }
+  new_model(
+    "poisson", "poisson",
+    counts = numbers_to_python(numbers("counts", counts)),
+    exposure = numbers_to_python(numbers("exposure", exposure)), prior = pair_prior(prior),
+    z0 = numbers("z0", z0), labels = text_to_python(group_names("labels", labels)),
+    call = match.call()
+  )
+}
+
+#' @rdname hier_counts
+#' @export
+hier_poisson.formula <- function(counts, data = NULL, ...) {
+  parts <- formula_parts(counts, data)
+  if (is.null(parts$offset)) {
+    stop_pyhier("the right side must have offset(log(exposure)), as for glm()")
+  }
+  model <- hier_poisson.default(parts$response, exp(parts$offset), labels = parts$group, ...)
+  model$call <- match.call()
+  model
+}
+
+# The parts of a formula with at most one grouping variable on the right; NAs are kept.
+formula_parts <- function(formula, data) {
+  if (!is.null(data)) {
+    data <- as.data.frame(data) # a tibble's or a grouped one's own ways end here
+  }
+  if (length(formula) != 3) {
+    stop_pyhier("the formula has no left side: write it as estimate ~ group")
+  }
+  frame <- tryCatch(
+    model.frame(formula, data, na.action = stats::na.pass),
+    error = function(e) stop_pyhier("the formula: ", conditionMessage(e))
+  )
+  groups <- attr(terms(frame), "term.labels")
+  if (length(groups) > 1) {
+    stop_pyhier(
+      "the right side has ", paste(groups, collapse = ", "), ": give one grouping variable, or 1"
+    )
+  }
+  list(
+    response = model.response(frame), name = names(frame)[[1]], data = data,
+    group = if (length(groups)) frame[[groups]], offset = model.offset(frame)
+  )
+}
+
+# --- Priors ---------------------------------------------------------------------------------------
+
+one_prior <- function(name, prior) {
+  if (is.function(prior) || (is.character(prior) && length(prior) == 1 && !is.na(prior))) {
+    return(prior)
+  }
+  stop_pyhier(
+    name, " is ", shown(prior), ": give a string such as \"halfcauchy(5)\", or a function that ",
+    "returns the log density",
+    kind = "TypeError"
+  )
+}
+
+mu_prior <- function(prior) {
+  if (is.null(prior)) {
+    return("flat")
+  }
+  if (!is.character(prior) || length(prior) != 1 || is.na(prior)) {
+    stop_pyhier(
+      "prior_mu is ", shown(prior), ": give \"flat\" or \"norm(mean, sd)\"",
+      kind = "TypeError"
+    )
+  }
+  prior
+}
+
+# The prior of a count model. Python calls an R function with one vector.
+pair_prior <- function(prior) {
+  if (is.list(prior) && length(names(prior)) == length(prior)) {
+    texts <- vapply(prior, function(one) is.character(one) && length(one) == 1, NA)
+    if (!all(texts)) {
+      stop_pyhier(
+        "prior$", names(prior)[!texts][[1]], " is no string: give one such as \"gamma(2, 1)\"; or, ",
+        "for the whole prior, a function of both hyperparameters",
+        kind = "TypeError"
+      )
+    }
+    return(prior)
+  }
+  prior <- one_prior("prior", prior)
+  if (is.function(prior)) function(both) prior(both[[1]], both[[2]]) else prior
+}
+
+#' @export
+print.hier_model <- function(x, ...) {
+  cat(x$shown, "\n", sep = "")
+  print(x$data, ...)
+  invisible(x)
+}
+
+#' @export
+nobs.hier_model <- function(object, ...) length(object$labels)

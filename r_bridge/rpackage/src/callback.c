@@ -1,0 +1,133 @@
+/* R functions for Python, and numbers for both.
+ *
+ * Python calls pyhier_evaluate() deep inside its own frames. A condition in the R function must not
+ * jump over them, so the jump is stopped here, Python unwinds by an exception of its own, and
+ * C_go_on() lets the jump go on from R, to wherever it was bound: a tryCatch() of the user's, the
+ * top level after an error or Ctrl-C ("Writing R Extensions", section 6.12).
+ */
+
+#define R_NO_REMAP
+#include <R.h>
+#include <Rinternals.h>
+#include <R_ext/Rdynload.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { DONE = 0, STOPPED = 1, NO_NUMBER = 2 };
+
+static SEXP jump;       /* where the R condition was bound */
+static int jump_waits;  /* whether one was stopped here, and not yet let go on */
+
+struct evaluation {
+    SEXP function;
+    int n;
+    const double *x;
+    double value;
+    int status;
+};
+
+static SEXP evaluate(void *data)
+{
+    struct evaluation *e = data;
+    /* A new vector each time: the function may keep it. */
+    SEXP x = PROTECT(Rf_allocVector(REALSXP, e->n));
+    memcpy(REAL(x), e->x, (size_t) e->n * sizeof(double));
+    SEXP call = PROTECT(Rf_lang2(e->function, x));
+    SEXP value = PROTECT(Rf_eval(call, R_GlobalEnv));
+    int numeric = TYPEOF(value) == REALSXP || TYPEOF(value) == INTSXP || TYPEOF(value) == LGLSXP;
+    e->status = numeric && XLENGTH(value) == 1 ? DONE : NO_NUMBER;
+    if (e->status == DONE)
+        e->value = Rf_asReal(value);
+    UNPROTECT(3);
+    return R_NilValue;
+}
+
+static void stop_jump(void *buffer, Rboolean jumps)
+{
+    if (jumps)
+        longjmp(*(jmp_buf *) buffer, 1);
+}
+
+int pyhier_evaluate(void *function, int n, const double *x, double *value)
+{
+    struct evaluation e = {function, n, x, R_NaReal, STOPPED};
+    jmp_buf buffer;
+    if (setjmp(buffer)) {
+        jump_waits = 1;
+        return STOPPED;
+    }
+    R_UnwindProtect(evaluate, &e, stop_jump, &buffer, jump);
+    *value = e.value;
+    return e.status;
+}
+
+static SEXP hexadecimal(const void *address)
+{
+    char text[2 + 2 * sizeof(uintptr_t) + 1];
+    snprintf(text, sizeof text, "0x%" PRIxPTR, (uintptr_t) address);
+    return Rf_mkString(text);
+}
+
+/* The address of pyhier_evaluate(). */
+static SEXP C_evaluate(void)
+{
+    return hexadecimal((const void *) (uintptr_t) pyhier_evaluate);
+}
+
+/* The address of a function. R's objects stay where they are; the caller keeps it alive. */
+static SEXP C_function(SEXP function)
+{
+    return hexadecimal(function);
+}
+
+/* The address of a double vector's numbers. */
+static SEXP C_numbers(SEXP x)
+{
+    return hexadecimal(REAL(x));
+}
+
+/* A new double vector of so many numbers from an address of Python's. */
+static SEXP C_copy(SEXP address, SEXP size)
+{
+    R_xlen_t n = (R_xlen_t) Rf_asReal(size);
+    SEXP x = PROTECT(Rf_allocVector(REALSXP, n));
+    if (n > 0) {
+        const char *text = CHAR(Rf_asChar(address));
+        memcpy(REAL(x), (const void *) (uintptr_t) strtoull(text, NULL, 16),
+               (size_t) n * sizeof(double));
+    }
+    UNPROTECT(1);
+    return x;
+}
+
+/* Let a jump that was stopped go on; return when there is none. */
+static SEXP C_go_on(void)
+{
+    if (jump_waits) {
+        jump_waits = 0;
+        R_ContinueUnwind(jump);
+    }
+    return R_NilValue;
+}
+
+static const R_CallMethodDef calls[] = {
+    {"C_evaluate", (DL_FUNC) &C_evaluate, 0},
+    {"C_function", (DL_FUNC) &C_function, 1},
+    {"C_numbers", (DL_FUNC) &C_numbers, 1},
+    {"C_copy", (DL_FUNC) &C_copy, 2},
+    {"C_go_on", (DL_FUNC) &C_go_on, 0},
+    {NULL, NULL, 0}
+};
+
+void R_init_pyhier(DllInfo *info)
+{
+    R_registerRoutines(info, NULL, calls, NULL, NULL);
+    R_useDynamicSymbols(info, FALSE);
+    R_forceSymbols(info, TRUE);
+    jump = R_MakeUnwindCont();
+    R_PreserveObject(jump);
+}

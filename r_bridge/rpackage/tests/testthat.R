@@ -1,0 +1,4 @@
+library(testthat)
+library(pyhier)
+
+test_check("pyhier")

@@ -1,0 +1,56 @@
+need_python()
+
+live_fit <- pyhier:::live(hier_exact(schools$y, schools$sigma))
+
+test_that("a small call costs less than 5 ms", {
+  seconds <- min(replicate(5, system.time(for (i in 1:20) {
+    pyhier:::python_call("probability", posterior = live_fit, event = "mu > 0")
+  })[["elapsed"]])) / 20
+  python <- reticulate::py_run_string(paste(
+    "import time",
+    "def seconds(post):",
+    "    start = time.perf_counter()",
+    "    for _ in range(20): post.value.probability('mu > 0')",
+    "    return (time.perf_counter() - start) / 20",
+    sep = "\n"
+  ))
+  own <- min(replicate(5, python$seconds(live_fit)))
+  expect_lt(seconds - own, 0.005)
+})
+
+test_that("ten million numbers cross in less than a second", {
+  reticulate::py_run_string(paste(
+    "import numpy as np",
+    "from pyhier.r_bridge import for_r",
+    "for_r.ENTRIES['test_ones'] = lambda: np.ones((1_000_000, 10))",
+    "for_r.ENTRIES['test_sum'] = lambda x: float(x.sum())",
+    "for_r.ENTRIES['test_echo'] = lambda x: x",
+    sep = "\n"
+  ))
+  seconds <- min(replicate(2, system.time(x <- pyhier:::python_call("test_ones"))[["elapsed"]]))
+  x <- pyhier:::python_call("test_ones")
+  expect_identical(dim(x), c(1000000L, 10L))
+  expect_identical(pyhier:::python_call("test_sum", x = x), 1e7)
+  expect_lt(seconds, 1)
+})
+
+test_that("what is sent comes back", {
+  echo <- function(x) pyhier:::python_call("test_echo", x = x)
+  cube <- array(rnorm(24), c(2, 3, 4))
+  expect_identical(echo(cube), cube)
+  expect_identical(echo(matrix(1:6 + 0, 2)), matrix(1:6 + 0, 2))
+  expect_identical(echo(c(1, NaN, -Inf)), c(1, NaN, -Inf))
+  expect_identical(echo(1:3), c(1, 2, 3))
+  expect_identical(echo(pyhier:::numbers_to_python(5)), 5)
+  expect_identical(echo("\u00e9"), "\u00e9")
+  expect_identical(echo(TRUE), TRUE)
+  expect_null(echo(NULL))
+  expect_identical(echo(list(a = 1, b = list(c = "x", d = c(1, 2)))), list(a = 1, b = list(c = "x", d = c(1, 2))))
+})
+
+test_that("other kinds of random numbers are refused by name", {
+  old <- RNGkind("Wichmann-Hill")
+  on.exit(RNGkind(old[[1]]))
+  expect_error(hier_rwmetrop(schools$y, schools$sigma, 10), "Wichmann-Hill.*RNGkind")
+  expect_silent(hier_rwmetrop(schools$y, schools$sigma, 10, seed = 1))
+})

@@ -1,0 +1,65 @@
+need_python()
+skip_on_os("windows")
+
+python <- pyhier_python()
+
+# A folder that looks like an environment: its python is this one.
+environment_in <- function(folder, python) {
+  dir.create(file.path(folder, "bin"), recursive = TRUE)
+  writeLines(c("#!/bin/sh", paste0("exec '", python, "' \"$@\"")), file.path(folder, "bin", "python"))
+  Sys.chmod(file.path(folder, "bin", "python"), "755")
+  folder
+}
+
+test_that("RETICULATE_PYTHON comes first, then install_pyhier()'s, then the active one", {
+  home <- tempfile("home")
+  own <- file.path(environment_in(file.path(home, "r-pyhier"), python), "bin", "python")
+  active <- environment_in(file.path(home, "active"), python)
+  empty <- tempfile("empty")
+  dir.create(empty)
+  found <- function(...) tail(run_r("cat(pyhier_python())", ...), 1)
+  variables <- c(WORKON_HOME = home, VIRTUAL_ENV = active, CONDA_PREFIX = "")
+  expect_identical(found(variables, RETICULATE_PYTHON = python), python)
+  expect_identical(found(variables, RETICULATE_PYTHON = ""), own)
+  variables[["WORKON_HOME"]] <- empty
+  expect_identical(found(variables, RETICULATE_PYTHON = ""), file.path(active, "bin", "python"))
+  variables[["VIRTUAL_ENV"]] <- ""
+  on_path <- c(PATH = paste(file.path(active, "bin"), Sys.getenv("PATH"), sep = ":"))
+  file.symlink(file.path(active, "bin", "python"), file.path(active, "bin", "python3"))
+  expect_identical(
+    found(variables, on_path, RETICULATE_PYTHON = ""), file.path(active, "bin", "python3")
+  )
+})
+
+test_that("without a Python the error says what to run", {
+  empty <- tempfile("empty")
+  dir.create(empty)
+  nothing <- c(RETICULATE_PYTHON = "", WORKON_HOME = empty, VIRTUAL_ENV = "", CONDA_PREFIX = "")
+  code <- c(paste0("Sys.setenv(PATH = '", empty, "')"), "hier_normal(1:3, 1:3)")
+  said <- paste(run_r(code, nothing), collapse = "\n")
+  expect_match(said, "there is no Python: run pyhier::install_pyhier\\(\\), or set RETICULATE_PYTHON")
+  said <- paste(run_r("hier_normal(1:3, 1:3)", RETICULATE_PYTHON = "/nowhere/python"), collapse = "\n")
+  expect_match(said, "no Python at /nowhere/python, which RETICULATE_PYTHON names")
+})
+
+# A module `pyhier` that hides the real one.
+said_with <- function(text) {
+  folder <- tempfile("modules")
+  dir.create(file.path(folder, "pyhier"), recursive = TRUE)
+  writeLines(text, file.path(folder, "pyhier", "__init__.py"))
+  code <- c(
+    "reticulate::py_run_string(\"import os, sys; sys.path.insert(0, os.environ['HIDING'])\")",
+    "hier_normal(1:3, 1:3)"
+  )
+  paste(run_r(code, HIDING = folder, RETICULATE_PYTHON = python), collapse = "\n")
+}
+
+test_that("a Python without pyhier, or with another version, is an error that says what to run", {
+  missing <- said_with("raise ModuleNotFoundError(\"No module named 'pyhier'\")")
+  expect_match(missing, "has no package pyhier; run pyhier::install_pyhier\\(\\).*-m pip install")
+  other <- said_with("__version__ = '9.9.9'")
+  expect_match(other, "has pyhier 9.9.9 and this is the R package pyhier 0.1.0.*of one version")
+  expect_no_match(paste(missing, other), "Traceback")
+  broken <- said_with("import nonesuch")
+  expect_match(broken, "cannot be used: .*nonesuch")
+})

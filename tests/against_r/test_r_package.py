@@ -1,0 +1,65 @@
+"""The R package: built, checked and tested by R's own tools, against this environment's Python."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "r_bridge" / "rpackage"
+NEEDED = ["reticulate", "testthat", "knitr", "rmarkdown", "posterior", "coda", "LearnBayes"]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Run R in a folder of its own; without R, a skip on a laptop and a failure in CI."""
+    if shutil.which("R") is None or shutil.which("pandoc") is None:
+        _absent("there is no R, or no pandoc: see .ci/setup r")
+    folder = tmp_path_factory.mktemp("rpackage")
+    environment = {
+        # rpy2, in this process, sets the first two for itself.
+        **{k: v for k, v in os.environ.items() if k not in ("R_HOME", "LD_LIBRARY_PATH")},
+        "RETICULATE_PYTHON": sys.executable,
+        "_R_CHECK_FORCE_SUGGESTS_": "true",
+        "R_PROFILE_USER": str(folder / "profile.R"),
+        "R_LIBS": str(folder / "library"),
+    }
+    (folder / "library").mkdir()
+    # An empty repository, so that R waits for none on the network.
+    (folder / "src" / "contrib").mkdir(parents=True)
+    (folder / "src" / "contrib" / "PACKAGES").touch()
+    (folder / "profile.R").write_text(f'options(repos = c(CRAN = "file://{folder}"))\n')
+
+    def run(*command):
+        done = subprocess.run(
+            ["R", *command], cwd=folder, env=environment, capture_output=True, text=True
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    names = ", ".join(f'"{name}"' for name in NEEDED)
+    find = f"p <- c({names}); cat(p[!vapply(p, requireNamespace, NA, quietly = TRUE)])"
+    missing = run("--no-echo", "-e", find)[1].strip()
+    if missing:
+        _absent(f"R packages are missing: {missing}; see .ci/setup r")
+    run.folder = folder
+    return run
+
+
+def _absent(why):
+    if os.environ.get("CI") == "true":
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+def test_r_cmd_check_is_ok(run):
+    """Examples, the testthat tests and the vignette are run by it."""
+    status, said = run("CMD", "build", str(PACKAGE))
+    assert status == 0, said
+    (tarball,) = re.findall(r"building .(pyhier_\S+?\.tar\.gz)", said)
+    status, said = run("CMD", "check", "--no-manual", tarball)
+    failed = "".join(path.read_text() for path in run.folder.rglob("*.Rout.fail"))
+    assert status == 0, said + failed
+    assert "Status: OK" in said, said
