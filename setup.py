@@ -30,6 +30,7 @@ KERNELS = (
     "quadrature",
     "series",
     "mixtures",
+    "panels",
 )
 
 

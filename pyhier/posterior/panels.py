@@ -4,7 +4,7 @@ The log density of log tau is a sum of functions that are analytic in a strip of
 so a polynomial of degree 15 carries it on a panel of unit length or less, and exp of it is
 integrated to rounding where it does not change by more than a factor e^8 within the panel. Panels
 are halved until both hold; halves of a panel whose polynomial is good get their values from it, so
-that a sharp peak over many groups costs no more passes over the data.
+that a sharp peak over many groups costs no more passes over the data (src_cython/panels.pyx).
 """
 
 from collections.abc import Callable
@@ -13,12 +13,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier.kernels import panels as kernel
+
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], Floats]
 
 ORDER = 16
 CUT = 80.0  # panels below the peak by exp(-CUT) = 2e-35 are left out
 CHANGE = 8.0
+
+# To the left panels are long, for there the density is a power of tau; to the right they are of
+# unit length, for the mixtures change there. FAR is as far as the first look goes, BATCH as many
+# panels as a later one adds.
+LONG, FAR, BATCH = 8.0, 200.0, 4
+LEFT = np.concatenate([[2.0, 4.0], np.arange(LONG, FAR + LONG, LONG)])
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(ORDER)
 
@@ -31,9 +39,12 @@ def _chebyshev(x: Floats) -> Floats:
 
 
 # Chebyshev coefficients of the polynomial through values at the nodes.
-COEFFICIENTS = np.linalg.inv(_chebyshev(NODES))
+COEFFICIENTS: Floats = np.asarray(np.linalg.inv(_chebyshev(NODES)), dtype=np.float64)
 _LEFT, _RIGHT = (_chebyshev(0.5 * (NODES + side)) @ COEFFICIENTS for side in (-1.0, 1.0))
 _SLOPE = np.polynomial.chebyshev.chebder(np.eye(ORDER)).T  # of each polynomial, in these
+_ENDS = _chebyshev(np.array([-1.0, 1.0]))
+_AT_ENDS = _ENDS @ COEFFICIENTS
+_SLOPES_AT_ENDS = 2.0 * _ENDS[:, :-1] @ _SLOPE.T @ COEFFICIENTS
 
 
 @dataclass(frozen=True)
@@ -63,10 +74,9 @@ class Panels:
 
     def at_ends(self) -> tuple[Floats, Floats]:
         """The log density at the first start and at the last end, and its slope there."""
-        ends = COEFFICIENTS @ self.values[0][[0, -1]].T
-        powers = _chebyshev(np.array([-1.0, 1.0]))
-        slopes = np.einsum("ij,ji->i", powers[:, :-1], _SLOPE.T @ ends)
-        return np.einsum("ij,ji->i", powers, ends), slopes * 2.0 / self.length[[0, -1]]
+        outer = self.values[0, [0, -1]]
+        slopes = (_SLOPES_AT_ENDS * outer).sum(axis=1) / self.length[[0, -1]]
+        return (_AT_ENDS * outer).sum(axis=1), slopes
 
     @property
     def weights(self) -> Floats:
@@ -83,6 +93,15 @@ class Panels:
         density = np.exp(np.einsum("ijk,ik->ij", _chebyshev(at), coefficients) - log_scale)
         integral: Floats = 0.5 * (right - left) * (density @ WEIGHTS)
         return integral
+
+    def quantiles(self, q: Floats, upper: bool, outer: Floats, log_scale: float) -> Floats:
+        """Points with mass ``q`` below (above) them; NaN for those on no panel.
+
+        ``outer`` is the mass below (above) the ends of all panels, that off the panels included.
+        """
+        values = np.ascontiguousarray(self.values[0])
+        rule = (NODES, WEIGHTS, COEFFICIENTS)
+        return kernel.quantiles(q, upper, outer, self.start, self.length, values, log_scale, *rule)
 
     def interpolate(self, panel: NDArray[np.intp], x: Floats) -> Floats:
         """The log density at points, within one panel each."""
@@ -138,15 +157,21 @@ def resolve(
     -------
     Panels
     """
-    ends = np.arange(np.floor(low) - 2.0, np.ceil(high) + 3.0)
-    ends = np.unique(np.clip(ends, *support))
-    start, length, values = _sweep(function, ends)
-    best = values[0].max()
-    start, length, values = _extend(function, start, length, values, best, -1.0, 0.0, support)
-    start, length, values = _extend(
-        function, start, length, values, best, 1.0, right_of_high, support
-    )
-    return _refine(function, start, length, values)
+    start, length = _first(function, low, high, right_of_high, support)
+    values = _evaluate(function, start, length)
+    start, length, values = _extend(function, start, length, values, support)
+    done: list[tuple[Floats, Floats, Floats]] = []
+    best = -np.inf
+    for _ in range(40):
+        best = max(best, float(values[0].max()))
+        *resolved, (start, length) = kernel.split(
+            start, length, values, best - CUT, CHANGE, COEFFICIENTS, _LEFT, _RIGHT
+        )
+        done.append((resolved[0], resolved[1], resolved[2]))
+        if not start.size:
+            break
+        values = _evaluate(function, start, length)
+    return _in_order(done)
 
 
 def _evaluate(function: Function, start: Floats, length: Floats) -> Floats:
@@ -154,100 +179,74 @@ def _evaluate(function: Function, start: Floats, length: Floats) -> Floats:
     return rows.reshape(len(rows), len(start), ORDER)
 
 
-def _sweep(function: Function, ends: Floats) -> tuple[Floats, Floats, Floats]:
-    """Panels between neighbouring ends that could hold mass.
+def _in_order(parts: list[tuple[Floats, Floats, Floats]]) -> Panels:
+    if len(parts) == 1:
+        return Panels(*parts[0])
+    start, length = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+    order = start.argsort()
+    values = np.concatenate([part[2] for part in parts], axis=1)
+    return Panels(start[order], length[order], np.take(values, order, axis=1))
 
-    The ends are tried first. Within a panel the log density rises above its ends by no more than
-    its curvature allows, for which the second difference serves, doubled.
+
+def _within(ends: Floats, support: tuple[float, float]) -> Floats:
+    bounded = np.isfinite(support[0]) or np.isfinite(support[1])
+    return np.unique(np.clip(ends, *support)) if bounded else ends
+
+
+def _first(
+    function: Function, low: float, high: float, right_of_high: float, support: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    """Panels to begin with: one beside the other, over all that could hold mass.
+
+    The ends between ``low`` and ``high`` are tried first. Within a panel the log density rises
+    above its ends by no more than its curvature allows, for which the second difference serves,
+    doubled. Outside, it goes on falling with at least its slope there.
     """
+    ends = _within(np.arange(np.floor(low) - 2.0, np.ceil(high) + 3.0), support)
     at_ends = function(ends)[0]
-    chosen = np.array([0, ends.size - 2])
-    if np.all(np.isfinite(at_ends)):
-        bend = np.abs(np.diff(at_ends, 2, prepend=at_ends[0], append=at_ends[-1]))
+    first, last, left, right = 0, ends.size - 1, 0.0, right_of_high
+    rise = at_ends[1:] - at_ends[:-1]
+    if np.isfinite(rise).all():
+        bend = np.zeros(ends.size)
+        bend[1:-1] = abs(rise[1:] - rise[:-1])
         reach = np.maximum(at_ends[:-1], at_ends[1:]) + np.maximum(bend[:-1], bend[1:])
-        chosen = np.flatnonzero(reach > at_ends.max() - CUT)
-    # Between two stretches of mass nothing is left out: panels stay one beside the other.
-    ends = ends[chosen[0] : chosen[-1] + 2]
-    start, length = ends[:-1], np.diff(ends)
-    return start, length, _evaluate(function, start, length)
+        floor = at_ends.max() - CUT
+        chosen = (reach > floor).nonzero()[0]
+        # Between two stretches of mass nothing is left out: panels stay one beside the other.
+        first, last = chosen[0], chosen[-1] + 1
+        left = _distance(at_ends[first] - floor, rise[first])
+        right = max(right, _distance(at_ends[last] - floor, -rise[last - 1]))
+    grid = [ends[first : last + 1]]
+    if left > 0.0:
+        grid.insert(0, ends[first] - LEFT[np.searchsorted(LEFT, min(left, LEFT[-1])) :: -1])
+    if right > 0.0:
+        grid.append(ends[last] + np.arange(1.0, np.ceil(right) + 1.0))
+    ends = _within(np.concatenate(grid), support)
+    return ends[:-1], ends[1:] - ends[:-1]
+
+
+def _distance(height: float, slope: float) -> float:
+    """How far a log density goes on above the floor, at this height above it."""
+    return min(height / slope, FAR) if height > 0.0 and slope > 0.0 else 0.0
 
 
 def _extend(
-    function: Function,
-    start: Floats,
-    length: Floats,
-    values: Floats,
-    best: float,
-    side: float,
-    distance: float,
-    support: tuple[float, float],
+    function: Function, start: Floats, length: Floats, values: Floats, support: tuple[float, float]
 ) -> tuple[Floats, Floats, Floats]:
-    """Add panels to one side until the mass is gone, and as far as the given distance.
-
-    To the left they are long, for there the density is a power of tau; ``_refine`` halves them
-    where it is not. To the right they are of unit length (the mixtures change there).
-    """
-    step = 8.0 if side < 0.0 else 1.0
-    edge = start[0] if side < 0.0 else start[-1] + length[-1]
-    origin, batch = edge, 4
-    limit = support[0] if side < 0.0 else support[1]
-    while abs(edge - origin) < 2000.0 and edge != limit:
-        outer = values[0][0, 0] if side < 0.0 else values[0][-1, -1]
-        if outer < best - CUT and abs(edge - origin) >= distance:
+    """Go on with panels on both sides until the mass is gone."""
+    for _ in range(1000):
+        floor, grids = values[0].max() - CUT, []
+        left, right = start[0], start[-1] + length[-1]
+        if values[0, 0, 0] > floor and left > support[0]:
+            grids.append(_within(left - LONG * np.arange(BATCH, -1.0, -1.0), support))
+        if values[0, -1, -1] > floor and right < support[1]:
+            grids.append(_within(right + np.arange(BATCH + 1.0), support))
+        if not grids:
             break
-        grid = np.unique(np.clip(edge + side * step * np.arange(batch + 1), *support))
-        new, sizes = grid[:-1], np.diff(grid)
-        found = _evaluate(function, new, sizes)
-        parts = [(new, sizes, found), (start, length, values)]
-        first, second = parts if side < 0.0 else parts[::-1]
-        start = np.concatenate([first[0], second[0]])
-        length = np.concatenate([first[1], second[1]])
-        values = np.concatenate([first[2], second[2]], axis=1)
-        edge, batch = grid[0] if side < 0.0 else grid[-1], min(2 * batch, 8)
+        for grid in grids:
+            new, size = grid[:-1], grid[1:] - grid[:-1]
+            parts = [(start, length, values), (new, size, _evaluate(function, new, size))]
+            first, second = parts if new[0] >= right else parts[::-1]
+            start, length = (np.concatenate([first[k], second[k]]) for k in (0, 1))
+            values = np.concatenate([first[2], second[2]], axis=1)
     return start, length, values
-
-
-def _refine(function: Function, start: Floats, length: Floats, values: Floats) -> Panels:
-    """Halve panels until each is resolved or holds no mass beside the others."""
-    done: list[tuple[Floats, Floats, Floats]] = []
-    best = -np.inf
-    for _ in range(40):
-        best = max(best, values[0].max())
-        smooth = _is_smooth(values)
-        change = np.ptp(values[0], axis=1) <= CHANGE
-        alive = values[0].max(axis=1) > best - CUT
-        finished = (smooth & change) | ~alive
-        done.append((start[finished], length[finished], values[:, finished]))
-        if np.all(finished):
-            break
-        start, length, values, smooth = (
-            start[~finished], length[~finished], values[:, ~finished], smooth[~finished],
-        )  # fmt: skip
-        start, length, values = _halve(function, start, length, values, smooth)
-    order = np.argsort(np.concatenate([s for s, _, _ in done]))
-    start, length = (np.concatenate([part[k] for part in done])[order] for k in (0, 1))
-    values = np.concatenate([part[2] for part in done], axis=1)[:, order]
-    return Panels(start, length, values)
-
-
-def _is_smooth(values: Floats) -> NDArray[np.bool_]:
-    """Whether a polynomial carries the log density: its last coefficients are rounding."""
-    coefficients = np.abs(values[0] @ COEFFICIENTS.T)
-    size = np.maximum(1.0, coefficients.max(axis=1))
-    return np.asarray(coefficients[:, -3:].max(axis=1) <= 1e-13 * size)
-
-
-def _halve(
-    function: Function,
-    start: Floats,
-    length: Floats,
-    values: Floats,
-    smooth: NDArray[np.bool_],
-) -> tuple[Floats, Floats, Floats]:
-    half = 0.5 * length
-    starts, lengths = np.concatenate([start, start + half]), np.concatenate([half, half])
-    children = np.concatenate([values @ _LEFT.T, values @ _RIGHT.T], axis=1)
-    rough = np.flatnonzero(~np.concatenate([smooth, smooth]))
-    if rough.size:
-        children[:, rough] = _evaluate(function, starts[rough], lengths[rough])
-    return starts, lengths, children

@@ -278,11 +278,23 @@ class TauMarginal(QuadratureMarginal):
         """Invert the tail asked for where it is the smaller one, and the other where it is not."""
         tau = np.empty(q.size)
         small = q <= 0.5
-        tau[small] = self._invert_tail(q[small], side)
-        tau[~small] = self._invert_tail(1.0 - q[~small], 1 - side)
+        for on, part, mass in ((side, small, q), (1 - side, ~small, 1.0 - q)):
+            if part.any():
+                tau[part] = self._invert_tail(mass[part], on)
         return tau
 
     def _invert_tail(self, q: Floats, side: int) -> Floats:
+        """Tau with mass ``q`` outside it: on the panels, or beyond them."""
+        outer = self._above if side else self._below
+        log_tau = self._panels.quantiles(q, bool(side), outer, self._log_z)
+        beyond = np.isnan(log_tau)
+        if not beyond.any():
+            return np.exp(log_tau)
+        tau = np.exp(log_tau)
+        tau[beyond] = self._invert_beyond(q[beyond], side)
+        return tau
+
+    def _invert_beyond(self, q: Floats, side: int) -> Floats:
         """Newton's method on the log of the tail's mass, inside a bracket on log tau."""
         sign = -1.0 if side else 1.0  # the mass grows with sign * log tau
         at = self._guess(q, side)
