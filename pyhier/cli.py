@@ -23,7 +23,7 @@ from pyhier.datasets import dataset_path
 from pyhier.inference import exact, laplace, rwmetrop
 from pyhier.inference.chains import MetropolisPosterior
 from pyhier.models import NormalNormal
-from pyhier.posterior import DrawsPosterior, ExactPosterior, Posterior
+from pyhier.posterior import DrawsPosterior, Posterior
 from pyhier.priors import PRIOR_NAMES
 from pyhier.rstats import RStream
 
@@ -235,9 +235,8 @@ def _write(
 
     from pyhier import plots
 
-    drawn = posterior.to_draws(draws, rng) if isinstance(posterior, ExactPosterior) else posterior
-    assert isinstance(drawn, DrawsPosterior)
-    drawn.to_dataframe().to_csv(folder / "draws.csv", index=False)
+    frame = posterior.to_dataframe(draws=draws, rng=rng)
+    frame.to_csv(folder / "draws.csv", index=False)
     posterior.summary().to_csv(folder / "summary.csv")
     warnings.filterwarnings("ignore", "Glyph .* missing")  # a label in a script without a font
     pictures = {

@@ -1,7 +1,7 @@
 """What all posteriors share: names, tables, and how an event is written."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 
@@ -92,6 +92,7 @@ class Posterior:
     """
 
     markov: ClassVar[bool] = False  # whether its draws are Markov chains
+    ess: float = np.inf  # of the weights that its draws were picked by, where they were
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -174,6 +175,25 @@ class Posterior:
         return frame
 
     # --- Draws, predictions and checks ------------------------------------------------------------
+
+    def sample(self, n: int, rng: RNG = None) -> Mapping[str, Floats]:
+        """Joint draws: independent ones, or ones picked from the draws with replacement.
+
+        Parameters
+        ----------
+        n : int
+            The number of draws.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        dict
+            Hyperparameters and ``theta_new`` of shape (n,), ``theta`` of shape (n, groups).
+        """
+        drawn = self.to_draws(n, rng)
+        names = (*self.model.hyperparameters(drawn.phi), "theta_new")
+        joint = {name: drawn.draws_of(name)[0] for name in names}
+        return joint | ({"theta": drawn.theta[0]} if drawn.has_theta else {})
 
     def to_draws(self, n: int, rng: RNG = None) -> "DrawsPosterior":
         """Joint draws of everything, as the posterior that samplers return.
@@ -305,7 +325,8 @@ class Posterior:
         True
         """
         replicated = self.predict(draws=draws, rng=rng)
-        return predictive_check(statistic, self.model.response, replicated, self.markov)
+        data = self.model.response
+        return predictive_check(statistic, data, replicated, self.markov, self.ess)
 
     def rank(self, *, draws: int = DRAWS, rng: RNG = None) -> "pd.DataFrame":
         """Posterior of each group's rank among the groups; 1 is the largest effect.

@@ -54,15 +54,16 @@ class Probability(float):
         return number
 
 
-def share(holds: NDArray[np.bool_], markov: bool) -> Probability:
+def share(holds: NDArray[np.bool_], markov: bool = False, ess: float = np.inf) -> Probability:
     """Share of the draws, shape (chain, draw), for which something holds.
 
-    Its standard error is that of independent draws. Those of a Markov chain are cut into about
+    Its standard error is that of independent draws. Those that were picked by weights of effective
+    size ``ess`` have the weights' error on top. Those of a Markov chain are cut into about
     sqrt(draws) batches a chain, whose means are nearly independent (Flegal, Haran and Jones 2008);
     the larger of both errors counts, for a chain that mixed well gives noisy batches.
     """
     value = float(holds.mean())
-    se = float(np.sqrt(value * (1.0 - value) / holds.size))
+    se = float(np.sqrt(value * (1.0 - value) * (1.0 / holds.size + 1.0 / ess)))
     if markov and holds.shape[1] >= 4:
         size = int(np.sqrt(holds.shape[1]))
         used = holds[:, holds.shape[1] % size :]
@@ -143,13 +144,17 @@ class PredictiveCheck:
 
 
 def predictive_check(
-    statistics: Statistics, data: Floats, replicated: Floats, markov: bool
+    statistics: Statistics,
+    data: Floats,
+    replicated: Floats,
+    markov: bool = False,
+    ess: float = np.inf,
 ) -> PredictiveCheck:
     """Compare statistics of data (groups,) with those of new data (chain, draw, groups)."""
     functions = _resolve(statistics)
     observed = [_value(name, f, data, ()) for name, f in functions.items()]
     found = [_value(name, f, replicated, replicated.shape[:-1]) for name, f in functions.items()]
-    p = tuple(share(new >= old, markov) for old, new in zip(observed, found, strict=True))
+    p = tuple(share(new >= old, markov, ess) for old, new in zip(observed, found, strict=True))
     result = PredictiveCheck(tuple(functions), np.array(observed), np.stack(found), p)
     for array in (result.observed, result.replicated):
         array.flags.writeable = False

@@ -79,6 +79,11 @@ class DrawsPosterior(Posterior):
         return cls(model, phi, effects, model.draw_new_theta(phi, rng), **details)
 
     @property
+    def has_theta(self) -> bool:
+        """Whether the group effects were drawn."""
+        return self._theta is not None
+
+    @property
     def theta(self) -> Floats:
         """Draws of the group effects, shape (chain, draw, groups)."""
         if self._theta is None:
@@ -171,25 +176,10 @@ class DrawsPosterior(Posterior):
                 f"event returned shape {holds.shape}: it must return one bool a draw, of shape "
                 f"{self.theta_new.shape}"
             )
-        return share(holds, self.markov)
+        return share(holds, self.markov, self.ess)
 
     def _side(self, side: str | float) -> Any:
         return self.draws_of(side) if isinstance(side, str) else side
-
-    def sample(self, n: int, rng: RNG = None) -> dict[str, Floats]:
-        """Joint draws picked from the draws with replacement.
-
-        Returns
-        -------
-        dict
-            Hyperparameters and ``theta_new`` of shape (n,), ``theta`` of shape (n, groups).
-        """
-        pick = self._pick(n, as_generator(rng))
-        flat = {**self._hyper, "theta_new": self.theta_new}
-        joint = {name: values.ravel()[pick] for name, values in flat.items()}
-        if self._theta is not None:
-            joint["theta"] = self.theta.reshape(-1, self.theta.shape[-1])[pick]
-        return joint
 
     def _pick(self, n: int, rng: Generator) -> NDArray[np.intp]:
         """Draws to take, with replacement, as places in the flat arrays."""
@@ -218,7 +208,9 @@ class DrawsPosterior(Posterior):
         )
         assert phi is not None
         assert theta_new is not None
-        return DrawsPosterior(self.model, phi, theta, theta_new[..., 0])
+        drawn = DrawsPosterior(self.model, phi, theta, theta_new[..., 0])
+        drawn.ess = self.ess
+        return drawn
 
     def _drawn(self, n: int, rng: RNG) -> "DrawsPosterior":
         return self

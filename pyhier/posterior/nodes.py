@@ -105,7 +105,9 @@ class NodesPosterior(Posterior):
         """Independent joint draws, as the posterior that samplers return."""
         generator: Generator = as_generator(rng)
         phi = self.draw_phi(count("n", n), generator)
-        return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
+        drawn = DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
+        drawn.ess = self.ess
+        return drawn
 
 
 class FamilyMixture(QuadratureMarginal):

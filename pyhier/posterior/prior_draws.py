@@ -52,7 +52,7 @@ class PriorDraws(DrawsPosterior):
         -------
         PredictiveCheck
         """
-        return predictive_check(statistic, self.model.response, self.y, False)
+        return predictive_check(statistic, self.model.response, self.y)
 
     def to_arviz(self, *, draws: int = 0, chains: int = 0, rng: RNG = None) -> Any:
         """Groups ``prior``, ``prior_predictive``, ``observed_data`` and ``constant_data``.

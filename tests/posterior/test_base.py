@@ -21,6 +21,13 @@ ENGINES = {
     "exact": ph.exact,
     "rwmetrop": lambda model: ph.rwmetrop(model, 10_000, burn_in=500, chains=2, rng=1),
     "laplace": lambda model: ph.laplace(model).sample(20_000, rng=1),
+    "gibbs": lambda model: ph.gibbs(model, 5_000, burn_in=500, chains=2, rng=1),
+    "indepmetrop": lambda model: ph.indepmetrop(model, 5_000, df=2, rng=1),
+    "importance": lambda model: ph.importance(model, 5_000, df=2, rng=1),
+    "sir": lambda model: ph.sir(model, 5_000, df=2, rng=1),
+    "rejection": lambda model: ph.rejection(model, 5_000, df=1, rng=1),
+    "grid": lambda model: ph.grid(model),
+    "empirical_bayes": lambda model: ph.empirical_bayes(model),
     "given": lambda model: ph.given(
         model, **{n: float(v) for n, v in list(_at_mode(model).items())[:2]}
     ),
@@ -116,6 +123,21 @@ def test_to_dataframe(post):
     row = drawn.to_dataframe().loc[17]
     assert (row["chain"], row["draw"]) == (0, 17)
     assert row[f"theta[{post.model.labels[1]}]"] == drawn.theta[0, 17, 1]
+
+
+def test_sample_is_the_draws(post):
+    joint, drawn = post.sample(50, rng=1), post.to_draws(50, rng=1)
+    assert set(drawn.model.hyperparameters(drawn.phi)) | {"theta"} <= set(joint)
+    np.testing.assert_array_equal(joint["theta"], drawn.theta[0])
+    name = drawn.names[0]
+    np.testing.assert_array_equal(joint[name], drawn.draws_of(name)[0])
+
+
+def test_arviz_gets_it(post):
+    data = post.to_arviz(draws=100, chains=4, rng=1)
+    expected = shape(post) if hasattr(post, "theta_new") else (4, 100)
+    assert data["posterior"]["theta_new"].shape == expected
+    assert data["log_likelihood"].sizes["group"] == len(post.model.labels)
 
 
 def test_to_draws_keeps_rows_together(post):

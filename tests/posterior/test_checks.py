@@ -105,6 +105,22 @@ def test_standard_error_covers():
     assert naive.std() > 2.0
 
 
+def test_errors_of_weighted_draws_know_the_weights():
+    """Ten thousand draws picked from 200 weighted ones are worth 200."""
+    schools = ph.load_dataset("eight_schools")
+    model = ph.NormalNormal(schools["y"], se=schools["sigma"])
+    few = ph.importance(model, 200, df=1, rng=1)
+    expected = np.sqrt(0.25 * (1.0 / 10_000 + 1.0 / few.ess))
+    for p in (
+        few.predictive_check("max", draws=10_000, rng=1)["max"],
+        few.probability(lambda d: d["mu"] > 7.9, draws=10_000, rng=1),
+        few.to_draws(10_000, rng=1).probability("mu > 7.9"),
+    ):
+        assert p.se == pytest.approx(expected, rel=0.1)
+    many = ph.sir(model, 1_000, df=1, rng=1)
+    assert many.predictive_check("max", rng=1)["max"].se > np.sqrt(0.2 / 1_000)
+
+
 @pytest.mark.parametrize(
     ("statistic", "message"),
     [
