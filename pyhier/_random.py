@@ -71,6 +71,17 @@ def chi_squares(rng: np.random.Generator | RStream, n: int, df: float) -> Floats
     return _variates(rng, "chisquare", np.full(n, df))
 
 
+def picks(rng: np.random.Generator | RStream, weight: Floats, n: int) -> NDArray[np.int64]:
+    """``n`` of 0, 1, ... with replacement, by their weights; R's ``sample`` of an R stream."""
+    if isinstance(rng, RStream):
+        drawn: NDArray[np.int64] = rng.sample(weight.size, n, True, weight) - 1
+        return drawn
+    total = np.cumsum(weight)
+    found = np.searchsorted(total, rng.random(n) * total[-1], side="right")
+    picked: NDArray[np.int64] = np.minimum(found, weight.size - 1)
+    return picked
+
+
 def binomials(rng: np.random.Generator | RStream, trials: Floats, probability: Floats) -> Floats:
     """Binomial variates, as floats."""
     return _variates(rng, "binomial", trials.astype(np.int64), probability)

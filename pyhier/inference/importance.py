@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhier._random import RNG, as_generator, uniforms
+from pyhier._random import RNG, as_generator, picks
 from pyhier._validation import count
 from pyhier.inference.chains import need_model
 from pyhier.inference.proposal import ProposalLike, proposal_of
@@ -220,9 +220,7 @@ def sir(
     n, generator = count("draws", draws), as_generator(rng)
     size = 10 * n if pool is None else count("pool", pool)
     found = weighted_draws(model, size, proposal, scale, df, generator)
-    total = np.cumsum(found.weight)
-    picked = np.searchsorted(total, uniforms(generator, n) * total[-1], side="right")
-    phi = found.phi[np.minimum(picked, size - 1)]
+    phi = found.phi[picks(generator, found.weight, n)]
     result = ResampledPosterior.from_phi(
         model, phi[np.newaxis], generator, theta=theta, ess=found.ess, pareto_k=found.pareto_k
     )

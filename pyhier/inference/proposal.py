@@ -95,14 +95,20 @@ def proposal_of(
     if isinstance(proposal, LaplaceFit):
         mean = proposal.mode if mean is None else mean
         proposal = proposal.var
-    centre = vector("proposal mean", laplace(model).mode if mean is None else np.ravel(mean))
-    if centre.size != p:
-        raise ValueError(f"proposal mean has {centre.size} entries: there are {p} coordinates")
-    if not np.all(np.isfinite(centre)):
-        raise ValueError(f"proposal mean is {centre}: give finite numbers")
+    centre = laplace(model).mode if mean is None else mean
     factor = 1.0 if scale is None else positive("scale", scale)
+    return normal_or_t("proposal mean", centre, proposal, df, p, factor)
+
+
+def normal_or_t(name: str, mean: Any, var: Any, df: float, p: int, factor: float = 1.0) -> Proposal:
+    """Check a proposal's parameters; ``name`` is the mean's."""
+    centre = vector(name, np.ravel(mean))
+    if centre.size != p:
+        raise ValueError(f"{name} has {centre.size} entries: there are {p} coordinates")
+    if not np.all(np.isfinite(centre)):
+        raise ValueError(f"{name} is {centre}: give finite numbers")
     freedom = np.inf if df == np.inf else positive("df", df)
-    return Proposal(centre, factor * proposal_factor(proposal, p), freedom)
+    return Proposal(centre, factor * proposal_factor(var, p), freedom)
 
 
 def proposal_factor(var: Any, p: int, *, symmetric: bool = True) -> Floats:

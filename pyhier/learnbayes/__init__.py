@@ -13,6 +13,14 @@ from pyhier.learnbayes.exchangeable import (
     normnormexch,
     poissgamexch,
 )
+from pyhier.learnbayes.importance import (
+    ImpsamplingResult,
+    SimcontourResult,
+    impsampling,
+    rejectsampling,
+    simcontour,
+    sir,
+)
 from pyhier.learnbayes.logposteriors import (
     cauchyerrorpost,
     groupeddatapost,
@@ -26,17 +34,30 @@ from pyhier.learnbayes.logposteriors import (
     transplantpost,
     weibullregpost,
 )
-from pyhier.learnbayes.samplers import RwmetropResult, laplace, rwmetrop
+from pyhier.learnbayes.samplers import (
+    GibbsResult,
+    RwmetropResult,
+    gibbs,
+    indepmetrop,
+    laplace,
+    rwmetrop,
+)
 
 __all__ = [
+    "GibbsResult",
+    "ImpsamplingResult",
     "RwmetropResult",
+    "SimcontourResult",
     "betabinexch",
     "betabinexch0",
     "bfexch",
     "bradley_terry_post",
     "cauchyerrorpost",
+    "gibbs",
     "groupeddatapost",
     "howardprior",
+    "impsampling",
+    "indepmetrop",
     "laplace",
     "lbinorm",
     "logctablepost",
@@ -46,7 +67,10 @@ __all__ = [
     "normchi2post",
     "normnormexch",
     "poissgamexch",
+    "rejectsampling",
     "rwmetrop",
+    "simcontour",
+    "sir",
     "transplantpost",
     "weibullregpost",
 ]

@@ -1,4 +1,4 @@
-"""LearnBayes' ``laplace`` and ``rwmetrop``, faces of the package's own engines."""
+"""LearnBayes' ``laplace`` and its Markov chains, faces of the package's own engines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import RNG, as_generator
 from pyhier._validation import count, positive, vector
-from pyhier.inference.chains import Chain, run_chains
+from pyhier.inference.chains import Chain, Kernel, run_chains
+from pyhier.inference.gibbs import check_scale
 from pyhier.inference.laplace import LaplaceFit, nelder_mead
-from pyhier.inference.proposal import proposal_factor
+from pyhier.inference.proposal import normal_or_t, proposal_factor
 from pyhier.inference.target import LogPosterior, log_density
-from pyhier.kernels.sampler import random_walk
+from pyhier.kernels.density import LogDensity
+from pyhier.kernels.sampler import coordinate_walk, independence, random_walk
 from pyhier.rstats.streams import default_stream
 
 Floats = NDArray[np.float64]
@@ -22,7 +24,7 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RwmetropResult:
-    """What LearnBayes' ``rwmetrop`` returns.
+    """What LearnBayes' ``rwmetrop`` and ``indepmetrop`` return.
 
     Attributes
     ----------
@@ -34,6 +36,22 @@ class RwmetropResult:
 
     par: Floats
     accept: float
+
+
+@dataclass(frozen=True)
+class GibbsResult:
+    """What LearnBayes' ``gibbs`` returns.
+
+    Attributes
+    ----------
+    par : ndarray, shape (m, p)
+        The chain, a row an iteration.
+    accept : ndarray, shape (p,)
+        The share of the steps along each coordinate that were accepted.
+    """
+
+    par: Floats
+    accept: Floats
 
 
 def laplace(logpost: LogPosterior, mode: ArrayLike, *args: Any) -> LaplaceFit:
@@ -124,13 +142,122 @@ def rwmetrop(
     if not isinstance(proposal, Mapping) or set(proposal) != {"var", "scale"}:
         raise ValueError("proposal must have the entries 'var' and 'scale', and no others")
     upper = proposal_factor(proposal["var"], point.size, symmetric=False)
-    chain = Chain(
-        partial(random_walk, upper, positive("proposal scale", proposal["scale"])),
-        log_density(logpost, point.size, args),
-        default_stream() if rng is None else as_generator(rng),
-        point,
-        np.empty((count("m", m), point.size)),
-    )
-    run_chains([chain], progress)
-    done, accepted = map(int, chain.counts)
-    return RwmetropResult(chain.draws[:done], accepted / max(done, 1))
+    kernel = partial(random_walk, upper, positive("proposal scale", proposal["scale"]))
+    par, accept = _run(kernel, log_density(logpost, point.size, args), point, m, rng, progress)
+    return RwmetropResult(par, float(accept[0]))
+
+
+def indepmetrop(
+    logpost: LogPosterior,
+    proposal: Mapping[str, Any],
+    start: ArrayLike,
+    m: int,
+    *args: Any,
+    rng: RNG = None,
+    progress: bool | None = None,
+) -> RwmetropResult:
+    """Run an independence Metropolis chain with normal proposals.
+
+    Parameters
+    ----------
+    logpost : callable
+        ``logpost(theta, *args)``, as for `laplace`.
+    proposal : mapping
+        ``{"mu": mean (p,), "var": covariance (p, p)}``.
+    start, m, *args, rng, progress
+        As for `rwmetrop`.
+
+    Returns
+    -------
+    RwmetropResult
+        With LearnBayes' fields ``par`` and ``accept``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument cannot be used, or the density is not finite at the start.
+
+    Examples
+    --------
+    >>> from pyhier import learnbayes as lb, rstats
+    >>> data = np.c_[[28, 8, -3, 7], [225, 100, 256, 121]]
+    >>> fit = lb.laplace(lb.normnormexch, [8, 2], data)
+    >>> rstats.set_seed(1)
+    >>> proposal = {"mu": fit.mode, "var": fit.var}
+    >>> lb.indepmetrop(lb.normnormexch, proposal, [8, 2], 1000, data).accept
+    0.796
+    """
+    point = vector("start", np.ravel(start))
+    if not isinstance(proposal, Mapping) or set(proposal) != {"mu", "var"}:
+        raise ValueError("proposal must have the entries 'mu' and 'var', and no others")
+    source = normal_or_t("proposal mu", proposal["mu"], proposal["var"], np.inf, point.size)
+    kernel = partial(independence, source.mean, source.upper, np.inf)
+    density = log_density(logpost, point.size, args)
+    known = (float(source.log_density(point)),)
+    par, accept = _run(kernel, density, point, m, rng, progress, known=known)
+    return RwmetropResult(par, float(accept[0]))
+
+
+def gibbs(
+    logpost: LogPosterior,
+    start: ArrayLike,
+    m: int,
+    scale: ArrayLike,
+    *args: Any,
+    rng: RNG = None,
+    progress: bool | None = None,
+) -> GibbsResult:
+    """Run a Metropolis-within-Gibbs chain: a random walk along each coordinate in turn.
+
+    Parameters
+    ----------
+    logpost : callable
+        ``logpost(theta, *args)``, as for `laplace`.
+    start : array_like, shape (p,) or (1, p)
+        Where the chain starts.
+    m : int
+        Iterations.
+    scale : array_like, shape (p,)
+        The sds of the steps.
+    *args, rng, progress
+        As for `rwmetrop`.
+
+    Returns
+    -------
+    GibbsResult
+        With LearnBayes' fields ``par`` and ``accept``.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument cannot be used, or the density is not finite at the start.
+
+    Examples
+    --------
+    >>> from pyhier import learnbayes as lb, rstats
+    >>> data = np.c_[[28, 8, -3, 7], [225, 100, 256, 121]]
+    >>> rstats.set_seed(1)
+    >>> lb.gibbs(lb.normnormexch, [8, 2], 1000, [20, 2], data).accept
+    array([0.511, 0.449])
+    """
+    point = vector("start", np.ravel(start))
+    kernel = partial(coordinate_walk, check_scale(scale, point.size))
+    density = log_density(logpost, point.size, args)
+    return GibbsResult(*_run(kernel, density, point, m, rng, progress, moves=point.size))
+
+
+def _run(
+    kernel: Kernel,
+    density: LogDensity,
+    start: Floats,
+    m: int,
+    rng: RNG,
+    progress: bool | None,
+    **state: Any,
+) -> tuple[Floats, Floats]:
+    """Run one chain; return its draws and the shares accepted."""
+    source = default_stream() if rng is None else as_generator(rng)
+    chain = Chain(kernel, density, source, start, np.empty((count("m", m), start.size)), **state)
+    run_chains([chain], progress, stacklevel=4)
+    done = int(chain.counts[0])
+    return chain.draws[:done], chain.counts[1:] / max(done, 1)

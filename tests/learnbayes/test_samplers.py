@@ -63,3 +63,41 @@ def test_errors(data):
         lb.normnormexch([8, 2], [[np.nan, 1], [2, 2], [3, 1]])
     with pytest.raises(ValueError, match="log posterior is nan at the start"):
         lb.rwmetrop(lb.normnormexch, good, [np.nan, 2], 10, data)
+
+
+def test_errors_of_samplers_from_a_proposal(data):
+    tpar = {"m": [8, 2], "var": np.eye(2), "df": 4}
+    f, one = lb.normnormexch, lambda theta: theta[0]
+    with pytest.raises(ValueError, match="tpar must have the entries 'm', 'var' and 'df'"):
+        lb.sir(f, {"m": [8, 2], "var": np.eye(2)}, 10, data)
+    with pytest.raises(ValueError, match=r"proposal has shape \(3, 3\)"):
+        lb.sir(f, tpar | {"var": np.eye(3)}, 10, data)
+    with pytest.raises(ValueError, match="df is 0"):
+        lb.sir(f, tpar | {"df": 0}, 10, data)
+    with pytest.raises(ValueError, match="n is 0"):
+        lb.sir(f, tpar, 0, data)
+    with pytest.raises(ValueError, match="dmax is nan"):
+        lb.rejectsampling(f, tpar, np.nan, 10, data)
+    with pytest.raises(ValueError, match=r"h returned shape \(2,\)"):
+        lb.impsampling(f, tpar, lambda theta: theta, 10, data)
+    with pytest.raises(ValueError, match="limits is"):
+        lb.simcontour(f, [0, 1, 2], data, 10)
+    with pytest.raises(ValueError, match="limits is"):
+        lb.simcontour(f, [0, 1, 2, 2], data, 10)
+    with pytest.raises(ValueError, match="-inf at all points"):
+        lb.impsampling(lambda theta: -np.inf, tpar, one, 10)
+    with pytest.raises(ValueError, match="proposal must have the entries 'mu' and 'var'"):
+        lb.indepmetrop(f, {"m": [8, 2], "var": np.eye(2)}, [8, 2], 10, data)
+    with pytest.raises(ValueError, match="proposal mu has 1 entries"):
+        lb.indepmetrop(f, {"mu": [8], "var": np.eye(2)}, [8, 2], 10, data)
+    with pytest.raises(ValueError, match=r"scale\[1\] is -1"):
+        lb.gibbs(f, [8, 2], 10, [1, -1], data)
+
+
+def test_any_generator(data):
+    tpar = {"m": [8, 2], "var": np.diag([30.0, 0.5]), "df": 4}
+    a, b = (lb.sir(lb.normnormexch, tpar, 5_000, data, rng=rng) for rng in (1, ph.RStream(1)))
+    assert a.shape == b.shape
+    assert a[:, 0].mean() == pytest.approx(b[:, 0].mean(), abs=0.6)  # sds of about 5, ESS 2,000
+    grid = lb.simcontour(lb.normnormexch, [-20, 40, -3, 5], data, 5_000, rng=1, size=80)
+    assert grid.x.mean() == pytest.approx(a[:, 0].mean(), abs=0.6)
