@@ -25,13 +25,17 @@ from pyhier.coda.access import (
 )
 from pyhier.coda.convert import as_mcmc, as_mcmc_list, to_arviz
 from pyhier.coda.objects import Mcmc, McmcList, is_mcmc, is_mcmc_list, mcmc, mcmc_list
+from pyhier.coda.summary import HPDInterval, HPDinterval, SummaryMcmc, rejectionRate, summary
 from pyhier.coda.vectors import NamedMatrix, NamedVector
 
 __all__ = [
+    "HPDInterval",
+    "HPDinterval",
     "Mcmc",
     "McmcList",
     "NamedMatrix",
     "NamedVector",
+    "SummaryMcmc",
     "as_array",
     "as_data_frame",
     "as_matrix",
@@ -49,8 +53,10 @@ __all__ = [
     "nchain",
     "niter",
     "nvar",
+    "rejectionRate",
     "set_varnames",
     "start",
+    "summary",
     "tail",
     "thin",
     "time",

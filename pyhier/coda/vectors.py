@@ -58,7 +58,7 @@ class NamedVector(_Named):
     Attributes
     ----------
     values : ndarray, shape (n,)
-    names : tuple of str
+    names : tuple of str or None
 
     Examples
     --------
@@ -71,7 +71,7 @@ class NamedVector(_Named):
     """
 
     values: Floats
-    names: tuple[str, ...]
+    names: tuple[str, ...] | None
 
     def __post_init__(self) -> None:
         self.values.flags.writeable = False
@@ -82,7 +82,8 @@ class NamedVector(_Named):
 
     def to_dict(self) -> dict[str, float]:
         """The numbers by name."""
-        return dict(zip(self.names, self.values.tolist(), strict=True))
+        names = self.names or [f"var{i + 1}" for i in range(len(self))]
+        return dict(zip(names, self.values.tolist(), strict=True))
 
     def text(self, digits: int = DIGITS) -> str:
         """What R's ``print(x, digits)`` shows."""

@@ -3,7 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
 
 _METHODS: dict[int, Any] = {
     1: "inverted_cdf",
@@ -62,4 +64,19 @@ def quantile(
         raise ValueError("x has missing values (NaN): remove them first")
     if not ((p >= 0.0) & (p <= 1.0)).all():
         raise ValueError(f"probs are {p}: they must be between 0 and 1")
+    if type == 7:
+        return _linear(sample, p)
     return np.quantile(sample, p, axis=0, method=_METHODS[type])
+
+
+def _linear(sample: Floats, p: Floats) -> Floats:
+    """Type 7 of infinite numbers too, of which NumPy makes NaN where they are neighbours."""
+    place = (len(sample) - 1) * p
+    low = np.floor(place).astype(np.intp)
+    high = np.ceil(place).astype(np.intp)
+    ordered = np.partition(sample, np.unique(np.append(low, high)), axis=0) if p.size else sample
+    share = (place - low).reshape(p.shape + (1,) * (sample.ndim - 1))
+    below, above = ordered[low], ordered[high]
+    with np.errstate(invalid="ignore"):
+        between = (1.0 - share) * below + share * above
+    return np.where((share == 0.0) | (below == above), below, between)
