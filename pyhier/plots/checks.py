@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from pyhier.plots.style import POOLED, RAW, SERIES, name_rows, new_axes, plain, symbol
+from pyhier.plots.style import POOLED, RAW, SERIES, name_rows, new_axes, plain, rows_height, symbol
 from pyhier.posterior.checks import PredictiveCheck
 from pyhier.prior_sensitivity import Sensitivity
 
@@ -83,8 +83,8 @@ def sensitivity(
     if names is None:
         names = [name for name in posteriors[0][1].names if name.startswith("theta")]
     rows = np.arange(len(names), dtype=np.float64)
-    row = 0.16 + 0.1 * len(posteriors) if len(names) <= 30 else 0.06 + 0.06 * len(posteriors)
-    ax = new_axes(ax, height=max(3.0, 1.6 + max(row, 0.17) * rows.size))
+    least, most = 0.06 + 0.06 * len(posteriors), 0.16 + 0.1 * len(posteriors)
+    ax = new_axes(ax, height=rows_height(rows.size, max(least, 0.17), most))
     offsets = np.linspace(-0.3, 0.3, len(posteriors)) if len(posteriors) > 1 else np.zeros(1)
     size = 4.0 if rows.size <= 30 else 2.5
     for i, (prior, posterior) in enumerate(posteriors):

@@ -17,7 +17,7 @@ from pyhier.plots.style import (
     name_rows,
     new_axes,
     plain,
-    row_height,
+    rows_height,
 )
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.marginal import check_level
@@ -57,10 +57,10 @@ def forest(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) ->
     tail = 0.5 * (1.0 - check_level(level))
     labels = posterior.model.labels
     rows = np.arange(len(labels), dtype=np.float64)
-    ax = new_axes(ax, height=max(3.0, 1.4 + row_height(rows.size) * rows.size))
+    ax = new_axes(ax, height=rows_height(rows.size))
     own, se = posterior.model.estimates()
-    low, high = intervals(posterior, level)
     mean = effects(posterior)
+    low, high = intervals(posterior, level)
     size = 4.5 if rows.size <= 30 else 3.0
     style: dict[str, Any] = {"linestyle": "none", "markersize": size, "elinewidth": size / 3.2}
     ax.errorbar(own, rows - 0.14, xerr=-ndtri(tail) * se, fmt="s", color=RAW, label="raw", **style)
@@ -126,8 +126,8 @@ def by_size(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) -
     ax = new_axes(ax)
     own, _ = posterior.model.estimates()
     name, size = group_size(posterior)
-    low, high = intervals(posterior, check_level(level))
     mean = effects(posterior)
+    low, high = intervals(posterior, level)
     mark = 5.0 if size.size <= 30 else 3.5
     ax.plot(size, own, "s", color=RAW, markersize=0.7 * mark, alpha=0.7, label="raw")
     ax.errorbar(

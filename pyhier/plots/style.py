@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 
 from pyhier.posterior.base import Posterior
+from pyhier.posterior.marginal import check_level
 
 Floats = NDArray[np.float64]
 
@@ -60,9 +60,12 @@ def effects(posterior: Posterior) -> Floats:
 
 def intervals(posterior: Posterior, level: float) -> tuple[Floats, Floats]:
     """Ends of the groups' central intervals."""
-    labels = posterior.model.labels
-    low, high = np.array([posterior[f"theta[{label}]"].interval(level) for label in labels]).T
-    return low, high
+    tail = 0.5 * (1.0 - check_level(level))
+    columns = posterior.columns((tail, 1.0 - tail))
+    rows = {name: row for row, name in enumerate(posterior.names)}
+    groups = [rows[f"theta[{label}]"] for label in posterior.model.labels]
+    low, high = list(columns.values())[-2:]
+    return low[groups], high[groups]
 
 
 def group_size(posterior: Posterior) -> tuple[str, Floats]:
@@ -71,9 +74,13 @@ def group_size(posterior: Posterior) -> tuple[str, Floats]:
     return SIZES.get(name, name), values
 
 
-def row_height(rows: int) -> float:
-    """Inches a row of names in a new figure: less where there are many."""
-    return float(np.clip(10.0 / max(rows, 1), 0.17, 0.34))
+def rows_height(rows: int, least: float = 0.17, most: float = 0.34) -> float:
+    """Inches of a new figure for rows of names: less a row where there are many.
+
+    A renderer takes no figure of over 65,000 pixels, so names are left out rather than that.
+    """
+    inches = rows * float(np.clip(10.0 / max(rows, 1), least, most))
+    return float(np.clip(1.4 + inches, 3.0, 100.0))
 
 
 def name_rows(ax: Axes, names: Sequence[str]) -> None:
@@ -107,50 +114,43 @@ def label_points(
     scale = ax.figure.dpi / 72.0
     to_pixels = ax.transData.transform
     low, high, at = (to_pixels(np.column_stack([x, part])) for part in (*span, y))
-    mark = np.array([3.5, 3.5]) * scale
-    drawn = [Bbox([one - mark, other + mark]) for one, other in zip(low, high, strict=True)]
-    taken: list[Bbox] = []
+    mark = 3.5 * scale
+    drawn = np.hstack([low - mark, high + mark])
+    taken = np.empty((0, 4))
     for i in np.argsort(-first, kind="stable"):
         if not np.all(np.isfinite([low[i], high[i], at[i]])):
             continue
         # Letters are about 0.62 of their size wide, and the layout will shrink the axes.
         size = np.array([0.62 * LETTERS * len(labels[i]) + 3.0, 1.15 * LETTERS]) * scale / SHRUNK
-        places = _places(at[i], low[i], high[i], size, 5.0 * scale)
-        inside = [place for place in places if _within(place[2], ax.bbox)]
-        others = drawn[:i] + drawn[i + 1 :]
-        found = _free(inside, taken + others)
-        if found is None and len(labels) <= FEW:
-            found = _free(inside, taken)
-        if found is not None:
-            point, side, box = found
-            taken.append(box)
-            _beside(ax, point, side, plain(labels[i]))
+        spots, sides = _places(at[i], low[i], high[i])
+        middle = spots + sides * (5.0 * scale + 0.5 * size)
+        boxes = np.hstack([middle - 0.5 * size, middle + 0.5 * size])
+        inside = np.all(boxes[:, :2] >= ax.bbox.min, axis=1)
+        inside &= np.all(boxes[:, 2:] <= ax.bbox.max, axis=1) & ~_overlap(boxes, taken)
+        free = np.flatnonzero(inside & ~_overlap(boxes, np.delete(drawn, i, axis=0)))
+        if not free.size and len(labels) <= FEW:
+            free = np.flatnonzero(inside)
+        if free.size:
+            k = int(free[0])
+            taken = np.vstack([taken, boxes[k]])
+            _beside(ax, spots[k], (int(sides[k, 0]), int(sides[k, 1])), plain(labels[i]))
 
 
-_Place = tuple[Floats, tuple[int, int], Bbox]  # what to label, on which side, and the label's box
-
-
-def _places(at: Floats, low: Floats, high: Floats, size: Floats, away: float) -> list[_Place]:
-    """Where a label may stand, the best first."""
+def _places(at: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """What a label may stand at and on which side of it, the best first; each (places, 2)."""
     beside = [(spot, (side, 0)) for spot in (at, high, low) for side in (1, -1)]
     ends = [(high, (0, 1)), (low, (0, -1))]
     corners = [(spot, (side, up)) for spot, up in ((high, 1), (low, -1)) for side in (1, -1)]
-    places = []
-    for spot, side in beside[:2] + ends + beside[2:] + corners:
-        middle = spot + np.array(side) * (away + 0.5 * size)
-        places.append((spot, side, Bbox([middle - 0.5 * size, middle + 0.5 * size])))
-    return places
+    spots, sides = zip(*beside[:2], *ends, *beside[2:], *corners, strict=True)
+    return np.array(spots), np.array(sides, dtype=np.float64)
 
 
-def _free(places: list[_Place], obstacles: list[Bbox]) -> _Place | None:
-    """The first place whose box overlaps no obstacle."""
-    free = (p for p in places if not any(p[2].overlaps(other) for other in obstacles))
-    return next(free, None)
-
-
-def _within(box: Bbox, frame: Bbox) -> bool:
-    across = frame.x0 <= box.x0 and box.x1 <= frame.x1
-    return bool(across and frame.y0 <= box.y0 and box.y1 <= frame.y1)
+def _overlap(boxes: Floats, others: Floats) -> NDArray[np.bool_]:
+    """Which boxes, each (x0, y0, x1, y1), overlap any of the others."""
+    apart = np.any(boxes[:, None, :2] >= others[:, 2:], axis=2)
+    apart |= np.any(boxes[:, None, 2:] <= others[:, :2], axis=2)
+    overlapping: NDArray[np.bool_] = np.any(~apart, axis=1)
+    return overlapping
 
 
 def _beside(ax: Axes, point: Floats, side: tuple[int, int], text: str) -> None:

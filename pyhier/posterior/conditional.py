@@ -43,6 +43,7 @@ def conditional_means(model: PlaneModel, closeness: Floats, near: tuple[float, f
         step = (high - low) / (NODES - 1)
         reach = REACH * np.sqrt(var + (step * (var < step**2)) ** 2)
         low, high = mean - reach, mean + reach
-    groups = range(len(model.labels))
-    effects = [model.theta_given(j, phi).mean.reshape(inner.shape) for j in groups]
-    return np.stack([(weight * effect).sum(axis=1) for effect in effects], axis=1)
+    means = np.empty((closeness.size, len(model.labels)))
+    for j in range(means.shape[1]):
+        means[:, j] = (weight * model.theta_given(j, phi).mean.reshape(inner.shape)).sum(axis=1)
+    return means

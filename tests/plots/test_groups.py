@@ -6,7 +6,7 @@ from scipy.special import ndtri
 
 import pyhier as ph
 from pyhier import plots
-from pyhier.plots.style import SMALLEST, spread
+from pyhier.plots.style import SMALLEST, rows_height, spread
 
 
 def boxes(texts):
@@ -62,6 +62,12 @@ def test_more_names_than_fit_on_given_axes():
     assert min(tick.get_fontsize() for tick in ticks) >= SMALLEST
     for tick, place in zip(ticks, ax.get_yticks(), strict=True):
         assert tick.get_text() == post.model.labels[int(place)]
+
+
+def test_heights_of_figures_have_an_end():
+    assert rows_height(3) == 3.0
+    assert 14.0 < rows_height(80) < 16.0
+    assert rows_height(100_000) == 100.0
 
 
 def test_dollars_in_names_are_no_formulas():
