@@ -17,7 +17,9 @@ COMPILE = (
 )
 NPYRANDOM = Path(np.get_include()).parent.parent / "random" / "lib"
 
-HEADERS = [f"src_cython/{name}.h" for name in ("instruction_sets", "group_sums", "normal_sums")]
+HEADERS = [
+    f"src_cython/{name}.h" for name in ("instruction_sets", "group_sums", "normal_sums", "log_sums")
+]
 KERNELS = (
     "random",
     "streams",
@@ -31,6 +33,7 @@ KERNELS = (
     "series",
     "mixtures",
     "panels",
+    "log_sums",
 )
 
 

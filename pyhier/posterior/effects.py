@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier.kernels.log_sums import log_mixture
 from pyhier.models.protocol import PlaneModel, coordinate_axis
 from pyhier.posterior.nested import NEGLIGIBLE, Plane
 
@@ -27,9 +28,10 @@ Rows = NDArray[np.intp]
 RESOLVED = 1.2  # sds of a component between the centres of neighbours, at least
 FINER = 3  # times that an inner step is halved before components count as narrow
 SMALL = 1e-11  # weight of outer nodes whose components may stay unresolved
-POINT = 1e-11  # error of the density below which narrow components are taken for points
-# Narrow components have sds below a thirtieth of the inner density's: five nodes leave 1e-14.
-HERMITE, HERMITE_WEIGHTS = np.polynomial.hermite_e.hermegauss(5)
+POINT = 1e-12  # error of the density by which narrow components may be off
+# Gauss-Hermite rules of one node (the component is a point) to five. Narrow components have sds
+# below a thirtieth of the inner density's: five nodes leave 1e-14.
+RULES = [np.polynomial.hermite_e.hermegauss(order) for order in range(1, 6)]
 
 
 @dataclass(frozen=True)
@@ -128,17 +130,14 @@ class EffectDensity:
         self._at = coordinate_axis(model.location).phi
         self._family = model.theta_given(quantity, nodes.phi)
         natural, partition = self._family.natural()
-        self._natural, self._offset = natural.T, nodes.log_weight - partition
+        self._natural, self._offset = natural, nodes.log_weight - partition
 
     def __call__(self, z: Floats) -> Floats:
         """Log density at places on the line, shape (points,)."""
         density = np.full(z.size, -np.inf)
-        block = max(1, 2**18 // max(1, self._offset.size))
         with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
             if self._offset.size:
-                for i in range(0, z.size, block):
-                    statistics = self._family.statistics(z[i : i + block])
-                    density[i : i + block] = _log_sum(statistics @ self._natural + self._offset)
+                density = log_mixture(self._family.statistics(z), self._natural, self._offset)
             if self._nodes.outer.size:
                 density = np.logaddexp(density, _log_sum(self._narrow(z)))
         return density
@@ -161,22 +160,29 @@ class EffectDensity:
         # Far off the components widen, and there is no mass.
         near = (sd < scale) & (np.abs(place - family.centre) < sd + 1e-12)
         part = np.full(place.size, -np.inf)
-        as_point = mass * (sd / scale) ** 2 <= POINT
-        point = np.flatnonzero(near & as_point)
-        part[point] = share[point] + self._log_density(outer[point], inner[point])
-        wide = np.flatnonzero(near & ~as_point)
-        if wide.size:
-            logs = self._hermite(outer[wide], inner[wide], sd[wide], place[wide])
-            part[wide] = share[wide] + logs
+        with np.errstate(divide="ignore"):
+            # A rule of k nodes is off by its weight times the 2k-th power of the width by that of
+            # what it integrates: a fifth of the inner density's scale is on the safe side.
+            wanted = np.ceil(np.log(POINT / mass) / np.log((5.0 * sd / scale) ** 2))
+        order = np.clip(np.where(near, wanted, 0), near, len(RULES)).astype(np.intp)
+        for k, rule in enumerate(RULES, start=1):
+            at = np.flatnonzero(order == k)
+            if at.size:
+                logs = self._hermite(rule, outer[at], inner[at], sd[at], place[at])
+                part[at] = share[at] + logs
         return part.reshape(z.size, nodes.outer.size)
 
     def _log_density(self, outer: Floats, inner: Floats) -> Floats:
         return self._model.log_posterior(self._at(inner, outer))
 
-    def _hermite(self, outer: Floats, inner: Floats, sd: Floats, place: Floats) -> Floats:
+    def _hermite(
+        self, rule: tuple[Floats, Floats], outer: Floats, inner: Floats, sd: Floats, place: Floats
+    ) -> Floats:
         """Log of the integral of the inner density times the component, about the place."""
-        terms = np.empty((outer.size, HERMITE.size))
-        for k, (node, weight) in enumerate(zip(HERMITE, HERMITE_WEIGHTS, strict=True)):
+        if len(rule[0]) == 1:
+            return self._log_density(outer, inner)
+        terms = np.empty((outer.size, len(rule[0])))
+        for k, (node, weight) in enumerate(zip(*rule, strict=True)):
             at = inner + node * sd
             family = self._given(outer, at)
             terms[:, k] = self._log_density(outer, at) + family.near(place - family.centre)

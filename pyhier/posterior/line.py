@@ -109,6 +109,11 @@ class LineMarginal(QuadratureMarginal):
         return panels, float(best) + log_total + float(np.log(self._scale))
 
     @property
+    def log_mass(self) -> float:
+        """Log of the integral of the density that was given."""
+        return self._resolved[1]
+
+    @property
     def _panels(self) -> Panels:
         return self._resolved[0]
 

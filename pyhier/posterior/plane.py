@@ -20,7 +20,7 @@ from pyhier.posterior.draws import Event
 from pyhier.posterior.effects import EffectDensity, EffectNodes
 from pyhier.posterior.line import LineMarginal
 from pyhier.posterior.nested import NEGLIGIBLE, Nested, Plane
-from pyhier.posterior.nodes import NodesPosterior
+from pyhier.posterior.nodes import NodesPosterior, amid
 
 Floats = NDArray[np.float64]
 
@@ -101,20 +101,9 @@ class PlanePosterior(NodesPosterior):
         away = values - self.weight @ values
         return float(np.sqrt(self.weight @ away**2))
 
-    def _amid(self, centre: Floats, sd: Floats) -> tuple[float, float]:
-        """Median and half the quartiles' distance of the points one sd off the nodes' centres.
-
-        Not the mean and sd: where alpha or beta may be next to 0, logits have hardly any.
-        """
-        points, weight = np.concatenate([centre - sd, centre + sd]), np.tile(self.weight, 2)
-        order = np.argsort(points)
-        below = np.cumsum(weight[order]) - 0.5 * weight[order]
-        low, middle, high = np.interp([0.5, 1.0, 1.5], below, points[order])
-        return float(middle), float(0.5 * (high - low))
-
     def _of_effect(self, name: str) -> LineMarginal:
         family = self._effect(name)
-        middle, scale = self._amid(*family.line_moments())
+        middle, scale = amid(self.weight, *family.line_moments())
         average = float(self.weight @ family.mean)
         var = float(self.weight @ (family.var + (family.mean - average) ** 2))
         index = self._plane_model.moment_index(name) if name == "theta_new" else np.inf

@@ -1,0 +1,52 @@
+"""Mixtures over nodes: quantiles by the density, and by the tails where it is too rough."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pyhier.models.families import Beta, Gamma, Normal
+from pyhier.posterior.nodes import FamilyMixture
+
+
+def weights(n):
+    w = np.random.default_rng(n).random(n)
+    return w / w.sum()
+
+
+def families(n):
+    rng = np.random.default_rng(n + 1)
+    return {
+        "normal": Normal(rng.normal(size=n), rng.uniform(0.5, 2.0, n)),
+        "beta": Beta(rng.uniform(0.5, 9.0, n), rng.uniform(1.5, 9.0, n)),
+        "gamma": Gamma(rng.uniform(0.2, 9.0, n), rng.uniform(0.5, 5.0, n)),
+    }
+
+
+@pytest.mark.parametrize("name", ["normal", "beta", "gamma"])
+def test_both_ways_give_the_same_quantiles(name):
+    mixture = FamilyMixture(families(400)[name], weights(400))
+    by_density = mixture._by_density
+    assert by_density is not None
+    q = np.array([1e-6, 0.01, 0.3, 0.5, 0.9, 0.9999])
+    # Panels carry the density to 1e-10; the tails' sum knows better.
+    np.testing.assert_allclose(mixture.cdf(mixture.ppf(q)), q, rtol=1e-8)
+    np.testing.assert_allclose(mixture.sf(mixture.isf(q)), q, rtol=1e-8)
+    x = mixture.ppf([0.2, 0.7])
+    np.testing.assert_allclose(by_density.pdf(x), mixture.pdf(x), rtol=1e-9)
+    assert by_density.mean() == pytest.approx(mixture.mean(), rel=1e-9)
+
+
+def test_spikes_are_left_to_the_tails():
+    """A hundred components far apart, ten of them as narrow as 1e-9: no panels resolve them."""
+    rng = np.random.default_rng(4)
+    sd = np.where(np.arange(100) % 10 == 0, 1e-9, 0.5)
+    mixture = FamilyMixture(Normal(rng.normal(0, 3, 100), sd**2), np.full(100, 0.01))
+    assert mixture._by_density is None
+    q = np.array([0.05, 0.5, 0.93])
+    np.testing.assert_allclose(mixture.cdf(mixture.ppf(q)), q, rtol=1e-6)
+
+
+def test_one_node_is_its_distribution():
+    mixture = FamilyMixture(Beta(np.array([5.4]), np.array([18.6])), np.ones(1))
+    q = np.array([1e-9, 0.025, 0.5, 0.975])
+    np.testing.assert_allclose(mixture.ppf(q), stats.beta(5.4, 18.6).ppf(q), rtol=1e-11)
