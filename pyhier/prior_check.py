@@ -112,7 +112,7 @@ def _integral(
         return values
 
     panels = resolve(lambda s: of_log_tau(s)[None], float(low), float(high), 0.0, ends)
-    inside = float((np.exp(panels.values[0]) * panels.weights).sum())
+    inside = float(np.exp(panels.log_total))
     powers = middle - 60.0, middle + 60.0
-    tau = TauMarginal(panels, float(np.log(inside)), of_log_tau, tails, powers, ends)
+    tau = TauMarginal(panels, of_log_tau, tails, powers, ends)
     return inside * (1.0 + sum(tau.outside))

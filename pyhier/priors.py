@@ -62,6 +62,14 @@ class ResolvedPrior:
             log_tau: Floats = np.log(self.quantile(u))
         return log_tau
 
+    @property
+    def mu_normal(self) -> tuple[float, float, float]:
+        """Mean and precision of mu's prior, and kappa: 0 for those that it has not."""
+        if self.mu is None:
+            return 0.0, 0.0, 0.0
+        mean, scale = self.mu
+        return (mean, 0.0, scale) if self.tied else (mean, 1.0 / scale**2, 0.0)
+
     def mu_precision(self, log_tau: Floats) -> Floats:
         """Precision of mu's prior at every log tau; 0 where it is flat."""
         if self.mu is None:

@@ -7,7 +7,7 @@ blocks of groups stay in cache while all nodes pass over them, and the squares a
 node's own mean, so that nothing cancels. ``draw_phi`` and ``draw_theta`` are ancestral draws: log
 tau by inversion of its distribution function, then mu, then theta.
 """
-from libc.math cimport exp, fabs, sqrt
+from libc.math cimport exp, fabs, log, sqrt
 
 from numpy.random.c_distributions cimport random_standard_normal_fill
 from pyhier.kernels.random cimport Source, r_uniform, source_of, standard_normal
@@ -27,33 +27,38 @@ cdef extern from "group_sums.h" nogil:
 
 
 cdef Py_ssize_t BLOCK = 1024  # 16 kB of data: half of a first-level cache
+cdef double LOG_2PI = 1.83787706640934548356
 
 
-def collapse(const double[::1] y, const double[::1] var, double centre, const double[::1] tau2,
-             const double[::1] prior_precision, double prior_mean, double low, double high):
-    """Integrate theta and mu out at every tau^2.
+def collapse(const double[::1] y, const double[::1] var, double centre,
+             const double[::1] log_tau, double prior_mean, double prior_precision, double kappa,
+             double low, double high):
+    """Integrate theta and mu out at every log tau.
 
     Parameters
     ----------
     y, var : in, shape (groups,)
     centre : a number near the y, subtracted before they are averaged
-    tau2, prior_precision : in, shape (nodes,)
-        The precision of mu's normal prior given tau (0: flat).
-    prior_mean : mu's prior mean
+    log_tau : in, shape (nodes,)
+    prior_mean, prior_precision, kappa : mu's normal prior
+        Its precision is the one given (0: flat) or, with ``kappa`` above 0, kappa / tau^2.
     low, high : the tau^2 between which products of variances stay within a double
 
     Returns
     -------
-    ndarray, shape (4, nodes)
-        Mean and precision of mu | tau; the sums of log(var + tau^2), and of squares over
-        var + tau^2 (of mu's prior too) about that mean.
+    ndarray, shape (3, nodes)
+        Log of the likelihood of log tau, mu integrated over its prior, with all constants and the
+        Jacobian, tau's prior left out; mean and variance of mu | tau.
     """
-    cdef Py_ssize_t n = tau2.shape[0], groups = y.shape[0], i, block, start, size
+    cdef Py_ssize_t n = log_tau.shape[0], groups = y.shape[0], i, block, start, size
     cdef Py_ssize_t blocks = (groups + BLOCK - 1) // BLOCK
-    table = np.zeros((4, n))
-    cdef double[:, ::1] out = table
-    cdef double a, b
+    table = np.zeros((5, n))
+    cdef double[::1] logs = table[0], mean = table[1], total = table[2]
+    cdef double[::1] tau2 = table[3], squares = table[4]
+    cdef double a, b, precision, constant = -0.5 * (groups - 1) * LOG_2PI
     with nogil:
+        for i in range(n):
+            tau2[i] = exp(2.0 * log_tau[i])
         for block in range(blocks):
             start = block * BLOCK
             size = min(BLOCK, groups - start)
@@ -62,27 +67,34 @@ def collapse(const double[::1] y, const double[::1] var, double centre, const do
                     weight_sums(size, &y[start], &var[start], centre, tau2[i], &a, &b)
                 else:
                     plain_weight_sums(size, &y[start], &var[start], centre, tau2[i], &a, &b)
-                out[1, i] += a
-                out[0, i] += b
+                total[i] += a
+                mean[i] += b
         for i in range(n):
-            out[1, i] += prior_precision[i]
-            if prior_precision[i] > 0.0:
-                out[0, i] += prior_precision[i] * (prior_mean - centre)
-            out[0, i] = centre + out[0, i] / out[1, i]
+            precision = kappa * exp(-2.0 * log_tau[i]) if kappa > 0.0 else prior_precision
+            total[i] += precision
+            if precision > 0.0:
+                mean[i] += precision * (prior_mean - centre)
+            mean[i] = centre + mean[i] / total[i]
+            if precision > 0.0:
+                squares[i] = precision * (mean[i] - prior_mean) ** 2
         for block in range(blocks):
             start = block * BLOCK
             size = min(BLOCK, groups - start)
             for i in range(n):
                 if low <= tau2[i] <= high:
-                    group_sums(size, &y[start], &var[start], out[0, i], tau2[i], &a, &b)
+                    group_sums(size, &y[start], &var[start], mean[i], tau2[i], &a, &b)
                 else:
-                    plain_sums(size, &y[start], &var[start], out[0, i], tau2[i], &a, &b)
-                out[2, i] += a
-                out[3, i] += b
+                    plain_sums(size, &y[start], &var[start], mean[i], tau2[i], &a, &b)
+                logs[i] += a
+                squares[i] += b
         for i in range(n):
-            if prior_precision[i] > 0.0:
-                out[3, i] += prior_precision[i] * (out[0, i] - prior_mean) ** 2
-    return table
+            logs[i] = constant + log_tau[i] - 0.5 * (logs[i] + squares[i] + log(total[i]))
+            if kappa > 0.0:
+                logs[i] += 0.5 * (log(kappa) - 2.0 * log_tau[i] - LOG_2PI)
+            elif prior_precision > 0.0:
+                logs[i] += 0.5 * (log(prior_precision) - LOG_2PI)
+            total[i] = 1.0 / total[i]
+    return table[:3]
 
 
 # --- Ancestral draws ------------------------------------------------------------------------------

@@ -68,8 +68,7 @@ def on_plane(model: PlaneModel) -> PlanePosterior:
 
 def _on_line(model: CollapsibleModel) -> ExactPosterior:
     def rows(log_tau: Floats) -> Floats:
-        found = model.collapse(log_tau)
-        return np.stack([found.log_density, found.mean, found.var])
+        return model.collapse(log_tau).rows
 
     reach = _reach(model.tail_indices[1])
     return ExactPosterior(model, resolve(rows, *model.scales, reach, model.support))

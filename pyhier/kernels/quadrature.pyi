@@ -7,9 +7,10 @@ def collapse(
     y: Floats,
     var: Floats,
     centre: float,
-    tau2: Floats,
-    prior_precision: Floats,
+    log_tau: Floats,
     prior_mean: float,
+    prior_precision: float,
+    kappa: float,
     low: float,
     high: float,
 ) -> Floats: ...

@@ -200,17 +200,10 @@ class NormalNormal(Grouped):
         Collapsed
         """
         nodes = np.ascontiguousarray(log_tau, dtype=np.float64)
-        precision = self.prior.mu_precision(nodes)
-        prior_mean = 0.0 if self.prior.mu is None else self.prior.mu[0]
-        mean, total, logs, squares = kernel(
-            self.y, self.var, self._centre, np.exp(2.0 * nodes), precision, prior_mean, *self._fast
-        )
-        log_density = self.prior.log_density(nodes) + nodes
-        log_density -= 0.5 * (logs + squares + np.log(total))
-        log_density -= 0.5 * (self.y.size - 1) * LOG_2PI
-        if self.prior.mu is not None:
-            log_density += 0.5 * (np.log(precision) - LOG_2PI)
-        return Collapsed(log_density, mean, 1.0 / total)
+        rows = kernel(self.y, self.var, self._centre, nodes, *self.prior.mu_normal, *self._fast)
+        if self.prior.density is not None:
+            rows[0] += self.prior.log_density(nodes)
+        return Collapsed(rows)
 
     def given_tau(self, quantity: int | slice | str, last: Floats) -> Linear:
         """Groups' effects, mu or the effect of a new group, given log tau: BDA3 eq. 5.17."""

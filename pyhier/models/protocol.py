@@ -21,15 +21,30 @@ class Collapsed:
 
     Attributes
     ----------
-    log_density : ndarray, shape (nodes,)
-        Log posterior density of the last coordinate, with all constants.
-    mean, var : ndarray, shape (nodes,)
-        Of the normal distribution of the hyperparameter integrated out, given that coordinate.
+    rows : ndarray, shape (3, nodes)
+        The log posterior density of the last coordinate, with all constants; mean and variance of
+        the normal distribution of the hyperparameter integrated out, given that coordinate.
     """
 
-    log_density: Floats
-    mean: Floats
-    var: Floats
+    rows: Floats
+
+    @property
+    def log_density(self) -> Floats:
+        """Log posterior density of the last coordinate."""
+        row: Floats = self.rows[0]
+        return row
+
+    @property
+    def mean(self) -> Floats:
+        """Conditional mean of the hyperparameter integrated out."""
+        row: Floats = self.rows[1]
+        return row
+
+    @property
+    def var(self) -> Floats:
+        """Its conditional variance."""
+        row: Floats = self.rows[2]
+        return row
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyhier._frame import frame
 from pyhier._random import RNG, as_generator
 from pyhier._validation import count, float_array
 from pyhier.models.protocol import Model
@@ -147,9 +148,7 @@ class Posterior:
         DataFrame
             A row for each of ``names``; columns ``mean``, ``sd``, ``2.5%``, ...
         """
-        import pandas as pd
-
-        return pd.DataFrame(self.columns(probs), index=pd.Index(self.names, name="quantity"))
+        return frame(self.columns(probs), tuple(self.names), "quantity")
 
     def shrinkage(self) -> "pd.DataFrame":
         """Shrinkage of each group, with its data and the ranks of both.

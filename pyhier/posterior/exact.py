@@ -79,11 +79,8 @@ class ExactPosterior(Posterior):
     def __init__(self, model: CollapsibleModel, panels: Panels) -> None:
         super().__init__(model)
         self._collapsible, self._panels = model, panels
-        peak = panels.values[0].max()
-        weight = np.exp(panels.values[0] - peak) * panels.weights
-        inside = weight.sum()
-        self.log_z = float(peak + np.log(inside))
-        self.nodes = _nodes(panels, weight / inside, model.scales[0] - 20.0)
+        self.log_z = panels.log_total
+        self.nodes = _nodes(panels, model.scales[0] - 20.0)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,7 +91,6 @@ class ExactPosterior(Posterior):
     def _tau(self) -> TauMarginal:
         return TauMarginal(
             self._panels,
-            self.log_z,
             self._log_density,
             self._collapsible.tail_indices,
             (self._collapsible.scales[0] - 20.0, self._collapsible.scales[1] + 30.0),
@@ -401,19 +397,20 @@ def _rows(mixtures: Mixtures, q: Floats) -> Floats:
     return np.column_stack([mean, np.sqrt(var), mixtures.quantiles(q)])
 
 
-def _nodes(panels: Panels, weight: Floats, zero: float) -> Nodes:
+def _nodes(panels: Panels, zero: float) -> Nodes:
     """The nodes that matter for mixtures.
 
     Those below ``zero``, where tau^2 is lost beside the variances, are joined in one. Others to the
     left of the peak and below 1e-21 are left out: their sds are the least, so the mixtures' tails
     do not see them either.
     """
-    flat = (panels.nodes, weight, panels.values[1], panels.values[2])
-    log_tau, weight, mean, var = (part.ravel() for part in flat)
-    small = int(np.searchsorted(log_tau, zero))
-    first = int(np.flatnonzero(weight > 1e-21)[0])
+    log_tau, weight = panels.nodes.ravel(), panels.shares.ravel()
+    mean, var = panels.values[1].ravel(), panels.values[2].ravel()
+    small = int(log_tau.searchsorted(zero))
+    first = int((weight > 1e-21).argmax())
     if first >= small or small < 2:
         return Nodes(log_tau[first:], weight[first:], mean[first:], var[first:])
-    joined = np.concatenate([[weight[:small].sum()], weight[small:]])
     last = small - 1
+    joined = weight[last:].copy()
+    joined[0] = weight[:small].sum()
     return Nodes(log_tau[last:], joined, mean[last:], var[last:])

@@ -9,6 +9,8 @@ that a sharp peak over many groups costs no more passes over the data (src_cytho
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +64,7 @@ class Panels:
     length: Floats
     values: Floats
 
-    @property
+    @cached_property
     def nodes(self) -> Floats:
         """The nodes, shape (panels, ORDER)."""
         return _nodes(self.start, self.length)
@@ -78,10 +80,27 @@ class Panels:
         slopes = (_SLOPES_AT_ENDS * outer).sum(axis=1) / self.length[[0, -1]]
         return (_AT_ENDS * outer).sum(axis=1), slopes
 
-    @property
+    @cached_property
     def weights(self) -> Floats:
         """Weights of the rule, without the density, shape (panels, ORDER)."""
-        return 0.5 * self.length[:, None] * WEIGHTS
+        return self.length[:, None] * (0.5 * WEIGHTS)
+
+    @property
+    def shares(self) -> Floats:
+        """Weights of the rule times the density, to a sum of one, shape (panels, ORDER)."""
+        return self._sums[0]
+
+    @property
+    def log_total(self) -> float:
+        """Log of the integral."""
+        return self._sums[1]
+
+    @cached_property
+    def _sums(self) -> tuple[Floats, float]:
+        peak = float(self.values[0].max())
+        shares = np.exp(self.values[0] - peak) * self.weights
+        total = float(shares.sum())
+        return shares / total, peak + log(total)
 
     def partial(
         self, panel: NDArray[np.intp], left: Floats, right: Floats, log_scale: float

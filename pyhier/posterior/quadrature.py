@@ -4,7 +4,8 @@ tau's is a density on panels; the others (mixtures.py) are mixtures of normals o
 """
 
 from collections.abc import Callable
-from math import comb
+from functools import cached_property
+from math import comb, exp, isfinite, isinf
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -125,8 +126,6 @@ class TauMarginal(QuadratureMarginal):
     ----------
     panels : Panels
         Of the log density of log tau, with all constants of the model.
-    log_z : float
-        Log of its integral.
     log_density : callable
         The same log density anywhere, an array of log tau at a time.
     tails : (float, float)
@@ -142,20 +141,21 @@ class TauMarginal(QuadratureMarginal):
     def __init__(
         self,
         panels: Panels,
-        log_z: float,
         log_density: Callable[[Floats], Floats],
         tails: tuple[float, float],
         powers: tuple[float, float],
         support: tuple[float, float] = (-np.inf, np.inf),
     ) -> None:
-        self._panels, self._log_z, self._support = panels, log_z, support
+        self._panels, self._log_z, self._support = panels, panels.log_total, support
         self._tails, self._powers = tails, powers
         self._unnormalised = log_density
-        self._weights = np.exp(panels.values[0] - log_z) * panels.weights
+        self._weights = panels.shares
         mass = self._weights.sum(axis=1)
         self.outside = left, right = self._outside()
-        self._below = left + np.concatenate([[0.0], np.cumsum(mass)])
-        self._above = right + np.concatenate([np.cumsum(mass[::-1])[::-1], [0.0]])
+        self._below, self._above = np.empty((2, mass.size + 1))
+        self._below[0], self._above[-1] = left, right
+        self._below[1:] = left + mass.cumsum()
+        self._above[:-1] = right + mass[::-1].cumsum()[::-1]
 
     def _log_density(self, log_tau: Floats) -> Floats:
         return self._unnormalised(log_tau) - self._log_z
@@ -167,13 +167,13 @@ class TauMarginal(QuadratureMarginal):
     def _outside(self) -> tuple[float, float]:
         """Mass left and right of all panels: of a power of tau, or of no account (1e-35)."""
         mass = [0.0, 0.0]
-        heights, slopes = self._panels.at_ends()
+        heights, slopes = (part.tolist() for part in self._panels.at_ends())
         for side, (sign, end) in enumerate(zip((-1.0, 1.0), self._ends, strict=True)):
-            if np.isfinite(self._tails[side]) and sign * end >= sign * self._powers[side]:
+            if isfinite(self._tails[side]) and sign * end >= sign * self._powers[side]:
                 slopes[side] = self._tails[side]
             inside = abs(end - self._support[side]) > 1e-9  # the end is a sum, so rounded
             if inside and slopes[side] != 0.0:
-                mass[side] = float(np.exp(heights[side] - self._log_z) / abs(slopes[side]))
+                mass[side] = exp(heights[side] - self._log_z) / abs(slopes[side])
         return mass[0], mass[1]
 
     def _beyond(self, log_tau: Floats, side: int) -> Floats:
@@ -326,24 +326,31 @@ class TauMarginal(QuadratureMarginal):
 
     def mean(self) -> float:
         """The mean; ``inf`` where there is none."""
-        return self._moment(1, 0.0)
+        return self._moments[0]
 
     def var(self) -> float:
         """The variance; ``inf`` where there is none."""
-        return self._moment(2, self.mean()) if self._tails[1] > 2.0 + 1e-6 else np.inf
+        return self._moments[1]
 
-    def _moment(self, k: int, about: float) -> float:
-        """E[(tau - about)^k], the power tail beyond the last panel in closed form."""
+    @cached_property
+    def _moments(self) -> tuple[float, float]:
+        weights, tau = self._weights.ravel(), np.exp(self._panels.nodes.ravel())
+        mean = float(weights @ tau) + self._moment_beyond(1, 0.0)
+        if isinf(mean):
+            return np.inf, np.inf
+        away = tau - mean
+        return mean, float(weights @ (away * away)) + self._moment_beyond(2, mean)
+
+    def _moment_beyond(self, k: int, about: float) -> float:
+        """The part of E[(tau - about)^k] beyond the last panel: of a power of tau."""
         right = self._tails[1]
         if right <= k + 1e-6:
             return np.inf
-        inside = float((self._weights * (np.exp(self._panels.nodes) - about) ** k).sum())
-        if np.isinf(right):
-            return inside
-        end = self._ends[1]
-        edge, density = np.exp(end), float(np.exp(self._log_density(np.array([end])))[0])
+        if isinf(right):
+            return 0.0
+        edge = exp(self._ends[1])
         tail = sum(comb(k, i) * edge**i * (-about) ** (k - i) / (right - i) for i in range(k + 1))
-        return inside + density * float(tail)
+        return exp(float(self._panels.at_ends()[0][1]) - self._log_z) * tail
 
     def expect(self, function: Callable[[Floats], Floats], growth: float) -> float:
         """E[function(log tau)] of a function that grows as tau^growth in the far tail."""

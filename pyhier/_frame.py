@@ -1,0 +1,47 @@
+"""Tables of numbers as DataFrames; the rows' and columns' names are made into indexes only once."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MANY = 1000  # names that are not worth keeping
+
+
+@lru_cache(maxsize=32)
+def _index(names: tuple[str, ...], title: str | None) -> "pd.Index[str]":
+    import pandas as pd
+
+    return pd.Index(names, name=title)
+
+
+def _names(names: tuple[str, ...], title: str | None = None) -> "pd.Index[str]":
+    # A view, for whoever renames the index of a table must not rename those of all others.
+    return (_index if len(names) < MANY else _index.__wrapped__)(names, title).view()
+
+
+def frame(columns: Mapping[str, Any], names: tuple[str, ...], title: str) -> "pd.DataFrame":
+    """A DataFrame of columns of the same length, with a row for each name.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray
+    names : tuple of str
+    title : str
+        What the names are of.
+
+    Returns
+    -------
+    DataFrame
+    """
+    import pandas as pd
+
+    rows = _names(names, title)
+    if any(np.asarray(column).dtype != np.float64 for column in columns.values()):
+        return pd.DataFrame(dict(columns), index=rows)
+    values = np.array(list(columns.values()))
+    return pd.DataFrame(values.T, index=rows, columns=_names(tuple(columns)))
