@@ -45,7 +45,8 @@ def normnormexch(data: ArrayLike) -> LogDensity:
     return NormalMarginal(y, var, form="dnorm")
 
 
-def _trials(name: str, data: object) -> tuple[Floats, Floats]:
+def trials(name: str, data: object) -> tuple[Floats, Floats]:
+    """Successes and trials from a data matrix, checked."""
     y, n = table(name, data, "successes, trials")[:2]
     counts(f"{name}[:, 0]", y)
     counts(f"{name}[:, 1]", n)
@@ -85,7 +86,7 @@ def betabinexch(data: ArrayLike) -> LogDensity:
     >>> round(betabinexch([-1, 0], data), 5)
     -58.4339
     """
-    return BetaBinomialMarginal(*_trials("data", data), prior="betabinexch")
+    return BetaBinomialMarginal(*trials("data", data), prior="betabinexch")
 
 
 @log_posterior()
@@ -114,7 +115,7 @@ def betabinexch0(data: ArrayLike) -> LogDensity:
     >>> round(betabinexch0([0.1, 10], data), 5)
     -58.82094
     """
-    return BetaBinomialCoordinates(BetaBinomialMarginal(*_trials("data", data), prior=""))
+    return BetaBinomialCoordinates(BetaBinomialMarginal(*trials("data", data), prior=""))
 
 
 @log_posterior()
@@ -147,7 +148,7 @@ def bfexch(datapar: object) -> LogDensity:
     -16.4832
     """
     data, k = entries("datapar", datapar, "data", "K")
-    y, n = _trials("datapar['data']", data)
+    y, n = trials("datapar['data']", data)
     constant = -float(betaln(y.sum() + 1, (n - y).sum() + 1))
     marginal = BetaBinomialMarginal(y, n, prior="")
     return BetaBinomialCoordinates(marginal, positive("datapar['K']", k), constant)

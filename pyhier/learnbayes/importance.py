@@ -247,7 +247,7 @@ def simcontour(
     >>> draws.x.shape, round(float(draws.x.mean()), 1)
     ((1000,), 9...)
     """
-    x0, x1, y0, y1 = _limits(limits)
+    x0, x1, y0, y1 = limits_of(limits)
     points, source = count("size", size, 2), _source(rng)
     x, y = np.linspace(x0, x1, points), np.linspace(y0, y1, points)
     grid = np.column_stack([np.tile(x, points), np.repeat(y, points)])  # x varies fastest
@@ -262,7 +262,8 @@ def simcontour(
     return SimcontourResult(*columns)
 
 
-def _limits(limits: ArrayLike) -> list[float]:
+def limits_of(limits: ArrayLike) -> list[float]:
+    """The four limits (xlo, xhi, ylo, yhi) of a grid, checked."""
     ends = vector("limits", np.ravel(limits))
     finite = ends.size == 4 and np.all(np.isfinite(ends))
     if not (finite and ends[0] < ends[1] and ends[2] < ends[3]):

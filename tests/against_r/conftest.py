@@ -22,4 +22,4 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.section("LearnBayes against R")
     for level in sorted({level for level, _ in _agreed.values()}):
         inputs = [n for found, n in _agreed.values() if found == level]
-        terminalreporter.write_line(f"{len(inputs)} functions {level}, on {sum(inputs)} inputs")
+        terminalreporter.write_line(f"{len(inputs)} functions ({level}) on {sum(inputs)} inputs")

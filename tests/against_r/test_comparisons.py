@@ -16,11 +16,9 @@ def test_equal_to_r(r, comparison, agreed):
     assert outcome.refused <= CASES // 2  # most inputs must be compared
     if comparison.package == "LearnBayes":
         tolerance = comparison.tolerance
-        agreed(
-            comparison.function,
-            f"within {tolerance:.0e} relative" if tolerance else "with the same bits",
-            outcome.cases,
-        )
+        kind = "random" if "set.seed" in comparison.in_r else "deterministic"
+        far = f"within {tolerance:.0e} relative" if tolerance else "the same bits"
+        agreed(comparison.function, f"{kind}, {far}", outcome.cases)
 
 
 def test_a_wrong_function_fails(r):
