@@ -44,10 +44,14 @@ class RFunction:
     evaluate : str
         Address of the R package's C function, hexadecimal.
     function : str
-        Address of the R function; whatever R package object made this one keeps it.
+        Address of the R function.
+    name : str
+        What R keeps the function under, until it reads the name in `released`.
     """
 
-    def __init__(self, evaluate: str, function: str) -> None:
+    released: list[str] = []  # noqa: RUF012
+
+    def __init__(self, evaluate: str, function: str, name: str) -> None:
         # Python's lock is kept: the R function may call Python.
         kind = ctypes.PYFUNCTYPE(
             ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p
@@ -55,6 +59,11 @@ class RFunction:
         self._evaluate = kind(int(evaluate, 16))
         self._function = int(function, 16)
         self._thread = threading.get_ident()
+        self._name = name
+
+    def __del__(self) -> None:
+        # Perhaps in another thread, so R cannot be told at once.
+        self.released.append(self._name)
 
     def __call__(self, *x: Any) -> float:
         """The value at one vector, or at numbers that are made one."""
@@ -95,7 +104,7 @@ def from_r(value: Any) -> Any:
         return value.value
     if isinstance(value, Mapping):
         if "function" in value:
-            return RFunction(value["evaluate"], value["function"])
+            return RFunction(value["evaluate"], value["function"], value["name"])
         if "address" in value:
             return _copy(value["address"], [int(n) for n in value["dim"]])
         if "text" in value:
@@ -120,9 +129,13 @@ def to_r(value: Any) -> Any:
     if isinstance(value, int | float | np.number | np.bool_):
         return bool(value) if isinstance(value, np.bool_) else float(value)
     if isinstance(value, np.ndarray):
-        block = np.asarray(value, dtype=np.float64, order="F")
+        block = np.asarray(value, dtype=np.float64)
+        stride = [step // block.itemsize for step in block.strides]
+        if block.ndim == 0:
+            return float(block)
         return {
-            "address": hex(block.ctypes.data), "dim": list(block.shape), "block": Block(block)
+            "address": hex(block.ctypes.data), "dim": list(block.shape), "stride": stride,
+            "block": Block(block),
         }  # fmt: skip
     if isinstance(value, Mapping):
         return {str(name): to_r(item) for name, item in value.items()}
@@ -146,7 +159,8 @@ def call(name: str, arguments: Mapping[str, Any] | list[Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``value``; or ``error``, its message in R's words, with ``kind``. ``warnings`` are messages;
+        ``value``; or ``error``, its message in R's words, with ``kind``. ``warnings`` are messages,
+        ``released`` the names of R functions that are no longer called;
         ``random_seed`` is R's stream after the call, where it was sent.
     """
     answer: dict[str, Any] = {}
@@ -164,6 +178,7 @@ def call(name: str, arguments: Mapping[str, Any] | list[Any]) -> dict[str, Any]:
         except (Exception, KeyboardInterrupt) as error:
             answer["kind"] = type(error).__name__
             answer["error"] = in_r_words(str(error.args[0] if error.args else error))
+    answer["released"] = [RFunction.released.pop() for _ in range(len(RFunction.released))]
     answer["warnings"] = [in_r_words(str(w.message)) for w in caught if _for_users(w.category)]
     return answer
 
@@ -257,8 +272,16 @@ def _described(model: Any) -> dict[str, Any]:
 # --- Engines --------------------------------------------------------------------------------------
 
 
-def _exact(model: Any) -> dict[str, Any]:
-    return _posterior(ph.exact(model))
+DETAILS = ("accept", "ess", "pareto_k", "log_bound", "estimate", "edge", "limits")
+
+
+def _engine(engine: str, model: Any, **arguments: Any) -> dict[str, Any]:
+    found = getattr(ph, engine)(model, **arguments)
+    answer = _drawn(found) if isinstance(found, DrawsPosterior) else _posterior(found)
+    answer.update({name: getattr(found, name) for name in DETAILS if hasattr(found, name)})
+    if hasattr(found, "burn_in"):
+        answer["burn_in"] = found.burn_in.transpose(1, 0, 2)
+    return answer
 
 
 def _given(model: Any, values: Mapping[str, float]) -> dict[str, Any]:
@@ -286,17 +309,6 @@ def _fit(fit: ph.LaplaceFit) -> dict[str, Any]:
 
 def _laplace_model(model: Any, start: Any) -> dict[str, Any]:
     return _fit(ph.laplace(model, start))
-
-
-def _rwmetrop_model(
-    model: Any, m: float, proposal: Any, scale: Any, start: Any, burn_in: float, chains: float,
-    theta: bool, rng: RStream,
-) -> dict[str, Any]:  # fmt: skip
-    found = ph.rwmetrop(
-        model, int(m), proposal, scale, start, burn_in=int(burn_in), chains=int(chains), rng=rng,
-        theta=theta,
-    )  # fmt: skip
-    return {**_drawn(found), "accept": found.accept, "burn_in": found.burn_in.transpose(1, 0, 2)}
 
 
 def _draws(posterior: Posterior, n: float, rng: RStream) -> dict[str, Any]:
@@ -390,10 +402,9 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "normal_raw": _normal_raw,
     "binomial": _binomial,
     "poisson": _poisson,
-    "exact": _exact,
+    "engine": _engine,
     "given": _given,
     "laplace_model": _laplace_model,
-    "rwmetrop_model": _rwmetrop_model,
     "draws": _draws,
     "remake": _remake,
     "summary": _summary,

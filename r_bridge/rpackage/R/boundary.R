@@ -10,14 +10,16 @@ stop_pyhier <- function(..., kind = "ValueError") {
 
 # Run one of for_r.py's entries on named arguments.
 #
-# `rng` is a seed, or NULL for R's own stream, which then goes on as if R had used it.
-python_call <- function(.entry, ..., rng) {
+# `rng` is a seed, or NULL for R's own stream, which then goes on as if R had used it; or such a
+# stream, which does so only with `keep_stream`.
+python_call <- function(.entry, ..., rng, keep_stream = is.null(rng)) {
   given <- list(...)
   if (!missing(rng)) {
     given["rng"] <- list(random_stream(rng))
   }
   sent <- lapply(given, to_python) # holds what Python reads by address, until it has
   answer <- boundary()$call(.entry, lapply(sent, `[[`, "value"))
+  rm(list = as.character(unlist(answer$released)), envir = functions)
   .Call(C_go_on) # an R function stopped: its condition takes its course from here
   for (text in answer$warnings) {
     warning(text, call. = FALSE)
@@ -25,7 +27,7 @@ python_call <- function(.entry, ..., rng) {
   if (!is.null(answer$error)) {
     stop_pyhier(answer$error, kind = answer$kind)
   }
-  if (!missing(rng) && is.null(rng)) {
+  if (!missing(rng) && keep_stream) {
     assign(".Random.seed", as.integer(from_python(answer$random_seed)), envir = globalenv())
   }
   from_python(answer$value)
@@ -37,8 +39,7 @@ to_python <- function(x) {
     return(list(value = x))
   }
   if (is.function(x)) {
-    address <- list(evaluate = .Call(C_evaluate), "function" = .Call(C_function, x))
-    return(list(value = address, held = x))
+    return(list(value = function_to_python(x)))
   }
   if (is.character(x)) {
     text <- enc2utf8(as.vector(x))
@@ -59,6 +60,17 @@ to_python <- function(x) {
   list(value = list(address = .Call(C_numbers, numbers), dim = dim), held = numbers)
 }
 
+# R functions that Python has, by number: it says when it has done with one.
+functions <- new.env(parent = emptyenv())
+
+function_to_python <- function(f) {
+  number <- if (is.null(session$functions)) 1 else session$functions + 1
+  session$functions <- number
+  name <- format(number, scientific = FALSE)
+  assign(name, f, envir = functions)
+  list(evaluate = .Call(C_evaluate), "function" = .Call(C_function, f), name = name)
+}
+
 # A vector of numbers, also when it has one element only.
 numbers_to_python <- function(x) array(as.double(x), length(x))
 
@@ -70,12 +82,7 @@ from_python <- function(x) {
     return(x)
   }
   if (!is.null(x[["address"]])) {
-    dim <- unlist(x$dim)
-    numbers <- .Call(C_copy, x$address, as.double(prod(dim)))
-    if (length(dim) > 1) {
-      dim(numbers) <- dim
-    }
-    return(numbers)
+    return(.Call(C_copy, x$address, as.double(unlist(x$dim)), as.double(unlist(x$stride))))
   }
   if (setequal(names(x), c("columns", "rows"))) {
     columns <- lapply(x$columns, from_python)
@@ -87,6 +94,9 @@ from_python <- function(x) {
 
 # R's stream as it stands, when there is no seed.
 random_stream <- function(seed) {
+  if (length(seed) == 626) {
+    return(seed)
+  }
   if (!is.null(seed)) {
     return(whole_number("seed", seed, -.Machine$integer.max))
   }

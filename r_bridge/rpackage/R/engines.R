@@ -23,7 +23,17 @@
 #' @export
 hier_exact <- function(y, ...) {
   model <- as_model(y, ...)
-  new_posterior("hier_exact", model, python_call("exact", model = live(model)))
+  run_engine("hier_exact", model, "exact")
+}
+
+# Run an engine without a burn-in; what it takes is kept, so that a saved posterior can be made anew.
+run_engine <- function(class, model, engine, ...) {
+  spec <- list(.entry = "engine", engine = engine, ...)
+  found <- do.call(python_call, c(spec, list(model = live(model))))
+  details <- found[setdiff(names(found), c("handle", "names", "draws", "variables"))]
+  make <- if (is.null(found$draws)) new_posterior else new_draws
+  spec["keep_stream"] <- if (!is.null(spec$rng)) FALSE
+  do.call(make, c(list(class, model, found), details, list(spec = spec)))
 }
 
 #' @rdname hier_exact
@@ -31,8 +41,9 @@ hier_exact <- function(y, ...) {
 hier_given <- function(model, ...) {
   check_model(model)
   values <- mapply(numbers, names(list(...)), list(...), SIMPLIFY = FALSE)
-  found <- python_call("given", model = live(model), values = values)
-  new_posterior("hier_given", model, found, values = values)
+  spec <- list(.entry = "given", values = values)
+  found <- do.call(python_call, c(spec, list(model = live(model))))
+  new_posterior("hier_given", model, found, values = values, spec = spec)
 }
 
 #' Random-walk Metropolis on the hyperparameters
@@ -84,18 +95,142 @@ hier_rwmetrop <- function(y, se, m, proposal = NULL, start = NULL, seed = NULL, 
     stop_pyhier("m is missing: the number of draws")
   }
   steps <- proposal_of(proposal, scale)
-  chains <- whole_number("chains", chains)
   if (is.null(start) && chains == 1) {
     start <- steps$mode
   }
+  run_chains(
+    "hier_rwmetrop", model, "rwmetrop", m, start, seed, burn_in, chains, theta,
+    proposal = steps$var, scale = steps$scale
+  )
+}
+
+run_chains <- function(class, model, engine, m, start, seed, burn_in, chains, theta, ...) {
   found <- python_call(
-    "rwmetrop_model",
-    model = live(model), m = whole_number("m", m), proposal = steps$var, scale = steps$scale,
+    "engine",
+    engine = engine, model = live(model), draws = whole_number("m", m),
     start = numeric_array("start", start), burn_in = whole_number("burn_in", burn_in, 0),
-    chains = chains, theta = isTRUE(theta), rng = seed
+    chains = whole_number("chains", chains), theta = isTRUE(theta), rng = seed, ...
   )
   dimnames(found$burn_in) <- list(NULL, NULL, model$coordinates)
-  new_draws("hier_rwmetrop", model, found, accept = found$accept, burn_in = found$burn_in)
+  if (length(found$accept) > 1) {
+    names(found$accept) <- model$coordinates
+  }
+  new_draws(c(class, "hier_chains"), model, found, accept = found$accept, burn_in = found$burn_in)
+}
+
+#' Other engines
+#'
+#' `hier_gibbs()`: Metropolis within Gibbs, a random-walk step along each coordinate in turn.
+#' `hier_indepmetrop()`: Metropolis with proposals that do not depend on where the chain stands.
+#' `hier_importance()`: weighted draws; `hier_sir()`: draws resampled by these weights;
+#' `hier_rejection()`: independent draws by rejection. `hier_grid()`: sums over a grid of points.
+#' `hier_empirical_bayes()`: the effects' posterior at estimated hyperparameters, as if these were
+#' known.
+#'
+#' @param model A model: see [hier_normal()].
+#' @param m Draws, of each chain.
+#' @param proposal The distribution of proposals: a covariance matrix, a list of `mean` and `var`, or
+#'   what [laplace()] returned; without it, the normal approximation at the mode.
+#' @param scale For `hier_gibbs()` the sds of the steps, one a coordinate; otherwise a factor of the
+#'   proposals' sds.
+#' @param df Degrees of freedom of the t distribution of proposals; `Inf` is the normal one.
+#' @param start,seed,burn_in,chains,theta As for [hier_rwmetrop()].
+#' @param size Points along each coordinate.
+#' @param limits A matrix with a row a coordinate, its least and greatest value; without it, where
+#'   the density is.
+#' @param method Maximum marginal likelihood, or moments.
+#' @return A posterior, with the methods of [hier_posterior]. Chains have the elements `accept` and
+#'   `burn_in`; weighted and resampled draws `ess` and `pareto_k` (not to be trusted above 0.7);
+#'   `hier_empirical_bayes()` has `estimate`, and `edge`: whether it is at an edge, such as tau = 0.
+#' @examples
+#' \dontshow{if (pyhier_available()) withAutoprint(\{}
+#' model <- hier_binomial(c(0, 2, 4, 9, 3), c(20, 24, 14, 24, 17))
+#' coef(hier_gibbs(model, 2000, seed = 1))[1:4]
+#' hier_importance(model, 5000, seed = 1)$pareto_k
+#' hier_empirical_bayes(model)$estimate
+#' \dontshow{\})}
+#' @name hier_engines
+NULL
+
+#' @rdname hier_engines
+#' @export
+hier_gibbs <- function(model, m, scale = NULL, start = NULL, seed = NULL, burn_in = 0, chains = 1,
+                       theta = TRUE) {
+  check_model(model)
+  run_chains(
+    "hier_gibbs", model, "gibbs", m, start, seed, burn_in, chains, theta,
+    scale = numeric_array("scale", scale)
+  )
+}
+
+#' @rdname hier_engines
+#' @export
+hier_indepmetrop <- function(model, m, proposal = NULL, start = NULL, seed = NULL, scale = NULL,
+                             df = 4, burn_in = 0, chains = 1, theta = TRUE) {
+  check_model(model)
+  source <- source_of(proposal, scale, df)
+  do.call(run_chains, c(
+    list("hier_indepmetrop", model, "indepmetrop", m, start, seed, burn_in, chains, theta), source
+  ))
+}
+
+#' @rdname hier_engines
+#' @export
+hier_importance <- function(model, m, proposal = NULL, seed = NULL, scale = NULL, df = 4) {
+  run_weighted("hier_importance", model, "importance", m, proposal, seed, scale, df)
+}
+
+#' @rdname hier_engines
+#' @export
+hier_sir <- function(model, m, proposal = NULL, seed = NULL, scale = NULL, df = 4, theta = TRUE) {
+  run_weighted("hier_sir", model, "sir", m, proposal, seed, scale, df, theta = isTRUE(theta))
+}
+
+#' @rdname hier_engines
+#' @export
+hier_rejection <- function(model, m, proposal = NULL, seed = NULL, scale = NULL, df = 4,
+                           theta = TRUE) {
+  run_weighted("hier_rejection", model, "rejection", m, proposal, seed, scale, df, theta = isTRUE(theta))
+}
+
+run_weighted <- function(class, model, engine, m, proposal, seed, scale, df, ...) {
+  check_model(model)
+  # The stream as it is now, so that a saved posterior can be made anew.
+  stream <- random_stream(seed)
+  arguments <- c(
+    list(class, model, engine, draws = whole_number("m", m), ...), source_of(proposal, scale, df)
+  )
+  do.call(run_engine, c(arguments, list(rng = stream, keep_stream = is.null(seed))))
+}
+
+# The distribution of proposals as Python's engines take it.
+source_of <- function(proposal, scale, df) {
+  if (is.list(proposal) && is.null(proposal$mode)) {
+    proposal$mode <- proposal$mean
+  }
+  steps <- proposal_of(proposal, scale)
+  list(
+    proposal = if (is.null(steps$mode)) steps$var else list(mean = as.double(steps$mode), var = steps$var),
+    scale = steps$scale, df = numbers("df", df)
+  )
+}
+
+#' @rdname hier_engines
+#' @export
+hier_grid <- function(model, size = 100, limits = NULL) {
+  check_model(model)
+  size <- vapply(size, whole_number, 1, name = "size")
+  if (length(size) > 1) {
+    size <- as.list(size)
+  }
+  run_engine("hier_grid", model, "grid", size = size, limits = numeric_array("limits", limits))
+}
+
+#' @rdname hier_engines
+#' @export
+hier_empirical_bayes <- function(model, method = c("ml", "moments")) {
+  check_model(model)
+  run_engine("hier_empirical_bayes", model, "empirical_bayes", method = match.arg(method))
 }
 
 as_model <- function(y, ...) {

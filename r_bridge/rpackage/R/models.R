@@ -303,5 +303,61 @@ print.hier_model <- function(x, ...) {
   invisible(x)
 }
 
+#' The same data under another prior
+#'
+#' @param object,model A model.
+#' @param ... The priors' arguments of its kind of model: `prior_mu` and `prior_tau`, or `prior`.
+#' @param priors A list of lists of such arguments; its names are the priors' names.
+#' @param probs Probabilities of the quantiles.
+#' @return `update()`: a model. `hier_sensitivity()`: a data frame of the exact posteriors'
+#'   summaries, one below the other, with the columns `prior` and `quantity`.
+#' @examples
+#' \dontshow{if (pyhier_available()) withAutoprint(\{}
+#' model <- hier_normal(c(28, 8, -3, 7, -1, 1, 18, 12), c(15, 10, 16, 11, 9, 11, 10, 18))
+#' update(model, prior_tau = "halfcauchy(5)")
+#' found <- hier_sensitivity(model, list(
+#'   uniform = list(prior_tau = "uniform"), jeffreys = list(prior_tau = "jeffreys")
+#' ))
+#' found[found$quantity == "tau", ]
+#' \dontshow{\})}
+#' @export
+hier_sensitivity <- function(model, priors, probs = default_probs) {
+  check_model(model)
+  if (!is.list(priors) || !length(priors) || !all(vapply(priors, is.list, NA))) {
+    stop_pyhier("priors must be a list of lists, such as list(list(prior_tau = \"jeffreys\"))")
+  }
+  shown_names <- vapply(priors, function(one) paste(names(one), "=", one, collapse = ", "), "")
+  if (is.null(names(priors))) {
+    names(priors) <- shown_names
+  }
+  tables <- lapply(names(priors), function(name) {
+    table <- as.data.frame(summary(do.call(update, c(list(model), priors[[name]])), probs))
+    data.frame(prior = name, quantity = rownames(table), table, check.names = FALSE)
+  })
+  found <- do.call(rbind, tables)
+  rownames(found) <- NULL
+  found
+}
+
+#' @rdname hier_sensitivity
+#' @export
+update.hier_model <- function(object, ...) {
+  changes <- list(...)
+  known <- grep("^prior", names(object$spec), value = TRUE)
+  unknown <- setdiff(names(changes), known)
+  if (length(unknown) || is.null(names(changes))) {
+    stop_pyhier("unknown: ", paste(unknown, collapse = ", "), "; this model has ", paste(known, collapse = ", "))
+  }
+  for (name in names(changes)) {
+    object$spec[[name]] <- switch(name,
+      prior_mu = mu_prior(changes[[name]]),
+      prior_tau = one_prior(name, changes[[name]]),
+      pair_prior(changes[[name]])
+    )
+  }
+  object[c("shown", "python")] <- do.call(python_call, object$spec)[c("shown", "handle")]
+  object
+}
+
 #' @export
 nobs.hier_model <- function(object, ...) length(object$labels)

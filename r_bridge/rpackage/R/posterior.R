@@ -28,10 +28,8 @@ live.hier_posterior <- function(x) {
       "remake",
       model = model, phi = unname(phi), theta = if (dim(theta)[[3]]) unname(theta), theta_new = new
     )
-  } else if (inherits(x, "hier_given")) {
-    python_call("given", model = model, values = x$values)
   } else {
-    python_call("exact", model = model)
+    do.call(python_call, c(x$spec, list(model = model)))
   }
   found$handle
 }
@@ -126,22 +124,32 @@ print.hier_posterior <- function(x, digits = 4, ...) {
   invisible(x)
 }
 
+engine_names <- c(
+  hier_exact = "exact, by quadrature", hier_draws = "independent draws",
+  hier_rwmetrop = "random-walk Metropolis", hier_gibbs = "Metropolis within Gibbs",
+  hier_indepmetrop = "independence Metropolis", hier_importance = "importance sampling",
+  hier_sir = "resampled draws", hier_rejection = "rejection sampling", hier_grid = "grid",
+  hier_empirical_bayes = "empirical Bayes: hyperparameters taken for their estimates"
+)
+
 how <- function(x) {
-  if (inherits(x, "hier_exact")) {
-    return("exact, by quadrature")
-  }
   if (inherits(x, "hier_given")) {
     return(paste0("given ", paste(names(x$values), "=", x$values, collapse = ", ")))
   }
-  size <- dim(x$draws)
-  text <- paste0(size[[2]], " chain", if (size[[2]] > 1) "s", " of ", size[[1]], " draws")
-  if (inherits(x, "hier_rwmetrop")) {
-    text <- sprintf(
-      "random-walk Metropolis: %s after %d of burn-in, %.1f%% accepted",
-      text, dim(x$burn_in)[[1]], 100 * x$accept
-    )
+  name <- engine_names[[class(x)[[1]]]]
+  if (inherits(x, "hier_draws")) {
+    size <- dim(x$draws)
+    chains <- if (size[[2]] > 1) paste(size[[2]], "chains of ") else ""
+    name <- paste0(name, ": ", chains, size[[1]], " draws")
   }
-  text
+  if (inherits(x, "hier_chains")) {
+    rates <- paste0(sprintf("%.1f%%", 100 * x$accept), collapse = " and ")
+    name <- paste0(name, " after ", dim(x$burn_in)[[1]], " of burn-in, ", rates, " accepted")
+  }
+  if (!is.null(x$pareto_k)) {
+    name <- sprintf("%s, effective size %.0f, Pareto k %.2f", name, x$ess, x$pareto_k)
+  }
+  name
 }
 
 #' @rdname hier_posterior

@@ -11,7 +11,7 @@
 #'
 #' @useDynLib pyhier, .registration = TRUE
 #' @importFrom stats coef confint fitted model.frame model.offset model.response
-#' @importFrom stats nobs predict quantile sd setNames simulate terms
+#' @importFrom stats nobs predict quantile sd setNames simulate terms update
 #' @importFrom graphics plot
 #' @importFrom utils packageVersion
 "_PACKAGE"

@@ -90,18 +90,41 @@ static SEXP C_numbers(SEXP x)
     return hexadecimal(REAL(x));
 }
 
-/* A new double vector of so many numbers from an address of Python's. */
-static SEXP C_copy(SEXP address, SEXP size)
+/* An R array of numbers that are at an address of Python's, `stride` doubles apart along each
+ * dimension. A block of the first dimension is read for all others before the next one, so that
+ * Python's row order and R's column order meet in the cache. */
+static SEXP C_copy(SEXP address, SEXP dim, SEXP stride)
 {
-    R_xlen_t n = (R_xlen_t) Rf_asReal(size);
-    SEXP x = PROTECT(Rf_allocVector(REALSXP, n));
-    if (n > 0) {
-        const char *text = CHAR(Rf_asChar(address));
-        memcpy(REAL(x), (const void *) (uintptr_t) strtoull(text, NULL, 16),
-               (size_t) n * sizeof(double));
+    enum { BLOCK = 4096 };
+    const double *from = (const double *) (uintptr_t) strtoull(CHAR(Rf_asChar(address)), NULL, 16);
+    const double *extent = REAL(dim), *step = REAL(stride);
+    int dims = Rf_length(dim);
+    R_xlen_t first = (R_xlen_t) extent[0], others = 1;
+    for (int k = 1; k < dims; k++)
+        others *= (R_xlen_t) extent[k];
+    SEXP value = PROTECT(Rf_allocVector(REALSXP, first * others));
+    double *to = REAL(value);
+    R_xlen_t along = (R_xlen_t) step[0];
+    for (R_xlen_t begin = 0; begin < first; begin += BLOCK) {
+        R_xlen_t end = begin + BLOCK < first ? begin + BLOCK : first;
+        for (R_xlen_t other = 0; other < others; other++) {
+            const double *line = from;
+            R_xlen_t rest = other;
+            for (int k = 1; k < dims; k++) {
+                line += rest % (R_xlen_t) extent[k] * (R_xlen_t) step[k];
+                rest /= (R_xlen_t) extent[k];
+            }
+            for (R_xlen_t i = begin; i < end; i++)
+                to[other * first + i] = line[i * along];
+        }
+    }
+    if (dims > 1) {
+        SEXP shape = PROTECT(Rf_coerceVector(dim, INTSXP));
+        Rf_setAttrib(value, R_DimSymbol, shape);
+        UNPROTECT(1);
     }
     UNPROTECT(1);
-    return x;
+    return value;
 }
 
 /* Let a jump that was stopped go on; return when there is none. */
@@ -118,7 +141,7 @@ static const R_CallMethodDef calls[] = {
     {"C_evaluate", (DL_FUNC) &C_evaluate, 0},
     {"C_function", (DL_FUNC) &C_function, 1},
     {"C_numbers", (DL_FUNC) &C_numbers, 1},
-    {"C_copy", (DL_FUNC) &C_copy, 2},
+    {"C_copy", (DL_FUNC) &C_copy, 3},
     {"C_go_on", (DL_FUNC) &C_go_on, 0},
     {NULL, NULL, 0}
 };

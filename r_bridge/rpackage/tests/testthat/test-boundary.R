@@ -22,7 +22,8 @@ test_that("ten million numbers cross in less than a second", {
   reticulate::py_run_string(paste(
     "import numpy as np",
     "from pyhier.r_bridge import for_r",
-    "for_r.ENTRIES['test_ones'] = lambda: np.ones((1_000_000, 10))",
+    "ones = np.ones((1_000_000, 10))",
+    "for_r.ENTRIES['test_ones'] = lambda: ones",
     "for_r.ENTRIES['test_sum'] = lambda x: float(x.sum())",
     "for_r.ENTRIES['test_echo'] = lambda x: x",
     sep = "\n"
@@ -41,6 +42,9 @@ test_that("what is sent comes back", {
   expect_identical(echo(matrix(1:6 + 0, 2)), matrix(1:6 + 0, 2))
   expect_identical(echo(c(1, NaN, -Inf)), c(1, NaN, -Inf))
   expect_identical(echo(1:3), c(1, 2, 3))
+  long <- matrix(rnorm(30000), 10000)
+  expect_identical(echo(long), long)
+  expect_identical(echo(matrix(0, 0, 3)), matrix(0, 0, 3))
   expect_identical(echo(pyhier:::numbers_to_python(5)), 5)
   expect_identical(echo("\u00e9"), "\u00e9")
   expect_identical(echo(TRUE), TRUE)
@@ -53,4 +57,17 @@ test_that("other kinds of random numbers are refused by name", {
   on.exit(RNGkind(old[[1]]))
   expect_error(hier_rwmetrop(schools$y, schools$sigma, 10), "Wichmann-Hill.*RNGkind")
   expect_silent(hier_rwmetrop(schools$y, schools$sigma, 10, seed = 1))
+})
+
+test_that("R functions are let go when Python has done with them", {
+  held <- function() length(ls(pyhier:::functions))
+  model <- hier_normal(schools$y, schools$sigma, prior_tau = function(tau) -tau)
+  before <- held()
+  for (i in 1:20) laplace(function(x) -sum(x^2), c(1, 1))
+  expect_lt(held(), before + 3)
+  expect_gt(held(), 0) # the prior's
+  handle <- pyhier:::live(hier_exact(model))
+  rm(model)
+  invisible(gc())
+  expect_length(pyhier:::python_call("summary", posterior = handle, probs = pyhier:::numbers_to_python(0.5)), 3)
 })
