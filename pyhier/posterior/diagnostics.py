@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 NAMES = ("mcse_mean", "ess_bulk", "ess_tail", "r_hat")
 R_HAT, ESS = 1.01, 100  # at most; at least, of each chain
-MENDS = "run longer (draws=, burn_in=) or start elsewhere (start=)"
+MENDS = "Run longer (draws=, burn_in=) or start elsewhere (start=)"
 
 
 class ConvergenceWarning(UserWarning):
@@ -53,7 +53,8 @@ def find_trouble(names: Sequence[str], columns: dict[str, Floats], chains: int) 
     elif ess.min() < ESS * chains:
         worst = int(np.argmin(ess))
         found.append(
-            f"{names[worst]} has {ess[worst]:.0f} effective draws, fewer than {ESS} of each chain"
+            f"{names[worst]} has {ess[worst]:.0f} effective draws in {chains} chain"
+            f"{'s' * (chains > 1)}, fewer than {ESS * chains}"
         )
     r_hat = columns["r_hat"]
     if np.nanmax(r_hat, initial=0.0) > R_HAT:

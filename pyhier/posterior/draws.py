@@ -318,7 +318,7 @@ class DrawsPosterior(Posterior):
             return all_well(self._diagnosed, len(self.phi))
         exact = is_collapsible(self.model) or is_plane(self.model)
         other = ", or take exact(model), which has no Monte Carlo error" if exact else ""
-        return f"{self._trouble[0].upper()}{self._trouble[1:]}: {MENDS}{other}."
+        return f"{self._trouble}. {MENDS}{other}."
 
 
 class _ByName(Mapping[str, Floats]):

@@ -44,7 +44,7 @@ def test_good_chains(chains):
 
 def test_short_chains_are_told_what_to_do():
     short = ph.rwmetrop(schools(), 200, chains=2, rng=1)
-    with pytest.warns(ph.ConvergenceWarning, match="effective draws, fewer than 100 of each"):
+    with pytest.warns(ph.ConvergenceWarning, match="effective draws in 2 chains, fewer than 200"):
         table = short.summary()
     assert table["ess_bulk"].min() < 200
     for mend in ("Run longer", "run longer (draws=", "start elsewhere (start=)", "exact(model)"):
@@ -63,7 +63,7 @@ def test_chains_that_disagree():
 def test_a_chain_that_never_moves():
     stuck = ph.rwmetrop(schools(), 500, scale=1e6, rng=1)
     assert stuck.accept == 0.0
-    with pytest.warns(ph.ConvergenceWarning, match="The draws of mu do not move"):
+    with pytest.warns(ph.ConvergenceWarning, match="^the draws of mu do not move"):
         assert np.isnan(stuck.summary().loc["mu", "ess_bulk"])
 
 
