@@ -24,6 +24,7 @@ from pyhier.coda.access import (
     window,
 )
 from pyhier.coda.convert import as_mcmc, as_mcmc_list, to_arviz
+from pyhier.coda.files import bugs2jags, read_coda, read_jags, read_openbugs, write_coda
 from pyhier.coda.objects import Mcmc, McmcList, is_mcmc, is_mcmc_list, mcmc, mcmc_list
 from pyhier.coda.summary import HPDInterval, HPDinterval, SummaryMcmc, rejectionRate, summary
 from pyhier.coda.vectors import NamedMatrix, NamedVector
@@ -41,6 +42,7 @@ __all__ = [
     "as_matrix",
     "as_mcmc",
     "as_mcmc_list",
+    "bugs2jags",
     "chanames",
     "end",
     "frequency",
@@ -53,6 +55,9 @@ __all__ = [
     "nchain",
     "niter",
     "nvar",
+    "read_coda",
+    "read_jags",
+    "read_openbugs",
     "rejectionRate",
     "set_varnames",
     "start",
@@ -63,4 +68,5 @@ __all__ = [
     "to_arviz",
     "varnames",
     "window",
+    "write_coda",
 ]

@@ -6,6 +6,8 @@ from pyhier.r_bridge.session import RError, evaluate
 
 from pyhier import coda
 
+pytestmark = pytest.mark.usefixtures("r")
+
 R = """
 library(coda)
 make <- function(m, names) {

@@ -7,6 +7,8 @@ from pyhier.r_bridge.session import evaluate
 from pyhier.rstats.format import NA, format_numbers, matrix_text, signif, vector_text
 from pyhier.rstats.quantile import quantile
 
+pytestmark = pytest.mark.usefixtures("r")
+
 PRINT = "paste(capture.output(print({})), collapse = '\n')"
 
 
