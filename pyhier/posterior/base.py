@@ -302,9 +302,10 @@ class Posterior:
         Parameters
         ----------
         statistic : callable, str, or a sequence or mapping of these
-            A function takes data of shape (..., groups) and returns numbers of shape (...), such
-            as ``lambda y: y.max(axis=-1)``. Names: "mean", "sd", "min", "max", "median", "range".
-            A mapping names the statistics. All are taken of the same new data.
+            A function takes the data of all groups, shape (groups,), and returns a number; one
+            that goes along the last axis, such as ``lambda y: y.max(axis=-1)``, is much faster.
+            Names: "mean", "sd", "min", "max", "median", "range". A mapping names the statistics.
+            All are taken of the same new data.
         draws : int
             How many data sets to make, where the posterior is not made of draws.
         rng : None, int, numpy.random.Generator or RStream

@@ -165,10 +165,13 @@ def _value(
     name: str, function: Callable[[Floats], Any], data: Floats, shape: tuple[int, ...]
 ) -> Floats:
     values = np.asarray(function(data), dtype=np.float64)
+    if values.shape != shape and data.ndim > 1:  # it does not go along the last axis
+        rows = data.reshape(-1, data.shape[-1])
+        values = np.array([function(row) for row in rows], dtype=np.float64).reshape(shape)
     if values.shape != shape:
         raise ValueError(
-            f"statistic {name!r} returned shape {values.shape} for data of shape {data.shape}: "
-            "it must be taken along the last axis, as lambda y: y.max(axis=-1)"
+            f"statistic {name!r} returned shape {values.shape} for the data of {data.size} groups: "
+            "it must be one number"
         )
     if np.isnan(values).any():
         of = "the data" if data.ndim == 1 else "some of the new data"

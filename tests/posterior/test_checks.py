@@ -121,10 +121,17 @@ def test_errors_of_weighted_draws_know_the_weights():
     assert many.predictive_check("max", rng=1)["max"].se > np.sqrt(0.2 / 1_000)
 
 
+def test_a_statistic_of_one_data_set_at_a_time(post):
+    """Slower, but what a user writes first."""
+    rows = post.predictive_check({"max": np.max}, draws=200, rng=1)
+    along = post.predictive_check("max", draws=200, rng=1)
+    np.testing.assert_array_equal(rows.replicated, along.replicated)
+
+
 @pytest.mark.parametrize(
     ("statistic", "message"),
     [
-        (lambda y: y.max(), "along the last axis"),
+        (lambda y: y[:2], "it must be one number"),
         ("maximum", "the named ones are mean"),
         ([], "no statistic"),
         ({}, "no statistic"),
