@@ -16,6 +16,7 @@ from pathlib import Path
 import numba
 import numpy as np
 from counts import counts
+from samplers import samplers
 from streams import streams
 
 import pyhier as ph
@@ -234,6 +235,11 @@ def exact_counts() -> str:
     return counts(best, table)
 
 
+def all_samplers() -> str:
+    """Every sampler of LearnBayes beside its face."""
+    return samplers(table)
+
+
 def main() -> None:
     """Run everything, print it and keep it."""
     parts = ["# Benchmarks", "", "Made by `make bench`; ratios are of times in the same run.", ""]
@@ -244,7 +250,17 @@ def main() -> None:
     cpu = described[0].split(":")[1].strip() if described else platform.processor()
     where = f"{cpu}; Python {platform.python_version()}, NumPy {np.__version__}"
     parts += [f"{where}; {(r.stdout + r.stderr).strip()}", ""]
-    for section in (sampler, start_up, growth, exact, draws, million, exact_counts, streams):
+    for section in (
+        sampler,
+        start_up,
+        growth,
+        exact,
+        draws,
+        million,
+        exact_counts,
+        streams,
+        all_samplers,
+    ):
         parts.append(section())
         print(parts[-1], flush=True)
     (HERE / "results.md").write_text("\n".join(parts))

@@ -60,6 +60,7 @@ def impsampling(
     n: int,
     data: Any = None,
     *,
+    vectorised: bool = False,
     rng: RNG = None,
 ) -> ImpsamplingResult:
     """Estimate a posterior mean by importance sampling from a t proposal.
@@ -77,6 +78,10 @@ def impsampling(
         Draws from the proposal.
     data : object, optional
         What ``logf`` takes after theta.
+    vectorised : bool
+        Whether ``h`` can take all draws at once: ``theta`` of shape (p, n), so that ``theta[0]`` is
+        the first parameter still, and n numbers in return. Else it is called draw by draw, as in R,
+        which takes about as long as all the rest.
     rng : None, int, numpy.random.Generator or RStream
         R's global stream (``rstats.set_seed``) without it.
 
@@ -104,9 +109,7 @@ def impsampling(
     """
     theta, log_weight = _weighted(logf, tpar, count("n", n), data, _source(rng))
     wt = np.exp(log_weight - log_weight.max())
-    values = np.array([h(row) for row in theta], dtype=np.float64)
-    if values.shape != wt.shape:
-        raise ValueError(f"h returned shape {values.shape[1:]}: it must return one number")
+    values = _values(h, theta, vectorised)
     total = wt.sum()
     est = float((wt * values).sum() / total)
     se = float(np.sqrt(((wt * (values - est)) ** 2).sum()) / total)
@@ -260,6 +263,18 @@ def simcontour(
         width = axis[1] - axis[0]
         columns.append(corner + width * uniforms(source, drawn.size) - width / 2.0)
     return SimcontourResult(*columns)
+
+
+def _values(h: Callable[[Floats], Any], theta: Floats, vectorised: bool) -> Floats:
+    """The function whose mean is wanted, at all draws."""
+    if vectorised:
+        values = np.asarray(h(theta.T), dtype=np.float64)
+        if values.shape != (len(theta),):
+            raise ValueError(f"h returned shape {values.shape} for {len(theta)} draws")
+        return values
+    if (shape := np.shape(h(theta[0]))) != ():
+        raise ValueError(f"h returned shape {shape}: it must return one number")
+    return np.fromiter(map(h, theta), np.float64, len(theta))
 
 
 def limits_of(limits: ArrayLike) -> list[float]:

@@ -94,6 +94,19 @@ def test_errors_of_samplers_from_a_proposal(data):
         lb.gibbs(f, [8, 2], 10, [1, -1], data)
 
 
+def test_all_draws_at_once(data):
+    tpar = {"m": [8, 2], "var": np.diag([30.0, 0.5]), "df": 4}
+
+    def h(theta):
+        return theta[0] + np.exp(theta[1])
+
+    arguments = lb.normnormexch, tpar, h, 500, data
+    one = lb.impsampling(*arguments, rng=1)
+    assert lb.impsampling(*arguments, rng=1, vectorised=True).est == pytest.approx(one.est, 1e-13)
+    with pytest.raises(ValueError, match=r"h returned shape \(\) for 10 draws"):
+        lb.impsampling(lb.normnormexch, tpar, lambda theta: 1.0, 10, data, rng=1, vectorised=True)
+
+
 def test_any_generator(data):
     tpar = {"m": [8, 2], "var": np.diag([30.0, 0.5]), "df": 4}
     a, b = (lb.sir(lb.normnormexch, tpar, 5_000, data, rng=rng) for rng in (1, ph.RStream(1)))
