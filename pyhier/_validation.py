@@ -68,7 +68,6 @@ def each_group(
     name: str, values: Floats, valid: NDArray[np.bool_], label: Callable[[int], str], rule: str
 ) -> None:
     """Raise for the first group that is not valid."""
-    bad = np.flatnonzero(~valid)
-    if bad.size:
-        j = int(bad[0])
+    if not valid.all():
+        j = int(valid.argmin())
         raise ValueError(f"{name}[{j}] (group {label(j)}) is {values[j]}: {rule}")

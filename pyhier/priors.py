@@ -18,7 +18,10 @@ from pyhier.kernels.density import CallableDensity, LogDensity, ScalePrior
 Floats = NDArray[np.float64]
 TauPrior = str | Callable[[float], float] | Any
 
-_COMPILED = ("halfnorm", "halfcauchy", "expon")
+Powers = tuple[float, float]
+_COMPILED: dict[str, Powers] = {
+    "halfnorm": (0.0, np.inf), "halfcauchy": (0.0, 2.0), "expon": (0.0, np.inf)
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class ResolvedPrior:
         The tau that the prior allows.
     quantile : callable or None
         Quantiles of tau at an array of probabilities; None where the prior is not proper.
+    powers : (float, float) or None
+        The density goes as tau^powers[0] towards 0 and as tau^-powers[1] for large tau; inf where
+        it falls faster than any power, None where that is not known.
     """
 
     name: str
@@ -53,6 +59,7 @@ class ResolvedPrior:
     tied: bool = False
     support: tuple[float, float] = (0.0, np.inf)
     quantile: Callable[[Floats], Floats] | None = None
+    powers: Powers | None = None
 
     def draw_log_tau(self, u: Floats) -> Floats:
         """Log tau at the prior's quantiles of uniform numbers."""
@@ -139,7 +146,7 @@ def resolve_prior(prior: Any, prior_mu: Any, prior_tau: TauPrior, var: Floats) -
     mu = (float(prior.mu0), float(prior.kappa0))
     return ResolvedPrior(
         "normal-inverse-chi-squared", _vector(density), density, True, mu, True,
-        quantile=prior.tau_quantile,
+        quantile=prior.tau_quantile, powers=(np.inf, prior.nu0 + 1.0),
     )  # fmt: skip
 
 
@@ -217,7 +224,9 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
     _, loc, scale = prior.dist._parse_args(*prior.args, **prior.kwds)
     if name in _COMPILED and loc == 0.0:
         density = ScalePrior(name, float(scale))
-        return ResolvedPrior(name, _vector(density), density, True, mu, quantile=prior.ppf)
+        return ResolvedPrior(
+            name, _vector(density), density, True, mu, quantile=prior.ppf, powers=_COMPILED[name]
+        )
 
     def log_density(log_tau: Floats) -> Floats:
         values: Floats = np.asarray(prior.logpdf(np.exp(log_tau)), dtype=np.float64)
@@ -297,21 +306,23 @@ def _i2_scale(var: Floats) -> float:
 
 
 _OfData = Callable[[Floats, Floats], Floats]
-# Log density; and the quantile function where it is proper and normalised.
-_NAMED: dict[str, tuple[_OfData, _OfData | None]] = {
-    "sqrt": (lambda log_tau, var: -0.5 * log_tau, None),
-    "jeffreys": (_jeffreys, None),
-    "overall-jeffreys": (_overall_jeffreys, None),
-    "berger-deely": (_berger_deely, None),
-    "conventional": (_conventional, None),  # proper, but not normalised
-    "dumouchel": (_dumouchel, _dumouchel_quantile),
+# Log density; the quantile function where it is proper and normalised; its powers.
+_NAMED: dict[str, tuple[_OfData, _OfData | None, Powers]] = {
+    "sqrt": (lambda log_tau, var: -0.5 * log_tau, None, (-0.5, 0.5)),
+    "jeffreys": (_jeffreys, None, (1.0, 1.0)),
+    "overall-jeffreys": (_overall_jeffreys, None, (1.0, 2.0)),
+    "berger-deely": (_berger_deely, None, (1.0, 1.0)),
+    "conventional": (_conventional, None, (1.0, 2.0)),  # proper, but not normalised
+    "dumouchel": (_dumouchel, _dumouchel_quantile, (0.0, 2.0)),
     "shrinkage": (
         lambda log_tau, var: _ratio(log_tau, _shrinkage_scale(var)),
         lambda u, var: _ratio_quantile(u, _shrinkage_scale(var)),
+        (1.0, 3.0),
     ),
     "i2": (
         lambda log_tau, var: _ratio(log_tau, _i2_scale(var)),
         lambda u, var: _ratio_quantile(u, _i2_scale(var)),
+        (1.0, 3.0),
     ),
 }
 PRIOR_NAMES = ("uniform", *_NAMED)
@@ -319,13 +330,13 @@ PRIOR_NAMES = ("uniform", *_NAMED)
 
 def _named(name: str, var: Floats, mu: tuple[float, float] | None) -> ResolvedPrior:
     if name == "uniform":
-        return ResolvedPrior(name, np.zeros_like, None, False, mu)
+        return ResolvedPrior(name, np.zeros_like, None, False, mu, powers=(0.0, 0.0))
     if name not in _NAMED:
         raise ValueError(
             f"prior_tau is {name!r}: the named priors are {', '.join(PRIOR_NAMES)}; any "
             "scipy.stats frozen distribution on the half line and any callable log density work too"
         )
-    function, inverse = _NAMED[name]
+    function, inverse, powers = _NAMED[name]
 
     def log_density(log_tau: Floats) -> Floats:
         return function(log_tau, var)
@@ -333,4 +344,6 @@ def _named(name: str, var: Floats, mu: tuple[float, float] | None) -> ResolvedPr
     quantile = None if inverse is None else lambda u: inverse(u, var)
     log_density(np.zeros(1))  # raises here what it cannot do with this data
     density = ScalePrior("sqrt") if name == "sqrt" else _scalar(log_density)
-    return ResolvedPrior(name, log_density, density, inverse is not None, mu, quantile=quantile)
+    return ResolvedPrior(
+        name, log_density, density, inverse is not None, mu, quantile=quantile, powers=powers
+    )

@@ -6,6 +6,7 @@ section 5.4, whose notation this file keeps. The coordinates are (mu, log tau).
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property, partial
+from math import inf, log
 from typing import Any, Literal
 
 import numpy as np
@@ -242,29 +243,29 @@ class NormalNormal(Grouped):
 
     @cached_property
     def _centre(self) -> float:
-        return float(np.average(self.y, weights=1.0 / self.var))
+        weights = 1.0 / self.var
+        return float((weights * self.y).sum() / weights.sum())
 
     @cached_property
     def _fast(self) -> tuple[float, float]:
         """The tau^2 for which products of variances stay within a double (group_sums.h)."""
-        fits = np.max(self.var) <= 5e29 and np.max(np.abs(self.y)) < 1e60
-        low = 0.0 if np.min(self.var) >= 1e-30 else 1e-30
+        fits = self.var.max() <= 5e29 and self.y.max() < 1e60 and self.y.min() > -1e60
+        low = 0.0 if self.var.min() >= 1e-30 else 1e-30
         return (low, 5e29) if fits else (np.inf, np.inf)
 
     @cached_property
     def scales(self) -> tuple[float, float]:
         """Where log tau matters: the least sd of anything at tau = 0, the widest spread."""
-        least = 1.0 / np.sqrt(np.sum(1.0 / self.var))
-        widest = max(float(np.ptp(self.y)), float(np.max(self.se)))
-        low, high = np.clip(np.log([least, widest]), *self.support)
-        return float(low), float(high)
+        widest = max(float(self.y.max() - self.y.min()), float(self.se.max()))
+        low, high = self.support
+        least = -0.5 * log(float((1.0 / self.var).sum()))
+        return min(max(least, low), high), min(max(log(widest), low), high)
 
-    @property
+    @cached_property
     def support(self) -> tuple[float, float]:
         """The log tau that the prior allows."""
-        with np.errstate(divide="ignore"):
-            low, high = np.log(self.prior.support)
-        return float(low), float(high)
+        low, high = self.prior.support
+        return log(low) if low > 0.0 else -inf, log(high)
 
     @cached_property
     def tail_indices(self) -> tuple[float, float]:
@@ -273,6 +274,10 @@ class NormalNormal(Grouped):
         It behaves like exp(left * log tau) towards tau = 0 and exp(-right * log tau) for large
         tau, so E[tau^k] is finite for k < right.
         """
+        if self.prior.powers is not None:
+            # The likelihood, mu integrated out: a constant at 0, one power of tau a group far out.
+            zero, far = self.prior.powers
+            return zero + 1.0, far + self.y.size - (2.0 if self.prior.mu is None else 1.0)
         low, high = self.scales
         ends = np.array([low - 120.0, low - 60.0, high + 60.0, high + 120.0])
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):

@@ -228,3 +228,29 @@ def test_from_raw():
     np.testing.assert_allclose(own.var, [1.0, 4.0, 4.0])
     with pytest.raises(ValueError, match="variance is 'equal'"):
         ph.NormalNormal.from_raw(values, groups, variance="equal")
+
+
+@pytest.mark.parametrize("prior_mu", [None, stats.norm(0, 5)])
+@pytest.mark.parametrize(
+    "prior",
+    [*ph.PRIOR_NAMES, *(f(scale=5) for f in (stats.halfnorm, stats.halfcauchy, stats.expon))],
+)
+def test_known_powers_are_the_slopes_far_out(schools, prior, prior_mu):
+    model = ph.NormalNormal(schools["y"], se=schools["sigma"], prior_tau=prior, prior_mu=prior_mu)
+    assert model.prior.powers is not None
+    low, high = model.scales
+    left, right = model.tail_indices
+    ends = np.array([low - 61.0, low - 60.0, high + 60.0, high + 61.0])
+    near = np.diff(model.collapse(ends).log_density)
+    assert near[0] == pytest.approx(left, abs=1e-9)
+    assert near[2] == pytest.approx(-right, abs=1e-9) if np.isfinite(right) else near[2] < -1e20
+
+
+def test_known_powers_of_the_joint_prior(schools):
+    model = ph.NormalNormal(
+        schools["y"], se=schools["sigma"], prior=ph.NormalInvChi2(0.0, 0.1, 0.1, 100.0)
+    )
+    left, right = model.tail_indices
+    ends = model.scales[1] + np.array([60.0, 61.0])
+    assert left == np.inf
+    assert np.diff(model.collapse(ends).log_density)[0] == pytest.approx(-right, abs=1e-9)
