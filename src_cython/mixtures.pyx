@@ -6,9 +6,10 @@ cancellation). ``quantiles`` inverts all of them for all probabilities: a first 
 mixture of fewer components, each with the moments of eight neighbours, and a step of Halley's method
 or two on all components finish it. The unknown is the normal score of the tail, which is nearly a
 straight line of x; the step stays inside a bracket that shrinks with every evaluation, and the tail
-below one half is the one inverted.
+below one half is the one inverted. Where the tail's Taylor series of order four says what a further
+step would be, that step is not made.
 """
-from libc.math cimport INFINITY, exp, fabs, log, sqrt
+from libc.math cimport INFINITY, cbrt, exp, fabs, log, sqrt
 
 from pyhier.kernels.random cimport qnorm
 
@@ -16,7 +17,7 @@ import numpy as np
 
 
 cdef extern from "normal_sums.h" nogil:
-    int LANES
+    int LANES, SUMS
     void mixture_sums(size_t components, const double *weight, const double *mean,
                       const double *precision, double x, double *sums)
 
@@ -29,6 +30,7 @@ cdef struct Mixture:  # components in a multiple of LANES
     double *weight
     double *mean
     double *precision
+    double sharpest  # precision
 
 
 cdef Py_ssize_t padded(Py_ssize_t n) noexcept nogil:
@@ -46,16 +48,18 @@ cdef void pad(Mixture *mixture, Py_ssize_t n) noexcept nogil:
 cdef void fill(Mixture *mixture, Py_ssize_t n, const double *weight, const double *mean,
                const double *sd) noexcept nogil:
     cdef Py_ssize_t i
+    mixture.sharpest = 0.0
     for i in range(n):
         mixture.weight[i], mixture.mean[i] = weight[i], mean[i]
         mixture.precision[i] = 1.0 / sd[i]
+        mixture.sharpest = max(mixture.sharpest, mixture.precision[i])
     pad(mixture, n)
 
 
 cdef Mixture at_rows(double[:, ::1] room) noexcept:
     """A mixture whose components are three rows of an array."""
     cdef Mixture mixture
-    mixture.size = room.shape[1]
+    mixture.size, mixture.sharpest = room.shape[1], 0.0
     mixture.weight, mixture.mean, mixture.precision = &room[0, 0], &room[1, 0], &room[2, 0]
     return mixture
 
@@ -66,7 +70,7 @@ def tails(const double[::1] x, const double[::1] weight, const double[::1] mean,
     table = np.empty((3, x.shape[0]))
     cdef double[:, ::1] out = table
     cdef Py_ssize_t i
-    cdef double[4] sums
+    cdef double[6] sums
     cdef double[:, ::1] room = np.empty((3, padded(weight.shape[0])))
     cdef Mixture mixture = at_rows(room)
     with nogil:
@@ -143,16 +147,32 @@ cdef void merge(const Mixture *full, Mixture *coarse) noexcept nogil:
     pad(coarse, n)
 
 
+cdef double by_series(const double *sums, double rise, double step, double *left_out) noexcept nogil:
+    """The step over which the lower tail rises by so much, by its derivatives.
+
+    ``left_out`` is about the size of what follows the terms used.
+    """
+    cdef double a = sums[2], b = sums[3] / 2.0, c = sums[4] / 6.0, d = sums[5] / 24.0, ratio
+    cdef int i
+    for i in range(3):  # Newton's method, from a step good to the third order
+        step -= ((((d * step + c) * step + b) * step + a) * step - rise) \
+            / (((4.0 * d * step + 3.0 * c) * step + 2.0 * b) * step + a)
+    ratio = max(fabs(b / a), sqrt(fabs(c / a)))
+    left_out[0] = fabs(d * step * step * step * step * step) * max(ratio, cbrt(fabs(d / a)))
+    return step
+
+
 cdef double invert(const Mixture *mixture, double q, bint upper, double x, double low, double high,
                    double enough) noexcept nogil:
     """The x with lower (upper) tail q, between low and high, from a first guess.
 
     With s the score of the tail, a step of Halley's method leaves an error of the third order in
-    the step. Both its size and the curvature that it meets are asked to be at most ``enough``.
+    the step. Both its size and the curvature that it meets are asked to be at most ``enough``; and
+    the step is to be short beside the narrowest component, which it could have jumped.
     """
-    cdef double[4] sums
-    cdef double tail, excess, score, height, error, bend, step
-    cdef double target = qnorm(q)
+    cdef double[6] sums
+    cdef double tail, excess, score, height, error, bend, step, further, left_out
+    cdef double target = qnorm(q), short_step = 0.05 / mixture.sharpest
     cdef int k
     for k in range(200):
         mixture_sums(mixture.size, mixture.weight, mixture.mean, mixture.precision, x, sums)
@@ -174,9 +194,14 @@ cdef double invert(const Mixture *mixture, double q, bint upper, double x, doubl
         if fabs(bend) < 0.5:
             step /= 1.0 - bend
         if low < x - step < high:
+            if fabs(step) <= max(short_step, 4e-16 * fabs(x)):
+                if fabs(error) <= enough and fabs(bend) <= enough:
+                    return x - step
+                if fabs(error) <= 0.01:
+                    further = by_series(sums, -excess, -step, &left_out)
+                    if low < x + further < high and left_out <= 1e-14 * q:
+                        return x + further
             x = x - step
-            if fabs(error) <= enough and fabs(bend) <= enough:
-                return x
         else:
             if high - low <= 2e-16 * fabs(x):
                 return x
@@ -185,7 +210,7 @@ cdef double invert(const Mixture *mixture, double q, bint upper, double x, doubl
 
 
 def quantiles(const double[::1] q, bint upper, const double[::1] weight,
-              const double[:, ::1] mean, const double[:, ::1] sd):
+              const double[:, :] mean, const double[:, :] sd):
     """The x whose lower tail (upper tail, if ``upper``) is q, shape (mixtures, points)."""
     values = np.empty((mean.shape[0], q.shape[0]))
     cdef double[:, ::1] out = values

@@ -1,4 +1,4 @@
-/* Sums over a mixture of normal distributions: both tails, the density and its slope at one x.
+/* Sums over a mixture of normal distributions: both tails, the density and its derivatives at one x.
  *
  * A tail beyond z >= 0 is the density there times Mills' ratio R(z), which is smooth: (z + 4.5) R(z)
  * is a polynomial of degree 24 in (z - 4.5) / (z + 4.5), Chebyshev's expansion with coefficients by
@@ -82,35 +82,37 @@ static inline double mills_ratio(double z)
     return (even + t * odd) * d;
 }
 
-/* At x: lower tail, upper tail, density and the density's slope. The number of components is a
- * multiple of LANES (pad with weight 0 and precision 1); precision is 1 / sd. */
+/* At x: lower tail, upper tail, density and the density's three derivatives. The number of components
+ * is a multiple of LANES (pad with weight 0 and precision 1); precision is 1 / sd. */
+#define SUMS 6
+
 EACH_INSTRUCTION_SET
 static void mixture_sums(size_t components, const double *weight, const double *mean,
                          const double *precision, double x, double *sums)
 {
-    double below[LANES], above[LANES], density[LANES], slope[LANES];
-    for (int k = 0; k < LANES; k++)
-        below[k] = above[k] = density[k] = slope[k] = 0.0;
+    double part[SUMS][LANES];
+    for (int i = 0; i < SUMS; i++)
+        for (int k = 0; k < LANES; k++)
+            part[i][k] = 0.0;
     for (size_t j = 0; j < components; j += LANES) {
         for (int k = 0; k < LANES; k++) {
             const double w = weight[j + k], h = precision[j + k];
             const double scaled = (x - mean[j + k]) * h;
-            const double z = scaled > 1e100 ? 1e100 : scaled < -1e100 ? -1e100 : scaled;
-            const double height = INV_SQRT_TWO_PI * exp_negative(-0.5 * z * z);
+            const double z = scaled > 1e50 ? 1e50 : scaled < -1e50 ? -1e50 : scaled, s = z * z;
+            const double height = INV_SQRT_TWO_PI * exp_negative(-0.5 * s);
             const double far = height * mills_ratio(fabs(z)), near = 1.0 - far;
-            const double part = w * height * h;
-            below[k] += w * (z > 0.0 ? near : far);
-            above[k] += w * (z > 0.0 ? far : near);
-            density[k] += part;
-            slope[k] -= part * (z * h);
+            const double density = w * height * h, slope = density * (z * h), h2 = h * h;
+            part[0][k] += w * (z > 0.0 ? near : far);
+            part[1][k] += w * (z > 0.0 ? far : near);
+            part[2][k] += density;
+            part[3][k] -= slope;
+            part[4][k] += density * ((s - 1.0) * h2);
+            part[5][k] += slope * ((3.0 - s) * h2);
         }
     }
-    for (int k = 0; k < 4; k++)
-        sums[k] = 0.0;
-    for (int k = 0; k < LANES; k++) {
-        sums[0] += below[k];
-        sums[1] += above[k];
-        sums[2] += density[k];
-        sums[3] += slope[k];
+    for (int i = 0; i < SUMS; i++) {
+        sums[i] = 0.0;
+        for (int k = 0; k < LANES; k++)
+            sums[i] += part[i][k];
     }
 }

@@ -1,6 +1,6 @@
 """A posterior known by quadrature over one hyperparameter: exact marginals, exact draws."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -141,19 +141,26 @@ class ExactPosterior(Posterior):
         fall = np.exp((2.0 - growth) * (self._panels.end - nodes.log_tau[-1]))
         return np.asarray(height * fall / (growth - 2.0) * sd**2)
 
-    def _growing(self) -> Mixtures:
-        """Mu and theta_new."""
-        parts = [self._components(self._linear(name)) for name in ("mu", "theta_new")]
-        mean, sd = (np.stack(part) for part in zip(*parts, strict=True))
-        growth = self._collapsible.tail_indices[1]
-        return Mixtures(self.nodes.weight, mean, sd, growth, self._beyond(sd[:, -1]))
+    def _mixtures(self, *quantities: str | slice) -> Mixtures:
+        """Mixtures of mu, of theta_new and of slices of the groups, one below the other."""
+        nodes, ends = self.nodes, [0]
+        for quantity in quantities:
+            rows = 1 if isinstance(quantity, str) else quantity.stop - quantity.start
+            ends.append(ends[-1] + rows)
+        mean, sd = np.empty((2, ends[-1], nodes.weight.size))
+        growth, beyond = np.full(ends[-1], np.inf), np.zeros(ends[-1])
+        for first, last, quantity in zip(ends[:-1], ends[1:], quantities, strict=True):
+            linear = self._collapsible.given_tau(quantity, nodes.log_tau)
+            mean[first:last], sd[first:last] = self._components(linear)
+            if linear.grows:
+                growth[first:last] = self._collapsible.tail_indices[1]
+                beyond[first:last] = self._beyond(sd[first:last, -1])
+        return Mixtures(nodes.weight, mean, sd, growth, beyond)
 
-    def _effects(self) -> Iterator[Mixtures]:
-        """The effects of all groups, some at a time: a few megabytes."""
-        size = max(1, 2**18 // self.nodes.weight.size)
-        for i in range(0, len(self._group_of), size):
-            linear = self._collapsible.given_tau(slice(i, i + size), self.nodes.log_tau)
-            yield Mixtures(self.nodes.weight, *self._components(linear))
+    def _slices(self) -> list[slice]:
+        """The groups, as many at a time as make a table of a few megabytes."""
+        groups, size = len(self._group_of), max(1, 2**18 // self.nodes.weight.size)
+        return [slice(i, min(i + size, groups)) for i in range(0, groups, size)]
 
     def predictive(self, se: float) -> MixtureMarginal:
         """Distribution of a new estimate, of a new group, with this standard error.
@@ -176,11 +183,14 @@ class ExactPosterior(Posterior):
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
         q = flat_probabilities(probs)[0]
-        tables = [_rows(mixtures, q) for mixtures in (self._growing(), *self._effects())]
-        of_tau = [self._tau.mean(), self._tau.std(), *self._tau.ppf(q)]
-        rows = np.concatenate([tables[0][:1], [of_tau], *tables[1:], tables[0][1:]])
-        names = ("mean", "sd", *(f"{100 * p:g}%" for p in probs))
-        return dict(zip(names, rows.T, strict=True))
+        slices, tau = self._slices(), self._tau
+        whole: tuple[str | slice, ...] = ("mu", *slices, "theta_new")
+        blocks = [whole] if len(slices) == 1 else [(part,) for part in whole]
+        others = np.concatenate([_rows(self._mixtures(*block), q) for block in blocks])
+        table = np.empty((2 + q.size, len(others) + 1))
+        table[:, 0], table[:, 2:] = others[0], others[1:].T
+        table[:, 1] = (tau.mean(), tau.std(), *tau.ppf(q))
+        return dict(zip(("mean", "sd", *(f"{100 * p:g}%" for p in probs)), table, strict=True))
 
     def shrinkage_factors(self) -> Floats:
         """Posterior mean of each group's shrinkage factor, shape (groups,)."""
@@ -194,7 +204,7 @@ class ExactPosterior(Posterior):
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
-        return np.concatenate([mixtures.moments()[0] for mixtures in self._effects()])
+        return np.concatenate([self._mixtures(part).moments()[0] for part in self._slices()])
 
     def weights(self) -> "pd.DataFrame":
         """Posterior mean weight of each estimate in E[mu] and in each E[theta_j].

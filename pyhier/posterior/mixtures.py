@@ -23,8 +23,8 @@ class Mixtures:
         The weights add up to one.
     mean, sd : ndarray, shape (mixtures, nodes)
         The components.
-    growth : float
-        Exponent of the tail of log tau where the sds grow with tau: means are finite above 1,
+    growth : ndarray or float, shape (mixtures,)
+        Exponents of the tail of log tau where the sds grow with tau: means are finite above 1,
         variances above 2. ``inf`` for marginals that have all moments.
     beyond : ndarray or float, shape (mixtures,)
         What the components beyond the last node add to the variances.
@@ -33,32 +33,31 @@ class Mixtures:
     weight: Floats
     mean: Floats
     sd: Floats
-    growth: float = np.inf
+    growth: Floats | float = np.inf
     beyond: Floats | float = 0.0
 
     def moments(self) -> tuple[Floats, Floats]:
         """Means (NaN where there is none) and variances (``inf``), each of shape (mixtures,)."""
         mean, var = kernel.moments(self.weight, self.mean, self.sd)
-        if self.growth <= 1.0 + NO_MOMENT:
-            mean = np.full(mean.size, np.nan)
-        if self.growth <= 2.0 + NO_MOMENT:
-            return mean, np.full(mean.size, np.inf)
-        return mean, var + self.beyond
+        var += self.beyond
+        if np.min(self.growth) <= 2.0 + NO_MOMENT:
+            mean = np.where(np.asarray(self.growth) <= 1.0 + NO_MOMENT, np.nan, mean)
+            var = np.where(np.asarray(self.growth) <= 2.0 + NO_MOMENT, np.inf, var)
+        return mean, var
 
     def quantiles(self, q: Floats, upper: bool = False) -> Floats:
         """The points with each of ``q`` below (above) them, shape (mixtures, probabilities)."""
-        inside = (q > 0.0) & (q < 1.0)
-        if not inside.all():
+        least = min(1.0, q.min(initial=1.0), 1.0 - q.max(initial=0.0))
+        if least <= 0.0:
+            inside = (q > 0.0) & (q < 1.0)
             values = np.empty((self.mean.shape[0], q.size))
             values[:, ~inside] = np.where((q[~inside] == 0.0) != upper, -np.inf, np.inf)
-            values[:, inside] = self.quantiles(q[inside], upper) if inside.any() else 0.0
+            values[:, inside] = self.quantiles(q[inside], upper)
             return values
         # Together the components left out hold less than 1e-12 of the smaller tail.
-        least = float(min(q.min(initial=1.0), 1.0 - q.max(initial=0.0)))
-        kept = np.flatnonzero(self.weight > 1e-15 * least)
+        kept = (self.weight > 1e-15 * least).nonzero()[0]
         part = slice(kept[0], kept[-1] + 1)
-        parts = (np.ascontiguousarray(a[..., part]) for a in (self.weight, self.mean, self.sd))
-        return kernel.quantiles(q, upper, *parts)
+        return kernel.quantiles(q, upper, self.weight[part], self.mean[:, part], self.sd[:, part])
 
 
 class MixtureMarginal(QuadratureMarginal):
