@@ -33,6 +33,41 @@ def test_data_sets(r):
         assert ours == pytest.approx(r(code), rel=1e-12)
 
 
+def test_laplace_of_the_book(r):
+    """The modes are the same; R's optimHess divides roundings of 1e-13 by 1e-6, then inverts."""
+    trials, hearts = ph.load_dataset("cancermortality"), ph.load_dataset("hearttransplants")
+    stanford, drug = ph.load_dataset("stanfordheart"), ph.load_dataset("chemotherapy")
+    drug = np.column_stack([drug["time"], drug["status"], drug["treat"] - 1, drug["age"]])
+    for fit, code in [
+        (lb.laplace(lb.betabinexch, [-7, 6], trials), "betabinexch, c(-7, 6), cancermortality"),
+        (
+            lb.laplace(lb.poissgamexch, [2, -7], {"data": hearts, "z0": 0.53}),
+            "poissgamexch, c(2, -7), list(data = hearttransplants, z0 = 0.53)",
+        ),
+        (
+            lb.laplace(lb.transplantpost, [0, 3, -1], stanford),
+            "transplantpost, c(0, 3, -1), stanfordheart",
+        ),
+        (
+            lb.laplace(lb.weibullregpost, [-0.5, 9, 0.5, -0.05], drug),
+            "weibullregpost, c(-.5, 9, .5, -.05),"
+            "with(chemotherapy, cbind(time, status, treat - 1, age))",
+        ),
+        (
+            lb.laplace(lb.cauchyerrorpost, [20, 2], ph.load_dataset("darwin")["difference"]),
+            "cauchyerrorpost, c(20, 2), darwin$difference",
+        ),
+        (
+            lb.laplace(lb.logctablepost, [1, 1], [6, 2, 3, 10]),
+            "logctablepost, c(1, 1), c(6, 2, 3, 10)",
+        ),
+    ]:
+        theirs = r(f"laplace({code})")
+        np.testing.assert_allclose(fit.mode, theirs["mode"], rtol=1e-10)
+        scale = np.abs(fit.var).max()
+        np.testing.assert_allclose(fit.var, theirs["var"], rtol=0, atol=5e-7 * scale)
+
+
 # --- Where R's numbers fail and ours go on --------------------------------------------------------
 
 TRIALS = np.column_stack([[1.0, 3, 2, 4], [10.0, 10, 10, 10]])

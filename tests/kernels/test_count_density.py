@@ -129,3 +129,30 @@ def test_a_prior_of_ones_own_is_added():
     bare = BetaBinomialMarginal(y, n, "")(phi)
     assert BetaBinomialMarginal(y, n, own)(phi) == pytest.approx(bare - 0.5 * (0.09 + 1.44))
     assert not BetaBinomialMarginal(y, n, own).compiled
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_beta_binomial_reference_in_50_digits(seed):
+    """The order for R's optimHess: to 1e-13 of its own size, where the fast one has 1e-11."""
+    rng = np.random.default_rng([9, seed])
+    n = rng.integers(1, 10 ** rng.integers(1, 6), 5)
+    y = rng.binomial(n, rng.beta(1, rng.choice([0.05, 1, 10, 100])))
+    if seed == 0:
+        y = n  # no failures
+    logit = np.log((y.sum() + 0.5) / ((n - y).sum() + 0.5)) + rng.normal()
+    point = [logit, rng.uniform(-3, 15)]
+    with mpmath.workdps(50):
+        k, eta = mpmath.exp(point[1]), 1 / (1 + mpmath.exp(-mpmath.mpf(float(logit))))
+        a, b = k * eta, k * (1 - eta)
+        expected = float(
+            mpmath.fsum(
+                mpmath.loggamma(a + int(s)) - mpmath.loggamma(a)
+                + mpmath.loggamma(b + int(t - s)) - mpmath.loggamma(b)
+                + mpmath.loggamma(k) - mpmath.loggamma(k + int(t))
+                for s, t in zip(y, n, strict=True)
+            )
+        )  # fmt: skip
+    density = BetaBinomialMarginal(y, n, prior="")
+    assert density(point) == pytest.approx(expected, rel=1e-13, abs=1e-13)
+    fast = density.evaluate([point], fast=True)[0]
+    assert fast == pytest.approx(expected, rel=1e-13, abs=3e-13 * n.sum())  # the kernel's slack
