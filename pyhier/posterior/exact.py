@@ -1,6 +1,6 @@
 """A posterior known by quadrature over one hyperparameter: exact marginals, exact draws."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -379,26 +379,6 @@ class ExactPosterior(Posterior):
         generator = as_generator(rng)
         phi = self.draw_phi(count("n", n), generator)
         return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
-
-    def sample(self, n: int, rng: RNG = None) -> Mapping[str, Floats]:
-        """Independent joint draws: tau, then mu, then theta.
-
-        Parameters
-        ----------
-        n : int
-            The number of draws.
-        rng : None, int, numpy.random.Generator or RStream
-
-        Returns
-        -------
-        dict
-            ``mu`` and ``tau`` of shape (n,), ``theta`` of shape (n, groups). (`to_draws` has
-            theta_new too.)
-        """
-        generator = as_generator(rng)
-        phi = self.draw_phi(n, generator)
-        theta = self.model.draw_theta(phi, generator)
-        return {"mu": phi[:, 0], "tau": np.exp(phi[:, 1]), "theta": theta}
 
 
 def _rows(mixtures: Mixtures, q: Floats) -> Floats:
