@@ -127,6 +127,9 @@ start_python <- function(python) {
       "there is no Python at ", python, ", which RETICULATE_PYTHON names: correct it, or unset it"
     )
   }
+  if (!nzchar(Sys.getenv("RETICULATE_PYTHON"))) {
+    Sys.unsetenv("RETICULATE_PYTHON") # reticulate takes an empty one for a path
+  }
   started <- tryCatch(
     {
       reticulate::use_python(python, required = TRUE)

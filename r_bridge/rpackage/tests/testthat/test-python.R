@@ -17,7 +17,10 @@ test_that("RETICULATE_PYTHON comes first, then install_pyhier()'s, then the acti
   active <- environment_in(file.path(home, "active"), python)
   empty <- tempfile("empty")
   dir.create(empty)
-  found <- function(...) tail(run_r("cat(pyhier_python())", ...), 1)
+  found <- function(...) {
+    code <- c("chosen <- pyhier_python()", "stopifnot(nobs(hier_normal(1:4, 1:4)) == 4)", "cat(chosen)")
+    tail(run_r(code, ...), 1)
+  }
   variables <- c(WORKON_HOME = home, VIRTUAL_ENV = active, CONDA_PREFIX = "")
   expect_identical(found(variables, RETICULATE_PYTHON = python), python)
   expect_identical(found(variables, RETICULATE_PYTHON = ""), own)
