@@ -388,13 +388,14 @@ def _laplace(logpost: Any, mode: Floats, data: Any) -> dict[str, Any]:
     return _fit(lb.laplace(function, mode, *args))
 
 
-def _rwmetrop(
-    logpost: Any, var: Floats, scale: float, start: Floats, m: float, data: Any, rng: RStream
-) -> dict[str, Any]:
+def _sampler(name: str, logpost: Any, data: Any, arguments: Mapping[str, Any], rng: RStream) -> Any:
+    """One of LearnBayes' samplers, whose arguments are in its order."""
     function, args = _logpost(logpost, data)
-    proposal = {"var": var, "scale": scale}
-    found = lb.rwmetrop(function, proposal, start, int(m), *args, rng=rng)
-    return {"par": found.par, "accept": found.accept}
+    given = list(arguments.values())
+    if name == "simcontour":  # its data comes before the last
+        given, args = [given[0], args[0] if args else None], (given[1],)
+    found = getattr(lb, name)(function, *given, *args, rng=rng)
+    return found if isinstance(found, np.ndarray) else vars(found)
 
 
 ENTRIES: dict[str, Callable[..., Any]] = {
@@ -415,5 +416,5 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "simulate": _simulate,
     "evidence": _evidence,
     "laplace": _laplace,
-    "rwmetrop": _rwmetrop,
+    "sampler": _sampler,
 }

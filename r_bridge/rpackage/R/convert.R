@@ -79,7 +79,8 @@ summary.hier_laplace <- function(object, ...) {
 
 #' @export
 print.hier_chain <- function(x, ...) {
-  cat(sprintf("%d draws of %d, %.1f%% accepted\n\n", nrow(x$par), ncol(x$par), 100 * x$accept))
+  rates <- paste0(sprintf("%.1f%%", 100 * x$accept), collapse = ", ")
+  cat(nrow(x$par), " draws of ", ncol(x$par), ", ", rates, " accepted\n\n", sep = "")
   print(summary(x), ...)
   invisible(x)
 }

@@ -112,8 +112,7 @@ boundary <- function() {
   if (is.null(session$boundary)) {
     python <- pyhier_python()
     start_python(python)
-    check_version(python)
-    session$boundary <- reticulate::import("pyhier.r_bridge.for_r")
+    session$boundary <- import_boundary(python)
   }
   session$boundary
 }
@@ -140,19 +139,24 @@ start_python <- function(python) {
   invisible(started)
 }
 
-check_version <- function(python) {
+import_boundary <- function(python) {
   mend <- paste0(
     "run pyhier::install_pyhier() and restart R, or ", shQuote(python), " -m pip install ",
     shQuote(paste0("pyhier==", package_version()))
   )
-  found <- tryCatch(reticulate::import("pyhier"), error = identity)
-  if (inherits(found, "error")) {
-    why <- strsplit(conditionMessage(found), "\n", fixed = TRUE)[[1]][[1]]
-    if (grepl("No module named 'pyhier'", why, fixed = TRUE)) {
-      why <- "it has no package pyhier"
-    }
-    stop_pyhier("the Python at ", python, " cannot be used: ", why, "; ", mend)
+  import <- function(module) {
+    tryCatch(reticulate::import(module), error = function(e) {
+      why <- strsplit(conditionMessage(e), "\n", fixed = TRUE)[[1]][[1]]
+      if (grepl("No module named 'pyhier'", why, fixed = TRUE)) {
+        why <- "it has no package pyhier"
+      }
+      if (grepl("No module named 'pyhier.r_bridge'", why, fixed = TRUE)) {
+        mend <- paste0("a folder of pyhier's sources is in its way: start R elsewhere than in ", getwd())
+      }
+      stop_pyhier("the Python at ", python, " cannot be used: ", why, "; ", mend)
+    })
   }
+  found <- import("pyhier")
   theirs <- found[["__version__"]]
   if (!identical(theirs, package_version())) {
     stop_pyhier(
@@ -160,4 +164,5 @@ check_version <- function(python) {
       package_version(), ": they must be of one version; ", mend
     )
   }
+  import("pyhier.r_bridge.for_r")
 }

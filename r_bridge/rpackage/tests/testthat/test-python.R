@@ -66,3 +66,16 @@ test_that("a Python without pyhier, or with another version, is an error that sa
   broken <- said_with("import nonesuch")
   expect_match(broken, "cannot be used: .*nonesuch")
 })
+
+test_that("a folder of sources in the way is an error that says so", {
+  source_folder <- c(
+    "import sys", "__version__ = '0.1.0'",
+    "class NoBridge:",
+    "    @staticmethod",
+    "    def find_spec(name, path=None, target=None):",
+    "        if name == 'pyhier.r_bridge':",
+    "            raise ModuleNotFoundError(\"No module named 'pyhier.r_bridge'\")",
+    "sys.meta_path.insert(0, NoBridge)"
+  )
+  expect_match(said_with(source_folder), "folder of pyhier's sources.*start R elsewhere")
+})
