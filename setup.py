@@ -25,6 +25,7 @@ KERNELS = (
     "streams",
     "count_streams",
     "sampling",
+    "gibbs",
     "density",
     "count_density",
     "posteriors",

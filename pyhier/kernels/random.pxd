@@ -10,6 +10,7 @@ cdef struct Source:
 
 cdef Source source_of(object bit_generator, bint as_r) except *
 cdef double qnorm(double p) noexcept nogil
+cdef double pnorm(double x) noexcept nogil
 
 
 cdef inline double r_uniform(bitgen_t *bits) noexcept nogil:

@@ -1,5 +1,6 @@
 """R's own arithmetic: its random streams, ``optim`` and ``optimHess``, to the last bit."""
 
+from pyhier.rstats.distributions import pnorm, qnorm
 from pyhier.rstats.format import NA, format_numbers, is_na, signif
 from pyhier.rstats.functions import (
     rbeta,
@@ -36,6 +37,8 @@ __all__ = [
     "is_na",
     "optim",
     "optimHess",
+    "pnorm",
+    "qnorm",
     "quantile",
     "rbeta",
     "rbinom",

@@ -4,29 +4,7 @@ from pyhier import learnbayes as lb
 from pyhier.learnbayes.names import FUNCTIONS
 
 # Functions that are not written yet. It may only shrink.
-NOT_YET = {
-    "bayes_model_selection",
-    "bayes_probit",
-    "beta_select",
-    "blinreg",
-    "blinregexpected",
-    "blinregpred",
-    "bprobit_probs",
-    "careertraj_setup",
-    "dmnorm",
-    "dmt",
-    "hiergibbs",
-    "normal_select",
-    "normpostsim",
-    "ordergibbs",
-    "rdirichlet",
-    "reg_gprior_post",
-    "rigamma",
-    "rmnorm",
-    "rmt",
-    "robustt",
-    "rtruncated",
-}
+NOT_YET = {}
 
 # What R returns as lists are classes here.
 RESULTS = {name for name in lb.__all__ if name[0].isupper()}

@@ -1,0 +1,510 @@
+"""LearnBayes' regressions: normal ones, probit ones, and the choice between normal models."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import RNG, normals
+from pyhier._validation import count, float_array, positive
+from pyhier.kernels.gibbs import probit
+from pyhier.learnbayes._arguments import entries, flat, numbers, rows
+from pyhier.learnbayes.samplers import laplace
+from pyhier.learnbayes.simulation import dmnorm, equal_gammas, rmnorm, stream
+from pyhier.rstats.distributions import pnorm, qnorm
+from pyhier.rstats.linalg import chol, solve
+from pyhier.rstats.streams import RStream
+
+Floats = NDArray[np.float64]
+EPSILON = float(np.finfo(float).eps)
+
+
+@dataclass(frozen=True)
+class BlinregResult:
+    """What LearnBayes' ``blinreg`` returns.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (m, p)
+        Draws of the coefficients.
+    sigma : ndarray, shape (m,)
+        Draws of the error standard deviation.
+    """
+
+    beta: Floats
+    sigma: Floats
+
+
+@dataclass(frozen=True)
+class BayesProbitResult:
+    """What LearnBayes' ``bayes.probit`` returns.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (m, p)
+        Draws of the coefficients.
+    log_marg : float or None
+        Estimate of the log marginal likelihood; None under the flat prior, which has none.
+    """
+
+    beta: Floats
+    log_marg: float | None
+
+
+@dataclass(frozen=True)
+class ModelSelectionResult:
+    """What LearnBayes' ``bayes.model.selection`` returns.
+
+    Attributes
+    ----------
+    mod_prob : DataFrame
+        A row a model: whether it has each covariate, ``log.m``, the log marginal density, to 2
+        digits, and ``Prob``, its probability, to 5.
+    converge : ndarray of bool
+        Whether `laplace` converged.
+    """
+
+    mod_prob: pd.DataFrame
+    converge: NDArray[np.bool_]
+
+
+def _design(name: str, value: Any) -> Floats:
+    x = float_array(name, value, 2)
+    bad = np.argwhere(~np.isfinite(x))
+    if bad.size:
+        row, column = map(int, bad[0])
+        raise ValueError(f"{name}[{row}, {column}] is {x[row, column]}: it must be finite")
+    return x
+
+
+def _regression(y: Any, x: Any, spare: int = 1) -> tuple[Floats, Floats]:
+    """Responses and a design of full rank, with at least ``spare`` more rows than columns."""
+    responses, design = numbers("y", flat(y)), _design("X", x)
+    n, p = design.shape
+    if n != responses.size:
+        raise ValueError(f"X has {n} rows: y has {responses.size}")
+    if p == 0 or np.linalg.matrix_rank(design) < p or n < p + spare:
+        raise ValueError(
+            f"X has shape {n} x {p} and rank {np.linalg.matrix_rank(design) if p else 0}: its "
+            f"columns must be independent, and fewer than its rows"
+        )
+    return responses, design
+
+
+def _least_squares(y: Floats, x: Floats) -> tuple[Floats, float]:
+    """Coefficients and the sum of squared residuals."""
+    q, r = np.linalg.qr(x)
+    beta = np.linalg.solve(r, q.T @ y)
+    return beta, float(np.sum((y - x @ beta) ** 2))
+
+
+def blinreg(
+    y: ArrayLike,
+    X: ArrayLike,  # noqa: N803
+    m: int,
+    prior: Mapping[str, Any] | None = None,
+    *,
+    rng: RNG = None,
+) -> BlinregResult:
+    """Posterior draws of a normal regression: LearnBayes' ``blinreg(y, X, m, prior)``.
+
+    Parameters
+    ----------
+    y : array_like, shape (n,)
+        Responses.
+    X : array_like, shape (n, p)
+        Design matrix, with its column of ones if there is to be a constant.
+    m : int
+        The number of draws, which are independent.
+    prior : mapping, optional
+        ``{"c0": c, "b0": mean}``: Zellner's g prior, whose covariance is ``c`` times that of least
+        squares. (LearnBayes' help page says ``beta0``, which its code does not take; here both are
+        taken.) Without it the prior is flat in the
+        coefficients and log sigma.
+    rng : None, int, numpy.random.Generator or RStream
+        R's global stream (``rstats.set_seed``) without it.
+
+    Returns
+    -------
+    BlinregResult
+
+    Raises
+    ------
+    ValueError
+        If the columns of ``X`` depend on each other or are not fewer than its rows.
+
+    Examples
+    --------
+    >>> from pyhier import RStream, learnbayes as lb
+    >>> X = np.column_stack([np.ones(6), np.arange(6.0)])
+    >>> fit = lb.blinreg([1.0, 3.0, 4.8, 7.3, 9.1, 10.8], X, 1000, rng=RStream(1))
+    >>> fit.beta.mean(axis=0).round(2)
+    array([1., 2.])
+    """
+    responses, x = _regression(y, X)
+    size, source = count("m", m), stream(rng)
+    n, p = x.shape
+    centre, squares = _least_squares(responses, x)
+    covariance, df = solve(x.T @ x), float(n - p)
+    if prior is not None:
+        c, beta0 = _g_prior(prior, p)
+        off = beta0 - centre
+        squares += float(off @ (x.T @ x) @ off) / (c + 1.0)
+        centre = c / (1.0 + c) * (centre + beta0 / c)
+        covariance, df = c / (1.0 + c) * covariance, float(n)
+    if not squares > 0.0:
+        raise ValueError("y is fitted without error: the error variance cannot be estimated")
+    sigma = np.sqrt(1.0 / equal_gammas(source, size, df / 2.0, squares / 2.0))
+    beta = centre + sigma[:, None] * rmnorm(size, None, covariance, rng=source)
+    return BlinregResult(beta, sigma)
+
+
+def _g_prior(prior: Mapping[str, Any], p: int) -> tuple[float, Floats]:
+    name = "beta0" if isinstance(prior, Mapping) and "beta0" in prior else "b0"
+    factor, mean = entries("prior", prior, "c0", name)
+    return positive("prior c0", factor), numbers(f"prior {name}", flat(mean), p)
+
+
+def _simulated(x1: Any, theta_sample: Any) -> tuple[Floats, Floats, Floats]:
+    beta, sigma = entries("theta_sample", theta_sample, "beta", "sigma")
+    return *_covariates(x1, beta, "theta_sample beta"), numbers("theta_sample sigma", flat(sigma))
+
+
+def _covariates(x1: Any, beta: Any, name: str) -> tuple[Floats, Floats]:
+    sets, draws = _design("X1", np.atleast_2d(x1)), _design(name, beta)
+    if sets.shape[1] != draws.shape[1]:
+        raise ValueError(f"X1 has {sets.shape[1]} columns: there are {draws.shape[1]} coefficients")
+    return sets, draws
+
+
+def blinregexpected(X1: ArrayLike, theta_sample: Any) -> Floats:  # noqa: N803
+    """Draws of expected responses: LearnBayes' ``blinregexpected(X1, theta.sample)``.
+
+    Parameters
+    ----------
+    X1 : array_like, shape (k, p)
+        A set of covariates a row.
+    theta_sample : BlinregResult or mapping
+        What `blinreg` returns.
+
+    Returns
+    -------
+    ndarray, shape (m, k)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> from pyhier import learnbayes as lb
+    >>> lb.blinregexpected([[1, 2], [1, 3]], {"beta": [[1.0, 0.5]], "sigma": [1.0]})
+    array([[2. , 2.5]])
+    """
+    sets, beta, _ = _simulated(X1, theta_sample)
+    return beta @ sets.T
+
+
+def blinregpred(X1: ArrayLike, theta_sample: Any, *, rng: RNG = None) -> Floats:  # noqa: N803
+    """Draws of future responses: LearnBayes' ``blinregpred(X1, theta.sample)``.
+
+    Parameters
+    ----------
+    X1 : array_like, shape (k, p)
+        A set of covariates a row.
+    theta_sample : BlinregResult or mapping
+        What `blinreg` returns.
+    rng : None, int, numpy.random.Generator or RStream
+        R's global stream (``rstats.set_seed``) without it.
+
+    Returns
+    -------
+    ndarray, shape (m, k)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> from pyhier import RStream, learnbayes as lb
+    >>> lb.blinregpred([[1, 2]], {"beta": [[1.0, 0.5]], "sigma": [1.0]}, rng=RStream(1)).round(4)
+    array([[1.3735]])
+    """
+    sets, beta, sigma = _simulated(X1, theta_sample)
+    if sigma.size != len(beta):
+        raise ValueError(f"theta_sample sigma has {sigma.size} draws: beta has {len(beta)}")
+    noise = normals(stream(rng), (len(beta),), len(sets))
+    return beta @ sets.T + noise * sigma[:, None]
+
+
+def bayes_probit(
+    y: ArrayLike,
+    X: ArrayLike,  # noqa: N803
+    m: int,
+    prior: Mapping[str, Any] | None = None,
+    *,
+    rng: RNG = None,
+) -> BayesProbitResult:
+    """Gibbs sampling of a probit regression: LearnBayes' ``bayes.probit(y, X, m, prior)``.
+
+    The method is Albert and Chib's (Journal of the American Statistical Association 88 (1993),
+    669-679); with a prior, the marginal likelihood is Chib's estimate (same journal, 90 (1995),
+    1313-1321) at the maximum likelihood estimate.
+
+    Parameters
+    ----------
+    y : array_like, shape (n,)
+        Responses, 0 or 1.
+    X : array_like, shape (n, p)
+        Design matrix.
+    m : int
+        The number of cycles.
+    prior : mapping, optional
+        ``{"beta": mean, "P": precision matrix}``; flat without it.
+    rng : None, int, numpy.random.Generator or RStream
+        R's global stream (``rstats.set_seed``) without it.
+
+    Returns
+    -------
+    BayesProbitResult
+
+    Raises
+    ------
+    ValueError
+        If a response is not 0 or 1, the columns of ``X`` depend on each other, or a draw leaves the
+        range of the normal distribution function (under a flat prior with separable data there is
+        no posterior; R returns NaN).
+
+    Examples
+    --------
+    >>> from pyhier import RStream, learnbayes as lb
+    >>> X = np.column_stack([np.ones(10), np.arange(1.0, 11.0)])
+    >>> fit = lb.bayes_probit([0, 1, 0, 0, 0, 1, 1, 1, 1, 1], X, 1000, rng=RStream(1))
+    >>> fit.beta.mean(axis=0).round(2), fit.log_marg
+    (array([-2.3 ,  0.55]), None)
+    """
+    responses, x = _regression(y, X, spare=0)
+    rows("y", responses, (responses == 0.0) | (responses == 1.0), "responses are 0 or 1")
+    size, source, p = count("m", m), stream(rng), x.shape[1]
+    prior_mean, prior_precision = _prior(prior, p)
+    start = probit_fit(responses, x)
+    shift = prior_precision @ prior_mean
+    covariance = solve(prior_precision + x.T @ x)
+    mean, beta = np.empty((size, p)), np.empty((size, p))
+    bits = source.bit_generator
+    with bits.lock:
+        probit(
+            bits, isinstance(source, RStream), responses, x, shift, covariance,
+            chol(covariance), start, mean, beta,
+        )  # fmt: skip
+    bad = np.flatnonzero(~np.all(np.isfinite(beta), axis=1))
+    if bad.size:
+        raise ValueError(
+            f"cycle {int(bad[0]) + 1} left the range of the normal distribution function: "
+            "the coefficients are too large; give a prior that holds them"
+        )
+    if not np.any(prior_precision):
+        return BayesProbitResult(beta, None)
+    fitted = x @ start
+    likelihood = float(np.sum(np.log(pnorm(np.where(responses == 1.0, fitted, -fitted)))))
+    at = float(dmnorm(start, prior_mean, solve(prior_precision), log=True)[0])
+    given = dmnorm(mean, start, covariance, log=True)
+    top = float(np.max(given))
+    ordinate = top + math.log(float(np.mean(np.exp(given - top))))
+    return BayesProbitResult(beta, likelihood + at - ordinate)
+
+
+def _prior(prior: Mapping[str, Any] | None, p: int) -> tuple[Floats, Floats]:
+    if prior is None:
+        return np.zeros(p), np.zeros((p, p))
+    mean, precision = entries("prior", prior, "beta", "P")
+    if np.ndim(precision) == 0 and precision == 0:  # R's default, list(beta = 0, P = 0)
+        return np.zeros(p), np.zeros((p, p))
+    matrix = _design("prior P", precision)
+    if matrix.shape != (p, p):
+        raise ValueError(f"prior P has shape {matrix.shape}: it must be {p} x {p}")
+    chol(matrix)  # for its error where the matrix is not positive definite
+    return np.zeros(p) + numbers("prior beta", np.atleast_1d(flat(mean))), matrix
+
+
+def probit_fit(y: Floats, x: Floats) -> Floats:
+    """Maximum likelihood by scoring, from R's start to R's stop (help pages glm, glm.control)."""
+    bound = -float(qnorm(EPSILON))
+    eta = qnorm((y + 0.5) / 2.0)
+    mu = pnorm(eta)
+    deviance, beta = _deviance(y, mu), np.zeros(x.shape[1])
+    for _ in range(25):
+        slope = np.maximum(np.exp(-0.5 * eta**2) / math.sqrt(2.0 * math.pi), EPSILON)
+        weight = slope / np.sqrt(mu * (1.0 - mu))
+        q, r = np.linalg.qr(x * weight[:, None])
+        if not np.all(np.abs(np.diag(r)) > 0.0):
+            break
+        beta = np.linalg.solve(r, q.T @ ((eta + (y - mu) / slope) * weight))
+        eta = x @ beta
+        mu = pnorm(np.clip(eta, -bound, bound))
+        previous, deviance = deviance, _deviance(y, mu)
+        if abs(deviance - previous) / (abs(deviance) + 0.1) < 1e-8:
+            break
+    return beta
+
+
+def _deviance(y: Floats, mu: Floats) -> float:
+    return -2.0 * float(np.sum(np.where(y == 1.0, np.log(mu), np.log1p(-mu))))
+
+
+def bprobit_probs(X1: ArrayLike, fit: ArrayLike) -> Floats:  # noqa: N803
+    """Draws of fitted probabilities: LearnBayes' ``bprobit.probs(X1, fit)``.
+
+    Parameters
+    ----------
+    X1 : array_like, shape (k, p)
+        A set of covariates a row.
+    fit : array_like, shape (m, p)
+        Draws of the coefficients: ``bayes_probit(...).beta``.
+
+    Returns
+    -------
+    ndarray, shape (m, k)
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> from pyhier import learnbayes as lb
+    >>> lb.bprobit_probs([[1, 3], [1, 5]], [[-2.0, 0.4]]).round(4)
+    array([[0.2119, 0.5   ]])
+    """
+    sets, beta = _covariates(X1, fit, "fit")
+    return pnorm(beta @ sets.T)
+
+
+def reg_gprior_post(theta: ArrayLike, dataprior: Mapping[str, Any]) -> float:
+    """Log posterior of a regression with a g prior: LearnBayes' ``reg.gprior.post``.
+
+    Parameters
+    ----------
+    theta : array_like, shape (p + 1,)
+        The coefficients and log sigma.
+    dataprior : mapping
+        ``{"data": {"y": responses, "X": design}, "prior": {"b0": mean, "c0": c}}``.
+
+    Returns
+    -------
+    float
+
+    Raises
+    ------
+    ValueError
+        If an entry is missing or the shapes do not fit.
+
+    Examples
+    --------
+    >>> from pyhier import learnbayes as lb
+    >>> data = {"y": [1.0, 2.0, 4.0], "X": [[1, 0], [1, 1], [1, 2]]}
+    >>> prior = {"b0": [0, 0], "c0": 10}
+    >>> round(lb.reg_gprior_post([1, 1, 0], {"data": data, "prior": prior}), 6)
+    -7.201398
+    """
+    data, prior = entries("dataprior", dataprior, "data", "prior")
+    responses, design = entries("data", data, "y", "X")
+    y, x = _regression(responses, design, spare=0)
+    b0, c0 = entries("prior", prior, "b0", "c0")
+    point = numbers("theta", theta, x.shape[1] + 1)
+    mean = numbers("prior b0", np.atleast_1d(flat(b0)), x.shape[1])
+    return _GPrior(y, x, mean, positive("prior c0", c0))(point)
+
+
+class _GPrior:
+    """The log posterior of one design, with what does not depend on the point made once."""
+
+    def __init__(self, y: Floats, x: Floats, b0: Floats, c0: float) -> None:
+        self.y, self.x, self.b0 = y, x, b0
+        self.information = x.T @ x / c0
+        _, log_det = np.linalg.slogdet(self.information)
+        n, p = x.shape
+        self.constant = -0.5 * ((n + p) * math.log(2.0 * math.pi) - float(log_det))
+
+    def __call__(self, theta: Floats) -> float:
+        beta, log_sigma = theta[:-1], float(theta[-1])
+        residual, off = self.y - self.x @ beta, beta - self.b0
+        squares = float(residual @ residual) + float(off @ self.information @ off)
+        n, p = self.x.shape
+        with np.errstate(over="ignore"):
+            scaled = 0.5 * squares * float(np.exp(-2.0 * log_sigma))
+        return float(self.constant - (n + p) * log_sigma - scaled)
+
+
+def bayes_model_selection(
+    y: ArrayLike,
+    X: Any,  # noqa: N803
+    c: float,
+    constant: bool = True,
+) -> ModelSelectionResult:
+    """Compare all regression models by g priors: LearnBayes' ``bayes.model.selection``.
+
+    Parameters
+    ----------
+    y : array_like, shape (n,)
+        Responses.
+    X : array_like or DataFrame, shape (n, p)
+        Covariates; a frame's columns name them.
+    c : float
+        The g prior's factor; its mean is 0.
+    constant : bool
+        Whether the first column of ``X`` is the constant, which every model has; else one is added.
+
+    Returns
+    -------
+    ModelSelectionResult
+
+    Raises
+    ------
+    ValueError
+        If the columns, with the constant, depend on each other.
+
+    Examples
+    --------
+    >>> from pyhier import learnbayes as lb
+    >>> X = np.column_stack([np.ones(6), np.arange(6.0), [1, 0, 0, 1, 0, 1]])
+    >>> fit = lb.bayes_model_selection([1.0, 3.0, 4.8, 7.3, 9.1, 10.8], X, 100)
+    >>> print(fit.mod_prob)
+          X2     X3  log.m     Prob
+    1  False  False -18.71  0.00080
+    2   True  False -11.66  0.92368
+    3  False   True -21.15  0.00007
+    4   True   True -14.17  0.07545
+    """
+    responses, x = _regression(y, X if constant else _with_constant(X), spare=0)
+    factor, others = positive("c", c), x.shape[1] - 1
+    names = [f"X{j + 2 if constant else j + 1}" for j in range(others)]
+    if isinstance(X, pd.DataFrame):
+        names = [str(name) for name in X.columns[1 if constant else 0 :]]
+    chosen = (np.arange(2**others)[:, None] >> np.arange(others)) & 1 == 1
+    log_m, converge = np.empty(2**others), np.empty(2**others, dtype=bool)
+    for k, model in enumerate(chosen):
+        design = np.ascontiguousarray(x[:, np.concatenate([[True], model])])
+        beta, squares = _least_squares(responses, design)
+        df = max(len(x) - design.shape[1], 1)
+        start = np.append(beta, 0.5 * math.log(max(squares, 1e-300) / df))
+        fit = laplace(_GPrior(responses, design, np.zeros(beta.size), factor), start)
+        log_m[k], converge[k] = fit.int, fit.converge
+    weight = np.exp(log_m - log_m.max())
+    frame = pd.DataFrame(chosen, columns=names, index=np.arange(1, 2**others + 1))
+    frame["log.m"] = log_m.round(2)
+    frame["Prob"] = (weight / weight.sum()).round(5)
+    return ModelSelectionResult(frame, converge)
+
+
+def _with_constant(x: Any) -> Floats:
+    design = _design("X", x)
+    return np.column_stack([np.ones(len(design)), design])

@@ -1,0 +1,490 @@
+"""LearnBayes' simulation of standard distributions and normal samples."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import RNG, as_generator, gammas, normals, uniforms
+from pyhier._validation import count, float_array, positive, square_matrix
+from pyhier.kernels.gibbs import normal_sample, robust_location
+from pyhier.learnbayes._arguments import entries, flat, numbers
+from pyhier.rstats.linalg import chol, log_determinant, solve
+from pyhier.rstats.streams import RStream, default_stream
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class NormpostsimResult:
+    """What LearnBayes' ``normpostsim`` returns.
+
+    Attributes
+    ----------
+    mu, sigma2 : ndarray, shape (m,)
+        Draws of the mean and the variance.
+    """
+
+    mu: Floats
+    sigma2: Floats
+
+
+@dataclass(frozen=True)
+class RobusttResult:
+    """What LearnBayes' ``robustt`` returns.
+
+    Attributes
+    ----------
+    mu, s2 : ndarray, shape (m,)
+        Draws of the location and the squared scale.
+    lam : ndarray, shape (m, n)
+        The weights, a row a draw.
+    """
+
+    mu: Floats
+    s2: Floats
+    lam: Floats
+
+
+def stream(rng: RNG) -> np.random.Generator | RStream:
+    """The generator that ``rng`` stands for: R's global stream without one."""
+    return default_stream() if rng is None else as_generator(rng)
+
+
+def equal_gammas(rng: np.random.Generator | RStream, n: int, shape: float, rate: float) -> Floats:
+    """``n`` gamma variates of one shape and rate."""
+    return gammas(rng, np.full(n, shape), np.full(n, rate))
+
+
+def rdirichlet(n: int, par: ArrayLike, *, rng: RNG = None) -> Floats:
+    """Dirichlet draws: LearnBayes' ``rdirichlet(n, par)``.
+
+    Parameters
+    ----------
+    n : int
+        The number of draws.
+    par : array_like, shape (k,)
+        The parameters, positive.
+    rng : None, int, numpy.random.Generator or RStream
+        R's global stream (``rstats.set_seed``) without it.
+
+    Returns
+    -------
+    ndarray, shape (n, k)
+        A row a draw; each sums to 1.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not positive and finite, or all are so small that a draw underflows.
+
+    Examples
+    --------
+    >>> from pyhier import learnbayes as lb
+    >>> lb.rdirichlet(2, [2, 5, 4], rng=1).sum(axis=1)
+    array([1., 1.])
+    """
+    size, shapes = count("n", n), numbers("par", par, rule="positive")
+    drawn = gammas(stream(rng), np.broadcast_to(shapes, (size, shapes.size)), np.ones(1))
+    total = np.zeros(size)
+    for column in drawn.T:
+        total += column
+    if not np.all(total > 0.0):
+        raise ValueError(f"par is {shapes}: so small that all gamma variates of a draw are 0")
+    return drawn / total[:, None]
+
+
+def rigamma(n: int, a: ArrayLike, b: ArrayLike, *, rng: RNG = None) -> Floats:
+    """Inverse gamma draws: LearnBayes' ``rigamma(n, a, b)``.
+
+    Parameters
+    ----------
+    n : int
+        The number of draws.
+    a, b : array_like
+        Shape and rate, positive, recycled to ``n`` as in R; the density is proportional to
+        ``y ** (-a - 1) * exp(-b / y)``.
+    rng : None, int, numpy.random.Generator or RStream
+        R's global stream (``rstats.set_seed``) without it.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If a parameter is not positive and finite.
+
+    Examples
+    --------
+    >>> from pyhier import RStream, learnbayes as lb
+    >>> lb.rigamma(3, 10, 5, rng=RStream(1)).round(4)
+    array([0.6521, 0.3561, 0.3616])
+    """
+    size = count("n", n)
+    shapes = numbers("a", np.ravel(np.asarray(a, dtype=np.float64)), rule="positive")
+    rates = numbers("b", np.ravel(np.asarray(b, dtype=np.float64)), rule="positive")
+    return 1.0 / gammas(stream(rng), np.resize(shapes, size), np.resize(rates, size))
+
+
+def _location(mean: ArrayLike | None, d: int) -> Floats:
+    if mean is None:
+        return np.zeros(d)
+    return np.zeros(d) + numbers("mean", np.atleast_1d(flat(mean)), d)
+
+
+def _scale(name: str, value: ArrayLike) -> Floats:
+    array = np.asarray(value, dtype=np.float64)
+    return square_matrix(name, array.reshape(1, 1) if array.ndim == 0 else array)
+
+
+def rmnorm(
+    n: int = 1, mean: ArrayLike | None = None, varcov: ArrayLike = 1.0, *, rng: RNG = None
+) -> Floats:
+    """Multivariate normal draws: LearnBayes' ``rmnorm(n, mean, varcov)``.
+
+    Parameters
+    ----------
+    n : int
+        The number of draws.
+    mean : array_like, shape (d,), optional
+        0 without it.
+    varcov : array_like, shape (d, d)
+        The covariance, positive definite; a number for d = 1.
+    rng : None, int, numpy.random.Generator or RStream
+        R's global stream (``rstats.set_seed``) without it.
+
+    Returns
+    -------
+    ndarray, shape (n, d)
+
+    Raises
+    ------
+    ValueError
+        If the covariance is not positive definite, or the shapes do not fit.
+
+    Examples
+    --------
+    >>> from pyhier import RStream, learnbayes as lb
+    >>> lb.rmnorm(2, [1, 12], [[1, 2], [2, 5]], rng=RStream(1)).round(4)
+    array([[ 0.3735, 9.9115],
+           [ 1.1836, 13.9626]])
+    """
+    upper = chol(_scale("varcov", varcov))
+    centre = _location(mean, len(upper))
+    z = normals(stream(rng), (count("n", n),), len(upper))
+    return centre + z @ upper
+
+
+def rmt(
+    n: int = 1,
+    mean: ArrayLike | None = None,
+    S: ArrayLike = 1.0,  # noqa: N803
+    df: float = math.inf,
+    *,
+    rng: RNG = None,
+) -> Floats:
+    """Multivariate t draws: LearnBayes' ``rmt(n, mean, S, df)``.
+
+    Parameters
+    ----------
+    n : int
+        The number of draws.
+    mean : array_like, shape (d,), optional
+        The location, 0 without it.
+    S : array_like, shape (d, d)
+        The scale matrix, positive definite; a number for d = 1.
+    df : float
+        Degrees of freedom; infinity gives normal draws.
+    rng : None, int, numpy.random.Generator or RStream
+        R's global stream (``rstats.set_seed``) without it.
+
+    Returns
+    -------
+    ndarray, shape (n, d)
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not positive definite, or the shapes do not fit.
+
+    Examples
+    --------
+    >>> from pyhier import RStream, learnbayes as lb
+    >>> lb.rmt(2, [1, 12], [[1, 2], [2, 5]], 4, rng=RStream(1)).round(4)
+    array([[ 2.9742, 13.5591],
+           [ 1.3103, 11.9257]])
+    """
+    upper, size, nu = chol(_scale("S", S)), count("n", n), _degrees(df)
+    centre, source = _location(mean, len(upper)), stream(rng)
+    # A chi-squared variate is a gamma one of shape df / 2 and rate 1 / 2.
+    x = 1.0 if math.isinf(nu) else equal_gammas(source, size, nu / 2.0, 0.5)[:, None] / nu
+    z = normals(source, (size,), len(upper))
+    return centre + z @ upper / np.sqrt(x)
+
+
+def _degrees(df: float) -> float:
+    return math.inf if df == math.inf else positive("df", df)
+
+
+def _distances(x: ArrayLike, mean: ArrayLike | None, scale: Floats) -> tuple[Floats, float]:
+    """Squared distances of the rows of ``x``, and the log determinant of the matrix."""
+    d = len(scale)
+    chol(scale)  # for its error where the matrix is not positive definite
+    points = np.asarray(x, dtype=np.float64)
+    rows = float_array(
+        "x", points.reshape(-1, 1 if d == 1 else points.size) if points.ndim < 2 else points, 2
+    )
+    if rows.shape[1] != d:
+        raise ValueError(f"x has {rows.shape[1]} columns: the matrix is {d} x {d}")
+    off = rows - _location(mean, d)
+    return np.einsum("ij,jk,ik->i", off, solve(scale), off), log_determinant(scale)[1]
+
+
+def dmnorm(
+    x: ArrayLike,
+    mean: ArrayLike | None = None,
+    varcov: ArrayLike = 1.0,
+    log: bool = False,
+) -> Floats:
+    """Multivariate normal density: LearnBayes' ``dmnorm(x, mean, varcov, log)``.
+
+    Parameters
+    ----------
+    x : array_like, shape (d,) or (n, d)
+        One point, or a point a row.
+    mean : array_like, shape (d,), optional
+        0 without it.
+    varcov : array_like, shape (d, d)
+        The covariance, positive definite; a number for d = 1.
+    log : bool
+        Whether to return logarithms.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If the covariance is not positive definite, or the shapes do not fit.
+
+    Examples
+    --------
+    >>> from pyhier import learnbayes as lb
+    >>> lb.dmnorm([[0, 0], [1, 2]], [0, 0], [[1, 0], [0, 4]])
+    array([0.07957747, 0.02927492])
+    """
+    scale = _scale("varcov", varcov)
+    distance, log_det = _distances(x, mean, scale)
+    value = -0.5 * (len(scale) * math.log(2.0 * math.pi) + log_det + distance)
+    return value if log else np.exp(value)
+
+
+def dmt(
+    x: ArrayLike,
+    mean: ArrayLike | None = None,
+    S: ArrayLike = 1.0,  # noqa: N803
+    df: float = math.inf,
+    log: bool = False,
+) -> Floats:
+    """Multivariate t density: LearnBayes' ``dmt(x, mean, S, df, log)``.
+
+    Parameters
+    ----------
+    x : array_like, shape (d,) or (n, d)
+        One point, or a point a row.
+    mean : array_like, shape (d,), optional
+        The location, 0 without it.
+    S : array_like, shape (d, d)
+        The scale matrix, positive definite; a number for d = 1.
+    df : float
+        Degrees of freedom; infinity gives the normal density.
+    log : bool
+        Whether to return logarithms.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not positive definite, or the shapes do not fit.
+
+    Examples
+    --------
+    >>> from pyhier import learnbayes as lb
+    >>> lb.dmt([0, 0], [0, 0], [[1, 0], [0, 4]], 3)
+    array([0.07957747])
+    """
+    nu = _degrees(df)
+    if math.isinf(nu):
+        return dmnorm(x, mean, S, log)
+    scale = _scale("S", S)
+    d = len(scale)
+    distance, log_det = _distances(x, mean, scale)
+    constant = math.lgamma(0.5 * (nu + d)) - math.lgamma(0.5 * nu)
+    constant -= 0.5 * (d * math.log(math.pi * nu) + log_det)
+    value = constant - 0.5 * (nu + d) * np.log1p(distance / nu)
+    return value if log else np.exp(value)
+
+
+def rtruncated(
+    n: int,
+    lo: float,
+    hi: float,
+    pf: Callable[..., Any],
+    qf: Callable[..., Any],
+    *args: Any,
+    rng: RNG = None,
+    **kwargs: Any,
+) -> Floats:
+    """Draws of a truncated distribution: LearnBayes' ``rtruncated(n, lo, hi, pf, qf, ...)``.
+
+    Parameters
+    ----------
+    n : int
+        The number of draws.
+    lo, hi : float
+        Where it is truncated; either may be infinite.
+    pf, qf : callable
+        Its distribution function and its inverse: ``rstats.pnorm`` and ``rstats.qnorm``, or the
+        ``cdf`` and ``ppf`` of a scipy.stats distribution.
+    *args, **kwargs
+        Parameters for both.
+    rng : None, int, numpy.random.Generator or RStream
+        R's global stream (``rstats.set_seed``) without it.
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If the distribution has no mass between the limits that its function shows (R returns
+        infinite draws, or NaN).
+
+    Examples
+    --------
+    >>> from pyhier import RStream, learnbayes as lb, rstats
+    >>> lb.rtruncated(3, 3, np.inf, rstats.pnorm, rstats.qnorm, mean=2, sd=1, rng=RStream(1))
+    array([3.19250876, 3.2837436 , 3.49261454])
+    """
+    size = count("n", n)
+    low, high = float(pf(lo, *args, **kwargs)), float(pf(hi, *args, **kwargs))
+    if not 0.0 <= low < high <= 1.0:
+        raise ValueError(
+            f"pf is {low} at lo = {lo} and {high} at hi = {hi}: between them there must be mass"
+        )
+    u = uniforms(stream(rng), size)
+    return np.asarray(qf(low + u * (high - low), *args, **kwargs), dtype=np.float64)
+
+
+def normpostsim(
+    data: ArrayLike, prior: Mapping[str, Any] | None = None, m: int = 1000, *, rng: RNG = None
+) -> NormpostsimResult:
+    """Posterior draws of a normal sample's mean and variance: LearnBayes' ``normpostsim``.
+
+    Without a prior the draws are independent, under the density 1 / sigma^2; with one they are
+    made by Gibbs sampling.
+
+    Parameters
+    ----------
+    data : array_like, shape (n,)
+        The sample.
+    prior : mapping, optional
+        ``{"mu": (mean, variance), "sigma2": (a, b)}``: a normal prior of the mean, and
+        independently of it an inverse gamma prior of the variance.
+    m : int
+        The number of draws.
+    rng : None, int, numpy.random.Generator or RStream
+        R's global stream (``rstats.set_seed``) without it.
+
+    Returns
+    -------
+    NormpostsimResult
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two numbers or all are equal, or a parameter is not positive.
+
+    Examples
+    --------
+    >>> from pyhier import RStream, learnbayes as lb
+    >>> sim = lb.normpostsim([28, 8, -3, 7, -1, 1, 18, 12], m=4, rng=RStream(1))
+    >>> sim.mu.round(3)
+    array([1.252, 6.074, 7.89 , 8.729])
+    """
+    y, size, source = _spread(data), count("m", m), stream(rng)
+    n, mean = y.size, float(np.mean(y))
+    squares = float(np.sum((y - mean) ** 2))
+    if prior is None:
+        sigma2 = squares / equal_gammas(source, size, 0.5 * (n - 1), 0.5)
+        mu = mean + np.sqrt(sigma2) / math.sqrt(n) * normals(source, (size,), 1)[:, 0]
+        return NormpostsimResult(mu, sigma2)
+    centre, shape = entries("prior", prior, "mu", "sigma2")
+    mu0, tau2 = numbers("prior mu", centre, 2)
+    a, b = numbers("prior sigma2", shape, 2, "positive")
+    mu, sigma2 = np.empty(size), np.empty(size)
+    bits = source.bit_generator
+    with bits.lock:
+        normal_sample(
+            bits, isinstance(source, RStream), y, mu0, positive("prior mu[1]", tau2), a, b,
+            squares / n, mu, sigma2,
+        )  # fmt: skip
+    return NormpostsimResult(mu, sigma2)
+
+
+def robustt(y: ArrayLike, v: float, m: int, *, rng: RNG = None) -> RobusttResult:
+    """Gibbs sampling of a t sample's location and scale: LearnBayes' ``robustt(y, v, m)``.
+
+    Parameters
+    ----------
+    y : array_like, shape (n,)
+        The sample.
+    v : float
+        Degrees of freedom.
+    m : int
+        The number of cycles.
+    rng : None, int, numpy.random.Generator or RStream
+        R's global stream (``rstats.set_seed``) without it.
+
+    Returns
+    -------
+    RobusttResult
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two numbers or all are equal, or ``v`` is not positive.
+
+    Examples
+    --------
+    >>> from pyhier import RStream, learnbayes as lb
+    >>> fit = lb.robustt([-67, -48, 6, 8, 14, 16, 23, 24, 28, 29], 4, 1000, rng=RStream(1))
+    >>> fit.lam.shape
+    (1000, 10)
+    """
+    sample, size, source = _spread(y, "y"), count("m", m), stream(rng)
+    mu, s2, lam = np.empty(size), np.empty(size), np.empty((size, sample.size))
+    bits = source.bit_generator
+    with bits.lock:
+        robust_location(
+            bits, isinstance(source, RStream), sample, positive("v", v), float(np.mean(sample)),
+            float(np.var(sample, ddof=1)), mu, s2, lam,
+        )  # fmt: skip
+    return RobusttResult(mu, s2, lam)
+
+
+def _spread(value: ArrayLike, name: str = "data") -> Floats:
+    sample = numbers(name, flat(value))
+    if sample.size < 2 or np.ptp(sample) == 0.0:
+        raise ValueError(f"{name} has no two different numbers: its variance cannot be estimated")
+    return sample
