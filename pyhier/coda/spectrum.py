@@ -7,11 +7,16 @@ a Gamma regression with log link. Arrays of draws have a row an iteration, a col
 
 import math
 import warnings
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from pyhier._validation import count
+from pyhier.coda.results import chains_in, draws_of, each_finite
+from pyhier.coda.vectors import NamedVector
 from pyhier.kernels.series import centre, lagged_products
 
 Floats = NDArray[np.float64]
@@ -195,3 +200,167 @@ def _gamma_deviance(y: Floats, log_mean: Floats) -> tuple[Floats, float]:
 
 def _warn(message: str) -> None:
     warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
+@dataclass(frozen=True, repr=False)
+class Spectrum0:
+    """Spectral density at zero of each variable.
+
+    Attributes
+    ----------
+    spec : NamedVector, shape (p,)
+        Over the length of the series, the variance of its mean.
+    order : NamedVector or None
+        Order of the autoregressive model, from `spectrum0_ar`.
+    """
+
+    spec: NamedVector
+    order: NamedVector | None = None
+
+    def __str__(self) -> str:
+        text = f"$spec\n{self.spec}\n"
+        return text if self.order is None else f"{text}\n$order\n{self.order}\n"
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return self.spec._repr_html_()
+
+
+def spectrum0(
+    x: Any, max_freq: float = 0.5, order: int = 1, max_length: float | None = 200
+) -> Spectrum0:
+    """Spectral density at zero by a regression on the low end of the periodogram.
+
+    Parameters
+    ----------
+    x : Mcmc, McmcList, posterior or array_like
+        The chains of a list are put below one another, as in coda.
+    max_freq : float
+        The polynomial is fitted to frequencies in (0, max_freq]; coda takes 0.5 whatever is asked.
+    order : int
+        Of the polynomial: 0, 1 or 2.
+    max_length : float, optional
+        Longer series are replaced by batch means; None for no batches.
+
+    Returns
+    -------
+    Spectrum0
+
+    Warns
+    -----
+    RuntimeWarning
+        Where the fit does not converge.
+
+    References
+    ----------
+    Heidelberger, P. and Welch, P. D. (1981). A spectral method for confidence interval generation
+    and run length control in simulations. Communications of the ACM 24, 233-245.
+
+    Examples
+    --------
+    >>> from pyhier import coda
+    >>> x = np.random.default_rng(1).normal(size=1000)
+    >>> 0.5 < coda.spectrum0(x).spec["var1"] < 2
+    True
+    """
+    if order not in (0, 1, 2):
+        raise ValueError(f"invalid order: it is {order}; give 0, 1 or 2")
+    labels, draws = _stacked(x)
+    values = [glm_at_zero(column, max_freq, order, max_length) for column in draws.T]
+    return Spectrum0(NamedVector(np.array(values), labels))
+
+
+def spectrum0_ar(x: Any) -> Spectrum0:
+    """Spectral density at zero by an autoregressive model.
+
+    Parameters
+    ----------
+    x : Mcmc, McmcList, posterior or array_like
+        The chains of a list are put below one another, as in coda.
+
+    Returns
+    -------
+    Spectrum0
+        With ``spec`` and ``order``.
+
+    Examples
+    --------
+    >>> from pyhier import coda
+    >>> x = np.random.default_rng(1).normal(size=1000)
+    >>> 0.5 < coda.spectrum0_ar(x).spec["var1"] < 2
+    True
+    """
+    labels, draws = _stacked(x)
+    _at_least_two(draws)
+    spec, order = ar_at_zero(draws)
+    return Spectrum0(NamedVector(spec, labels), NamedVector(order.astype(np.float64), labels))
+
+
+def effectiveSize(x: Any) -> NamedVector:  # noqa: N802 (R's name)
+    """Draws that would know the mean as well if they were independent.
+
+    From the spectral density at zero of an autoregressive model (`spectrum0_ar`), which is one of
+    several definitions of an effective sample size.
+
+    Parameters
+    ----------
+    x : Mcmc, McmcList, posterior or array_like
+
+    Returns
+    -------
+    NamedVector, shape (p,)
+        Summed over the chains of a list; 0 for constant variables.
+
+    Examples
+    --------
+    >>> from pyhier import coda
+    >>> x = coda.mcmc(np.random.default_rng(1).normal(size=(1000, 1)), varnames=["mu"])
+    >>> 500 < coda.effectiveSize(x)["mu"] < 2000
+    True
+    """
+    chains = draws_of(x)
+    draws = each_finite(chains)
+    _at_least_two(draws[0])
+    return NamedVector(effective_sizes(draws), chains_in(chains)[0].labels)
+
+
+def batchSE(x: Any, batchSize: int = 100) -> NamedVector:  # noqa: N802, N803 (R's names)
+    """Standard error of the mean from the means of batches.
+
+    Parameters
+    ----------
+    x : Mcmc, McmcList, posterior or array_like
+    batchSize : int
+        Draws in a batch; those left over at the end are not used.
+
+    Returns
+    -------
+    NamedVector, shape (p,)
+
+    Examples
+    --------
+    >>> from pyhier import coda
+    >>> x = coda.mcmc(np.random.default_rng(1).normal(size=(1000, 1)), varnames=["mu"])
+    >>> 0.01 < coda.batchSE(x)["mu"] < 0.1
+    True
+    """
+    chains = draws_of(x)
+    draws, size = each_finite(chains), count("batchSize", batchSize)
+    batches = len(draws) * (len(draws[0]) // size)
+    if batches < 2:
+        raise ValueError(
+            f"batchSize is {size}: {batches} batches fit into chains of {len(draws[0])} draws; "
+            "there must be at least 2"
+        )
+    return NamedVector(batch_errors(draws, size), chains_in(chains)[0].labels)
+
+
+def _stacked(x: Any) -> tuple[tuple[str, ...], Floats]:
+    chains = draws_of(x)
+    return chains_in(chains)[0].labels, np.concatenate(each_finite(chains))
+
+
+def _at_least_two(draws: Floats) -> None:
+    if len(draws) < 2:
+        raise ValueError(f"x has {len(draws)} draw: an autoregression needs at least 2")
