@@ -116,6 +116,7 @@ def geweke_z(x: Floats, thin: int, frac1: float, frac2: float) -> Floats:
     length = (n - 1) * thin
     rows = math.ceil(frac1 * length) // thin + 1
     skipped = math.ceil(math.floor(length - frac2 * length) / thin)
+    x = x - x[0]  # constants are exactly 0
     parts = [x[:rows], x[skipped:]]
     if min(map(len, parts)) < 2:
         raise ValueError(

@@ -42,15 +42,15 @@ class RafteryDiag:
         if isinstance(self.resmatrix, tuple):
             return (
                 f"{head}\nYou need a sample size of at least {self.resmatrix[1]} with these values "
-                "of q, r and s\n"
+                "of q, r and s"
             )
         names = self.resmatrix.rownames
         stub = [""] * len(self.resmatrix) if names is None else [f" {name}" for name in names]
         burn_in, total, least, factor = self.resmatrix.values.T
         cells = [
-            ["Burn-in", "(M)", *map(_text, burn_in)],
+            ["Burn-in ", "(M)", *map(_text, burn_in)],
             ["Total", "(N)", *map(_text, total)],
-            ["Lower bound", "(Nmin)", *map(_text, least)],
+            ["Lower bound ", "(Nmin)", *map(_text, least)],
             ["Dependence", "factor (I)", *format_numbers(factor, 3)],
         ]
         return head + cells_text(cells, ["", "", *stub], [""] * 4, left=True) + "\n"

@@ -18,6 +18,7 @@ from pyhier._validation import count
 from pyhier.coda.results import chains_in, draws_of, each_finite
 from pyhier.coda.vectors import NamedVector
 from pyhier.kernels.series import centre, lagged_products
+from pyhier.rstats.format import vector_text
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -218,8 +219,9 @@ class Spectrum0:
     order: NamedVector | None = None
 
     def __str__(self) -> str:
-        text = f"$spec\n{self.spec}\n"
-        return text if self.order is None else f"{text}\n$order\n{self.order}\n"
+        if self.order is None:  # coda's spectrum0 drops the names
+            return f"$spec\n{vector_text(self.spec.values)}\n"
+        return f"$spec\n{self.spec}\n\n$order\n{self.order}\n"
 
     __repr__ = __str__
 

@@ -49,11 +49,14 @@ def _significant(x: float, digits: int) -> tuple[int, int, bool]:
     mantissa, _, exponent = f"{abs(x):.{digits - 1}e}".partition("e")
     needed = len(mantissa.replace(".", "").rstrip("0"))
     power = int(exponent)
-    return power, max(needed, 1), power > 0 and abs(x) < 10.0**power
+    # What fixed notation rounds to the same power is not widened: 9996 to 3 digits is 1e+04, and
+    # 9996 in fixed notation; 9999.6 is 10000 in both.
+    reached = 10.0**power - 0.5 * 10.0 ** -max(digits - power, 0)
+    return power, max(needed, 1), power > 0 and abs(x) < reached
 
 
-def _layout(finite: Floats, digits: int, nsmall: int) -> tuple[bool, int]:
-    """Whether to show the numbers in fixed notation, and with how many decimals."""
+def _layout(finite: Floats, digits: int, nsmall: int) -> tuple[bool, int, int]:
+    """Whether to show the numbers in fixed notation, with how many decimals, and how wide."""
     shown = [(0, 1, False) if x == 0.0 else _significant(x, digits) for x in finite.tolist()]
     negative = bool((finite < 0.0).any())
     decimals = max(0, *(needed - power - 1 for power, needed, _ in shown))
@@ -66,8 +69,10 @@ def _layout(finite: Floats, digits: int, nsmall: int) -> tuple[bool, int]:
     scientific_width = negative + 1 + (mantissa > 0) + mantissa + 2 + exponent
     fixed_width = left + (decimals > 0) + decimals
     if fixed_width <= scientific_width:
-        return True, max(decimals, nsmall)
-    return False, mantissa
+        # As wide as the largest would be without other numbers' decimals: R pads to that.
+        decimals = max(decimals, nsmall)
+        return True, decimals, left + (decimals > 0) + decimals
+    return False, mantissa, scientific_width
 
 
 def format_numbers(x: ArrayLike, digits: int = DIGITS, nsmall: int = 0) -> list[str]:
@@ -95,13 +100,13 @@ def format_numbers(x: ArrayLike, digits: int = DIGITS, nsmall: int = 0) -> list[
     """
     values = np.asarray(x, dtype=np.float64).ravel()
     finite = values[np.isfinite(values)]
-    fixed, decimals = _layout(finite, digits, nsmall) if finite.size else (True, 0)
+    fixed, decimals, least = _layout(finite, digits, nsmall) if finite.size else (True, 0, 0)
     kind = "f" if fixed else "e"
     cells = [
         f"{v + 0.0:.{decimals}{kind}}" if np.isfinite(v) else _text_of_special(v)
         for v in values.tolist()
     ]
-    width = max(map(len, cells), default=0)
+    width = max(least, *map(len, cells)) if cells else 0
     return [cell.rjust(width) for cell in cells]
 
 

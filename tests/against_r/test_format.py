@@ -50,6 +50,18 @@ def test_any_number_of_digits(digits):
         )
 
 
+@pytest.mark.parametrize("digits", range(1, 8))
+def test_numbers_just_below_a_power_of_ten(digits):
+    """They round up to it in scientific notation, and only some of them in fixed."""
+    rng = np.random.default_rng(digits)
+    for i in range(60):
+        x = 10.0 ** rng.integers(0, 8, 3) * (1.0 - 10.0 ** -rng.integers(1.0, 14.0, 3))
+        if i % 2:
+            x[2] = np.round(100 * rng.normal(), 3)
+        theirs = evaluate("format(x, digits = d)", x=x, d=digits)
+        assert format_numbers(x, digits) == list(theirs)
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("digits", [3, 4, 7])
 def test_matrices_as_r_prints_them(seed, digits):

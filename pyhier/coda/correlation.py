@@ -52,8 +52,8 @@ class AutocorrArray:
         return [(head, self.values[:, :, j]) for j, head in enumerate(heads)]
 
     def __str__(self) -> str:
-        return "".join(
-            f", , {head}\n\n{matrix_text(matrix, self.lags, self.names)}\n\n"
+        return "\n".join(
+            f", , {head}\n\n{matrix_text(matrix, self.lags, self.names)}\n"
             for head, matrix in self._slices()
         )
 
