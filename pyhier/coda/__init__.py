@@ -24,8 +24,15 @@ from pyhier.coda.access import (
     window,
 )
 from pyhier.coda.convert import as_mcmc, as_mcmc_list, to_arviz
+from pyhier.coda.correlation import AutocorrArray, autocorr, autocorr_diag, crosscorr
 from pyhier.coda.files import bugs2jags, read_coda, read_jags, read_openbugs, write_coda
+from pyhier.coda.gelman import GelmanDiag, gelman_diag
+from pyhier.coda.geweke import GewekeDiag, geweke_diag
+from pyhier.coda.heidel import HeidelDiag, heidel_diag, pcramer
 from pyhier.coda.objects import Mcmc, McmcList, is_mcmc, is_mcmc_list, mcmc, mcmc_list
+from pyhier.coda.raftery import RafteryDiag, raftery_diag
+from pyhier.coda.results import PerChain
+from pyhier.coda.spectrum import Spectrum0, batchSE, effectiveSize, spectrum0, spectrum0_ar
 from pyhier.coda.summary import HPDInterval, HPDinterval, SummaryMcmc, rejectionRate, summary
 from pyhier.coda.vectors import NamedMatrix, NamedVector
 

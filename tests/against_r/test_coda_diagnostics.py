@@ -35,6 +35,8 @@ def case(seed, kinds=KINDS):
     rng = np.random.default_rng(seed)
     n = int(rng.choice([20, 51, 100, 201, 500, 1000, 2003]))
     p, m = int(rng.choice([1, 2, 3, 5, 20])), int(rng.integers(1, 9))
+    if p == 20:
+        m = min(m, 2)  # R's time is that of its many regressions
     if n * p * m > 4_000:
         n = max(20, 4_000 // (p * m))
     chosen = rng.choice(kinds, size=p)
