@@ -89,7 +89,7 @@ def autocorr(
     >>> from pyhier import coda
     >>> found = coda.autocorr(coda.mcmc([1.0, 2.0, 3.0, 2.0, 1.0, 2.0]), lags=[0, 1])
     >>> found.values.ravel().round(3)
-    array([1.   , 0.006])
+    array([ 1.  , -0.01])
     """
 
     def diagnose(chain: Mcmc, which: int) -> AutocorrArray:
@@ -118,9 +118,9 @@ def autocorr_diag(x: Any, lags: Sequence[int] = LAGS, relative: bool = True) -> 
     >>> from pyhier import coda
     >>> x = coda.mcmc([[1.0], [2.0], [3.0], [2.0], [1.0], [2.0]], varnames=["mu"])
     >>> print(coda.autocorr_diag(x, lags=[0, 1]))
-                   mu
-    Lag 0 1.000000000
-    Lag 1 0.006060606
+                    mu
+    Lag 0  1.000000000
+    Lag 1 -0.009803922
     """
     chains = chains_in(draws := draws_of(x))
     steps = _steps(chains[0], lags, relative)
