@@ -18,7 +18,8 @@ COMPILE = (
 NPYRANDOM = Path(np.get_include()).parent.parent / "random" / "lib"
 
 HEADERS = [
-    f"src_cython/{name}.h" for name in ("instruction_sets", "group_sums", "normal_sums", "log_sums")
+    f"src_cython/{name}.h"
+    for name in ("instruction_sets", "group_sums", "normal_sums", "log_sums", "rising")
 ]
 KERNELS = (
     "random",

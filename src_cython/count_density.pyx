@@ -7,7 +7,8 @@ nearly pooled, so the ratio is a product here: a (a + 1) ... (a + y - 1). Summed
 log is sum_i c_i log(a + i), with c_i the number of groups with y > i: as many logarithms as the
 largest y, whatever the number of groups. From ``SHIFT`` on the rest of a large y comes from
 Stirling's series for the difference (Abramowitz and Stegun 6.1.41), which is exact to rounding
-there and does not cancel.
+there and does not cancel; for a beyond ``SHIFT`` so does all of it, and small y too where they are
+few different ones. The sums run eight terms at once (rising.h).
 
 Coordinates: (logit(alpha / (alpha + beta)), log(alpha + beta)) and (log alpha, log mu), those of
 LearnBayes' betabinexch and poissgamexch. Everything is written so that it holds wherever the
@@ -20,8 +21,17 @@ from pyhier.kernels.density cimport LogDensity, density_t
 import numpy as np
 
 
+cdef extern from "rising.h" nogil:
+    double step_sum(size_t steps, const double *more, double a)
+    double tail_sum(size_t tails, const double *tail, const double *times, double start)
+    double exposure_sum(size_t groups, const double *y, const double *log_exposure, double alpha,
+                        double shift)
+    double stirling_rest(double w)  # at 1 / w
+
+
 cdef enum:
     SHIFT = 64
+    LANES = 8  # as in instruction_sets.h
     COMPLETE = 600  # from this log precision on the groups are pooled to the last bit
 
 cdef enum Prior:
@@ -33,21 +43,35 @@ PRIORS = {"": NONE, "bda3": BDA3, "betabinexch": BETABINEXCH, "poissgamexch": PO
 # --- Sums over groups of log(Gamma(a + y) / Gamma(a)) ---------------------------------------------
 
 cdef struct Rising:
-    Py_ssize_t steps           # min(largest y, SHIFT)
-    const double *more         # at i the number of groups with y > i
-    Py_ssize_t tails           # different y above SHIFT
-    const double *tail         # y - SHIFT
+    double first               # the number of groups with y > 0
+    Py_ssize_t steps           # the largest y up to SHIFT, less 1, padded; 0 where that is 0
+    const double *more         # at i the number of groups with y > i + 1
+    Py_ssize_t tails           # different y above SHIFT, padded
+    const double *tail         # y - SHIFT; in ``far`` y
     const double *times        # and how many groups have it
+    double events, groups      # sums of tails and of times
 
 
-cdef double rising(Rising *r, double a, double log_a) noexcept nogil:
+cdef struct Sums:
+    Rising near                # for a below SHIFT
+    Rising far                 # for a from there on
+
+
+cdef inline double rising(Sums *r, double a, double log_a) noexcept nogil:
     """``log_a`` is given beside a because a may underflow."""
-    cdef double total = r.more[0] * log_a, from_a = a + SHIFT
-    cdef Py_ssize_t i
-    for i in range(1, r.steps):
-        total += r.more[i] * log(a + i)
-    for i in range(r.tails):
-        total += r.times[i] * stirling_ratio(from_a, r.tail[i])
+    if a < SHIFT:
+        return log_sum(&r.near, a, log_a, a + SHIFT, log(a + SHIFT))
+    return log_sum(&r.far, a, log_a, a, log_a)
+
+
+cdef inline double log_sum(Rising *r, double a, double log_a, double start,
+                           double log_start) noexcept nogil:
+    cdef double total = r.first * log_a
+    if r.steps > 0:
+        total += step_sum(r.steps, r.more, a + 1.0)
+    if r.tails > 0:
+        total += tail_sum(r.tails, r.tail, r.times, start)
+        total += r.events * (log_start - 1.0) - r.groups * series(start)
     return total
 
 
@@ -58,9 +82,7 @@ cdef inline double stirling_ratio(double a, double y) noexcept nogil:
 
 cdef inline double series(double z) noexcept nogil:
     """Stirling's correction: log Gamma(z) less (z - 1/2) log z - z + log(2 pi) / 2, z >= 64."""
-    cdef double w = 1.0 / z
-    cdef double w2 = w * w
-    return w * (1.0 / 12.0 - w2 * (1.0 / 360.0 - w2 * (1.0 / 1260.0 - w2 / 1680.0)))
+    return stirling_rest(1.0 / z)
 
 
 cdef inline double series_slope(double z) noexcept nogil:
@@ -77,13 +99,15 @@ cdef inline double series_curvature(double z) noexcept nogil:
     return w * (1.0 + 0.5 * w + w2 * (1.0 / 6.0 - w2 * (1.0 / 30.0 - w2 * (1.0 / 42.0 - w2 / 30.0))))
 
 
-cdef void rising_slopes(Rising *r, double a, double *slope, double *curvature) noexcept nogil:
+cdef void rising_slopes(Sums *sums, double a, double *slope, double *curvature) noexcept nogil:
     """First and second derivative of ``rising`` in a."""
-    cdef double from_a = a + SHIFT, to, inverse
+    cdef Rising *r = &sums.near
+    cdef double from_a = a + SHIFT, to, inverse = 1.0 / a
     cdef Py_ssize_t i
-    slope[0] = curvature[0] = 0.0
+    slope[0] = r.first * inverse
+    curvature[0] = -r.first * inverse * inverse
     for i in range(r.steps):
-        inverse = 1.0 / (a + i)
+        inverse = 1.0 / (a + 1.0 + i)
         slope[0] += r.more[i] * inverse
         curvature[0] -= r.more[i] * inverse * inverse
     for i in range(r.tails):
@@ -94,17 +118,37 @@ cdef void rising_slopes(Rising *r, double a, double *slope, double *curvature) n
 
 cdef class Counts:
     """The counts of all groups, in the form that ``rising`` takes."""
-    cdef Rising sums
-    cdef double[::1] more, tail, times
+    cdef Sums sums
+    cdef list arrays
 
     def __init__(self, y):
         counts = np.asarray(y, dtype=np.float64)
-        steps = int(min(counts.max(), SHIFT))
-        self.more = np.array([np.count_nonzero(counts > i) for i in range(steps)] + [0.0])
-        tail, times = np.unique(counts[counts > SHIFT] - SHIFT, return_counts=True)
-        self.tail, self.times = np.append(tail, 0.0), np.append(times, 0.0)
-        self.sums.steps, self.sums.tails = steps, len(tail)
-        self.sums.more, self.sums.tail, self.sums.times = &self.more[0], &self.tail[0], &self.times[0]
+        small, large = counts[counts <= SHIFT], counts[counts > SHIFT]
+        self.arrays = []
+        self.fill(&self.sums.near, counts, large - SHIFT)
+        if 3 * np.unique(small).size < small.max(initial=0.0):  # a tail takes as long as 3 steps
+            self.fill(&self.sums.far, small[:0], counts[counts > 0.0])
+        else:
+            self.fill(&self.sums.far, small, large)
+
+    cdef void fill(self, Rising *r, stepped, tailed) except *:
+        cdef double[::1] more, tail, times
+        steps = int(min(stepped.max(initial=0.0), SHIFT))
+        above = [np.count_nonzero(stepped > i) for i in range(steps)]
+        values, groups = np.unique(tailed, return_counts=True)
+        more, tail, times = padded(above[1:]), padded(values), padded(groups)
+        self.arrays += [more, tail, times]  # what the pointers point to
+        r.first = above[0] if above else 0.0
+        r.steps, r.tails = more.shape[0] if steps > 1 else 0, tail.shape[0] if len(values) else 0
+        r.more, r.tail, r.times = &more[0], &tail[0], &times[0]
+        r.events, r.groups = np.sum(tailed), len(tailed)
+
+
+def padded(values):
+    """The values as a whole number of vectors, at least one, filled up with 0."""
+    room = np.zeros(max(LANES, (len(values) + LANES - 1) // LANES * LANES))
+    room[: len(values)] = values
+    return room
 
 
 cdef inline double softplus(double s) noexcept nogil:
@@ -140,9 +184,9 @@ cdef void shared_prior_slopes(int kind, double z0, double *x, double[::1] gradie
 
 
 cdef struct CountData:
-    Rising successes           # or events
-    Rising failures
-    Rising trials
+    Sums successes             # or events
+    Sums failures
+    Sums trials
     Py_ssize_t groups
     const double *y            # the rarer outcome, of a beta-binomial model
     const double *others       # and the other one
@@ -220,13 +264,17 @@ cdef double beta_binomial_by_group(int ndim, double *x, void *data) noexcept nog
     cdef double log_beta = log_total - softplus(sign * x[0])
     cdef double total = exp(log_total), alpha = exp(log_alpha), beta = exp(log_beta)
     cdef Rising *common = &model.common
-    cdef long double value = common.more[0] * (log_beta - log_total)
+    cdef long double value = common.first * (log_beta - log_total)
     cdef double y, f
     cdef Py_ssize_t i, j
-    for i in range(1, common.steps):
-        value += common.more[i] * (log1p(-alpha / (total + i)) if alpha < beta
-                                   else log((beta + i) / (total + i)))
+    for i in range(1, 1 + common.steps):
+        if common.more[i - 1] == 0.0:  # the padding
+            break
+        value += common.more[i - 1] * (log1p(-alpha / (total + i)) if alpha < beta
+                                       else log((beta + i) / (total + i)))
     for i in range(common.tails):
+        if common.times[i] == 0.0:
+            break
         value += common.times[i] * mixed_ratio(beta + SHIFT, alpha, common.tail[i])
     for j in range(model.groups):
         y, f = model.y[j], model.others[j]
@@ -262,7 +310,7 @@ cdef class BetaBinomialMarginal(CountMarginal):
         self.common = self.failures if self.model.sign > 0.0 else self.successes
         self.model.groups = self.rarer.shape[0]
         self.model.y, self.model.others = &self.rarer[0], &self.others[0]
-        self.model.common = self.common.sums
+        self.model.common = self.common.sums.near
         self.reference, self.fast = beta_binomial_by_group, beta_binomial
         # Logarithms of sizes up to 700, one a trial, each good to 2e-16 of itself.
         self.slack = 3e-13 * <double>np.sum(trials)
@@ -296,15 +344,9 @@ cdef class BetaBinomialMarginal(CountMarginal):
 cdef double poisson_gamma(int ndim, double *x, void *data) noexcept nogil:
     cdef CountData *model = <CountData *>data
     cdef double log_alpha = x[0] if x[0] < COMPLETE else COMPLETE
-    cdef double alpha = exp(log_alpha), shift = x[1] - log_alpha, total = 0.0, s, rest
-    cdef Py_ssize_t j
-    for j in range(model.groups):
-        s = model.log_exposure[j] + shift  # log(e mu / alpha)
-        rest = log1p(exp(-fabs(s)))
-        if s > 0.0:
-            total += alpha * (s + rest) + model.y[j] * rest
-        else:
-            total += alpha * rest + model.y[j] * (rest - s)
+    cdef double alpha = exp(log_alpha)
+    cdef double total = exposure_sum(model.groups, model.y, model.log_exposure, alpha,
+                                     x[1] - log_alpha)  # at log(e mu / alpha)
     return rising(&model.successes, alpha, log_alpha) - total + prior_at(model, x)
 
 
