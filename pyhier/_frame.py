@@ -5,10 +5,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
 
+FLOAT = np.dtype(np.float64)
 MANY = 1000  # names that are not worth keeping
 
 
@@ -24,7 +26,9 @@ def _names(names: tuple[str, ...], title: str | None = None) -> "pd.Index[str]":
     return (_index if len(names) < MANY else _index.__wrapped__)(names, title).view()
 
 
-def frame(columns: Mapping[str, Any], names: tuple[str, ...], title: str) -> "pd.DataFrame":
+def frame(
+    columns: Mapping[str, NDArray[Any]], names: tuple[str, ...], title: str
+) -> "pd.DataFrame":
     """A DataFrame of columns of the same length, with a row for each name.
 
     Parameters
@@ -41,7 +45,7 @@ def frame(columns: Mapping[str, Any], names: tuple[str, ...], title: str) -> "pd
     import pandas as pd
 
     rows = _names(names, title)
-    if any(np.asarray(column).dtype != np.float64 for column in columns.values()):
+    if {column.dtype for column in columns.values()} != {FLOAT}:
         return pd.DataFrame(dict(columns), index=rows)
     values = np.array(list(columns.values()))
-    return pd.DataFrame(values.T, index=rows, columns=_names(tuple(columns)))
+    return pd.DataFrame(values.T, index=rows, columns=_names(tuple(columns)), copy=False)

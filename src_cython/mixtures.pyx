@@ -20,6 +20,7 @@ cdef extern from "normal_sums.h" nogil:
     int LANES, SUMS
     void mixture_sums(size_t components, const double *weight, const double *mean,
                       const double *precision, double x, double *sums)
+    void mixture_ends(size_t components, const double *mean, const double *sd, double *ends)
 
 
 cdef double INV_SQRT_2PI = 0.398942280401432677939946
@@ -30,7 +31,8 @@ cdef struct Mixture:  # components in a multiple of LANES
     double *weight
     double *mean
     double *precision
-    double sharpest  # precision
+    double *sd
+    double narrowest  # sd, where it is asked for
 
 
 cdef Py_ssize_t padded(Py_ssize_t n) noexcept nogil:
@@ -42,25 +44,25 @@ cdef void pad(Mixture *mixture, Py_ssize_t n) noexcept nogil:
     cdef Py_ssize_t i
     mixture.size = padded(n)
     for i in range(n, <Py_ssize_t>mixture.size):
-        mixture.weight[i], mixture.mean[i], mixture.precision[i] = 0.0, mixture.mean[0], 1.0
+        mixture.weight[i], mixture.mean[i] = 0.0, mixture.mean[0]
+        mixture.precision[i], mixture.sd[i] = mixture.precision[0], mixture.sd[0]
 
 
 cdef void fill(Mixture *mixture, Py_ssize_t n, const double *weight, const double *mean,
                const double *sd) noexcept nogil:
     cdef Py_ssize_t i
-    mixture.sharpest = 0.0
     for i in range(n):
         mixture.weight[i], mixture.mean[i] = weight[i], mean[i]
-        mixture.precision[i] = 1.0 / sd[i]
-        mixture.sharpest = max(mixture.sharpest, mixture.precision[i])
+        mixture.precision[i], mixture.sd[i] = 1.0 / sd[i], sd[i]
     pad(mixture, n)
 
 
 cdef Mixture at_rows(double[:, ::1] room) noexcept:
-    """A mixture whose components are three rows of an array."""
+    """A mixture whose components are four rows of an array."""
     cdef Mixture mixture
-    mixture.size, mixture.sharpest = room.shape[1], 0.0
-    mixture.weight, mixture.mean, mixture.precision = &room[0, 0], &room[1, 0], &room[2, 0]
+    mixture.size, mixture.narrowest = room.shape[1], INFINITY
+    mixture.weight, mixture.mean = &room[0, 0], &room[1, 0]
+    mixture.precision, mixture.sd = &room[2, 0], &room[3, 0]
     return mixture
 
 
@@ -71,7 +73,7 @@ def tails(const double[::1] x, const double[::1] weight, const double[::1] mean,
     cdef double[:, ::1] out = table
     cdef Py_ssize_t i
     cdef double[6] sums
-    cdef double[:, ::1] room = np.empty((3, padded(weight.shape[0])))
+    cdef double[:, ::1] room = np.empty((4, padded(weight.shape[0])))
     cdef Mixture mixture = at_rows(room)
     with nogil:
         fill(&mixture, weight.shape[0], &weight[0], &mean[0], &sd[0])
@@ -104,6 +106,27 @@ def logpdf(const double[::1] x, const double[::1] weight, const double[::1] mean
     return values
 
 
+def components(const double[:, ::1] intercept, const double[:, ::1] slope,
+               const double[:, ::1] noise, const double[::1] mean, const double[::1] var,
+               double[:, ::1] out_mean, double[:, ::1] out_sd):
+    """Means and sds of intercept + slope * normal(mean, var) + normal(0, noise).
+
+    Parameters
+    ----------
+    intercept, slope, noise : in, shape (mixtures, components)
+    mean, var : in, shape (components,)
+    out_mean, out_sd : out, shape (mixtures, components)
+    """
+    cdef Py_ssize_t i, j
+    cdef double b
+    with nogil:
+        for i in range(intercept.shape[0]):
+            for j in range(mean.shape[0]):
+                b = slope[i, j]
+                out_mean[i, j] = intercept[i, j] + b * mean[j]
+                out_sd[i, j] = sqrt(noise[i, j] + b * b * var[j])
+
+
 def moments(const double[::1] weight, const double[:, ::1] mean, const double[:, ::1] sd):
     """Mean and variance of every mixture, shape (2, mixtures)."""
     table = np.zeros((2, mean.shape[0]))
@@ -129,21 +152,19 @@ def moments(const double[::1] weight, const double[:, ::1] mean, const double[:,
 cdef void merge(const Mixture *full, Mixture *coarse) noexcept nogil:
     """One component with the weight, mean and variance of every LANES neighbours."""
     cdef Py_ssize_t i, j, n = full.size // LANES
-    cdef double weight, mean, var, away, sd
+    cdef double weight, mean, var, away
     for i in range(n):
         weight = mean = var = 0.0
         for j in range(i * LANES, (i + 1) * LANES):
             weight += full.weight[j]
             mean += full.weight[j] * (full.mean[j] - full.mean[i * LANES])
-        if not weight > 0.0:
-            coarse.weight[i], coarse.mean[i], coarse.precision[i] = 0.0, full.mean[i * LANES], 1.0
-            continue
-        mean = full.mean[i * LANES] + mean / weight
+        mean = full.mean[i * LANES] + (mean / weight if weight > 0.0 else 0.0)
         for j in range(i * LANES, (i + 1) * LANES):
-            away, sd = full.mean[j] - mean, 1.0 / full.precision[j]
-            var += full.weight[j] * (sd * sd + away * away)
+            away = full.mean[j] - mean
+            var += full.weight[j] * (full.sd[j] * full.sd[j] + away * away)
         coarse.weight[i], coarse.mean[i] = weight, mean
-        coarse.precision[i] = 1.0 / sqrt(var / weight)
+        coarse.sd[i] = sqrt(var / weight) if weight > 0.0 else full.sd[i * LANES]
+        coarse.precision[i] = 1.0 / coarse.sd[i]
     pad(coarse, n)
 
 
@@ -172,7 +193,7 @@ cdef double invert(const Mixture *mixture, double q, bint upper, double x, doubl
     """
     cdef double[6] sums
     cdef double tail, excess, score, height, error, bend, step, further, left_out
-    cdef double target = qnorm(q), short_step = 0.05 / mixture.sharpest
+    cdef double target = qnorm(q), short_step = 0.05 * mixture.narrowest
     cdef int k
     for k in range(200):
         mixture_sums(mixture.size, mixture.weight, mixture.mean, mixture.precision, x, sums)
@@ -216,27 +237,27 @@ def quantiles(const double[::1] q, bint upper, const double[::1] weight,
     cdef double[:, ::1] out = values
     cdef Py_ssize_t n = weight.shape[0], i, j, k
     cdef double low, high, p, x, centre, spread
+    cdef double[3] ends
     cdef bint other
-    cdef double[:, ::1] room = np.empty((6, padded(n)))
-    cdef Mixture full = at_rows(room[:3])
-    cdef Mixture coarse = at_rows(room[3:])
+    cdef double[:, ::1] room = np.empty((8, padded(n)))
+    cdef Mixture full = at_rows(room[:4])
+    cdef Mixture coarse = at_rows(room[4:])
     with nogil:
         for i in range(mean.shape[0]):
             fill(&full, n, &weight[0], &mean[i, 0], &sd[i, 0])
             merge(&full, &coarse)
-            low, high, centre, spread = INFINITY, -INFINITY, 0.0, 0.0
-            for j in range(n):
-                low = min(low, mean[i, j] - 40.0 * sd[i, j])
-                high = max(high, mean[i, j] + 40.0 * sd[i, j])
-                centre += weight[j] * (mean[i, j] - mean[i, 0])
-            centre += mean[i, 0]
-            for j in range(n):
-                spread += weight[j] * (sd[i, j] + fabs(mean[i, j] - centre))
+            mixture_ends(full.size, full.mean, full.sd, ends)
+            low, high, full.narrowest, centre, spread = ends[0], ends[1], ends[2], 0.0, 0.0
+            for j in range(<Py_ssize_t>coarse.size):
+                centre += coarse.weight[j] * (coarse.mean[j] - coarse.mean[0])
+            centre += coarse.mean[0]
+            for j in range(<Py_ssize_t>coarse.size):
+                spread += coarse.weight[j] * (coarse.sd[j] + fabs(coarse.mean[j] - centre))
             for k in range(q.shape[0]):
                 other = q[k] > 0.5
                 p = 1.0 - q[k] if other else q[k]
                 x = centre + qnorm(p) * (-spread if upper != other else spread)
-                x = invert(&coarse, p, upper != other, min(max(x, low), high), low, high, 1e-3)
+                x = invert(&coarse, p, upper != other, min(max(x, low), high), low, high, 0.03)
                 if not low <= x <= high:
                     x = centre
                 out[i, k] = invert(&full, p, upper != other, x, low, high, 3e-6)

@@ -116,3 +116,32 @@ static void mixture_sums(size_t components, const double *weight, const double *
             sums[i] += part[i][k];
     }
 }
+
+/* Ends between which all but nothing of a mixture lies: 40 sds about every component's mean. Third,
+ * the least sd. */
+EACH_INSTRUCTION_SET
+static void mixture_ends(size_t components, const double *mean, const double *sd, double *ends)
+{
+    double low[LANES], high[LANES], least[LANES];
+    for (int k = 0; k < LANES; k++) {
+        low[k] = least[k] = INFINITY;
+        high[k] = -INFINITY;
+    }
+    for (size_t j = 0; j < components; j += LANES) {
+        for (int k = 0; k < LANES; k++) {
+            const double reach = 40.0 * sd[j + k];
+            const double below = mean[j + k] - reach, above = mean[j + k] + reach;
+            low[k] = below < low[k] ? below : low[k];
+            high[k] = above > high[k] ? above : high[k];
+            least[k] = sd[j + k] < least[k] ? sd[j + k] : least[k];
+        }
+    }
+    ends[0] = low[0];
+    ends[1] = high[0];
+    ends[2] = least[0];
+    for (int k = 1; k < LANES; k++) {
+        ends[0] = low[k] < ends[0] ? low[k] : ends[0];
+        ends[1] = high[k] > ends[1] ? high[k] : ends[1];
+        ends[2] = least[k] < ends[2] ? least[k] : ends[2];
+    }
+}

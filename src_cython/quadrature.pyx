@@ -97,6 +97,29 @@ def collapse(const double[::1] y, const double[::1] var, double centre,
     return table[:3]
 
 
+def effects_given_tau(const double[::1] y, const double[::1] var, const double[::1] log_tau):
+    """Groups' effects given log tau, as linear functions of mu with normal noise.
+
+    Returns
+    -------
+    ndarray, shape (3, groups, nodes)
+        Intercept, slope and the noise's variance.
+    """
+    cdef Py_ssize_t i, j, groups = y.shape[0], n = log_tau.shape[0]
+    table = np.empty((3, groups, n))
+    cdef double[:, ::1] intercept = table[0], slope = table[1], noise = table[2]
+    cdef double[::1] tau2 = np.exp(2.0 * np.asarray(log_tau))
+    cdef double reciprocal
+    with nogil:
+        for i in range(groups):
+            for j in range(n):
+                reciprocal = 1.0 / (var[i] + tau2[j])
+                slope[i, j] = var[i] * reciprocal
+                intercept[i, j] = y[i] * (tau2[j] * reciprocal)
+                noise[i, j] = tau2[j] * slope[i, j]
+    return table
+
+
 # --- Ancestral draws ------------------------------------------------------------------------------
 
 cdef inline double hermite(double t, double h, double a, double b, double da,

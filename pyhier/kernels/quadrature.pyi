@@ -14,6 +14,7 @@ def collapse(
     low: float,
     high: float,
 ) -> Floats: ...
+def effects_given_tau(y: Floats, var: Floats, log_tau: Floats) -> Floats: ...
 def draw_phi(
     bit_generator: np.random.BitGenerator,
     as_r: bool,

@@ -18,6 +18,7 @@ from pyhier.from_raw import group_summaries
 from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.kernels.quadrature import collapse as kernel
 from pyhier.kernels.quadrature import draw_theta as kernel_theta
+from pyhier.kernels.quadrature import effects_given_tau
 from pyhier.models.families import Normal
 from pyhier.models.groups import Grouped, Labels, check_index, check_lengths
 from pyhier.models.protocol import Axis, Collapsed, Generator, Linear, coordinate_axis
@@ -210,15 +211,15 @@ class NormalNormal(Grouped):
         """Groups' effects, mu or the effect of a new group, given log tau: BDA3 eq. 5.17."""
         if quantity == "mu":
             return Linear(0.0, 1.0, 0.0, True)
+        if isinstance(quantity, slice):
+            table = effects_given_tau(self.y[quantity], self.var[quantity], last)
+            return Linear(table[0], table[1], table[2], False)
         tau2 = np.exp(2.0 * last)
         if isinstance(quantity, str):
             return Linear(0.0, 1.0, tau2, True)
-        y, var = self.y[quantity], self.var[quantity]
-        if isinstance(quantity, slice):
-            y, var = y[:, np.newaxis], var[:, np.newaxis]
-        total = var + tau2
-        shrinkage = var / total
-        return Linear(y * (tau2 / total), shrinkage, tau2 * shrinkage, False)
+        total = self.var[quantity] + tau2
+        shrinkage = self.var[quantity] / total
+        return Linear(self.y[quantity] * (tau2 / total), shrinkage, tau2 * shrinkage, False)
 
     def why_improper(self) -> str:
         """Which prior is improper; empty when both are proper."""

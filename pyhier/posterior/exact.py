@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import exp, inf
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import RNG, as_generator
 from pyhier._validation import count, positive
+from pyhier.kernels.mixtures import components
 from pyhier.kernels.quadrature import draw_phi
 from pyhier.models.protocol import CollapsibleModel, Linear
 from pyhier.posterior.base import PROBS, Posterior, parse_comparison
@@ -130,16 +132,18 @@ class ExactPosterior(Posterior):
         if not linear.grows:
             return MixtureMarginal(self.nodes.weight, mean, sd)
         growth = self._collapsible.tail_indices[1]
-        return MixtureMarginal(self.nodes.weight, mean, sd, growth, float(self._beyond(sd[-1])))
+        beyond = self._beyond * float(sd[-1]) ** 2
+        return MixtureMarginal(self.nodes.weight, mean, sd, growth, beyond)
 
-    def _beyond(self, sd: Floats) -> Floats:
-        """What is past the last node of variances that go on as tau^2, in closed form."""
+    @cached_property
+    def _beyond(self) -> float:
+        """What is past the last node of a variance that goes on as tau^2, over its value there."""
         growth, nodes = self._collapsible.tail_indices[1], self.nodes
-        if not 2.0 + NO_MOMENT < growth < np.inf:
-            return np.zeros_like(sd)
-        height = nodes.weight[-1] / self._panels.weights[-1, -1]
-        fall = np.exp((2.0 - growth) * (self._panels.end - nodes.log_tau[-1]))
-        return np.asarray(height * fall / (growth - 2.0) * sd**2)
+        if not 2.0 + NO_MOMENT < growth < inf:
+            return 0.0
+        height = float(nodes.weight[-1] / self._panels.weights[-1, -1])
+        fall = exp((2.0 - growth) * (self._panels.end - float(nodes.log_tau[-1])))
+        return height * fall / (growth - 2.0)
 
     def _mixtures(self, *quantities: str | slice) -> Mixtures:
         """Mixtures of mu, of theta_new and of slices of the groups, one below the other."""
@@ -148,13 +152,17 @@ class ExactPosterior(Posterior):
             rows = 1 if isinstance(quantity, str) else quantity.stop - quantity.start
             ends.append(ends[-1] + rows)
         mean, sd = np.empty((2, ends[-1], nodes.weight.size))
-        growth, beyond = np.full(ends[-1], np.inf), np.zeros(ends[-1])
+        growth, beyond = np.full(ends[-1], inf), np.zeros(ends[-1])
         for first, last, quantity in zip(ends[:-1], ends[1:], quantities, strict=True):
             linear = self._collapsible.given_tau(quantity, nodes.log_tau)
-            mean[first:last], sd[first:last] = self._components(linear)
+            if isinstance(quantity, str):
+                mean[first], sd[first] = self._components(linear)
+            else:
+                a, b, noise = map(np.asarray, (linear.intercept, linear.slope, linear.var))
+                components(a, b, noise, nodes.mean, nodes.var, mean[first:last], sd[first:last])
             if linear.grows:
                 growth[first:last] = self._collapsible.tail_indices[1]
-                beyond[first:last] = self._beyond(sd[first:last, -1])
+                beyond[first:last] = self._beyond * sd[first:last, -1] ** 2
         return Mixtures(nodes.weight, mean, sd, growth, beyond)
 
     def _slices(self) -> list[slice]:
@@ -186,9 +194,9 @@ class ExactPosterior(Posterior):
         slices, tau = self._slices(), self._tau
         whole: tuple[str | slice, ...] = ("mu", *slices, "theta_new")
         blocks = [whole] if len(slices) == 1 else [(part,) for part in whole]
-        others = np.concatenate([_rows(self._mixtures(*block), q) for block in blocks])
-        table = np.empty((2 + q.size, len(others) + 1))
-        table[:, 0], table[:, 2:] = others[0], others[1:].T
+        others = np.hstack([_columns(self._mixtures(*block), q) for block in blocks])
+        table = np.empty((2 + q.size, others.shape[1] + 1))
+        table[:, 0], table[:, 2:] = others[:, 0], others[:, 1:]
         table[:, 1] = (tau.mean(), tau.std(), *tau.ppf(q))
         return dict(zip(("mean", "sd", *(f"{100 * p:g}%" for p in probs)), table, strict=True))
 
@@ -381,10 +389,12 @@ class ExactPosterior(Posterior):
         return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
 
 
-def _rows(mixtures: Mixtures, q: Floats) -> Floats:
-    """Mean, sd and quantiles of every mixture."""
+def _columns(mixtures: Mixtures, q: Floats) -> Floats:
+    """Mean, sd and quantiles of every mixture, shape (2 + probabilities, mixtures)."""
+    table = np.empty((2 + q.size, len(mixtures.mean)))
     mean, var = mixtures.moments()
-    return np.column_stack([mean, np.sqrt(var), mixtures.quantiles(q)])
+    table[0], table[1], table[2:] = mean, np.sqrt(var), mixtures.quantiles(q).T
+    return table
 
 
 def _nodes(panels: Panels, zero: float) -> Nodes:

@@ -74,11 +74,12 @@ class Panels:
         """Right end of the last panel."""
         return float(self.start[-1] + self.length[-1])
 
-    def at_ends(self) -> tuple[Floats, Floats]:
+    @cached_property
+    def at_ends(self) -> tuple[list[float], list[float]]:
         """The log density at the first start and at the last end, and its slope there."""
-        outer = self.values[0, [0, -1]]
-        slopes = (_SLOPES_AT_ENDS * outer).sum(axis=1) / self.length[[0, -1]]
-        return (_AT_ENDS * outer).sum(axis=1), slopes
+        outer, length = self.values[0, [0, -1]], self.length[[0, -1]]
+        slopes = (_SLOPES_AT_ENDS * outer).sum(axis=1) / length
+        return (_AT_ENDS * outer).sum(axis=1).tolist(), slopes.tolist()
 
     @cached_property
     def weights(self) -> Floats:

@@ -5,7 +5,7 @@ tau's is a density on panels; the others (mixtures.py) are mixtures of normals o
 
 from collections.abc import Callable
 from functools import cached_property
-from math import comb, exp, isfinite, isinf
+from math import exp, isfinite, isinf
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -167,7 +167,7 @@ class TauMarginal(QuadratureMarginal):
     def _outside(self) -> tuple[float, float]:
         """Mass left and right of all panels: of a power of tau, or of no account (1e-35)."""
         mass = [0.0, 0.0]
-        heights, slopes = (part.tolist() for part in self._panels.at_ends())
+        heights, slopes = self._panels.at_ends[0], self._panels.at_ends[1].copy()
         for side, (sign, end) in enumerate(zip((-1.0, 1.0), self._ends, strict=True)):
             if isfinite(self._tails[side]) and sign * end >= sign * self._powers[side]:
                 slopes[side] = self._tails[side]
@@ -348,9 +348,11 @@ class TauMarginal(QuadratureMarginal):
             return np.inf
         if isinf(right):
             return 0.0
-        edge = exp(self._ends[1])
-        tail = sum(comb(k, i) * edge**i * (-about) ** (k - i) / (right - i) for i in range(k + 1))
-        return exp(float(self._panels.at_ends()[0][1]) - self._log_z) * tail
+        density, edge = exp(self._panels.at_ends[0][1] - self._log_z), exp(self._ends[1])
+        first = edge / (right - 1.0) - about / right
+        if k == 1:
+            return density * first
+        return density * (edge * edge / (right - 2.0) - about * (edge / (right - 1.0) + first))
 
     def expect(self, function: Callable[[Floats], Floats], growth: float) -> float:
         """E[function(log tau)] of a function that grows as tau^growth in the far tail."""
