@@ -23,13 +23,15 @@ from pyhier.coda.access import (
     varnames,
     window,
 )
-from pyhier.coda.convert import as_mcmc, as_mcmc_list, to_arviz
+from pyhier.coda.convert import as_mcmc, as_mcmc_list, load_line, mcmcUpgrade, to_arviz
 from pyhier.coda.correlation import AutocorrArray, autocorr, autocorr_diag, crosscorr
 from pyhier.coda.files import bugs2jags, read_coda, read_jags, read_openbugs, write_coda
 from pyhier.coda.gelman import GelmanDiag, gelman_diag
 from pyhier.coda.geweke import GewekeDiag, geweke_diag
 from pyhier.coda.heidel import HeidelDiag, heidel_diag, pcramer
+from pyhier.coda.menu import multi_menu, read_and_check, read_coda_interactive
 from pyhier.coda.objects import Mcmc, McmcList, is_mcmc, is_mcmc_list, mcmc, mcmc_list
+from pyhier.coda.options import coda_options, display_coda_options
 from pyhier.coda.raftery import RafteryDiag, raftery_diag
 from pyhier.coda.results import PerChain
 from pyhier.coda.spectrum import Spectrum0, batchSE, effectiveSize, spectrum0, spectrum0_ar
@@ -61,7 +63,9 @@ __all__ = [
     "batchSE",
     "bugs2jags",
     "chanames",
+    "coda_options",
     "crosscorr",
+    "display_coda_options",
     "effectiveSize",
     "end",
     "frequency",
@@ -71,15 +75,20 @@ __all__ = [
     "heidel_diag",
     "is_mcmc",
     "is_mcmc_list",
+    "load_line",
     "mcmc",
+    "mcmcUpgrade",
     "mcmc_list",
     "mcpar",
+    "multi_menu",
     "nchain",
     "niter",
     "nvar",
     "pcramer",
     "raftery_diag",
+    "read_and_check",
     "read_coda",
+    "read_coda_interactive",
     "read_jags",
     "read_openbugs",
     "rejectionRate",

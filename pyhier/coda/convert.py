@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,55 @@ def from_array(draws: Floats, varnames: Sequence[str] | None = None) -> McmcList
     """Chains of draws of shape (chain, iteration, variable)."""
     names = None if varnames is None else check_names("varnames", varnames, draws.shape[2])
     return mcmc_list([mcmc(chain, varnames=names) for chain in draws])
+
+
+def mcmcUpgrade(x: Any) -> Draws:  # noqa: N802 (R's name)
+    """Chains of what old versions of coda kept: an array of (iteration, variable, chain).
+
+    Parameters
+    ----------
+    x : Mcmc, McmcList or array_like, shape (iterations, variables, chains)
+
+    Returns
+    -------
+    Mcmc or McmcList
+        Chains of today are returned as they are.
+
+    Examples
+    --------
+    >>> from pyhier import coda
+    >>> coda.nchain(coda.mcmcUpgrade(np.zeros((100, 2, 3))))
+    3
+    """
+    if isinstance(x, Mcmc | McmcList):
+        return x
+    if np.ndim(x) != 3:
+        raise ValueError(
+            f"Can't upgrade: x has {np.ndim(x)} dimensions, an obsolete object has 3; mcmc(x) "
+            "makes a chain of a vector or a matrix"
+        )
+    return from_array(np.moveaxis(float_array("x", x, 3), 2, 0))
+
+
+def load_line() -> McmcList:
+    """The example that comes with coda, ``data(line)`` in R: two chains of three variables.
+
+    Examples
+    --------
+    >>> from pyhier import coda
+    >>> line = coda.load_line()
+    >>> coda.chanames(line), coda.varnames(line), coda.niter(line)
+    (('line1', 'line2'), ('alpha', 'beta', 'sigma'), 200)
+    """
+    from pyhier.datasets import load_dataset
+
+    frame = load_dataset("line")
+    chains = {}
+    for name, part in frame.groupby("chain"):
+        draws = part[["alpha", "beta", "sigma"]]
+        chain = mcmc(draws.set_axis(part["iter"].astype(str), axis=0))
+        chains[str(name)] = replace(chain, title="Line example from BUGS manual")
+    return mcmc_list(chains)
 
 
 def _has_chains(x: object) -> bool:
