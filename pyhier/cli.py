@@ -24,6 +24,7 @@ from pyhier.inference import exact, laplace, rwmetrop
 from pyhier.inference.chains import MetropolisPosterior
 from pyhier.models import NormalNormal
 from pyhier.posterior import DrawsPosterior, Posterior
+from pyhier.posterior.diagnostics import ConvergenceWarning
 from pyhier.priors import PRIOR_NAMES
 from pyhier.rstats import RStream
 
@@ -237,7 +238,11 @@ def _write(
 
     frame = posterior.to_dataframe(draws=draws, rng=rng)
     frame.to_csv(folder / "draws.csv", index=False)
-    posterior.summary().to_csv(folder / "summary.csv")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", ConvergenceWarning)
+        posterior.summary().to_csv(folder / "summary.csv")
+    for warning in said:
+        print(f"pyhier: warning: {warning.message}", file=sys.stderr)
     warnings.filterwarnings("ignore", "Glyph .* missing")  # a label in a script without a font
     pictures = {
         "forest": plots.forest(posterior),

@@ -114,6 +114,14 @@ def test_seed_is_printed_and_repeats(capsys):
     assert run(capsys, "fit", SCHOOLS, *RWMETROP, "--draws", "50", "--seed", seed)[1] == out
 
 
+def test_short_chains_are_told_what_to_do(capsys, tmp_path):
+    arguments = ["--draws", "50", "--seed", "1", "--out", str(tmp_path)]
+    code, _, err = run(capsys, "fit", SCHOOLS, *RWMETROP, *arguments)
+    assert code == 0
+    assert err.startswith("pyhier: warning: ")
+    assert "effective draws in 1 chain, fewer than 100. Run longer" in err
+
+
 def test_laplace(capsys):
     arguments = [SCHOOLS, *COLUMNS, "--method", "laplace", "--seed", "1"]
     code, out, _ = run(capsys, "fit", *arguments)
