@@ -16,6 +16,10 @@ draws <- list(
   "sample, 1,000 weights" = function() sample(1000, n, TRUE, weights),
   "sample, 5 weights" = function() sample(5, n, TRUE, 1:5)
 )
+suppressMessages(library(LearnBayes))
+cycles <- 20000
+seconds <- sapply(1:3, function(i) system.time(hiergibbs(iowagpa, cycles))[["elapsed"]])
+cat("hiergibbs, a cycle\t", 1e9 * min(seconds) / cycles, "\n", sep = "")
 set.seed(1)
 for (name in names(draws)) {
   seconds <- sapply(seq_len(arguments[2]), function(i) system.time(draws[[name]]())[["elapsed"]])

@@ -64,6 +64,13 @@ class _Control:
     alpha: float = 1.0
     beta: float = 0.5
     gamma: float = 2.0
+    REPORT: float = 10  # it and the next are of R's other methods, and of no effect, as in R
+    type: float = 1
+    lmm: float = 5
+    factr: float = 1e7
+    pgtol: float = 0.0
+    tmax: float = 10
+    temp: float = 10.0
 
     @classmethod
     def of(cls, control: Mapping[str, Any] | None) -> "_Control":
@@ -72,7 +79,7 @@ class _Control:
             if name not in known:
                 raise ValueError(f"control has no entry {name!r}: it takes {', '.join(known)}")
         result = cls(**(control or {}))
-        for name in ("fnscale", "maxit", "abstol", "reltol", "alpha", "beta", "gamma"):
+        for name in ("fnscale", "maxit", "abstol", "reltol", "alpha", "beta", "gamma", "trace"):
             value = getattr(result, name)
             if not isinstance(value, int | float | np.integer | np.floating) or np.isnan(value):
                 raise ValueError(f"control {name} is {value!r}: it must be a number")
@@ -116,7 +123,9 @@ def optim(
         R's other methods are not offered.
     control : mapping, optional
         R's control list: ``fnscale`` (-1 to maximise), ``parscale``, ``ndeps``, ``maxit``,
-        ``abstol``, ``reltol``, ``alpha``, ``beta``, ``gamma``, ``trace``.
+        ``abstol``, ``reltol``, ``alpha``, ``beta``, ``gamma``, and ``trace``: from 1 on R's report
+        is printed. The options of R's other methods are taken and have no effect, as in R;
+        ``{"warn.1d.NelderMead": False}`` turns the warning about one dimension off.
     hessian : bool
         Whether to add `optimHess` at the solution.
 
@@ -137,7 +146,8 @@ def optim(
     """
     if method != "Nelder-Mead":
         raise ValueError(f"method is {method!r}: only 'Nelder-Mead' is offered")
-    if np.size(par) == 1:
+    control = dict(control or {})
+    if control.pop("warn.1d.NelderMead", True) and np.size(par) == 1:
         warnings.warn(
             "one-dimensional optimization by Nelder-Mead is unreliable",
             RuntimeWarning,
@@ -186,20 +196,33 @@ def _nelder_mead(
         raise ValueError("the function is not finite at par: start where it can be evaluated")
     simplex = _Simplex(function, start, value, options)
     tolerance = options.reltol * (abs(value) + options.reltol)
+    tell = print if options.trace > 0 else _silent
+    tell("  Nelder-Mead direct search function minimizer")
+    tell(f"function value for initial parameters = {value:f}")
+    tell(f"  Scaled convergence tolerance is {tolerance:g}")
+    tell(f"Stepsize computed as {simplex.first_step:f}")
     failure = 0
     while True:
         low, high = simplex.order()
         if high <= low + tolerance or low <= options.abstol:
             break
+        tell(f"{simplex.action:<15}{simplex.calls:5d} {high:f} {low:f}")
         if not simplex.step():
+            tell("Polytope size measure not decreased in shrink")
             failure = 10
             break
         if simplex.calls > options.maxit:
             break
+    tell("Exiting from Nelder Mead minimizer")
+    tell(f"    {simplex.calls:d} function evaluations used")
     if simplex.calls > options.maxit:
         failure = 1
     best = simplex.best
     return simplex.vertices[best], simplex.values[best], simplex.calls, failure
+
+
+def _silent(line: str) -> None:
+    """Say nothing."""
 
 
 class _Simplex:
@@ -212,6 +235,7 @@ class _Simplex:
         self.calls, self.best, self.worst = 1, 0, 0
         step = 0.1 * max(abs(x) for x in start) or 0.1
         self.vertices, self.size = [start], 0.0
+        self.first_step, self.action = step, "BUILD"  # for R's report
         for i in range(len(start)):
             vertex, jump = list(start), step
             while vertex[i] == start[i]:  # too small a step for so large a number
@@ -258,11 +282,15 @@ class _Simplex:
             ]
             further_value = self.evaluate(further)
             if further_value < value:
+                self.action = "EXTENSION"
                 self.replace_worst(further, further_value)
             else:
+                self.action = "REFLECTION"
                 self.replace_worst(reflected, value)
             return True
+        self.action = "HI-REDUCTION"
         if value < high:
+            self.action = "LO-REDUCTION"
             self.replace_worst(reflected, value)
         return self.contract(centre) or value < high or self.shrink()
 
@@ -292,6 +320,7 @@ class _Simplex:
 
     def shrink(self) -> bool:
         """Pull all vertices towards the best; False when that does not make them closer."""
+        self.action = "SHRINK"
         best, size = self.vertices[self.best], 0.0
         for j, vertex in enumerate(self.vertices):
             if j != self.best:

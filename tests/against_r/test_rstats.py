@@ -156,3 +156,36 @@ def test_solve_and_chol(r, n):
         inverse, upper = r("list(solve(a), chol(b))", a=matrix[::-1], b=matrix)
         np.testing.assert_array_equal(rstats.solve(matrix[::-1]), np.reshape(inverse, (n, n)))
         np.testing.assert_array_equal(rstats.chol(matrix), np.reshape(upper, (n, n)))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize(
+    "control",
+    [
+        {"trace": 1},
+        {"trace": 2, "maxit": 30, "REPORT": 5},
+        {"trace": 1, "abstol": 10.0, "tmax": 3},
+        {"trace": 1, "alpha": 1.2, "beta": 0.6, "gamma": 2.5, "fnscale": 10.0},
+        {"trace": 1, "beta": 0.99, "parscale": 3.0},
+    ],
+)
+def test_optim_report(r, capsys, name, control):
+    """What ``trace`` prints, and the answer, under every control of the method."""
+    ours, theirs, start = FUNCTIONS[name]
+    if "parscale" in control:
+        control = control | {"parscale": [control["parscale"]] * len(start)}
+    code = f"""
+        text <- capture.output(fit <- optim(start, {theirs}, control = control))
+        list(text, fit$par, fit$convergence)
+    """
+    text, par, convergence = r(code, start=start, control=control)
+    capsys.readouterr()
+    fit = rstats.optim(start, ours, control=control)
+    assert capsys.readouterr().out.splitlines() == list(text)
+    np.testing.assert_array_equal(fit.par, par)
+    assert fit.convergence == convergence
+
+
+def test_optim_warning_about_one_dimension_can_be_turned_off():
+    fit = rstats.optim([1.0], lambda x: x[0] * x[0], control={"warn.1d.NelderMead": False})
+    assert abs(fit.par[0]) < 1e-3
