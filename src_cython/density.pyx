@@ -90,6 +90,8 @@ cdef double call_python(int ndim, double *x, void *data) noexcept with gil:
         for i in range(ndim):
             point[i] = x[i]
         value = density.function(array, *density.args)
+        if isinstance(value, np.ndarray) and value.size == 1:  # what a vector of one is in R
+            value = value.item()
         try:
             return value
         except TypeError:

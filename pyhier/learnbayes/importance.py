@@ -11,6 +11,7 @@ from pyhier._random import RNG, as_generator, picks, uniforms
 from pyhier._validation import count, vector
 from pyhier.inference.proposal import normal_or_t
 from pyhier.inference.target import LogPosterior, log_density
+from pyhier.learnbayes._arguments import numbers
 from pyhier.models.protocol import Generator
 from pyhier.rstats.streams import default_stream
 
@@ -195,9 +196,7 @@ def rejectsampling(
     >>> lb.rejectsampling(lb.normnormexch, tpar, -9.4, 1000, data).shape
     (720, 2)
     """
-    bound = float(dmax)
-    if not np.isfinite(bound):
-        raise ValueError(f"dmax is {dmax}: it must be a finite number")
+    bound = float(numbers("dmax", np.ravel(dmax), 1)[0])
     source, size = _source(rng), count("n", n)
     theta, log_weight = _weighted(logf, tpar, size, data, source)
     with np.errstate(over="ignore"):

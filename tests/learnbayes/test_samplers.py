@@ -76,7 +76,7 @@ def test_errors_of_samplers_from_a_proposal(data):
         lb.sir(f, tpar | {"df": 0}, 10, data)
     with pytest.raises(ValueError, match="n is 0"):
         lb.sir(f, tpar, 0, data)
-    with pytest.raises(ValueError, match="dmax is nan"):
+    with pytest.raises(ValueError, match=r"dmax\[0\] is nan"):
         lb.rejectsampling(f, tpar, np.nan, 10, data)
     with pytest.raises(ValueError, match=r"h returned shape \(2,\)"):
         lb.impsampling(f, tpar, lambda theta: theta, 10, data)

@@ -1,0 +1,75 @@
+"""The porting guide's two columns, run in R and in Python: the same variables."""
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+PAGE = Path(__file__).parents[2] / "vignettes" / "porting.md"
+
+# R's expression beside ours. laplace divides rounding errors of the log posterior, 1e-13, by its
+# squared step, 1e-6; what depends on fit's var has that 1e-7, times a few.
+SAME, BY_FIT = 1e-9, 1e-6
+VARIABLES = [
+    ("fit$mode", "fit.mode", 1e-7),
+    ("fit$var", "fit.var", BY_FIT),
+    ("c(lower, upper)", "np.r_[lower, upper]", BY_FIT),
+    ("dmax", "dmax.item()", 1e-7),
+    ("theta", "theta", BY_FIT),
+    ("c(s$est, s$se)", "[s.est, s.se]", BY_FIT),
+    ("theta.s", "theta_s", BY_FIT),
+    ("S$summary", "S.summary", BY_FIT),
+    ("S$summary.obs", "S.summary_obs", BY_FIT),
+    ("rw$par", "rw.par", BY_FIT),
+    ("ind$par", "ind.par", BY_FIT),
+    ("gs$par", "gs.par", BY_FIT),
+    ("c(rw$accept, ind$accept, gs$accept)", "[rw.accept, ind.accept, *gs.accept]", 0.0),
+    ("burnt", "burnt", BY_FIT),
+    ("last", "last", BY_FIT),
+    ("x", "x", 0.0),
+    ("u", "u", 0.0),
+    ("m", "m", 0.0),
+    ("v", "v", 0.0),
+    ("kernel", "kernel", BY_FIT),
+    ("tab", "tab", 0.0),
+    ("b", "b", SAME),
+    ("q", "q", BY_FIT),
+    ("big", "big", BY_FIT),
+    ("sq", "sq", 0.0),
+    ("c(prior)", "prior.to_numpy().ravel()", SAME),
+    ("pred", "pred", SAME),
+    ("gaps", "gaps", 0.0),
+    ("centre", "centre", SAME),
+]
+
+
+def column(kind):
+    return "\n".join(re.findall(rf"```{kind}\n(.*?)```", PAGE.read_text(), re.DOTALL))
+
+
+@pytest.fixture(scope="module")
+def columns(r):
+    expressions = ", ".join(theirs for theirs, _, _ in VARIABLES)
+    # A function of its own, so that the script's variables stay out of the session.
+    code = f"(function() {{ pdf(NULL); on.exit(dev.off())\n{column('r')}\nlist({expressions}) }})()"
+    theirs = r(f"invisible(capture.output(answer <- suppressWarnings({code}))); answer")
+    namespace = {}
+    exec(compile(column(r"\{code-cell\} ipython3"), str(PAGE), "exec"), namespace)
+    plt.close("all")
+    ours = [eval(expression, namespace) for _, expression, _ in VARIABLES]
+    return theirs, ours
+
+
+@pytest.mark.parametrize("place", range(len(VARIABLES)), ids=[name for name, _, _ in VARIABLES])
+def test_same_variables(columns, place):
+    theirs, ours = (np.asarray(column[place], dtype=np.float64) for column in columns)
+    assert theirs.shape == ours.shape
+    np.testing.assert_allclose(ours, theirs, rtol=VARIABLES[place][2], atol=0)
+
+
+def test_pages_blocks_are_in_pairs():
+    kinds = re.findall(r"```(r|\{code-cell\} ipython3)\n", PAGE.read_text())
+    assert kinds == ["r", "{code-cell} ipython3"] * (len(kinds) // 2)
+    assert len(kinds) >= 40
