@@ -33,6 +33,9 @@ as.mcmc.hier_posterior <- function(x, n = 4000, seed = NULL, ...) {
   coda::as.mcmc(hier_draws(x, n, seed))
 }
 
+#' @exportS3Method coda::as.mcmc.list
+as.mcmc.list.hier_posterior <- function(x, ...) coda::mcmc.list(coda::as.mcmc(x, ...))
+
 #' @exportS3Method coda::as.mcmc
 as.mcmc.hier_chain <- function(x, ...) coda::mcmc(x$par)
 
@@ -44,6 +47,26 @@ as_draws.hier_draws <- function(x, ...) {
 #' @exportS3Method posterior::as_draws
 as_draws.hier_posterior <- function(x, n = 4000, seed = NULL, ...) {
   posterior::as_draws(hier_draws(x, n, seed))
+}
+
+# posterior's own default for these would drop the arguments.
+
+#' @exportS3Method posterior::as_draws_array
+as_draws_array.hier_posterior <- function(x, ...) {
+  posterior::as_draws_array(posterior::as_draws(x, ...))
+}
+
+#' @exportS3Method posterior::as_draws_df
+as_draws_df.hier_posterior <- function(x, ...) posterior::as_draws_df(posterior::as_draws(x, ...))
+
+#' @exportS3Method posterior::as_draws_matrix
+as_draws_matrix.hier_posterior <- function(x, ...) {
+  posterior::as_draws_matrix(posterior::as_draws(x, ...))
+}
+
+#' @exportS3Method posterior::as_draws_rvars
+as_draws_rvars.hier_posterior <- function(x, ...) {
+  posterior::as_draws_rvars(posterior::as_draws(x, ...))
 }
 
 #' @exportS3Method posterior::as_draws

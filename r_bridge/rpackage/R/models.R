@@ -3,16 +3,17 @@
 new_model <- function(family, entry, ..., call) {
   spec <- c(list(.entry = entry), list(...))
   made <- do.call(python_call, spec)
-  structure(
+  model <- structure(
     list(
       family = family, spec = spec, labels = as.character(unlist(made$labels)),
       coordinates = as.character(unlist(made$coordinates)),
       data = data.frame(made$data, row.names = as.character(unlist(made$labels))),
       estimates = data.frame(made$estimates, row.names = as.character(unlist(made$labels))),
-      shown = made$shown, call = call, python = made$handle
+      shown = made$shown, python = made$handle
     ),
     class = c(paste0("hier_", family), "hier_model")
   )
+  if (is.null(call)) model else with_call(model, call)
 }
 
 # The Python side of a model or a posterior.
@@ -109,8 +110,7 @@ hier_normal.formula <- function(y, data = NULL, se, var, labels, variance = c("p
   } else {
     model <- raw_normal(parts, match.arg(variance), ...)
   }
-  model$call <- match.call()
-  model
+  with_call(model, match.call())
 }
 
 raw_normal <- function(parts, variance, prior_mu = "flat", prior_tau = "uniform", ...) {
@@ -192,8 +192,7 @@ hier_binomial.formula <- function(successes, data = NULL, ...) {
     numbers("successes", response[, 1]), numbers("failures", response[, 2]) + response[, 1],
     labels = parts$group, ...
   )
-  model$call <- match.call()
-  model
+  with_call(model, match.call())
 }
 
 #' @rdname hier_counts
@@ -225,7 +224,12 @@ hier_poisson.formula <- function(counts, data = NULL, ...) {
     stop_pyhier("the right side must have offset(log(exposure)), as for glm()")
   }
   model <- hier_poisson.default(parts$response, exp(parts$offset), labels = parts$group, ...)
-  model$call <- match.call()
+  with_call(model, match.call())
+}
+
+with_call <- function(model, call) {
+  call[[1]] <- as.name(paste0("hier_", model$family))
+  model$call <- call
   model
 }
 

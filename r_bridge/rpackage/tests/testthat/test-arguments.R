@@ -64,6 +64,9 @@ test_that("formulas read data frames, tibbles and grouped ones", {
     expect_identical(coef(hier_normal(y ~ school, grouped, se = sigma)), coef(model))
     expect_error(hier_normal(grouped["y"], se), "y is a .*: give one column")
   }
+  expect_identical(coef(hier_exact(y ~ school, data = schools, se = sigma)), coef(model))
+  expect_identical(by_formula$call, quote(hier_normal(y = y ~ school, data = schools, se = sigma)))
+  expect_identical(model$call[[1]], quote(hier_normal))
   raw <- data.frame(score = c(1, 3, 4, 8, 5, 9), class = c("a", "a", "b", "b", "c", "c"))
   expect_equal(hier_normal(score ~ class, raw)$data$y, c(2, 6, 7))
   expect_error(hier_normal(score ~ 1, raw), "give se or var")

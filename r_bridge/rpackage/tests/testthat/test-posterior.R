@@ -87,6 +87,7 @@ test_that("several chains, for coda and posterior", {
     expect_identical(coda::nchain(list), 2L)
     expect_identical(start(list), 101)
     expect_error(coda::as.mcmc(chain), "as.mcmc.list")
+    expect_identical(coda::nchain(coda::as.mcmc.list(fit, n = 50)), 1L)
     expect_equal(coda::niter(coda::as.mcmc(fit, n = 50, seed = 1)), 50)
   }
   if (requireNamespace("posterior", quietly = TRUE)) {
@@ -96,6 +97,9 @@ test_that("several chains, for coda and posterior", {
     expect_s3_class(posterior::as_draws_df(chain), "draws_df")
     expect_equal(mean(posterior::extract_variable(draws, "tau")), coef(chain)[["tau"]])
     expect_identical(posterior::ndraws(posterior::as_draws(fit, n = 50)), 50L)
+    expect_identical(posterior::ndraws(posterior::as_draws_df(fit, n = 50, seed = 1)), 50L)
+    expect_identical(posterior::ndraws(posterior::as_draws_matrix(fit, n = 50)), 50L)
+    expect_identical(posterior::ndraws(posterior::as_draws_rvars(chain)), 1000L)
   }
   without <- hier_rwmetrop(model, 50, theta = FALSE, seed = 1)
   expect_identical(without$names, c("mu", "tau", "theta_new"))
