@@ -10,10 +10,14 @@ left in an orderly way.
 """
 
 import ctypes
+import json
 import re
+import signal
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -165,7 +169,11 @@ def call(name: str, arguments: Mapping[str, Any] | list[Any]) -> dict[str, Any]:
     """
     answer: dict[str, Any] = {}
     # NumPy's remarks on overflows and the like mean nothing to whoever called from R.
-    with warnings.catch_warnings(record=True) as caught, np.errstate(all="ignore"):
+    with (
+        _interruptible(),
+        warnings.catch_warnings(record=True) as caught,
+        np.errstate(all="ignore"),
+    ):
         warnings.simplefilter("always")
         try:
             given = {key: from_r(item) for key, item in dict(arguments).items()}
@@ -181,6 +189,20 @@ def call(name: str, arguments: Mapping[str, Any] | list[Any]) -> dict[str, Any]:
     answer["released"] = [RFunction.released.pop() for _ in range(len(RFunction.released))]
     answer["warnings"] = [in_r_words(str(w.message)) for w in caught if _for_users(w.category)]
     return answer
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Python's own Ctrl-C, in place of reticulate's, which asks R; R hands it back afterwards."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _for_users(category: type[Warning]) -> bool:
@@ -370,6 +392,17 @@ def _evidence(posterior: Any) -> float:
     return float(posterior.log_evidence)
 
 
+def _validation(path: str) -> dict[str, Any]:
+    """A report of ``pyhier validate`` as columns, with the versions compared."""
+    report = json.loads(Path(path).read_text(encoding="utf-8"))
+    columns: dict[str, list[Any]] = {}
+    for row in report["functions"]:
+        for name, value in row.items():
+            if not isinstance(value, list):
+                columns.setdefault(name, []).append(float("inf") if value == "inf" else value)
+    return {"columns": columns, "versions": report["versions"]}
+
+
 # --- LearnBayes -----------------------------------------------------------------------------------
 
 
@@ -417,4 +450,5 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "evidence": _evidence,
     "laplace": _laplace,
     "sampler": _sampler,
+    "validation": _validation,
 }

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "r_bridge" / "rpackage"
-NEEDED = ["reticulate", "testthat", "knitr", "rmarkdown", "posterior", "coda", "LearnBayes"]
+NEEDED = [
+    *("reticulate", "testthat", "knitr", "rmarkdown"),
+    *("LearnBayes", "coda", "metafor", "posterior", "dplyr"),
+]
 
 
 @pytest.fixture(scope="module")

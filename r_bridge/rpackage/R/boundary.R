@@ -18,11 +18,15 @@ python_call <- function(.entry, ..., rng, keep_stream = is.null(rng)) {
     given["rng"] <- list(random_stream(rng))
   }
   sent <- lapply(given, to_python) # holds what Python reads by address, until it has
-  answer <- boundary()$call(.entry, lapply(sent, `[[`, "value"))
+  answer <- uninterrupted(boundary(), .entry, lapply(sent, `[[`, "value"))
   rm(list = as.character(unlist(answer$released)), envir = functions)
   .Call(C_go_on) # an R function stopped: its condition takes its course from here
   for (text in answer$warnings) {
     warning(text, call. = FALSE)
+  }
+  if (identical(answer$kind, "KeyboardInterrupt")) {
+    signalCondition(structure(class = c("interrupt", "condition"), list(message = "", call = NULL)))
+    invokeRestart("abort")
   }
   if (!is.null(answer$error)) {
     stop_pyhier(answer$error, kind = answer$kind)
@@ -31,6 +35,14 @@ python_call <- function(.entry, ..., rng, keep_stream = is.null(rng)) {
     assign(".Random.seed", as.integer(from_python(answer$random_seed)), envir = globalenv())
   }
   from_python(answer$value)
+}
+
+# A call of Python in which Ctrl-C is Python's. reticulate lets R and Python race for it, and where
+# Python has called R the loser's frames are jumped over.
+uninterrupted <- function(boundary, entry, arguments) {
+  handler <- .Call(C_interrupts, NULL)
+  on.exit(.Call(C_interrupts, handler))
+  boundary$call(entry, arguments)
 }
 
 # What reticulate is to convert, in `value`, with whatever it points into.

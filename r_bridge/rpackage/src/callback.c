@@ -10,9 +10,9 @@
 #include <R.h>
 #include <Rinternals.h>
 #include <R_ext/Rdynload.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,11 +137,32 @@ static SEXP C_go_on(void)
     return R_NilValue;
 }
 
+/* Who handles Ctrl-C, and handing it back: during a call it is Python alone. */
+static SEXP C_interrupts(SEXP before)
+{
+#ifdef _WIN32
+    return R_NilValue;
+#else
+    struct sigaction action;
+    if (before != R_NilValue) {
+        memcpy(&action, RAW(before), sizeof action);
+        sigaction(SIGINT, &action, NULL);
+        return R_NilValue;
+    }
+    sigaction(SIGINT, NULL, &action);
+    SEXP now = PROTECT(Rf_allocVector(RAWSXP, sizeof action));
+    memcpy(RAW(now), &action, sizeof action);
+    UNPROTECT(1);
+    return now;
+#endif
+}
+
 static const R_CallMethodDef calls[] = {
     {"C_evaluate", (DL_FUNC) &C_evaluate, 0},
     {"C_function", (DL_FUNC) &C_function, 1},
     {"C_numbers", (DL_FUNC) &C_numbers, 1},
     {"C_copy", (DL_FUNC) &C_copy, 3},
+    {"C_interrupts", (DL_FUNC) &C_interrupts, 1},
     {"C_go_on", (DL_FUNC) &C_go_on, 0},
     {NULL, NULL, 0}
 };

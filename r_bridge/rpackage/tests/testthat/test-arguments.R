@@ -54,16 +54,11 @@ test_that("integers, names, factors and strings are taken for what they are", {
   expect_identical(coef(hier_normal(y, var = se^2)), coef(hier_normal(y, se)))
 })
 
-test_that("formulas read data frames, tibbles and grouped ones", {
+test_that("formulas read data frames", {
   model <- hier_normal(y, se, labels = schools$school)
   by_formula <- hier_normal(y ~ school, data = schools, se = sigma)
   expect_identical(coef(by_formula), coef(model))
   expect_identical(coef(hier_normal(y ~ 1, schools, var = sigma^2, labels = school)), coef(model))
-  if (requireNamespace("dplyr", quietly = TRUE)) {
-    grouped <- dplyr::group_by(dplyr::as_tibble(schools), school)
-    expect_identical(coef(hier_normal(y ~ school, grouped, se = sigma)), coef(model))
-    expect_error(hier_normal(grouped["y"], se), "y is a .*: give one column")
-  }
   expect_identical(coef(hier_exact(y ~ school, data = schools, se = sigma)), coef(model))
   expect_identical(by_formula$call, quote(hier_normal(y = y ~ school, data = schools, se = sigma)))
   expect_identical(model$call[[1]], quote(hier_normal))
@@ -73,6 +68,18 @@ test_that("formulas read data frames, tibbles and grouped ones", {
   expect_error(hier_normal(score ~ class + scool, raw), "scool")
   expect_error(hier_normal(y ~ school + sigma, schools, se = sigma), "one grouping variable")
   expect_error(hier_normal(y ~ school, replace(schools, "y", NA), se = sigma), "y\\[1\\] is NA")
+})
+
+test_that("tibbles and grouped data frames", {
+  skip_if_not_installed("dplyr")
+  grouped <- dplyr::group_by(dplyr::as_tibble(schools), school)
+  model <- hier_normal(grouped$y, grouped$sigma, labels = grouped$school)
+  expect_identical(model$labels, schools$school)
+  expect_identical(coef(hier_normal(y ~ school, grouped, se = sigma)), coef(model))
+  expect_error(hier_normal(grouped["y"], se), "y is a .*: give one column")
+  expect_error(hier_normal(grouped, se), "y is a grouped_df: give one column")
+  new <- dplyr::tibble(se = c(5, 10))
+  expect_identical(dim(predict(model, newdata = new, seed = 1)), c(2L, 4L))
 })
 
 test_that("models of counts by vectors and by glm()'s formulas", {
