@@ -153,8 +153,8 @@ class CountModel(Grouped):
     def log_posterior(self, phi: Floats) -> Floats:
         """``log_marginal`` at many points, shape (n, 2), at once."""
         if self._own is None:
-            return self.log_marginal.evaluate(phi, fast=True)
-        return self._likelihood.evaluate(phi, fast=True) + self._own(phi)
+            return self.log_marginal.evaluate(phi)
+        return self._likelihood.evaluate(phi) + self._own(phi)
 
     def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
         """Gradient (2,) and Hessian (2, 2) of the log marginal at one phi."""

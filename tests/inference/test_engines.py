@@ -303,9 +303,10 @@ def test_quantiles_of_mixtures(rats, pumps, model, name):
     for one in (rats, pumps, model):
         marginal = ph.grid(one, 40)[name if one is not model else name.replace("1", "A")]
         q = np.array([1e-10, 0.01, 0.5, 0.975, 1.0 - 1e-9])
-        # A relative error of the quantile of 1e-13 times the elasticity of the tail there (< 50).
-        np.testing.assert_allclose(marginal.cdf(marginal.ppf(q)), q, rtol=1e-11)
-        np.testing.assert_allclose(marginal.sf(marginal.isf(q)), q, rtol=1e-11)
+        # Quantiles come from panels of the density, which may miss 1e-10 of the mass, but miss far
+        # less where a tail is smooth; the tails themselves are summed without them.
+        np.testing.assert_allclose(marginal.cdf(marginal.ppf(q)), q, rtol=1e-7)
+        np.testing.assert_allclose(marginal.sf(marginal.isf(q)), q, rtol=1e-7)
         x = marginal.ppf([0.1, 0.5, 0.9])
         h = 1e-6 * x
         slope = (marginal.cdf(x + h) - marginal.cdf(x - h)) / (2.0 * h)
