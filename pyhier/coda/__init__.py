@@ -23,6 +23,7 @@ from pyhier.coda.access import (
     varnames,
     window,
 )
+from pyhier.coda.codamenu import codamenu
 from pyhier.coda.convert import as_mcmc, as_mcmc_list, load_line, mcmcUpgrade, to_arviz
 from pyhier.coda.correlation import AutocorrArray, autocorr, autocorr_diag, crosscorr
 from pyhier.coda.files import bugs2jags, read_coda, read_jags, read_openbugs, write_coda
@@ -64,6 +65,7 @@ __all__ = [
     "bugs2jags",
     "chanames",
     "coda_options",
+    "codamenu",
     "crosscorr",
     "display_coda_options",
     "effectiveSize",

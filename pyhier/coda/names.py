@@ -17,7 +17,10 @@ EXPORTS: Mapping[str, tuple[str, str]] = {
     "bugs2jags": ("bugs2jags", "writes the shortest numbers that read back the same"),
     "chanames": ("chanames", SAME),
     "coda.options": ("coda_options", "an unknown option or a value that does not fit is an error"),
-    "codamenu": ("codamenu", "takes draws too; stops at the end of the input"),
+    "codamenu": (
+        "codamenu",
+        "takes draws too, has no plots, and stops when the input ends",
+    ),
     "crosscorr": ("crosscorr", SAME),
     "crosscorr.plot": ("crosscorr_plot", "matplotlib"),
     "cumuplot": ("cumuplot", "matplotlib"),

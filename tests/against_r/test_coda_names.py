@@ -14,7 +14,6 @@ pytestmark = pytest.mark.usefixtures("r")
 NOT_YET = {
     "acfplot",
     "autocorr_plot",
-    "codamenu",
     "crosscorr_plot",
     "cumuplot",
     "densityplot",
