@@ -17,7 +17,8 @@ def test_equal_to_r(r, comparison, agreed):
     if comparison.package == "LearnBayes":
         tolerance = comparison.tolerance
         kind = "random" if "set.seed" in comparison.in_r else "deterministic"
-        far = f"within {tolerance:.0e} relative" if tolerance else "the same bits"
+        assert tolerance <= 1e-10
+        far = "R's draws" if kind == "random" else "within 1e-10 relative"
         agreed(comparison.function, f"{kind}, {far}", outcome.cases)
 
 

@@ -48,6 +48,7 @@ def design(rng, n, p):
     return np.column_stack([np.ones(n), rng.normal(size=(n, p - 1)) * 10.0 ** rng.uniform(-2, 2)])
 
 
+@pytest.mark.learnbayes("rdirichlet", level="random, R's draws")
 @pytest.mark.parametrize("case", CASES)
 def test_rdirichlet(r, case):
     rng = np.random.default_rng(case)
@@ -56,6 +57,7 @@ def test_rdirichlet(r, case):
     same(ours, stream, draws(r, "rdirichlet(n, par)", case, n=n, par=par.tolist()))
 
 
+@pytest.mark.learnbayes("rigamma", level="random, R's draws")
 @pytest.mark.parametrize("case", CASES)
 def test_rigamma(r, case):
     rng = np.random.default_rng(case)
@@ -65,6 +67,7 @@ def test_rigamma(r, case):
     same(ours, stream, draws(r, "rigamma(n, a, b)", case, n=1 + case, a=a, b=b))
 
 
+@pytest.mark.learnbayes("rmnorm", "rmt", level="random, R's draws")
 @pytest.mark.parametrize("case", CASES)
 def test_rmnorm_and_rmt(r, case):
     rng = np.random.default_rng(case)
@@ -87,6 +90,7 @@ def test_rmnorm_and_rmt(r, case):
     )
 
 
+@pytest.mark.learnbayes("dmnorm", "dmt", level="deterministic, within 1e-10 relative")
 @pytest.mark.parametrize("case", CASES)
 def test_dmnorm_and_dmt(r, case):
     rng = np.random.default_rng(case)
@@ -102,6 +106,7 @@ def test_dmnorm_and_dmt(r, case):
         np.testing.assert_allclose(lb.dmt(x, mean, scale, df, log), r(call, **inputs), rtol=1e-10)
 
 
+@pytest.mark.learnbayes("rtruncated", level="random, R's draws")
 @pytest.mark.parametrize("case", CASES)
 def test_rtruncated(r, case):
     rng = np.random.default_rng(case)
@@ -121,6 +126,7 @@ def test_rtruncated(r, case):
     same(ours, stream, theirs, 1e-9)  # the accuracy of R's qbeta
 
 
+@pytest.mark.learnbayes("normpostsim", level="random, R's draws")
 @pytest.mark.parametrize("case", CASES)
 def test_normpostsim(r, case):
     rng = np.random.default_rng(case)
@@ -134,6 +140,7 @@ def test_normpostsim(r, case):
     same(ours, stream, draws(r, "normpostsim(y, p, 50)", case, y=y.tolist(), p=prior), 1e-13)
 
 
+@pytest.mark.learnbayes("robustt", level="random, R's draws")
 @pytest.mark.parametrize("case", CASES)
 def test_robustt(r, case):
     rng = np.random.default_rng(case)
@@ -144,6 +151,7 @@ def test_robustt(r, case):
     same(ours, stream, draws(r, "robustt(y, v, 50)", case, y=y.tolist(), v=v), 1e-12)
 
 
+@pytest.mark.learnbayes("blinreg", "blinregexpected", "blinregpred", level="random, R's draws")
 @pytest.mark.parametrize("case", CASES)
 def test_blinreg(r, case):
     rng = np.random.default_rng(case)
@@ -175,6 +183,7 @@ def test_blinreg(r, case):
     )
 
 
+@pytest.mark.learnbayes("bayes.probit", "bprobit.probs", level="random, R's draws")
 @pytest.mark.parametrize("case", CASES)
 def test_bayes_probit(r, case):
     rng = np.random.default_rng(case)
@@ -197,6 +206,7 @@ def test_bayes_probit(r, case):
     same(lb.bprobit_probs(x1, ours.beta), RStream(case), theirs, 1e-13)
 
 
+@pytest.mark.learnbayes("hiergibbs", level="random, R's draws")
 @pytest.mark.parametrize("case", CASES)
 def test_hiergibbs(r, case):
     rng = np.random.default_rng(case)
@@ -216,6 +226,7 @@ def test_hiergibbs_long(r):
     same(ours, stream, draws(r, "hiergibbs(iowagpa, 10000)", 1), 1e-11)
 
 
+@pytest.mark.learnbayes("ordergibbs", level="random, R's draws")
 @pytest.mark.parametrize("case", CASES)
 def test_ordergibbs(r, case):
     rng = np.random.default_rng(case)
@@ -228,6 +239,7 @@ def test_ordergibbs(r, case):
     same(ours, stream, draws(r, "ordergibbs(d, 50)", case, d=data), 1e-12)
 
 
+@pytest.mark.learnbayes("reg.gprior.post", level="deterministic, within 1e-10 relative")
 @pytest.mark.parametrize("case", CASES)
 def test_reg_gprior_post(r, case):
     rng = np.random.default_rng(case)
@@ -242,6 +254,9 @@ def test_reg_gprior_post(r, case):
     assert ours == pytest.approx(theirs, rel=1e-10)
 
 
+@pytest.mark.learnbayes(
+    "bayes.model.selection", level="deterministic, to the digits that R rounds to"
+)
 @pytest.mark.parametrize("case", CASES)
 def test_bayes_model_selection(r, case):
     rng = np.random.default_rng(case)
@@ -265,6 +280,7 @@ def test_bayes_model_selection(r, case):
     np.testing.assert_array_equal(ours.converge, converge)
 
 
+@pytest.mark.learnbayes("normal.select", level="deterministic, within 1e-10 relative")
 @pytest.mark.parametrize("case", CASES)
 def test_normal_and_beta_select(r, case):
     rng = np.random.default_rng(case)
@@ -275,6 +291,7 @@ def test_normal_and_beta_select(r, case):
     assert (ours.mu, ours.sigma) == pytest.approx((theirs["mu"], theirs["sigma"]), rel=1e-12)
 
 
+@pytest.mark.learnbayes("beta.select", level="deterministic, to the digits that R rounds to")
 @pytest.mark.parametrize("case", CASES)
 def test_beta_select(r, case):
     """LearnBayes' answer misses the quantiles a little; ours has them to the two digits."""
@@ -289,7 +306,7 @@ def test_beta_select(r, case):
     np.testing.assert_allclose(ours, theirs, rtol=0.02)
 
 
-def test_careertraj_setup(r):
+def test_careertraj_setup(r, agreed):
     players = ph.load_dataset("sluggerdata")
     ours = lb.careertraj_setup(players)
     theirs = r("library(LearnBayes); careertraj.setup(sluggerdata)")
@@ -305,6 +322,7 @@ def test_careertraj_setup(r):
         theirs, ours = r(code, rows=rows.astype(np.int32)), lb.careertraj_setup(some)
         for name in ("y", "n", "x", "T"):
             np.testing.assert_array_equal(getattr(ours, name), theirs[name], err_msg=name)
+    agreed("careertraj.setup", "deterministic, within 1e-10 relative", len(CASES))
 
 
 def test_normal_distribution(r):

@@ -42,6 +42,7 @@ def after(theirs):
     assert rstats.runif(1)[0] == theirs
 
 
+@pytest.mark.learnbayes("indepmetrop", "gibbs", level="random, R's draws")
 @pytest.mark.parametrize("case", range(CASES))
 def test_chains(r, case):
     name, data, fit, seed, _ = PROBLEMS[case]
@@ -68,6 +69,7 @@ def test_chains(r, case):
     after(theirs[5])
 
 
+@pytest.mark.learnbayes("impsampling", "sir", "rejectsampling", level="random, R's draws")
 @pytest.mark.parametrize("case", range(CASES))
 def test_weighted_draws(r, case):
     name, data, fit, seed, df = PROBLEMS[case]
@@ -101,6 +103,7 @@ def test_weighted_draws(r, case):
     after(theirs[8])
 
 
+@pytest.mark.learnbayes("simcontour", level="random, R's draws")
 @pytest.mark.parametrize("case", range(CASES))
 def test_grid_draws(r, case):
     name, data, fit, seed, _ = PROBLEMS[case]
