@@ -115,4 +115,4 @@ def _integral(
     inside = float(np.exp(panels.log_total))
     powers = middle - 60.0, middle + 60.0
     tau = TauMarginal(panels, of_log_tau, tails, powers, ends)
-    return inside * (1.0 + sum(tau.outside))
+    return float(inside * (1.0 + sum(tau.outside)))

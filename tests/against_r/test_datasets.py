@@ -6,7 +6,10 @@ import pytest
 
 import pyhier as ph
 
-OWN = {"baseball", "eight_schools", "free_throws", "pumps", "rat_tumors", "surgical"}
+OWN = {
+    "baseball", "bcg", "eight_schools", "free_throws", "line", "pumps", "rat_tumors", "surgical",
+    "teacher_expectancy",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
