@@ -58,8 +58,9 @@ def check_prior(prior_tau: TauPrior, se: ArrayLike = (1.0,)) -> PriorCheck:
 
     Examples
     --------
-    >>> check_prior(lambda tau: -tau)  # an exponential prior
-    PriorCheck(usable=True, proper=True, normalised=True, integral=1.0..., groups=1, problems=())
+    >>> found = check_prior(lambda tau: -tau)  # an exponential prior
+    >>> found.usable, found.proper, found.normalised, round(found.integral, 12)
+    (True, True, True, 1.0)
     >>> check_prior(lambda tau: -np.log(tau)).problems
     ('it has infinite mass at tau = 0: no posterior is proper',)
     """
@@ -83,7 +84,7 @@ def check_prior(prior_tau: TauPrior, se: ArrayLike = (1.0,)) -> PriorCheck:
         text = f"it has infinite mass at large tau: give at least {groups} groups"
         return PriorCheck(True, False, False, np.inf, groups, (text,))
     integral = _integral(prior.log_density, middle, (left, right), prior.support)
-    normalised = abs(integral - 1.0) < 1e-6
+    normalised = bool(abs(integral - 1.0) < 1e-6)
     problems = () if normalised else (f"its integral is {integral:.6g}, not 1: no evidence",)
     return PriorCheck(True, True, normalised, integral, groups, problems)
 
