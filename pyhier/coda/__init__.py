@@ -26,13 +26,35 @@ from pyhier.coda.access import (
 from pyhier.coda.codamenu import codamenu
 from pyhier.coda.convert import as_mcmc, as_mcmc_list, load_line, mcmcUpgrade, to_arviz
 from pyhier.coda.correlation import AutocorrArray, autocorr, autocorr_diag, crosscorr
+from pyhier.coda.evolution import (
+    GelmanPlot,
+    GewekePlot,
+    gelman_plot,
+    geweke_plot,
+)
 from pyhier.coda.files import bugs2jags, read_coda, read_jags, read_openbugs, write_coda
 from pyhier.coda.gelman import GelmanDiag, gelman_diag
 from pyhier.coda.geweke import GewekeDiag, geweke_diag
 from pyhier.coda.heidel import HeidelDiag, heidel_diag, pcramer
+from pyhier.coda.lattice import (
+    acfplot,
+    autocorr_plot,
+    crosscorr_plot,
+    densityplot,
+    levelplot,
+    qqmath,
+    splom,
+    xyplot,
+)
 from pyhier.coda.menu import multi_menu, read_and_check, read_coda_interactive
 from pyhier.coda.objects import Mcmc, McmcList, is_mcmc, is_mcmc_list, mcmc, mcmc_list
 from pyhier.coda.options import coda_options, display_coda_options
+from pyhier.coda.plots import (
+    cumuplot,
+    densplot,
+    plot,
+    traceplot,
+)
 from pyhier.coda.raftery import RafteryDiag, raftery_diag
 from pyhier.coda.results import PerChain
 from pyhier.coda.spectrum import Spectrum0, batchSE, effectiveSize, spectrum0, spectrum0_ar
@@ -42,7 +64,9 @@ from pyhier.coda.vectors import NamedMatrix, NamedVector
 __all__ = [
     "AutocorrArray",
     "GelmanDiag",
+    "GelmanPlot",
     "GewekeDiag",
+    "GewekePlot",
     "HPDInterval",
     "HPDinterval",
     "HeidelDiag",
@@ -54,6 +78,7 @@ __all__ = [
     "RafteryDiag",
     "Spectrum0",
     "SummaryMcmc",
+    "acfplot",
     "as_array",
     "as_data_frame",
     "as_matrix",
@@ -61,22 +86,30 @@ __all__ = [
     "as_mcmc_list",
     "autocorr",
     "autocorr_diag",
+    "autocorr_plot",
     "batchSE",
     "bugs2jags",
     "chanames",
     "coda_options",
     "codamenu",
     "crosscorr",
+    "crosscorr_plot",
+    "cumuplot",
+    "densityplot",
+    "densplot",
     "display_coda_options",
     "effectiveSize",
     "end",
     "frequency",
     "gelman_diag",
+    "gelman_plot",
     "geweke_diag",
+    "geweke_plot",
     "head",
     "heidel_diag",
     "is_mcmc",
     "is_mcmc_list",
+    "levelplot",
     "load_line",
     "mcmc",
     "mcmcUpgrade",
@@ -87,6 +120,8 @@ __all__ = [
     "niter",
     "nvar",
     "pcramer",
+    "plot",
+    "qqmath",
     "raftery_diag",
     "read_and_check",
     "read_coda",
@@ -97,13 +132,16 @@ __all__ = [
     "set_varnames",
     "spectrum0",
     "spectrum0_ar",
+    "splom",
     "start",
     "summary",
     "tail",
     "thin",
     "time",
     "to_arviz",
+    "traceplot",
     "varnames",
     "window",
     "write_coda",
+    "xyplot",
 ]

@@ -23,6 +23,7 @@ from pyhier.rstats.functions import (
     sample,
     set_seed,
 )
+from pyhier.rstats.kernel_density import Density, bw_nrd, bw_nrd0, density
 from pyhier.rstats.linalg import chol, solve
 from pyhier.rstats.optimize import OptimResult, optim, optimHess
 from pyhier.rstats.quantile import quantile
@@ -30,9 +31,13 @@ from pyhier.rstats.streams import RStream
 
 __all__ = [
     "NA",
+    "Density",
     "OptimResult",
     "RStream",
+    "bw_nrd",
+    "bw_nrd0",
     "chol",
+    "density",
     "format_numbers",
     "is_na",
     "optim",

@@ -311,3 +311,30 @@ def test_pcramer(r):
     assert coda.pcramer(0.0) == r("pcramer(0)") == 0.0
     assert coda.pcramer(25.0)[0] == pytest.approx(1.0, abs=1e-9)  # coda's falls again
     assert r("pcramer(25)") < 0.97
+
+
+def test_evolution(r):
+    """What gelman.plot and geweke.plot draw."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    import matplotlib.pyplot as plt
+
+    code = (
+        NAMED
+        + """
+        pdf(NULL); g <- gelman.plot(m); w <- geweke.plot(m, nbins = 7); dev.off()
+        list(g$shrink, g$last.iter, w$z, w$start.iter)
+    """
+    )
+    rng = np.random.default_rng(4)
+    for n, thin in [(60, 1), (61, 3), (155, 1), (155, 3), (500, 1), (503, 7)]:
+        chains = [rng.normal(size=(n, 2)).cumsum(axis=0) for _ in range(2)]
+        shrink, last, z, start = r(code, chains=as_list(chains), start=7, thin=thin)
+        x = as_list_object(chains, start=7, thin=thin)
+        ours, scores = coda.gelman_plot(x), coda.geweke_plot(x, nbins=7)
+        np.testing.assert_array_equal(ours.last_iter, last)
+        close(ours.shrink, shrink, n)
+        close(scores.start_iter, start, n)
+        close(scores.z, z, n)
+        plt.close("all")
