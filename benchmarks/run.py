@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numba
 import numpy as np
+from coda_diagnostics import diagnostics
 from counts import counts
 from samplers import samplers
 from streams import streams
@@ -235,6 +236,11 @@ def exact_counts() -> str:
     return counts(best, table)
 
 
+def coda_diagnostics() -> str:
+    """Coda's diagnostics beside coda."""
+    return diagnostics(best, table)
+
+
 def all_samplers() -> str:
     """Every sampler of LearnBayes beside its face."""
     return samplers(table)
@@ -260,6 +266,7 @@ def main() -> None:
         exact_counts,
         streams,
         all_samplers,
+        coda_diagnostics,
     ):
         parts.append(section())
         print(parts[-1], flush=True)

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigvalsh
 from scipy.special import chdtri, fdtri
 
-from pyhier.coda.access import window
 from pyhier.coda.convert import as_mcmc_list
-from pyhier.coda.objects import McmcList
 from pyhier.coda.results import each_finite
 from pyhier.coda.vectors import NamedMatrix
 from pyhier.rstats.format import format_number
@@ -19,6 +17,7 @@ from pyhier.rstats.format import format_number
 Floats = NDArray[np.float64]
 
 COLUMNS = ("Point est.", "Upper C.I.")
+BLOCK = 4096
 
 
 @dataclass(frozen=True, repr=False)
@@ -104,47 +103,73 @@ def gelman_diag(
     """
     if not 0.0 < confidence < 1.0:
         raise ValueError(f"confidence is {confidence}: it must be between 0 and 1")
-    chains = second_half(as_mcmc_list(x)) if autoburnin else as_mcmc_list(x)
+    chains = as_mcmc_list(x)
     if len(chains) < 2:
         raise ValueError(f"You need at least two chains: x has {len(chains)}")
-    draws = np.stack(each_finite(chains))
-    if draws.shape[1] < 2:
+    skipped = half_of(*chains.chains[0].mcpar) if autoburnin else 0
+    draws = [chain[skipped:] for chain in each_finite(chains)]
+    if len(draws[0]) < 2:
         raise ValueError("each chain has 1 draw: gelman_diag needs at least 2")
-    if transform:
-        draws = normalise(draws)
-    # No factor depends on the origin; from the first draw constants are exactly 0, and means of
-    # nearly constant variables keep their digits.
-    draws = draws - draws[0, 0]
-    psrf = scale_reduction(draws, confidence)
-    several = multivariate and draws.shape[2] > 1
-    mpsrf = multivariate_reduction(draws, chains.labels) if several else None
+    means, covariances = moments(normalise(draws) if transform else draws)
+    psrf = scale_reduction(len(draws[0]), means, covariances, confidence)
+    several = multivariate and means.shape[1] > 1
+    mpsrf = (
+        multivariate_reduction(len(draws[0]), means, covariances, chains.labels)
+        if several
+        else None
+    )
     return GelmanDiag(NamedMatrix(psrf, chains.varnames, COLUMNS), mpsrf)
 
 
-def second_half(x: McmcList) -> McmcList:
-    """Iterations after half the last one, unless the chains begin later."""
-    first, last, _ = x.chains[0].mcpar
-    begin = (last + 1) // 2 + 1
-    return window(x, start=begin) if first < last / 2 else x
+def half_of(first: int, last: int, thin: int) -> int:
+    """Draws to leave out, up to half the last iteration; none of chains that begin later."""
+    return -(-((last + 1) // 2 + 1 - first) // thin) if first < last / 2 else 0
 
 
-def normalise(draws: Floats) -> Floats:
+def normalise(draws: list[Floats]) -> list[Floats]:
     """Logarithms of variables that are positive, logits of those within (0, 1)."""
-    out = draws.copy()
-    for j in range(draws.shape[2]):
-        x = draws[:, :, j]
-        if x.min() > 0.0:
-            out[:, :, j] = np.log(x) - (np.log1p(-x) if x.max() < 1.0 else 0.0)
+    out = [chain.copy() for chain in draws]
+    for j in range(draws[0].shape[1]):
+        if min(chain[:, j].min() for chain in draws) > 0.0:
+            logit = max(chain[:, j].max() for chain in draws) < 1.0
+            for x in out:
+                x[:, j] = np.log(x[:, j]) - (np.log1p(-x[:, j]) if logit else 0.0)
     return out
 
 
-def scale_reduction(draws: Floats, confidence: float) -> Floats:
+def moments(draws: list[Floats]) -> tuple[Floats, Floats]:
+    """Means and covariances of each chain, shapes (m, p) and (m, p, p).
+
+    No factor depends on the origin, so it is put into the first draw: constants are exactly 0
+    there, and the means of nearly constant variables keep their digits.
+    """
+    m, (n, p) = len(draws), draws[0].shape
+    means, covariances = np.empty((m, p)), np.empty((m, p, p))
+    for i, chain in enumerate(draws):
+        # In blocks that stay in the processor's cache.
+        blocks = [chain[k : k + BLOCK] for k in range(0, n, BLOCK)]
+        mean = sum(np.ones(len(block)) @ (block - chain[0]) for block in blocks) / n
+        products = np.zeros((p, p))
+        for block in blocks:
+            centred = block - chain[0]
+            centred -= mean
+            products += centred.T @ centred
+        means[i] = (chain[0] - draws[0][0]) + mean
+        covariances[i] = products / (n - 1)
+    return means, covariances
+
+
+def scale_reduction(n: int, means: Floats, covariances: Floats, confidence: float) -> Floats:
     """Point estimate and upper limit of each variable's factor, in the paper's symbols.
 
     Parameters
     ----------
-    draws : array, shape (m, n, p)
-        m chains of n draws of p variables.
+    n : int
+        Draws in a chain.
+    means : array, shape (m, p)
+        Of m chains of p variables.
+    covariances : array, shape (m, p, p)
+    confidence : float
 
     Returns
     -------
@@ -152,8 +177,7 @@ def scale_reduction(draws: Floats, confidence: float) -> Floats:
         NaN for a variable that is the same constant in all chains, infinite where it is a
         different one in each.
     """
-    m, n, _ = draws.shape
-    means, variances = draws.mean(axis=1), draws.var(axis=1, ddof=1)
+    m, variances = len(means), np.diagonal(covariances, axis1=1, axis2=2)
     within, between = variances.mean(axis=0), n * means.var(axis=0, ddof=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         var_within = variances.var(axis=0, ddof=1) / m
@@ -189,12 +213,11 @@ def _covariance(x: Floats, y: Floats) -> Floats:
     return covariance
 
 
-def multivariate_reduction(draws: Floats, labels: tuple[str, ...]) -> float:
+def multivariate_reduction(
+    n: int, means: Floats, covariances: Floats, labels: tuple[str, ...]
+) -> float:
     """Brooks and Gelman's bound on the factor of any linear combination of the variables."""
-    m, n, p = draws.shape
-    means = draws.mean(axis=1)
-    centred = (draws - means[:, np.newaxis]).reshape(-1, p)
-    within = centred.T @ centred / (m * (n - 1))
+    p, within = means.shape[1], covariances.mean(axis=0)
     between = n * np.cov(means, rowvar=False)
     scale = np.sqrt(np.diag(within))
     if not (scale > 0.0).all():
