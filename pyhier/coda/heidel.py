@@ -237,8 +237,8 @@ def _stationary_from(x: Floats, spectrum: float, pvalue: float) -> tuple[int | N
 
 def bridge_probability(x: Floats, spectrum: float) -> float:
     """Distribution function at Schruben's Brownian bridge statistic of a series."""
-    n = x.size
-    bridge = np.cumsum(x) - x.mean() * np.arange(1, n + 1)
     if spectrum == 0.0:
         return math.nan
-    return float(pcramer(bridge @ bridge / (n * n * spectrum))[0])
+    bridge = np.cumsum(x - x.mean())
+    statistic = float(np.square(bridge).sum()) / (x.size**2 * spectrum)
+    return float(pcramer(statistic)[0])

@@ -45,18 +45,22 @@ def ar_at_zero(x: Floats) -> tuple[Floats, Ints]:
     spec, order : arrays, shape (p,)
         Both 0 for a column that is constant or on a straight line.
     """
-    n, p = x.shape
+    columns = [_ar_of_column(x[:, j]) for j in range(x.shape[1])]
+    spec, order, _ = np.array(columns).reshape(-1, 3).T
+    return spec.copy(), order.astype(np.int64)
+
+
+def _ar_of_column(x: Floats) -> tuple[float, int, float]:
+    """Spectral density at zero, order and variance (n - 1 in the denominator)."""
+    n, column = x.size, x.copy()
     largest = min(n - 1, math.floor(10.0 * math.log10(n)))
-    spec, order = np.zeros(p), np.zeros(p, dtype=np.int64)
-    for j in range(p):
-        column = x[:, j].copy()
-        constant = bool((column == column[0]).all())
-        slope = centre(column)
-        products = np.empty(largest + 1)
-        lagged_products(column, products)
-        if not (constant or _on_a_line(column, slope, products[0])):
-            spec[j], order[j] = _yule_walker(products / n, n)
-    return spec, order
+    constant = bool((column == column[0]).all())
+    slope = centre(column)
+    products = np.empty(largest + 1)
+    lagged_products(column, products)
+    if constant or _on_a_line(column, slope, products[0]):
+        return 0.0, 0, 0.0
+    return *_yule_walker(products / n, n), products[0] / (n - 1)
 
 
 def _on_a_line(centred: Floats, slope: float, squares: float) -> bool:
@@ -96,9 +100,10 @@ def effective_sizes(chains: list[Floats]) -> Floats:
     """
     total = np.zeros(chains[0].shape[1])
     for x in chains:
-        spec, _ = ar_at_zero(x)
-        varied = spec != 0.0
-        total[varied] += x.shape[0] * x[:, varied].var(axis=0, ddof=1) / spec[varied]
+        for j in range(x.shape[1]):
+            spec, _, variance = _ar_of_column(x[:, j])
+            if spec != 0.0:
+                total[j] += x.shape[0] * variance / spec
     return total
 
 
