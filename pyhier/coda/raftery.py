@@ -115,7 +115,7 @@ def raftery_diag(
         rows = np.empty((draws.shape[1], 4))
         for j, label in enumerate(chain.labels):
             burn_in, total = run_length(draws[:, j], chain.thin, q, r, s, converge_eps)
-            if max(burn_in, total) > LARGEST:
+            if max(abs(burn_in), abs(total)) > LARGEST:
                 warnings.warn(
                     f"no run length for {label}: the two-state chain of its quantile is periodic "
                     "or sticks",

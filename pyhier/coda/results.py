@@ -33,7 +33,9 @@ def chains_in(x: Draws) -> tuple[Mcmc, ...]:
 def finite_draws(chain: Mcmc, which: int = 0) -> Floats:
     """Draws as a matrix; an error that names the first one that is not finite."""
     draws = chain.matrix
-    if not np.isfinite(draws.sum()) and not (valid := np.isfinite(draws)).all():
+    with np.errstate(invalid="ignore", over="ignore"):
+        doubtful = not np.isfinite(draws.sum())
+    if doubtful and not (valid := np.isfinite(draws)).all():
         i, j = np.argwhere(~valid)[0]
         raise ValueError(
             f"x has {draws[i, j]} for {chain.labels[j]} at iteration "
