@@ -258,7 +258,9 @@ def quantiles(const double[::1] q, bint upper, const double[::1] outer,
                     step = -step
                 if low <= x - step <= high:
                     x = x - step
-                    if fabs(step) * half <= 1e-8:  # the next one would be about its square
+                    # The next step would be about the square of this one; where the mass is zero at
+                    # the edge, of their ratios to the distance from it.
+                    if fabs(step) * half <= 1e-8 * (1.0 if base > 0.0 else fabs(x - edge)):
                         break
                 else:
                     x = 0.5 * (low + high)
