@@ -26,13 +26,13 @@ Floats = NDArray[np.float64]
 def _shapes(phi: Floats) -> tuple[Floats, Floats]:
     """Alpha and beta."""
     logit, log_k = phi[..., 0], phi[..., 1]
-    alpha = np.exp(log_k - np.logaddexp(0.0, -logit))
-    return alpha, np.exp(log_k - np.logaddexp(0.0, logit))
+    alpha = from_line("log", log_k - np.logaddexp(0.0, -logit))
+    return alpha, from_line("log", log_k - np.logaddexp(0.0, logit))
 
 
 def _mean_and_size(phi: Floats) -> tuple[Floats, Floats]:
     """Eta and K."""
-    return from_line("logit", phi[..., 0]), np.exp(phi[..., 1])
+    return from_line("logit", phi[..., 0]), from_line("log", phi[..., 1])
 
 
 def _shape_axis(sign: float) -> Axis:

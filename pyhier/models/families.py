@@ -218,7 +218,8 @@ class Gamma:
     @property
     def var(self) -> Floats:
         """Variances."""
-        return self.shape / self.rate**2
+        with np.errstate(over="ignore"):
+            return self.shape / self.rate / self.rate
 
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd of log theta."""

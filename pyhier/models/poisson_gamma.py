@@ -15,19 +15,23 @@ from pyhier._random import gammas, poissons
 from pyhier._validation import each_group, positive, vector
 from pyhier.kernels.count_density import PoissonGammaMarginal
 from pyhier.models.counts import Chart, CountModel, PairPrior, whole_numbers
-from pyhier.models.families import Gamma
+from pyhier.models.families import Gamma, from_line
 from pyhier.models.groups import Labels, check_index, check_lengths
 from pyhier.models.protocol import Axis, Generator, coordinate_axis
 
 Floats = NDArray[np.float64]
 
 
+LOG_RATE = 660.0  # beyond which, on either side, a rate and what is made of it leave the doubles
+
+
 def _shape_and_mean(phi: Floats) -> tuple[Floats, Floats]:
-    return np.exp(phi[..., 0]), np.exp(phi[..., 1])
+    return from_line("log", phi[..., 0]), from_line("log", phi[..., 1])
 
 
 def _shape_and_rate(phi: Floats) -> tuple[Floats, Floats]:
-    return np.exp(phi[..., 0]), np.exp(phi[..., 0] - phi[..., 1])
+    log_rate = np.clip(phi[..., 0] - phi[..., 1], -LOG_RATE, LOG_RATE)
+    return from_line("log", phi[..., 0]), from_line("log", log_rate)
 
 
 _CHARTS = {
@@ -152,7 +156,7 @@ class PoissonGamma(CountModel):
     def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
         """Alpha, the rate beta = alpha / mu, and mu, each of shape (...)."""
         alpha, beta = _shape_and_rate(phi)
-        return {"alpha": alpha, "beta": beta, "mu": np.exp(phi[..., 1])}
+        return {"alpha": alpha, "beta": beta, "mu": from_line("log", phi[..., 1])}
 
     def axis(self, name: str) -> Axis | None:
         """The axis of a hyperparameter; None for a name that is none."""

@@ -83,29 +83,27 @@ class PlanePosterior(NodesPosterior):
 
     def _along(self, axis: Axis, name: str) -> LineMarginal:
         """The marginal of a hyperparameter: the free coordinate integrated out along its axis."""
-        place, free = axis.place(self.phi), self.phi[:, axis.free]
+        places, free = axis.place(self.phi), self.phi[:, axis.free]
         top = int(np.argmax(self.weight))
+        middle, scale = amid(self.weight, places, np.zeros(places.size))
+        width = amid(self.weight, free, np.zeros(free.size))[1]
         model = self.model
         density = Nested(
             lambda x, free: model.log_posterior(axis.phi(x, free)),
-            float(place[top]), float(free[top]), self._sd(free),
+            float(places[top]), float(free[top]), width,
         )  # fmt: skip
-        index = self._plane_model.moment_index(name)
-        return LineMarginal(axis.line, density, float(place[top]), self._sd(place), index)
+        return LineMarginal(axis.line, density, middle, scale, self._plane_model.moment_index(name))
 
     @cached_property
     def _effect_nodes(self) -> EffectNodes:
         return EffectNodes.of(self._plane_model, self._plane)
 
-    def _sd(self, values: Floats) -> float:
-        away = values - self.weight @ values
-        return float(np.sqrt(self.weight @ away**2))
-
     def _of_effect(self, name: str) -> LineMarginal:
         family = self._effect(name)
         middle, scale = amid(self.weight, *family.line_moments())
         average = float(self.weight @ family.mean)
-        var = float(self.weight @ (family.var + (family.mean - average) ** 2))
+        with np.errstate(over="ignore"):
+            var = float(self.weight @ (family.var + (family.mean - average) ** 2))
         index = self._plane_model.moment_index(name) if name == "theta_new" else np.inf
         density = EffectDensity(self._plane_model, self._effect_nodes, self._group_of.get(name))
         return LineMarginal(family.line, density, middle, scale, index, (average, var))

@@ -318,3 +318,17 @@ def test_probability():
     assert 0.0 < by_draws.se < 0.005
     with pytest.raises(KeyError, match="no quantity is named"):
         post.probability("theta[99] > 0.2")
+
+
+@pytest.mark.parametrize(
+    ("counts", "exposure"),
+    [([7, 32], [133.8, 16.32]), ([4, 8, 0], [12.75, 754.7, 121.7]), ([0, 4], [3.4, 0.0013])],
+)
+def test_few_groups_with_far_tails(counts, exposure):
+    """Log mu has tails like powers; marginals and draws, which share no code, agree."""
+    post = ph.exact(ph.PoissonGamma(counts, exposure))
+    assert not post.summary().isna().any(axis=None)
+    draws = post.to_draws(20_000, rng=1)
+    for name in ("alpha", "beta", "mu", "theta[1]", "theta_new"):
+        below = post[name].cdf(draws[name].draws.ravel())
+        assert stats.kstest(below, "uniform").pvalue > 1e-4
