@@ -1,6 +1,7 @@
 """One function of R beside ours: random inputs for both, and how far the answers are apart."""
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -138,9 +139,11 @@ def in_r(comparison: Comparison, inputs: Inputs) -> tuple[Any, float]:
 
 
 def answer(comparison: Comparison, inputs: Inputs) -> Any:
-    """Our result, or the ValueError it was refused with."""
+    """Our result, or the ValueError it was refused with; warnings are kept quiet, as R's are."""
     try:
-        return comparison.ours(**inputs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return comparison.ours(**inputs)
     except ValueError as error:
         return error
 

@@ -149,7 +149,7 @@ def run_length(
         both, phi = up + down, ndtri(0.5 * (1.0 + s))
         # Time for (1 - both)^m max(up, down) / both to fall to converge_eps.
         ratio = np.log(np.divide(converge_eps * both, max(up, down)))
-        burn_in = np.ceil(ratio / np.log(abs(1.0 - both)))
+        burn_in = np.ceil(ratio / np.log(abs(1.0 - up - down)))  # R's order: it decides where 0
         variance = np.divide((2.0 - both) * up * down, both**3)
         kept = np.ceil(variance * (phi / r) ** 2)
     return float(burn_in * k * thin), float((burn_in + kept) * k * thin)

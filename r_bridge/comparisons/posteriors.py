@@ -56,10 +56,11 @@ def _cauchyerrorpost(rng: np.random.Generator) -> Case:
 
 
 def _groupeddatapost(rng: np.random.Generator) -> Case:
-    cuts = 10 + np.cumsum(rng.uniform(0.5, 3, int(rng.integers(2, 9))))
+    """Bins within a few standard deviations: R subtracts pnorms, without digits further out."""
+    cuts = 10 + np.cumsum(rng.uniform(0.5, 1.5, int(rng.integers(2, 9))))
     f = rng.integers(0, 20, len(cuts) + 1).astype(float)
     data = {"int.lo": np.append(-np.inf, cuts), "int.hi": np.append(cuts, np.inf), "f": f}
-    return [rng.normal(14, 1), rng.uniform(0.5, 2)], data
+    return [cuts.mean() + 0.3 * rng.normal(), rng.uniform(0.5, 2)], data
 
 
 def _howardprior(rng: np.random.Generator) -> Case:

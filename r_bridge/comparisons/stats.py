@@ -1,17 +1,17 @@
-"""R's own functions: streams, optim and its Hessian, small linear algebra."""
+"""R's own functions: streams, quantiles and text, optim and its Hessian, small linear algebra."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from pyhier.r_bridge.comparison import Comparison
-from pyhier.r_bridge.comparisons.inputs import normal_data, seed
+from pyhier.r_bridge.comparisons.inputs import drawn, normal_data, seed
 
 from pyhier import learnbayes as lb
 from pyhier import rstats
 
 SAME = "the same operations in the same order"
-N = 200
+N = 100
 
 Draw = Callable[[np.random.Generator], np.ndarray]
 
@@ -40,6 +40,13 @@ FAMILIES: dict[str, tuple[Draw, ...]] = {
     "rt": (positive(-1.0),),
     "rcauchy": (real, positive()),
     "rweibull": (positive(-1.0, 2.0), positive()),
+    "rlogis": (real, positive()),
+    "rlnorm": (lambda rng: rng.normal(size=N), positive(-3.0, 0.5)),
+    "rf": (positive(-1.0), positive(-1.0)),
+    "rbinom": (lambda rng: np.floor(positive(0.0, 6.0)(rng)), lambda rng: rng.random(N)),
+    "rpois": (positive(-3.0, 6.0),),
+    "rgeom": (lambda rng: 10.0 ** rng.uniform(-6, 0, N),),
+    "rnbinom": (positive(-2.0, 4.0), lambda rng: 10.0 ** rng.uniform(-4, 0, N)),
 }
 
 
@@ -78,6 +85,34 @@ def _sample(seed: int, n: int, size: int, prob: Any) -> dict[str, Any]:
     }
 
 
+def _multinomial(rng: np.random.Generator) -> dict[str, Any]:
+    k = int(rng.choice([2, 3, 10, 50]))
+    return {"size": int(10 ** rng.uniform(0, 9)), "prob": rng.random(k) + 1e-9}
+
+
+def _normals(rng: np.random.Generator) -> dict[str, Any]:
+    return {"x": rng.normal(size=N) * rng.choice([1.0, 10.0], N)}
+
+
+def _chances(rng: np.random.Generator) -> dict[str, Any]:
+    tiny = 10.0 ** rng.uniform(-300, 0, N)
+    return {"p": np.where(rng.random(N) < 0.5, tiny, rng.random(N))}
+
+
+def _quantile(rng: np.random.Generator) -> dict[str, Any]:
+    x = rng.normal(size=int(rng.choice([2, 7, 100]))) * 10.0 ** rng.integers(-3, 4)
+    return {"x": x, "probs": rng.random(10), "kind": int(rng.integers(1, 10))}
+
+
+def _few_numbers(rng: np.random.Generator) -> dict[str, Any]:
+    x = rng.normal(size=int(rng.integers(2, 9))) * 10.0 ** rng.integers(-8, 9)
+    return {"x": x, "digits": int(rng.integers(1, 11))}
+
+
+def _hessian(data: Any, start: Any) -> Any:
+    return rstats.optimHess(start, lb.normnormexch, data)
+
+
 def _optim(data: Any, start: Any) -> dict[str, Any]:
     fit = rstats.optim(start, lb.normnormexch, data, control={"fnscale": -1}, hessian=True)
     return {"par": fit.par, "value": fit.value, "hessian": fit.hessian}
@@ -96,6 +131,30 @@ COMPARISONS = (
         """set.seed(seed); list(plain = sample(n, size), again = sample(n, size, TRUE),
            weighted = sample(n, size, TRUE, prob), after = runif(1))""",
         _sample, 0.0, SAME,
+    ),
+    drawn(
+        "stats", "rmultinom", _multinomial, "rmultinom(10, size, prob)",
+        lambda size, prob: rstats.rmultinom(10, size, prob),
+    ),
+    Comparison("stats", "pnorm", _normals, "pnorm(x)", lambda x: rstats.pnorm(x), 0.0, SAME),
+    Comparison("stats", "qnorm", _chances, "qnorm(p)", lambda p: rstats.qnorm(p), 0.0, SAME),
+    Comparison(
+        "stats", "quantile", _quantile, "unname(quantile(x, probs, type = kind))",
+        lambda x, probs, kind: rstats.quantile(x, probs, kind), 1e-12,
+        "an average of two neighbours, in another order of operations",
+    ),
+    Comparison(
+        "stats", "format", _few_numbers, "format(x, digits = digits)",
+        lambda x, digits: rstats.format_numbers(x, digits), 0.0, "R's text",
+    ),
+    Comparison(
+        "stats", "signif", _few_numbers, "signif(x, digits)",
+        lambda x, digits: rstats.signif(x, digits), 1e-15,
+        "the last bit: R scales by powers of ten, ours rounds the decimal text",
+    ),
+    Comparison(
+        "stats", "optimHess", normal_data,
+        "optimHess(start, LearnBayes::normnormexch, data = data)", _hessian, 0.0, SAME,
     ),
     Comparison(
         "stats", "optim", normal_data,
