@@ -18,6 +18,7 @@ from pyhier.learnbayes.conjugate import (
     probability,
     updated,
 )
+from pyhier.rstats.format import format_number, vector_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +45,12 @@ class Bayes:
         return self.prob.index.to_numpy(dtype=np.float64)
 
     def __str__(self) -> str:
-        return self.prob.to_string()
+        return vector_text(self.prob.to_numpy(), [_name(value) for value in self.prob.index])
+
+
+def _name(value: Any) -> str:
+    """A parameter's value as R names it: text as it is, numbers to 15 digits."""
+    return value if isinstance(value, str) else format_number(float(value), 15)
 
 
 @dataclass(frozen=True)
@@ -156,10 +162,8 @@ def discrete_bayes(
     >>> prior = {0.2: 0.25, 0.25: 0.25, 0.3: 0.25, 0.35: 0.25}
     >>> post = discrete_bayes(dbinom, prior, 5, size=10)
     >>> print(post)
-    0.20    0.077419
-    0.25    0.171102
-    0.30    0.301539
-    0.35    0.449940
+          0.2      0.25       0.3      0.35
+    0.0774190 0.1711016 0.3015394 0.4499400
     >>> round(post.pred, 8)
     0.08532827
     """
@@ -269,7 +273,7 @@ def prior_two_parameters(parameter1: ArrayLike, parameter2: ArrayLike) -> "pd.Da
 
 
 def print_bayes(x: Bayes) -> "pd.Series[float]":
-    """Print a discrete posterior's probabilities, and return them.
+    """Print a discrete posterior's probabilities as R does, and return them.
 
     Parameters
     ----------
@@ -285,8 +289,8 @@ def print_bayes(x: Bayes) -> "pd.Series[float]":
     >>> from scipy import stats
     >>> post = discrete_bayes(stats.poisson.pmf, {1: 0.5, 2: 0.5}, [1, 3])
     >>> _ = print_bayes(post)
-    1    0.315919
-    2    0.684081
+            1         2
+    0.3159194 0.6840806
     """
     print(_one_parameter(x))
     return x.prob

@@ -17,6 +17,11 @@ MEAN: draws.Rule = (
     lambda x: (x >= 0.0) & (x <= LARGEST_MEAN),
     f"it must be from 0 to {LARGEST_MEAN:g}",
 )
+LARGEST_SIZE = 1e15  # beyond it the tail cannot be inverted to whole numbers
+TRIALS: draws.Rule = (
+    lambda x: draws.WHOLE[0](x) & (x <= LARGEST_SIZE),
+    f"it must be a whole number from 0 to {LARGEST_SIZE:g}",
+)
 CHANCE: draws.Rule = (lambda x: (x > 0.0) & (x <= 1.0), "it must be above 0 and at most 1")
 
 
@@ -33,7 +38,7 @@ class CountVariates:
         n : int
             The number of draws, from 0 up.
         size : array_like
-            Trials, whole numbers from 0 up.
+            Trials, whole numbers from 0 to 1e15.
         prob : array_like
             Probability of a success.
 
@@ -48,7 +53,7 @@ class CountVariates:
         array([  2, 300,   5, 283,   5])
         """
         wanted = size_of(n)
-        trials = parameter("size", size, wanted, draws.WHOLE)
+        trials = parameter("size", size, wanted, TRIALS)
         chance = parameter("prob", prob, wanted, draws.PROBABILITY)
         out = drawn(self.bit_generator, "rbinom", wanted, trials, chance)
         return _inverted(out, trials, chance).astype(np.int64)

@@ -4,7 +4,10 @@ The differences asserted here are the ones on the differences page (vignettes/di
 """
 
 import numpy as np
+import pandas as pd
 import pytest
+from pyhier.r_bridge.session import evaluate
+from scipy import stats
 
 import pyhier as ph
 from pyhier import learnbayes as lb
@@ -196,3 +199,15 @@ def test_start_where_the_density_is_nan(r):
     assert chain["accept"] == 0.0
     with pytest.raises(ValueError, match="nan at the start"):
         lb.rwmetrop(lambda x: np.nan, {"var": np.eye(2), "scale": 2}, [5, 0], 5)
+
+
+@pytest.mark.parametrize("step", [0.1, 0.5, 1.0, 1 / 3])
+def test_discrete_posteriors_as_r_prints_them(step):
+    values = step * np.arange(1, 30)
+    code = """
+    prior <- rep(1, length(v)); names(prior) <- v
+    d <- LearnBayes::discrete.bayes(dpois, prior, c(2, 4, 0, 3))
+    paste(capture.output(print(d)), collapse = "\\n")
+    """
+    post = lb.discrete_bayes(stats.poisson.pmf, pd.Series(1.0, index=values), [2, 4, 0, 3])
+    assert str(post) == evaluate(code, v=values)

@@ -132,6 +132,8 @@ def test_other_kinds_are_refused(name, value):
         (lambda s: s.sample(0), "x is 0"),
         (lambda s: s.sample([]), "x has shape"),
         (lambda s: s.sample(5e15, 1), "R samples from at most"),
+        (lambda s: s.rbinom(3, [10, 1e17], 0.5), r"size\[1\] is 1e\+17: .* to 1e\+15"),
+        (lambda s: s.rbinom(3, 9007199254740992, 0.5), "to 1e\\+15"),
     ],
 )
 def test_what_cannot_be_drawn(call, message):
@@ -139,3 +141,12 @@ def test_what_cannot_be_drawn(call, message):
     with pytest.raises((ValueError, TypeError), match=message):
         call(stream)
     np.testing.assert_array_equal(stream.runif(1), RStream(1).runif(1))  # nothing was used
+
+
+def test_binomials_of_the_most_trials():
+    rng = np.random.default_rng(5)
+    spread = 10.0 ** -rng.uniform(0.4, 16.0, 200)
+    prob, size = np.concatenate([spread, 1.0 - spread]), 1e15
+    found = RStream(2).rbinom(prob.size, size, prob)
+    sd = np.sqrt(size * prob * (1.0 - prob))
+    assert np.all(np.abs(found - size * prob) < 6.0 * sd + 6.0)  # 400 draws
