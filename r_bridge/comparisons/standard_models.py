@@ -27,8 +27,8 @@ def _design(rng: np.random.Generator, n: int, p: int) -> np.ndarray:
 
 
 def _rdirichlet(rng: np.random.Generator) -> Inputs:
-    par = 10.0 ** rng.uniform(-1, 3, int(rng.integers(2, 9)))
-    return {"n": int(rng.integers(2, 30)), "par": par}
+    par = 10.0 ** rng.uniform(-1, 3, int(rng.integers(1, 9)))
+    return {"n": int(rng.integers(1, 30)), "par": par}
 
 
 def _rigamma(rng: np.random.Generator) -> Inputs:
@@ -37,7 +37,7 @@ def _rigamma(rng: np.random.Generator) -> Inputs:
 
 
 def _normal(rng: np.random.Generator) -> Inputs:
-    d, n = int(rng.integers(1, 7)), int(rng.integers(2, 9))
+    d, n = int(rng.integers(1, 7)), int(rng.integers(1, 9))
     return {"n": n, "mean": rng.normal(size=d), "v": _covariance(rng, d)}
 
 
@@ -89,7 +89,7 @@ def _blinreg(rng: np.random.Generator) -> Inputs:
 
 
 def _regression_draws(rng: np.random.Generator) -> Inputs:
-    p, m = int(rng.integers(2, 6)), int(rng.integers(2, 30))
+    p, m = int(rng.integers(1, 6)), int(rng.integers(2, 30))
     fit = {"beta": rng.normal(size=(m, p)), "sigma": rng.uniform(0.5, 2, m)}
     return {"x1": _design(rng, 3, p), "fit": fit}
 
@@ -105,7 +105,7 @@ def _probit(rng: np.random.Generator) -> Inputs:
 
 
 def _probit_draws(rng: np.random.Generator) -> Inputs:
-    p = int(rng.integers(2, 5))
+    p = int(rng.integers(1, 5))
     return {"x1": rng.normal(size=(3, p)), "fit": rng.normal(size=(int(rng.integers(2, 30)), p))}
 
 

@@ -16,23 +16,6 @@ def agreed():
     return note
 
 
-def pytest_configure(config):
-    config.addinivalue_line(
-        "markers", "learnbayes(*functions, level): each case that passes is one input of them"
-    )
-
-
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    outcome = yield
-    report = outcome.get_result()
-    mark = item.get_closest_marker("learnbayes")
-    if mark and report.when == "call" and report.passed:
-        for function in mark.args:
-            inputs = _agreed.get(function, ("", 0))[1] + 1
-            _agreed[function] = (mark.kwargs["level"], inputs)
-
-
 def pytest_terminal_summary(terminalreporter):
     if not _agreed:
         return

@@ -1,8 +1,6 @@
-"""LearnBayes' samplers against a live LearnBayes on random problems: the same draws.
+"""LearnBayes' samplers against a live LearnBayes: any number of coordinates, and odd densities.
 
-Draws and accepted steps are equal to the last bit; weights, the largest of which is 1, and what is
-computed from them to 1e-11: R takes the t density through the inverse of its scale matrix, and
-betabinexch through differences of lbeta, which lose digits as K grows.
+`pyhier.r_bridge.comparisons.samplers` compares their draws on random data.
 """
 
 import numpy as np
@@ -11,113 +9,6 @@ from pyhier.r_bridge import RError
 
 from pyhier import learnbayes as lb
 from pyhier import rstats
-
-CASES = 40
-
-
-def problem(case):
-    """A log posterior of LearnBayes by name, its data, and a fit of it."""
-    rng = np.random.default_rng([20261121, case])
-    groups = int(rng.integers(5, 30))
-    if case % 2:
-        se = 10.0 ** rng.uniform(-0.5, 0.5, groups)
-        y = rng.normal(rng.normal(0.0, 5.0), np.hypot(se, 2.0))
-        name, data, start = "normnormexch", np.column_stack([y, se**2]), [float(y.mean()), 0.5]
-    else:
-        trials = rng.integers(10, 200, groups)
-        deaths = rng.binomial(trials, rng.beta(3.0, 9.0, groups))
-        name, data, start = "betabinexch", np.column_stack([deaths, trials]).astype(float), [-1, 2]
-    fit = lb.laplace(getattr(lb, name), start, data)
-    seed = int(rng.integers(1, 2**31 - 1))
-    # From far out in log K, where R's betabinexch is rounding error (below), no draws may come.
-    df = float(rng.choice([1.0, 2.5, 4.0, 10.0, 30.0] if case % 2 else [20.0, 50.0]))
-    return name, data, fit, seed, df
-
-
-PROBLEMS = [problem(case) for case in range(CASES)]
-
-
-def after(theirs):
-    """The stream is left where R leaves it."""
-    assert rstats.runif(1)[0] == theirs
-
-
-@pytest.mark.learnbayes("indepmetrop", "gibbs", level="random, R's draws")
-@pytest.mark.parametrize("case", range(CASES))
-def test_chains(r, case):
-    name, data, fit, seed, _ = PROBLEMS[case]
-    code = f"""
-        set.seed(seed); a <- indepmetrop({name}, list(mu = mode, var = wide * var), mode, 400, data)
-        u <- runif(1)
-        set.seed(seed); b <- gibbs({name}, matrix(mode, 1), 400, scale, data)
-        list(a$par, a$accept, u, b$par, b$accept, runif(1))
-    """
-    wide = 1.0 + (case % 5) / 4.0
-    scale = np.sqrt(np.diag(fit.var)) * wide
-    theirs = r(code, data=data, mode=fit.mode, var=fit.var, seed=seed, wide=wide, scale=scale)
-    logpost = getattr(lb, name)
-    rstats.set_seed(seed)
-    proposal = {"mu": fit.mode, "var": wide * fit.var}
-    ours = lb.indepmetrop(logpost, proposal, fit.mode, 400, data)
-    np.testing.assert_array_equal(ours.par, theirs[0])
-    assert ours.accept == theirs[1]
-    after(theirs[2])
-    rstats.set_seed(seed)
-    tour = lb.gibbs(logpost, fit.mode, 400, scale, data)
-    np.testing.assert_array_equal(tour.par, theirs[3])
-    np.testing.assert_array_equal(tour.accept, np.ravel(theirs[4]))
-    after(theirs[5])
-
-
-@pytest.mark.learnbayes("impsampling", "sir", "rejectsampling", level="random, R's draws")
-@pytest.mark.parametrize("case", range(CASES))
-def test_weighted_draws(r, case):
-    name, data, fit, seed, df = PROBLEMS[case]
-    n = [30, 150, 201, 1000][case % 4]  # R's sample changes its method beyond 200 likely cells
-    code = f"""
-        tpar <- list(m = mode, var = 2 * var, df = df)
-        set.seed(seed); a <- impsampling({name}, tpar, function(t) t[1] + exp(t[2]), n, data)
-        u <- runif(1)
-        set.seed(seed); b <- sir({name}, tpar, n, data); v <- runif(1)
-        set.seed(seed); c <- rejectsampling({name}, tpar, dmax, n, data)
-        list(a$est, a$se, a$theta, a$wt, u, b, v, c, runif(1))
-    """
-    logf = getattr(lb, name)
-    tpar = {"m": fit.mode, "var": 2 * fit.var, "df": df}
-    dmax = logf(fit.mode, data) + np.log(2.0 * np.pi * np.sqrt(np.linalg.det(2 * fit.var))) + 0.3
-    theirs = r(code, data=data, mode=fit.mode, var=fit.var, seed=seed, df=df, n=n, dmax=dmax)
-    rstats.set_seed(seed)
-    ours = lb.impsampling(logf, tpar, lambda t: t[0] + np.exp(t[1]), n, data)
-    np.testing.assert_array_equal(ours.theta, theirs[2])
-    np.testing.assert_allclose(ours.wt, np.ravel(theirs[3]), rtol=1e-11, atol=1e-11)
-    assert ours.est == pytest.approx(theirs[0], rel=1e-11)
-    assert ours.se == pytest.approx(theirs[1], rel=1e-11)
-    after(theirs[4])
-    rstats.set_seed(seed)
-    np.testing.assert_array_equal(lb.sir(logf, tpar, n, data), theirs[5])
-    after(theirs[6])
-    rstats.set_seed(seed)
-    accepted = lb.rejectsampling(logf, tpar, dmax, n, data)
-    np.testing.assert_array_equal(accepted, np.reshape(theirs[7], (-1, 2)))
-    assert len(accepted) > 2
-    after(theirs[8])
-
-
-@pytest.mark.learnbayes("simcontour", level="random, R's draws")
-@pytest.mark.parametrize("case", range(CASES))
-def test_grid_draws(r, case):
-    name, data, fit, seed, _ = PROBLEMS[case]
-    sd = np.sqrt(np.diag(fit.var))
-    limits = np.column_stack([fit.mode - (2.0 + case / 20.0) * sd, fit.mode + 4.0 * sd]).ravel()
-    m = [1, 50, 1000][case % 3]
-    code = f"set.seed(seed); s <- simcontour({name}, limits, data, m); list(s$x, s$y, runif(1))"
-    theirs = r(code, data=data, limits=limits, m=m, seed=seed)
-    rstats.set_seed(seed)
-    ours = lb.simcontour(getattr(lb, name), limits, data, m)
-    np.testing.assert_array_equal(ours.x, np.ravel(theirs[0]))
-    np.testing.assert_array_equal(ours.y, np.ravel(theirs[1]))
-    after(theirs[2])
-
 
 QUADRATIC = "function(theta, ...) -0.5 * sum(theta * theta)"
 

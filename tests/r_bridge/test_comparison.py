@@ -1,12 +1,16 @@
 """What a comparison counts as equal, and what it reports; without R."""
 
 import json
+from inspect import isfunction
 
 import numpy as np
 import pytest
 from pyhier.r_bridge import RUnavailableError, validate
 from pyhier.r_bridge.comparison import Comparison, Outcome, all_comparisons, difference
 from pyhier.r_bridge.session import RError
+
+from pyhier import coda
+from pyhier import learnbayes as lb
 
 
 @pytest.mark.parametrize(
@@ -90,6 +94,34 @@ def test_names_are_unique():
     assert len(set(names)) == len(names)
     with pytest.raises(ValueError, match="package is 'brms': compared are LearnBayes"):
         all_comparisons(["brms"])
+
+
+PLOTS = {"pyhier.coda.plots", "pyhier.coda.lattice", "pyhier.coda.evolution"}
+PICTURES = {"mycontour", "plot_bayes", "plot_bayes2", "predplot", "triplot"}
+# What makes or names chains, and files and menus; tests against a live R compare those.
+OBJECTS = {
+    "as_data_frame", "as_mcmc", "as_mcmc_list", "bugs2jags", "chanames", "coda_options", "codamenu",
+    "display_coda_options", "is_mcmc", "is_mcmc_list", "load_line", "mcmc", "mcmcUpgrade",
+    "mcmc_list", "multi_menu", "read_and_check", "read_coda", "read_coda_interactive", "read_jags",
+    "read_openbugs", "set_varnames", "to_arviz", "write_coda",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("module", "package", "apart"), [(lb, "LearnBayes", PICTURES), (coda, "coda", OBJECTS)]
+)
+def test_every_function_is_compared(module, package, apart):
+    """Or it is among those whose values another test compares."""
+    renamed = {"as_array_mcmc_list": "as_array", "summary_mcmc": "summary"}
+    compared = {c.function.replace(".", "_") for c in all_comparisons([package])}
+    compared = {renamed.get(name, name) for name in compared}
+    functions = {
+        name
+        for name in module.__all__
+        if isfunction(f := getattr(module, name)) and f.__module__ not in PLOTS
+    }
+    assert apart <= functions
+    assert functions - compared == apart
 
 
 def report(*outcomes):
