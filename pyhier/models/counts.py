@@ -100,7 +100,8 @@ class CountModel(Grouped):
         """Phi, shape (2,), at values of a pair of hyperparameters, as in ``prior=``."""
         chart, first, second = self._chart(values, "the hyperparameters")
         for name, value in values.items():
-            positive(name, value)
+            if positive(name, value) >= 1.0 and name == "eta":
+                raise ValueError(f"eta is {value!r}: it must lie between 0 and 1")
         return chart.to_phi(np.array(first, dtype=float), np.array(second, dtype=float))
 
     def _independent(self, prior: Mapping[str, Any]) -> Callable[[Floats], Floats]:
@@ -191,7 +192,13 @@ class CountModel(Grouped):
 
     def _best_of(self, points: Floats) -> Floats:
         """The point with the highest density."""
-        best: Floats = points[int(np.argmax(self.log_posterior(points)))]
+        density = self.log_posterior(points)
+        if not (density > -np.inf).any():
+            raise ValueError(
+                "the posterior density is 0 or NaN wherever a search for its mass looked: check "
+                f"the prior ({self.prior_name}) at hyperparameters like those of the data"
+            )
+        best: Floats = points[int(np.nanargmax(density))]
         return best
 
 

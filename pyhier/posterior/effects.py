@@ -28,6 +28,9 @@ Rows = NDArray[np.intp]
 RESOLVED = 1.2  # sds of a component between the centres of neighbours, at least
 FINER = 3  # times that an inner step is halved before components count as narrow
 SMALL = 1e-11  # weight of outer nodes whose components may stay unresolved
+# Sd of components that count as narrow whatever they weigh: the density of wider ones is a
+# difference of terms of about 1 / sd^2, and below this their rounding would be more than they are.
+TIGHT = 1e-6
 POINT = 1e-12  # error of the density by which narrow components may be off
 # Gauss-Hermite rules of one node (the component is a point) to five. Narrow components have sds
 # below a thirtieth of the inner density's: five nodes leave 1e-14.
@@ -74,6 +77,7 @@ class EffectNodes:
             if halvings == FINER or not rough.any():
                 break
             row, x, log_weight = _halve(log_density, plane, rough, row, x, log_weight)
+        rough |= _points(family, row, outer.size)
         wide, narrow = ~rough[row], np.flatnonzero(rough)
         phi = at(x[wide], outer[row[wide]])
         share = plane.log_share[narrow]
@@ -89,6 +93,13 @@ def _unresolved(family: Any, row: Rows, log_weight: Floats, rows: int) -> NDArra
     rough = np.zeros(rows, dtype=np.bool_)
     rough[row[1:][bad]] = True
     return rough
+
+
+def _points(family: Any, row: Rows, rows: int) -> NDArray[np.bool_]:
+    """Which outer nodes have a component whose density rounding would spoil."""
+    tight = np.zeros(rows, dtype=np.bool_)
+    tight[row[family.line_moments()[1] < TIGHT]] = True
+    return tight
 
 
 def _halve(

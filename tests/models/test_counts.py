@@ -271,3 +271,18 @@ def test_a_group_without_trials_learns_from_the_others():
     assert with_it["eta"].mean() == pytest.approx(without["eta"].mean(), rel=1e-9)
     assert with_it["theta[5]"].mean() == pytest.approx(without["theta_new"].mean(), rel=1e-9)
     assert np.isnan(with_it.model.estimates()[0][-1])
+
+
+@pytest.mark.parametrize("eta", [1, 1.0, 2])
+def test_a_given_mean_of_probabilities_lies_inside(eta):
+    model = ph.BetaBinomial([3, 5, 4], [10, 12, 9])
+    with pytest.raises(ValueError, match=f"eta is {eta}: it must lie between 0 and 1"):
+        ph.given(model, eta=eta, K=1)
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+@pytest.mark.parametrize("engine", [ph.exact, ph.laplace, ph.grid])
+def test_a_prior_that_is_nowhere_positive_is_named(engine, value):
+    model = ph.PoissonGamma([3, 5, 4], [10, 12, 9], prior=lambda alpha, mu: value)
+    with pytest.raises(ValueError, match=r"check the prior \(callable\)"):
+        engine(model)
