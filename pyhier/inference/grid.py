@@ -1,5 +1,6 @@
 """The textbook's grid: the posterior at equally spaced points of the hyperparameters."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,6 +17,9 @@ Floats = NDArray[np.float64]
 
 DROP = 16.0  # how far below the mode's the log density is at the limits: a factor of 1e-7
 NEGLIGIBLE = 1e-14  # share of the weight in all points that are left out
+# How far the share of every other point may be from half: means are off by about its square then,
+# in sds.
+COARSE = 0.1
 
 
 class GridPosterior(NodesPosterior):
@@ -81,6 +85,11 @@ def grid(
         If an argument cannot be used, the density is zero all over the grid, or no limits are
         found.
 
+    Warns
+    -----
+    RuntimeWarning
+        If the points are too far apart for the posterior, as where its ridge is narrow and long.
+
     Examples
     --------
     >>> import pyhier as ph
@@ -103,7 +112,25 @@ def grid(
     top = log_density.max()
     if not np.isfinite(top):
         raise ValueError(f"the log density is {top} all over the grid: give other limits")
+    _warn_if_coarse(model, log_density - top)
     return GridPosterior(model, axes, log_density - top)
+
+
+def _warn_if_coarse(model: Model, log_density: Floats) -> None:
+    """Every other point along a coordinate is a grid of its own: both must find half the mass."""
+    weight = np.exp(log_density)
+    for k, name in enumerate(model.coordinates):
+        along = np.moveaxis(weight, k, 0)
+        even = along[::2].sum() / along.sum()
+        if abs(even - 0.5) > COARSE:
+            warnings.warn(
+                f"the grid is too coarse for the posterior: of the points along {name} every other "
+                f"one holds {max(even, 1.0 - even):.0%} of the mass, not half; give a greater "
+                "size= or narrower limits=, or take exact(model)",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+            return
 
 
 def _on_grid(model: Model, axes: Sequence[Floats]) -> Floats:

@@ -30,7 +30,7 @@ FINER = 3  # times that an inner step is halved before components count as narro
 SMALL = 1e-11  # weight of outer nodes whose components may stay unresolved
 # Sd of components that count as narrow whatever they weigh: the density of wider ones is a
 # difference of terms of about 1 / sd^2, and below this their rounding would be more than they are.
-TIGHT = 1e-6
+TIGHT = 1e-7
 POINT = 1e-12  # error of the density by which narrow components may be off
 # Gauss-Hermite rules of one node (the component is a point) to five. Narrow components have sds
 # below a thirtieth of the inner density's: five nodes leave 1e-14.

@@ -375,3 +375,17 @@ def test_bad_grids(pumps, arguments, message):
 def test_bad_methods(pumps):
     with pytest.raises(ValueError, match="method is 'mle': it must be 'ml' or 'moments'"):
         ph.empirical_bayes(pumps, "mle")
+
+
+@pytest.mark.parametrize("size", [100, 400])
+def test_a_grid_says_when_it_is_too_coarse_for_a_narrow_ridge(size):
+    n = 10_000  # K may be anything from 100 up, and eta has an sd of 0.003 where it is large
+    model = ph.BetaBinomial([3_000, 3_100, 2_900], [n] * 3)
+    exact = ph.exact(model)["theta[1]"]
+    if size == 100:
+        with pytest.warns(RuntimeWarning, match=r"too coarse .* along log(it_eta|_K) every other"):
+            found = ph.grid(model, size)["theta[1]"].mean()
+        assert abs(found - exact.mean()) > 0.01 * exact.std()
+    else:
+        found = ph.grid(model, size)["theta[1]"].mean()
+        assert abs(found - exact.mean()) < 0.01 * exact.std()
