@@ -14,7 +14,8 @@ def float_array(name: str, value: object, ndim: int) -> Floats:
     raw = np.asarray(plain)
     text = raw.dtype == object and any(isinstance(item, str | bytes) for item in raw.ravel())
     if raw.dtype.kind in "cMmUSVb" or text:
-        raise TypeError(f"{name} must be numbers: it holds {'text' if text else raw.dtype}")
+        holds = "text" if text or raw.dtype.kind in "US" else raw.dtype
+        raise TypeError(f"{name} must be numbers: it holds {holds}{_first_text_column(value)}")
     try:
         array = np.array(plain, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
@@ -22,6 +23,15 @@ def float_array(name: str, value: object, ndim: int) -> Floats:
     if array.ndim != ndim:
         raise ValueError(f"{name} has {array.ndim} dimensions: it must have {ndim}")
     return array
+
+
+def _first_text_column(value: object) -> str:
+    """Where a frame holds text, for the message."""
+    columns = value.items() if getattr(value, "ndim", 0) == 2 and hasattr(value, "items") else ()
+    for column, entries in columns:
+        if any(isinstance(item, str | bytes) for item in entries):
+            return f", in the column {column!r}"
+    return ""
 
 
 def vector(name: str, value: object) -> Floats:

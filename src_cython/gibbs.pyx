@@ -5,8 +5,10 @@ stream gives LearnBayes' draws; with NumPy's generators the same loops use NumPy
 Small linear systems are solved by elimination with partial pivoting, as LAPACK does, and inverses
 are taken where R takes them: the draws then agree with R's to rounding.
 
-The callers hold the bit generator's lock and have validated the arguments.
+The callers hold the bit generator's lock and have validated the arguments. Ctrl-C ends a loop: it is
+looked for every hundred thousand steps or so.
 """
+from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, fabs, sqrt
 
 from numpy.random.c_distributions cimport random_standard_gamma, random_standard_uniform
@@ -17,6 +19,11 @@ from pyhier.kernels.random cimport (
 from pyhier.kernels.streams cimport GammaShape, gamma_variate, prepare_gamma
 
 import numpy as np
+
+
+cdef inline Py_ssize_t cycles_between_checks(Py_ssize_t steps) noexcept nogil:
+    """How many cycles of so many steps go by between two looks for Ctrl-C."""
+    return 1 + 100_000 // (steps + 1)
 
 
 cdef inline double uniform(Source *source) noexcept nogil:
@@ -116,8 +123,12 @@ def hierarchical_regression(object bit_generator, bint as_r, const double[::1] y
     cdef double v = start, total, weight, noise
     cdef GammaShape g
     prepare_gamma(&g, 0.5 * (df + k))
+    cdef Py_ssize_t every = cycles_between_checks(k * p)
     with nogil:
         for t in range(var.shape[0]):
+            if t % every == 0:
+                with gil:
+                    PyErr_CheckSignals()
             for i in range(p):
                 total = 0.0
                 for row in range(k):
@@ -160,8 +171,12 @@ def ordered_means(object bit_generator, bint as_r, const double[:, ::1] y,
     cdef Source source = source_of(bit_generator, as_r)
     cdef Py_ssize_t rows = y.shape[0], columns = y.shape[1], i, j, t
     cdef double low, high, below, above
+    cdef Py_ssize_t every = cycles_between_checks(rows * columns)
     with nogil:
         for t in range(out.shape[0]):
+            if t % every == 0:
+                with gil:
+                    PyErr_CheckSignals()
             for i in range(rows):
                 for j in range(columns):
                     low, high = -INFINITY, INFINITY
@@ -190,8 +205,12 @@ def robust_location(object bit_generator, bint as_r, const double[::1] y, double
     cdef double centre = mean, scale = variance
     prepare_gamma(&each, (df + 1.0) / 2.0)
     prepare_gamma(&whole, n / 2.0)
+    cdef Py_ssize_t every = cycles_between_checks(n)
     with nogil:
         for t in range(mu.shape[0]):
+            if t % every == 0:
+                with gil:
+                    PyErr_CheckSignals()
             weight = weighted = squares = 0.0
             for i in range(n):
                 lam[t, i] = gamma(&source, &each, 1.0 / (
@@ -216,6 +235,7 @@ def normal_sample(object bit_generator, bint as_r, const double[::1] y, double p
     cdef double mean, weight, centre, v = start
     cdef GammaShape g
     prepare_gamma(&g, a + n / 2.0)
+    cdef Py_ssize_t every = cycles_between_checks(n)
     with nogil:
         for i in range(n):
             total += y[i]
@@ -225,6 +245,9 @@ def normal_sample(object bit_generator, bint as_r, const double[::1] y, double p
             total += y[i] - mean
         mean += <double>(total / n)
         for t in range(mu.shape[0]):
+            if t % every == 0:
+                with gil:
+                    PyErr_CheckSignals()
             weight = n / v + 1.0 / prior_variance
             centre = (mean * n / v + prior_mean / prior_variance) / weight \
                 + sqrt(1.0 / weight) * standard_normal(&source)
@@ -249,8 +272,12 @@ def probit(object bit_generator, bint as_r, const double[::1] y, const double[:,
     cdef int p = x.shape[1], i, j
     cdef double[::1] current = np.array(start), right = np.empty(p), z = np.empty(p)
     cdef double fitted, below, latent, total
+    cdef Py_ssize_t every = cycles_between_checks(n * p)
     with nogil:
         for t in range(beta.shape[0]):
+            if t % every == 0:
+                with gil:
+                    PyErr_CheckSignals()
             for i in range(p):
                 right[i] = shift[i]
             for row in range(n):

@@ -297,7 +297,7 @@ def mcmc(
     100
     """
     names, rownames = _names_of(data)
-    array = float_array("data", _plain(data), np.ndim(np.asarray(_plain(data))))
+    array = float_array("data", data, np.asarray(data).ndim)
     if array.ndim not in (1, 2):
         raise ValueError(
             f"data has {array.ndim} dimensions: give a vector or a matrix with a row an iteration; "
@@ -313,10 +313,6 @@ def mcmc(
     if rownames is not None:
         rownames = rownames[: len(array)]
     return Mcmc(array, first, last, step, names, rownames)
-
-
-def _plain(data: Any) -> Any:
-    return data.to_numpy() if hasattr(data, "to_numpy") else data
 
 
 def _names_of(data: Any) -> tuple[Names | None, Names | None]:

@@ -4,37 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from pyhier.coda.plots import bandwidth
 from pyhier.rstats.format import format_number
-from pyhier.rstats.quantile import quantile
-
-
-def silverman(x: ArrayLike) -> float:
-    """Silverman's rule of thumb for the bandwidth, 1.06 min(sd, IQR / 1.34) n^(-1/5).
-
-    References
-    ----------
-    Silverman, B. W. (1986). Density Estimation for Statistics and Data Analysis, section 3.4.2.
-
-    Examples
-    --------
-    >>> round(silverman([1.0, 2.0, 3.0, 4.0, 6.0]), 4)
-    1.1467
-    """
-    sample = np.asarray(x, dtype=np.float64)
-    sample = sample[~np.isnan(sample)]
-    low, high = quantile(sample, [0.25, 0.75])
-    spread = min(float(sample.std(ddof=1)), float(high - low) / 1.34)
-    return float(1.06 * spread * sample.size**-0.2)
-
 
 DEFAULTS: Mapping[str, Any] = {
     "trace": True,
     "densplot": True,
     "lowess": False,
     "combine_plots": True,
-    "bandwidth": silverman,
+    "bandwidth": bandwidth,
     "digits": 3,
     "quantiles": (0.025, 0.25, 0.5, 0.75, 0.975),
     "frac1": 0.1,
@@ -182,7 +161,7 @@ def _statistics() -> str:
 
 
 def _plots() -> str:
-    bandwidth: Callable[..., Any] = _options["bandwidth"]
+    rule: Callable[..., Any] = _options["bandwidth"]
     rows = {
         "Trace": _shown("trace"),
         "Density": _shown("densplot"),
@@ -190,7 +169,7 @@ def _plots() -> str:
         "Combine chains": _shown("combine_plots"),
         "User-defined layout": _shown("user_layout"),
     }
-    name = getattr(bandwidth, "__name__", repr(bandwidth))
+    name = getattr(rule, "__name__", repr(rule))
     return (
         _section("PLOTTING OPTIONS\n================\n", rows) + f"Bandwidth function  : {name}\n"
     )

@@ -273,6 +273,8 @@ def spectrum0(
     """
     if order not in (0, 1, 2):
         raise ValueError(f"invalid order: it is {order}; give 0, 1 or 2")
+    if max_length is not None and not max_length > 0.0:
+        raise ValueError(f"max_length is {max_length}: give a positive number, or None")
     labels, draws = _stacked(x)
     values = [glm_at_zero(column, max_freq, order, max_length) for column in draws.T]
     return Spectrum0(NamedVector(np.array(values), labels))

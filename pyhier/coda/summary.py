@@ -214,7 +214,7 @@ def HPDinterval(obj: Any, prob: float = 0.95) -> HPDInterval | PerChain[HPDInter
     attr(,"Probability")
     [1] 0.6
     """
-    if not 0.0 <= float(prob) <= 1.0:
+    if not isinstance(prob, int | float | np.number) or not 0.0 <= float(prob) <= 1.0:
         raise ValueError(f"prob is {prob!r}: it must be between 0 and 1")
     draws = draws_of(obj)
     _refuse_missing(draws)

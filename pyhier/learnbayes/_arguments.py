@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._validation import each_group, float_array, vector
+from pyhier.rstats.linalg import chol
 
 Floats = NDArray[np.float64]
 
@@ -69,6 +70,14 @@ def numbers(name: str, value: Any, size: int | None = None, rule: str = "finite"
         also = "" if rule == "finite" else f" and {rule}"
         raise ValueError(f"{name}[{bad[0]}] is {array[bad[0]]}: it must be finite{also}")
     return array
+
+
+def factor(name: str, matrix: Floats) -> Floats:
+    """The upper Cholesky factor of a matrix that the caller gave."""
+    try:
+        return chol(matrix)
+    except ValueError as error:
+        raise ValueError(f"{name} is no covariance or precision matrix: {error}") from None
 
 
 def flat(value: Any) -> Any:

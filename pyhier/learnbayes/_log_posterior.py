@@ -36,6 +36,8 @@ class BuiltIn:
 
     def __call__(self, theta: ArrayLike, data: Any) -> Any:
         density = self.compiled_for(data)
+        if np.isnan(np.asarray(theta, dtype=np.float64)).any():
+            raise ValueError(f"{self._coordinates} is {theta!r}: it must be numbers, none missing")
         if self._vectorised and np.ndim(theta) > 0:
             values = density.evaluate(np.reshape(theta, (-1, 1)))
         else:

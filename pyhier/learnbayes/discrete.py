@@ -122,7 +122,10 @@ def _series(name: str, value: Any) -> "pd.Series[float]":
 
 
 def _log_likelihood(values: Any, shape: tuple[int, ...]) -> Floats:
-    density = np.asarray(values, dtype=np.float64)
+    try:
+        density = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise TypeError(f"df returned {values!r}: a density is a number") from None
     if np.any(np.isnan(density)) or np.any(density < 0.0):
         raise ValueError(f"df returned {density}: a density is a number, and not negative")
     with np.errstate(divide="ignore"):

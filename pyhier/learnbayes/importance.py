@@ -266,6 +266,8 @@ def simcontour(
 
 def _values(h: Callable[[Floats], Any], theta: Floats, vectorised: bool) -> Floats:
     """The function whose mean is wanted, at all draws."""
+    if not callable(h):
+        raise TypeError(f"h is {h!r}: give the function of theta whose mean is wanted")
     if vectorised:
         values = np.asarray(h(theta.T), dtype=np.float64)
         if values.shape != (len(theta),):

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._random import RNG, normals
 from pyhier._validation import count, float_array, positive
 from pyhier.kernels.gibbs import probit
-from pyhier.learnbayes._arguments import entries, flat, numbers, rows
+from pyhier.learnbayes._arguments import entries, factor, flat, numbers, rows
 from pyhier.learnbayes.samplers import laplace
 from pyhier.learnbayes.simulation import dmnorm, equal_gammas, rmnorm, stream
 from pyhier.rstats.distributions import pnorm, qnorm
@@ -330,8 +330,11 @@ def _prior(prior: Mapping[str, Any] | None, p: int) -> tuple[Floats, Floats]:
     matrix = _design("prior P", precision)
     if matrix.shape != (p, p):
         raise ValueError(f"prior P has shape {matrix.shape}: it must be {p} x {p}")
-    chol(matrix)  # for its error where the matrix is not positive definite
-    return np.zeros(p) + numbers("prior beta", np.atleast_1d(flat(mean))), matrix
+    factor("prior P", matrix)  # for its error where the matrix is not positive definite
+    centre = numbers("prior beta", np.atleast_1d(flat(mean)))
+    if centre.size not in (1, p):
+        raise ValueError(f"prior beta has {centre.size} numbers: it must have {p}")
+    return np.zeros(p) + centre, matrix
 
 
 def probit_fit(y: Floats, x: Floats) -> Floats:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._random import RNG, as_generator, gammas, normals, uniforms
 from pyhier._validation import count, float_array, positive, square_matrix
 from pyhier.kernels.gibbs import normal_sample, robust_location
-from pyhier.learnbayes._arguments import entries, flat, numbers
+from pyhier.learnbayes._arguments import entries, factor, flat, numbers
 from pyhier.rstats.linalg import chol, log_determinant, solve
 from pyhier.rstats.streams import RStream, default_stream
 
@@ -174,7 +174,7 @@ def rmnorm(
     array([[ 0.3735, 9.9115],
            [ 1.1836, 13.9626]])
     """
-    upper = chol(_scale("varcov", varcov))
+    upper = factor("varcov", _scale("varcov", varcov))
     centre = _location(mean, len(upper))
     z = normals(stream(rng), (count("n", n),), len(upper))
     return centre + z @ upper
@@ -219,7 +219,7 @@ def rmt(
     array([[ 2.9742, 13.5591],
            [ 1.3103, 11.9257]])
     """
-    upper, size, nu = chol(_scale("S", S)), count("n", n), _degrees(df)
+    upper, size, nu = factor("S", _scale("S", S)), count("n", n), _degrees(df)
     centre, source = _location(mean, len(upper)), stream(rng)
     # A chi-squared variate is a gamma one of shape df / 2 and rate 1 / 2.
     x = 1.0 if math.isinf(nu) else equal_gammas(source, size, nu / 2.0, 0.5)[:, None] / nu

@@ -1,11 +1,15 @@
 """LearnBayes' samplers of standard models, without R: closed forms, errors, NumPy's generators."""
 
+import signal
+import time
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 import pyhier as ph
-from pyhier import RStream
+from pyhier import RStream, coda
 from pyhier import learnbayes as lb
 
 
@@ -139,4 +143,59 @@ def test_order_is_kept():
 )
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=message):
+        call()
+
+
+def stop(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda: lb.ordergibbs(ph.load_dataset("iowagpa"), 3_000_000, rng=1),
+        lambda: lb.hiergibbs(ph.load_dataset("iowagpa"), 3_000_000, rng=1),
+        lambda: lb.robustt(np.arange(100.0), 4, 1_000_000, rng=1),
+        lambda: lb.bayes_probit(np.arange(200) % 2, np.ones((200, 1)), 2_000_000, rng=1),
+        lambda: lb.normpostsim(
+            np.arange(200.0), {"mu": [0, 1], "sigma2": [1, 1]}, 20_000_000, rng=1
+        ),
+    ],
+)
+def test_ctrl_c_stops_a_loop(run):
+    before = signal.signal(signal.SIGALRM, stop)
+    start = time.perf_counter()
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    assert time.perf_counter() - start < 1.5  # the whole runs take from 3 s up
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: lb.bayes_probit([0, 1, 1, 0], np.ones((4, 1)), 5, {"beta": [0, 0], "P": [[1]]}),
+         "prior beta has 2 numbers: it must have 1"),
+        (lambda: lb.bayes_probit([0, 1, 1, 0], np.ones((4, 1)), 5, {"beta": [0], "P": [[-1]]}),
+         "prior P is no covariance or precision"),
+        (lambda: lb.rmnorm(2, [0, 0], -np.eye(2)), "varcov is no covariance"),
+        (lambda: lb.rmt(2, [0, 0], -np.eye(2), 4), "S is no covariance"),
+        (lambda: lb.impsampling(lb.lbinorm, {"m": [0, 0], "var": np.eye(2), "df": 4}, 2, 5,
+                                {"m": [0, 0], "v": np.eye(2)}), "h is 2: give the function"),
+        (lambda: lb.normchi2post([1, np.nan], [1, 2]), "theta is .*none missing"),
+        (lambda: lb.discrete_bayes(lambda y, p: "x", {1: 1}, 1), "df returned 'x'"),
+        (lambda: lb.blinreg(pd.Series(["a", "b"]), np.ones((2, 1)), 5), "numbers: it holds text"),
+        (lambda: coda.mcmc(pd.DataFrame({"mu": [1.0, 2.0], "chain": ["a", "b"]})),
+         "holds text, in the column 'chain'"),
+        (lambda: coda.mcmc("a"), "data must be numbers: it holds text$"),
+        (lambda: coda.HPDinterval(coda.mcmc([1.0, 2.0]), prob="a"), "prob is 'a'"),
+        (lambda: coda.spectrum0(np.arange(20.0), max_length=0), "max_length is 0"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_named(call, message):
+    with pytest.raises((ValueError, TypeError), match=message):
         call()
