@@ -1,12 +1,13 @@
 """What a comparison counts as equal, and what it reports; without R."""
 
 import json
+import warnings
 from inspect import isfunction
 
 import numpy as np
 import pytest
 from pyhier.r_bridge import RUnavailableError, validate
-from pyhier.r_bridge.comparison import Comparison, Outcome, all_comparisons, difference
+from pyhier.r_bridge.comparison import Comparison, Outcome, all_comparisons, answer, difference
 from pyhier.r_bridge.session import RError
 
 from pyhier import coda
@@ -87,6 +88,20 @@ def test_cases_depend_on_the_seed_and_the_function_alone():
     assert a == [case["x"] for case in comparison(tolerance=1.0).cases(5, seed=1)]
     assert a[:3] == [case["x"] for case in comparison().cases(3, seed=1)]
     assert not set(a) & {case["x"] for case in comparison().cases(5, seed=2)}
+
+
+def test_warnings_are_no_answers():
+    """R's are kept quiet too; errors that say what is wrong stand for a refusal."""
+
+    def ours(x):
+        warnings.warn("late", stacklevel=1)
+        if x > 1.0:
+            raise ValueError("too large")
+        return x
+
+    warning = Comparison("stats", "f", lambda rng: {}, "x", ours, 0.0, "")
+    assert answer(warning, {"x": 1.0}) == 1.0
+    assert isinstance(answer(warning, {"x": 2.0}), ValueError)
 
 
 def test_names_are_unique():
