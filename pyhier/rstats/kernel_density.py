@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import fft
 
 from pyhier._validation import count, positive, vector
 from pyhier.rstats.quantile import quantile
@@ -157,7 +156,8 @@ def density(
     step = 2.0 * (high - low) / (2 * size - 1)
     distance = step * np.minimum(np.arange(2 * size), 2 * size - np.arange(2 * size))
     heights = KERNELS[kernel](distance / width) / width
-    smooth = fft.irfft(fft.rfft(mass) * np.conj(fft.rfft(heights)), 2 * size)[:size]
+    spectrum = np.fft.rfft(mass) * np.conj(np.fft.rfft(heights))
+    smooth = np.fft.irfft(spectrum, 2 * size)[:size]
     at = np.linspace(first, last, points)
     grid = np.linspace(low, high, size)
     return Density(at, np.interp(at, grid, np.maximum(smooth, 0.0)), width, draws.size)
