@@ -188,7 +188,8 @@ class PoissonGamma(CountModel):
     def pooling(self, phi: Floats) -> Floats:
         """Shrinkage factors alpha / (alpha + e_j mu), shape (..., groups)."""
         alpha, mu = (part[..., np.newaxis] for part in _shape_and_mean(phi))
-        factors: Floats = alpha / (alpha + self.exposure * mu)
+        with np.errstate(over="ignore"):  # far out in a tail e_j mu is inf: nothing is pooled
+            factors: Floats = alpha / (alpha + self.exposure * mu)
         return factors
 
     def theta_given(self, quantity: int | None, phi: Floats) -> Gamma:

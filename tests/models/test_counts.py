@@ -286,3 +286,10 @@ def test_a_prior_that_is_nowhere_positive_is_named(engine, value):
     model = ph.PoissonGamma([3, 5, 4], [10, 12, 9], prior=lambda alpha, mu: value)
     with pytest.raises(ValueError, match=r"check the prior \(callable\)"):
         engine(model)
+
+
+def test_pooling_far_out_in_a_tail_of_mu_is_none():
+    model = ph.PoissonGamma([1_000_000, 1], [1.0, 1e9])
+    factors = model.pooling(np.array([-2.0, 700.0]))  # e mu overflows in the second group
+    assert factors[1] == 0.0
+    assert ((factors >= 0.0) & (factors < 1e-300)).all()
