@@ -177,12 +177,27 @@ class McmcList:
     Examples
     --------
     >>> both = mcmc_list(a=mcmc([1.0, 2.0]), b=mcmc([3.0, 5.0]))
-    >>> len(both), both["b"].values, both[0].end
+    >>> len(both), both["b"].values, both.end
     (2, array([3., 5.]), 2)
     """
 
     chains: tuple[Mcmc, ...]
     names: Names | None = None
+
+    @property
+    def start(self) -> int:
+        """The first iteration."""
+        return self.chains[0].start
+
+    @property
+    def end(self) -> int:
+        """The last iteration."""
+        return self.chains[0].end
+
+    @property
+    def thin(self) -> int:
+        """Iterations from one draw to the next."""
+        return self.chains[0].thin
 
     @property
     def varnames(self) -> Names | None:

@@ -113,7 +113,7 @@ def normal_or_t(name: str, mean: Any, var: Any, df: float, p: int, factor: float
 
 def proposal_factor(var: Any, p: int, *, symmetric: bool = True) -> Floats:
     """The upper Cholesky factor of a proposal's covariance."""
-    matrix = square_matrix("proposal", var)
+    matrix = square_matrix("proposal", [[var]] if np.ndim(var) == 0 else var)
     if len(matrix) != p:
         raise ValueError(
             f"proposal has shape {matrix.shape}: the chain has {p} coordinates, "

@@ -290,7 +290,8 @@ def bayes_probit(
     >>> fit.beta.mean(axis=0).round(2), fit.log_marg
     (array([-2.3 ,  0.55]), None)
     """
-    responses, x = _regression(y, X, spare=0)
+    logical = np.asarray(y).dtype == bool  # R's TRUE and FALSE are 1 and 0
+    responses, x = _regression(np.asarray(y, dtype=np.float64) if logical else y, X, spare=0)
     rows("y", responses, (responses == 0.0) | (responses == 1.0), "responses are 0 or 1")
     size, source, p = count("m", m), stream(rng), x.shape[1]
     prior_mean, prior_precision = _prior(prior, p)

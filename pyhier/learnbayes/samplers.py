@@ -17,6 +17,7 @@ from pyhier.inference.proposal import normal_or_t, proposal_factor
 from pyhier.inference.target import LogPosterior, log_density
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.sampler import coordinate_walk, independence, random_walk
+from pyhier.learnbayes._arguments import flat
 from pyhier.rstats.streams import default_stream
 
 Floats = NDArray[np.float64]
@@ -84,7 +85,7 @@ def laplace(logpost: LogPosterior, mode: ArrayLike, *args: Any) -> LaplaceFit:
     >>> fit.mode.round(4), fit.converge
     (array([9.6814, 2.2497]), True)
     """
-    start = vector("mode", mode)
+    start = vector("mode", flat(np.atleast_1d(mode)))
     return nelder_mead(log_density(logpost, start.size, args), start)
 
 

@@ -164,7 +164,7 @@ def minimise(
     hessian: bool,
 ) -> OptimResult:
     """Do what `optim` does, without its warning about one dimension."""
-    start = vector("par", par).tolist()
+    start = vector("par", np.atleast_1d(par)).tolist()
     if not all(map(math.isfinite, start)):
         raise ValueError(f"par is {start}: start at finite numbers")
     options = _Control.of(control)
@@ -369,7 +369,7 @@ def optimHess(  # noqa: N802
            [3., 0.]])
     """
     options = _Control.of(control)
-    point = vector("par", par).tolist()
+    point = vector("par", np.atleast_1d(par)).tolist()
     p = len(point)
     parscale = options.per_parameter("parscale", p)
     ndeps = options.per_parameter("ndeps", p)

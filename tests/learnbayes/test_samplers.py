@@ -114,3 +114,34 @@ def test_any_generator(data):
     assert a[:, 0].mean() == pytest.approx(b[:, 0].mean(), abs=0.6)  # sds of about 5, ESS 2,000
     grid = lb.simcontour(lb.normnormexch, [-20, 40, -3, 5], data, 5_000, rng=1, size=80)
     assert grid.x.mean() == pytest.approx(a[:, 0].mean(), abs=0.6)
+
+
+def test_one_coordinate_as_r_writes_it():
+    """A start of one coordinate is a number in R, and a logical vector is one of 0 and 1."""
+    data = {"data": [1, 0, 2, 3], "par": [4.57, 1.43]}
+    fit = lb.laplace(lb.logpoissgamma, 0.5, data)
+    np.testing.assert_array_equal(fit.mode, lb.laplace(lb.logpoissgamma, [0.5], data).mode)
+    np.testing.assert_array_equal(lb.laplace(lb.logpoissgamma, [[0.5]], data).mode, fit.mode)
+    proposal = {"var": float(fit.var[0, 0]), "scale": 2}
+    chain = lb.rwmetrop(lb.logpoissgamma, proposal, 0.5, 20, data, rng=1)
+    again = lb.rwmetrop(lb.logpoissgamma, {"var": fit.var, "scale": 2}, [0.5], 20, data, rng=1)
+    np.testing.assert_array_equal(chain.par, again.par)
+    proposal = {"mu": float(fit.mode[0]), "var": float(fit.var[0, 0])}
+    assert lb.indepmetrop(lb.logpoissgamma, proposal, 0.5, 20, data, rng=1).par.shape == (20, 1)
+    tpar = {"m": float(fit.mode[0]), "var": 2 * float(fit.var[0, 0]), "df": 4}
+    assert lb.sir(lb.logpoissgamma, tpar, 20, data, rng=1).shape == (20, 1)
+    assert lb.impsampling(lb.logpoissgamma, tpar, lambda t: t[0], 20, data, rng=1).se > 0.0
+    assert lb.gibbs(lb.logpoissgamma, 0.5, 20, 1, data, rng=1).par.shape == (20, 1)
+    y, x = np.array([0, 1, 1, 0, 1]), np.ones((5, 1))
+    np.testing.assert_array_equal(
+        lb.bayes_probit(y == 1, x, 5, rng=1).beta, lb.bayes_probit(y, x, 5, rng=1).beta
+    )
+
+
+def test_optim_of_one_number():
+    quiet = {"warn.1d.NelderMead": False}
+    found = [
+        rstats.optim(start, lambda x: float((x[0] - 1.0) ** 2), control=quiet).par
+        for start in (0.5, [0.5])
+    ]
+    np.testing.assert_array_equal(found[0], found[1])
