@@ -273,9 +273,11 @@ def _values(h: Callable[[Floats], Any], theta: Floats, vectorised: bool) -> Floa
         if values.shape != (len(theta),):
             raise ValueError(f"h returned shape {values.shape} for {len(theta)} draws")
         return values
-    if (shape := np.shape(h(theta[0]))) != ():
+    shape = np.shape(h(theta[0]))
+    if shape not in ((), (1,)):  # R's numbers are vectors of one
         raise ValueError(f"h returned shape {shape}: it must return one number")
-    return np.fromiter(map(h, theta), np.float64, len(theta))
+    numbers = map(h, theta) if shape == () else (h(point)[0] for point in theta)
+    return np.fromiter(numbers, np.float64, len(theta))
 
 
 def limits_of(limits: ArrayLike) -> list[float]:

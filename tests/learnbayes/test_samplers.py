@@ -130,7 +130,7 @@ def test_one_coordinate_as_r_writes_it():
     assert lb.indepmetrop(lb.logpoissgamma, proposal, 0.5, 20, data, rng=1).par.shape == (20, 1)
     tpar = {"m": float(fit.mode[0]), "var": 2 * float(fit.var[0, 0]), "df": 4}
     assert lb.sir(lb.logpoissgamma, tpar, 20, data, rng=1).shape == (20, 1)
-    assert lb.impsampling(lb.logpoissgamma, tpar, lambda t: t[0], 20, data, rng=1).se > 0.0
+    assert lb.impsampling(lb.logpoissgamma, tpar, lambda t: t, 20, data, rng=1).se > 0.0
     assert lb.gibbs(lb.logpoissgamma, 0.5, 20, 1, data, rng=1).par.shape == (20, 1)
     y, x = np.array([0, 1, 1, 0, 1]), np.ones((5, 1))
     np.testing.assert_array_equal(
