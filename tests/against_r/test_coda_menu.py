@@ -1,5 +1,6 @@
 """What is asked at a terminal, with answers and mistakes, beside an interactive R."""
 
+import os
 import shutil
 import subprocess
 
@@ -20,6 +21,7 @@ def r_session(call, answers):
         text=True,
         check=True,
         timeout=60,
+        env={**os.environ, "TERM": "xterm", "LANG": "C.UTF-8"},  # or R shows no answers
     )
     _, _, rest = done.stdout.partition(f"x <- {call}\n")
     shown, _, rest = rest.partition("cat('VALUE', x)")  # R shows what is typed
