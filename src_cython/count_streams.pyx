@@ -11,6 +11,7 @@ As in ``streams.pyx`` the order of the operations is part of the algorithm, and 
 constants are kept while the parameters repeat. The callers hold the bit generator's lock and have
 validated the parameters.
 """
+from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport copysign, exp, fabs, floor, isinf, log, pow, sqrt
 from libc.stdint cimport int32_t, uint32_t
 
@@ -324,6 +325,9 @@ def fill(object bit_generator, int family, const double[::1] a, const double[::1
     binomial.n = poisson.mu = -1.0  # none prepared
     with nogil:
         for i in range(out.shape[0]):
+            if i & 0xFFFFF == 0:  # Ctrl-C, every million or so
+                with gil:
+                    PyErr_CheckSignals()
             out[i] = variate(source.bits, family, &binomial, &poisson, a[j], b[k])
             j += 1
             if j == a.shape[0]:

@@ -15,6 +15,7 @@ changes the time and never the numbers: the loops here keep them while a shape r
 
 The callers hold the bit generator's lock and have validated the parameters.
 """
+from cpython.exc cimport PyErr_CheckSignals
 from libc.math cimport INFINITY, exp, expm1, fabs, isinf, isfinite, log, pow, sqrt, tan
 
 from pyhier.kernels.random cimport Source, r_normal, r_uniform, source_of
@@ -317,6 +318,9 @@ def fill(object bit_generator, int family, const double[::1] a, const double[::1
     kept.gamma.shape = kept.beta.first = kept.beta.second = -1.0  # none prepared
     with nogil:
         for i in range(out.shape[0]):
+            if i & 0xFFFFF == 0:  # Ctrl-C, every million or so
+                with gil:
+                    PyErr_CheckSignals()
             out[i] = variate(source.bits, family, &kept, a[j], b[k])
             j += 1
             if j == a.shape[0]:
