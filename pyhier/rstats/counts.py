@@ -22,7 +22,11 @@ TRIALS: draws.Rule = (
     lambda x: draws.WHOLE[0](x) & (x <= LARGEST_SIZE),
     f"it must be a whole number from 0 to {LARGEST_SIZE:g}",
 )
-CHANCE: draws.Rule = (lambda x: (x > 0.0) & (x <= 1.0), "it must be above 0 and at most 1")
+LEAST_CHANCE = 1e-17  # below it counts leave the integers
+CHANCE: draws.Rule = (
+    lambda x: (x >= LEAST_CHANCE) & (x <= 1.0),
+    f"it must be above 0, {LEAST_CHANCE:g} at least, and at most 1",
+)
 
 
 class CountVariates:
@@ -140,6 +144,9 @@ class CountVariates:
             raise ValueError("give one of prob and mu")
         if prob is not None:
             chance = parameter("prob", prob, wanted, CHANCE)
+            means = np.resize(sizes, wanted) / np.resize(chance, wanted)
+            if np.any(means > LARGEST_MEAN):
+                raise ValueError(f"size / prob is {means.max():g}: at most {LARGEST_MEAN:g}")
             return _whole(drawn(self.bit_generator, "rnbinom", wanted, sizes, chance))
         mean = parameter("mu", 0.0 if mu is None else mu, wanted, MEAN)
         return _whole(drawn(self.bit_generator, "rnbinom_mu", wanted, sizes, mean))

@@ -136,6 +136,8 @@ def test_other_kinds_are_refused(name, value):
         (lambda s: s.sample(5e15, 1), "R samples from at most"),
         (lambda s: s.rbinom(3, [10, 1e17], 0.5), r"size\[1\] is 1e\+17: .* to 1e\+15"),
         (lambda s: s.rbinom(3, 9007199254740992, 0.5), "to 1e\\+15"),
+        (lambda s: s.rgeom(3, 1e-310), r"prob\[0\] is 1e-310: it must be above 0, 1e-17"),
+        (lambda s: s.rnbinom(3, 1e300, 0.5), r"size / prob is 2e\+300"),
     ],
 )
 def test_what_cannot_be_drawn(call, message):
