@@ -17,8 +17,7 @@ TRACED = {
     "contour.default": ("graphics", "list(x = x, y = y, z = z, levels = levels)"),
     "barplot.default": ("graphics", "list(height = unname(height))"),
     "image.default": ("graphics", "list(x = x, y = y, z = unname(z))"),
-    "lines.default": ("graphics", "list(x = x, y = y)"),
-    "plot.default": ("base", "list(x = x, y = y)"),
+    "plot.xy": ("graphics", "list(x = xy$x, y = xy$y)"),  # beneath plot and lines
 }
 
 
