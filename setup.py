@@ -19,7 +19,14 @@ NPYRANDOM = Path(np.get_include()).parent.parent / "random" / "lib"
 
 HEADERS = [
     f"src_cython/{name}.h"
-    for name in ("instruction_sets", "group_sums", "normal_sums", "log_sums", "rising")
+    for name in (
+        "instruction_sets",
+        "group_sums",
+        "exp_negative",
+        "normal_sums",
+        "log_sums",
+        "rising",
+    )
 ]
 KERNELS = (
     "random",

@@ -1,6 +1,10 @@
 /* Log of a sum of exponentials of linear functions, without overflow: two passes, the largest term
  * and the sum relative to it. */
-#include "normal_sums.h"
+#include <math.h>
+#include <stddef.h>
+
+#include "exp_negative.h"
+#include "instruction_sets.h"
 
 #define BLOCK 1024 /* terms that stay in the first cache between the passes */
 

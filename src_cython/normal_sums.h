@@ -9,47 +9,11 @@
  */
 #include <math.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 
+#include "exp_negative.h"
 #include "instruction_sets.h"
 
 #define INV_SQRT_TWO_PI 0.398942280401432677939946
-
-/* exp(x) for x <= 0, to an ulp and a half: 2^k times a polynomial on |r| <= log(2) / 2, the power of
- * two in two factors, so that it goes on into the denormal numbers. */
-static inline double exp_negative(double x)
-{
-    const double shift = 6755399441055744.0; /* 1.5 * 2^52: adding it rounds to a whole number */
-    const double least = x < -746.0 ? -746.0 : x; /* exp(-746) is 0 */
-    const double shifted = least * 1.44269504088896340736 + shift;
-    const double k = shifted - shift;
-    const double r = (least - k * 6.93145751953125e-1) - k * 1.42860682030941723212e-6;
-    double p = 1.0 / 6227020800.0;
-    p = p * r + 1.0 / 479001600.0;
-    p = p * r + 1.0 / 39916800.0;
-    p = p * r + 1.0 / 3628800.0;
-    p = p * r + 1.0 / 362880.0;
-    p = p * r + 1.0 / 40320.0;
-    p = p * r + 1.0 / 5040.0;
-    p = p * r + 1.0 / 720.0;
-    p = p * r + 1.0 / 120.0;
-    p = p * r + 1.0 / 24.0;
-    p = p * r + 1.0 / 6.0;
-    p = p * r + 0.5;
-    p = p * (r * r) + r;
-    /* The low bits of `shifted` are k; half of it goes into each factor's exponent. */
-    uint64_t first, second;
-    double half = k * 0.5 + shift, rest, one, two;
-    memcpy(&first, &half, sizeof first);
-    rest = k - (half - shift) + shift;
-    memcpy(&second, &rest, sizeof second);
-    first = (first + 1023) << 52;
-    second = (second + 1023) << 52;
-    memcpy(&one, &first, sizeof one);
-    memcpy(&two, &second, sizeof two);
-    return (1.0 + p) * one * two;
-}
 
 /* Mills' ratio: the tail beyond z >= 0 over the density there. */
 static inline double mills_ratio(double z)

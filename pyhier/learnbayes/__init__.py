@@ -77,16 +77,14 @@ from pyhier.learnbayes.pictures import (
     predplot,
     triplot,
 )
+from pyhier.learnbayes.probit import BayesProbitResult, bayes_probit, bprobit_probs
 from pyhier.learnbayes.regression import (
-    BayesProbitResult,
     BlinregResult,
     ModelSelectionResult,
     bayes_model_selection,
-    bayes_probit,
     blinreg,
     blinregexpected,
     blinregpred,
-    bprobit_probs,
     reg_gprior_post,
 )
 from pyhier.learnbayes.samplers import (

@@ -1,4 +1,4 @@
-"""LearnBayes' regressions: normal ones, probit ones, and the choice between normal models."""
+"""LearnBayes' normal regressions, and the choice between them; probit ones are in probit.py."""
 
 import math
 from collections.abc import Mapping
@@ -11,13 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import RNG, normals
 from pyhier._validation import count, float_array, positive
-from pyhier.kernels.gibbs import probit
-from pyhier.learnbayes._arguments import entries, factor, flat, numbers, rows
+from pyhier.learnbayes._arguments import entries, flat, numbers
 from pyhier.learnbayes.samplers import laplace
-from pyhier.learnbayes.simulation import dmnorm, equal_gammas, rmnorm, stream
-from pyhier.rstats.distributions import pnorm, qnorm
-from pyhier.rstats.linalg import chol, solve
-from pyhier.rstats.streams import RStream
+from pyhier.learnbayes.simulation import equal_gammas, rmnorm, stream
+from pyhier.rstats.linalg import solve
 
 Floats = NDArray[np.float64]
 EPSILON = float(np.finfo(float).eps)
@@ -40,22 +37,6 @@ class BlinregResult:
 
 
 @dataclass(frozen=True)
-class BayesProbitResult:
-    """What LearnBayes' ``bayes.probit`` returns.
-
-    Attributes
-    ----------
-    beta : ndarray, shape (m, p)
-        Draws of the coefficients.
-    log_marg : float or None
-        Estimate of the log marginal likelihood; None under the flat prior, which has none.
-    """
-
-    beta: Floats
-    log_marg: float | None
-
-
-@dataclass(frozen=True)
 class ModelSelectionResult:
     """What LearnBayes' ``bayes.model.selection`` returns.
 
@@ -72,7 +53,8 @@ class ModelSelectionResult:
     converge: NDArray[np.bool_]
 
 
-def _design(name: str, value: Any) -> Floats:
+def design_matrix(name: str, value: Any) -> Floats:
+    """A matrix of finite numbers, a column a covariate."""
     x = float_array(name, value, 2)
     bad = np.argwhere(~np.isfinite(x))
     if bad.size:
@@ -81,9 +63,9 @@ def _design(name: str, value: Any) -> Floats:
     return x
 
 
-def _regression(y: Any, x: Any, spare: int = 1) -> tuple[Floats, Floats]:
+def regression_data(y: Any, x: Any, spare: int = 1) -> tuple[Floats, Floats]:
     """Responses and a design of full rank, with at least ``spare`` more rows than columns."""
-    responses, design = numbers("y", flat(y)), _design("X", x)
+    responses, design = numbers("y", flat(y)), design_matrix("X", x)
     n, p = design.shape
     if n != responses.size:
         raise ValueError(f"X has {n} rows: y has {responses.size}")
@@ -145,7 +127,7 @@ def blinreg(
     >>> fit.beta.mean(axis=0).round(2)
     array([1., 2.])
     """
-    responses, x = _regression(y, X)
+    responses, x = regression_data(y, X)
     size, source = count("m", m), stream(rng)
     n, p = x.shape
     centre, squares = _least_squares(responses, x)
@@ -171,11 +153,12 @@ def _g_prior(prior: Mapping[str, Any], p: int) -> tuple[float, Floats]:
 
 def _simulated(x1: Any, theta_sample: Any) -> tuple[Floats, Floats, Floats]:
     beta, sigma = entries("theta_sample", theta_sample, "beta", "sigma")
-    return *_covariates(x1, beta, "theta_sample beta"), numbers("theta_sample sigma", flat(sigma))
+    return *covariates(x1, beta, "theta_sample beta"), numbers("theta_sample sigma", flat(sigma))
 
 
-def _covariates(x1: Any, beta: Any, name: str) -> tuple[Floats, Floats]:
-    sets, draws = _design("X1", np.atleast_2d(x1)), _design(name, beta)
+def covariates(x1: Any, beta: Any, name: str) -> tuple[Floats, Floats]:
+    """Sets of covariates and draws of as many coefficients."""
+    sets, draws = design_matrix("X1", np.atleast_2d(x1)), design_matrix(name, beta)
     if sets.shape[1] != draws.shape[1]:
         raise ValueError(f"X1 has {sets.shape[1]} columns: there are {draws.shape[1]} coefficients")
     return sets, draws
@@ -244,154 +227,6 @@ def blinregpred(X1: ArrayLike, theta_sample: Any, *, rng: RNG = None) -> Floats:
     return beta @ sets.T + noise * sigma[:, None]
 
 
-def bayes_probit(
-    y: ArrayLike,
-    X: ArrayLike,  # noqa: N803
-    m: int,
-    prior: Mapping[str, Any] | None = None,
-    *,
-    rng: RNG = None,
-) -> BayesProbitResult:
-    """Gibbs sampling of a probit regression: LearnBayes' ``bayes.probit(y, X, m, prior)``.
-
-    The method is Albert and Chib's (Journal of the American Statistical Association 88 (1993),
-    669-679); with a prior, the marginal likelihood is Chib's estimate (same journal, 90 (1995),
-    1313-1321) at the maximum likelihood estimate.
-
-    Parameters
-    ----------
-    y : array_like, shape (n,)
-        Responses, 0 or 1.
-    X : array_like, shape (n, p)
-        Design matrix.
-    m : int
-        The number of cycles.
-    prior : mapping, optional
-        ``{"beta": mean, "P": precision matrix}``; flat without it.
-    rng : None, int, numpy.random.Generator or RStream
-        R's global stream (``rstats.set_seed``) without it.
-
-    Returns
-    -------
-    BayesProbitResult
-
-    Raises
-    ------
-    ValueError
-        If a response is not 0 or 1, the columns of ``X`` depend on each other, or a draw leaves the
-        range of the normal distribution function (under a flat prior with separable data there is
-        no posterior; R returns NaN).
-
-    Examples
-    --------
-    >>> from pyhier import RStream, learnbayes as lb
-    >>> X = np.column_stack([np.ones(10), np.arange(1.0, 11.0)])
-    >>> fit = lb.bayes_probit([0, 1, 0, 0, 0, 1, 1, 1, 1, 1], X, 1000, rng=RStream(1))
-    >>> fit.beta.mean(axis=0).round(2), fit.log_marg
-    (array([-2.3 ,  0.55]), None)
-    """
-    logical = np.asarray(y).dtype == bool  # R's TRUE and FALSE are 1 and 0
-    responses, x = _regression(np.asarray(y, dtype=np.float64) if logical else y, X, spare=0)
-    rows("y", responses, (responses == 0.0) | (responses == 1.0), "responses are 0 or 1")
-    size, source, p = count("m", m), stream(rng), x.shape[1]
-    prior_mean, prior_precision = _prior(prior, p)
-    start = probit_fit(responses, x)
-    shift = prior_precision @ prior_mean
-    covariance = solve(prior_precision + x.T @ x)
-    mean, beta = np.empty((size, p)), np.empty((size, p))
-    bits = source.bit_generator
-    with bits.lock:
-        probit(
-            bits, isinstance(source, RStream), responses, x, shift, covariance,
-            chol(covariance), start, mean, beta,
-        )  # fmt: skip
-    bad = np.flatnonzero(~np.all(np.isfinite(beta), axis=1))
-    if bad.size:
-        raise ValueError(
-            f"cycle {int(bad[0]) + 1} left the range of the normal distribution function: "
-            "the coefficients are too large; give a prior that holds them"
-        )
-    if not np.any(prior_precision):
-        return BayesProbitResult(beta, None)
-    fitted = x @ start
-    likelihood = float(np.sum(np.log(pnorm(np.where(responses == 1.0, fitted, -fitted)))))
-    at = float(dmnorm(start, prior_mean, solve(prior_precision), log=True)[0])
-    given = dmnorm(mean, start, covariance, log=True)
-    top = float(np.max(given))
-    ordinate = top + math.log(float(np.mean(np.exp(given - top))))
-    return BayesProbitResult(beta, likelihood + at - ordinate)
-
-
-def _prior(prior: Mapping[str, Any] | None, p: int) -> tuple[Floats, Floats]:
-    if prior is None:
-        return np.zeros(p), np.zeros((p, p))
-    mean, precision = entries("prior", prior, "beta", "P")
-    if np.ndim(precision) == 0 and precision == 0:  # R's default, list(beta = 0, P = 0)
-        return np.zeros(p), np.zeros((p, p))
-    matrix = _design("prior P", precision)
-    if matrix.shape != (p, p):
-        raise ValueError(f"prior P has shape {matrix.shape}: it must be {p} x {p}")
-    factor("prior P", matrix)  # for its error where the matrix is not positive definite
-    centre = numbers("prior beta", np.atleast_1d(flat(mean)))
-    if centre.size not in (1, p):
-        raise ValueError(f"prior beta has {centre.size} numbers: it must have {p}")
-    return np.zeros(p) + centre, matrix
-
-
-def probit_fit(y: Floats, x: Floats) -> Floats:
-    """Maximum likelihood by scoring, from R's start to R's stop (help pages glm, glm.control)."""
-    bound = -float(qnorm(EPSILON))
-    eta = qnorm((y + 0.5) / 2.0)
-    mu = pnorm(eta)
-    deviance, beta = _deviance(y, mu), np.zeros(x.shape[1])
-    for _ in range(25):
-        slope = np.maximum(np.exp(-0.5 * eta**2) / math.sqrt(2.0 * math.pi), EPSILON)
-        weight = slope / np.sqrt(mu * (1.0 - mu))
-        q, r = np.linalg.qr(x * weight[:, None])
-        if not np.all(np.abs(np.diag(r)) > 0.0):
-            break
-        beta = np.linalg.solve(r, q.T @ ((eta + (y - mu) / slope) * weight))
-        eta = x @ beta
-        mu = pnorm(np.clip(eta, -bound, bound))
-        previous, deviance = deviance, _deviance(y, mu)
-        if abs(deviance - previous) / (abs(deviance) + 0.1) < 1e-8:
-            break
-    return beta
-
-
-def _deviance(y: Floats, mu: Floats) -> float:
-    return -2.0 * float(np.sum(np.where(y == 1.0, np.log(mu), np.log1p(-mu))))
-
-
-def bprobit_probs(X1: ArrayLike, fit: ArrayLike) -> Floats:  # noqa: N803
-    """Draws of fitted probabilities: LearnBayes' ``bprobit.probs(X1, fit)``.
-
-    Parameters
-    ----------
-    X1 : array_like, shape (k, p)
-        A set of covariates a row.
-    fit : array_like, shape (m, p)
-        Draws of the coefficients: ``bayes_probit(...).beta``.
-
-    Returns
-    -------
-    ndarray, shape (m, k)
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit.
-
-    Examples
-    --------
-    >>> from pyhier import learnbayes as lb
-    >>> lb.bprobit_probs([[1, 3], [1, 5]], [[-2.0, 0.4]]).round(4)
-    array([[0.2119, 0.5   ]])
-    """
-    sets, beta = _covariates(X1, fit, "fit")
-    return pnorm(beta @ sets.T)
-
-
 def reg_gprior_post(theta: ArrayLike, dataprior: Mapping[str, Any]) -> float:
     """Log posterior of a regression with a g prior: LearnBayes' ``reg.gprior.post``.
 
@@ -421,7 +256,7 @@ def reg_gprior_post(theta: ArrayLike, dataprior: Mapping[str, Any]) -> float:
     """
     data, prior = entries("dataprior", dataprior, "data", "prior")
     responses, design = entries("data", data, "y", "X")
-    y, x = _regression(responses, design, spare=0)
+    y, x = regression_data(responses, design, spare=0)
     b0, c0 = entries("prior", prior, "b0", "c0")
     point = numbers("theta", theta, x.shape[1] + 1)
     mean = numbers("prior b0", np.atleast_1d(flat(b0)), x.shape[1])
@@ -488,7 +323,7 @@ def bayes_model_selection(
     3  False   True -21.15  0.00007
     4   True   True -14.17  0.07545
     """
-    responses, x = _regression(y, X if constant else _with_constant(X), spare=0)
+    responses, x = regression_data(y, X if constant else _with_constant(X), spare=0)
     factor, others = positive("c", c), x.shape[1] - 1
     names = [f"X{j + 2 if constant else j + 1}" for j in range(others)]
     if isinstance(X, pd.DataFrame):
@@ -510,5 +345,5 @@ def bayes_model_selection(
 
 
 def _with_constant(x: Any) -> Floats:
-    design = _design("X", x)
+    design = design_matrix("X", x)
     return np.column_stack([np.ones(len(design)), design])

@@ -1,5 +1,6 @@
 """What the two models for counts share: whole numbers, and priors of two hyperparameters."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,7 @@ def whole_numbers(name: str, value: ArrayLike, label: Callable[[int], str]) -> F
     return counts
 
 
-class CountModel(Grouped):
+class CountModel(Grouped, ABC):
     """Data of counts with a prior of two hyperparameters.
 
     Subclasses give ``named`` (the named priors), ``charts`` (the pairs of hyperparameters that a
@@ -148,8 +149,9 @@ class CountModel(Grouped):
             return self._own(phi)
         return self._named_prior(phi)
 
+    @abstractmethod
     def _named_prior(self, phi: Floats) -> Floats:
-        raise NotImplementedError
+        """Log density of the named prior at phi, shape (...)."""
 
     def log_posterior(self, phi: Floats) -> Floats:
         """``log_marginal`` at many points, shape (n, 2), at once."""

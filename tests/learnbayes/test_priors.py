@@ -11,12 +11,6 @@ from pyhier import learnbayes as lb
 from pyhier import rstats
 
 
-@pytest.fixture(autouse=True)
-def _closed():
-    yield
-    plt.close("all")
-
-
 def test_a_mixture_of_one_is_conjugate():
     found = lb.binomial_beta_mix([1], [[2, 3]], [4, 5])
     np.testing.assert_array_equal(found.betapar, [[6, 8]])

@@ -1,16 +1,9 @@
 """Posteriors to look at: three families, few groups and many, exact and sampled."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 import pyhier as ph
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def normal(groups):

@@ -1,6 +1,5 @@
 """What ArviZ is given, and that it works on it."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -74,7 +73,6 @@ def test_arviz_works_on_it(found):
     arviz.plot_trace(data, var_names=hyper)
     arviz.plot_forest(data, var_names=["theta"], combined=True)
     arviz.plot_ppc(data, num_pp_samples=20, random_seed=1)
-    plt.close("all")
     selected = data["posterior"]["theta"].sel(group=label)
     np.testing.assert_array_equal(selected, post.theta[..., 0])
     assert response in data["observed_data"]
