@@ -38,7 +38,7 @@ KERNELS = (
     "count_density",
     "posteriors",
     "sampler",
-    "quadrature",
+    "normal_groups",
     "series",
     "mixtures",
     "panels",

@@ -5,15 +5,16 @@ A model is data with priors (`NormalNormal`, `BetaBinomial`, `PoissonGamma`); an
 ``pyhier.learnbayes`` and ``pyhier.rstats`` are R's functions under R's names, with R's numbers.
 """
 
-from pyhier.classical import (
+from pyhier.classical.anova import anova
+from pyhier.classical.pooling import (
     compare_poolings,
     complete_pooling,
     homogeneity_test,
     james_stein,
     no_pooling,
 )
+from pyhier.classical.random_effects import RandomEffects, dersimonian_laird, random_effects, reml
 from pyhier.datasets import load_dataset
-from pyhier.from_raw import anova, group_summaries
 from pyhier.inference import (
     LaplaceFit,
     empirical_bayes,
@@ -29,13 +30,13 @@ from pyhier.inference import (
     sir,
 )
 from pyhier.models import BetaBinomial, NormalNormal, PoissonGamma
+from pyhier.models.raw import group_summaries
 from pyhier.posterior.diagnostics import ConvergenceWarning
-from pyhier.posterior.prior_draws import PriorDraws, prior_predictive
-from pyhier.prior_check import PriorCheck, check_prior
-from pyhier.prior_sensitivity import Sensitivity, sensitivity
-from pyhier.priors import PRIOR_NAMES, NormalInvChi2
-from pyhier.random_effects import RandomEffects, dersimonian_laird, random_effects, reml
+from pyhier.priors.check import PriorCheck, check_prior
+from pyhier.priors.tau import PRIOR_NAMES, NormalInvChi2
 from pyhier.rstats import RStream
+from pyhier.workflow.prior_predictive import PriorDraws, prior_predictive
+from pyhier.workflow.sensitivity import Sensitivity, sensitivity
 
 __version__ = "0.1.0"
 

@@ -3,13 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier.rstats.streams import RStream
 
-Floats = NDArray[np.float64]
-RNG = None | int | np.random.Generator | RStream
+Generator = np.random.Generator | RStream
+RNG = None | int | Generator
 
 
-def as_generator(rng: RNG, stage: int = 0) -> np.random.Generator | RStream:
+def as_generator(rng: RNG, stage: int = 0) -> Generator:
     """Return the generator that ``rng`` stands for; an int or None makes a new NumPy one.
 
     An int makes other numbers at every stage, so that predictions with the seed of the effects
@@ -27,7 +28,7 @@ def as_generator(rng: RNG, stage: int = 0) -> np.random.Generator | RStream:
     )
 
 
-def for_chains(rng: np.random.Generator | RStream, chains: int) -> list:  # type: ignore[type-arg]
+def for_chains(rng: Generator, chains: int) -> list:  # type: ignore[type-arg]
     """One generator a chain: independent children, or R's one stream for all, as in an R loop."""
     if chains == 1 or isinstance(rng, RStream):
         return [rng] * chains
@@ -39,12 +40,12 @@ def for_chains(rng: np.random.Generator | RStream, chains: int) -> list:  # type
         ) from None
 
 
-def uniforms(rng: np.random.Generator | RStream, n: int) -> Floats:
+def uniforms(rng: Generator, n: int) -> Floats:
     """``n`` uniform numbers."""
     return rng.runif(n) if isinstance(rng, RStream) else rng.random(n)
 
 
-def normals(rng: np.random.Generator | RStream, draws: tuple[int, ...], groups: int) -> Floats:
+def normals(rng: Generator, draws: tuple[int, ...], groups: int) -> Floats:
     """Standard normals of shape ``(*draws, groups)``.
 
     An R stream is used group by group, all draws of the first group first, as an R script that
@@ -56,22 +57,22 @@ def normals(rng: np.random.Generator | RStream, draws: tuple[int, ...], groups: 
     return rng.standard_normal((*draws, groups))
 
 
-def betas(rng: np.random.Generator | RStream, a: Floats, b: Floats) -> Floats:
+def betas(rng: Generator, a: Floats, b: Floats) -> Floats:
     """Beta variates of the shape that ``a`` and ``b`` broadcast to."""
     return _variates(rng, "beta", a, b)
 
 
-def gammas(rng: np.random.Generator | RStream, shape: Floats, rate: Floats) -> Floats:
+def gammas(rng: Generator, shape: Floats, rate: Floats) -> Floats:
     """Gamma variates of the shape that ``shape`` and ``rate`` broadcast to."""
     return _variates(rng, "gamma", shape, rate)
 
 
-def chi_squares(rng: np.random.Generator | RStream, n: int, df: float) -> Floats:
+def chi_squares(rng: Generator, n: int, df: float) -> Floats:
     """``n`` chi-squared numbers with ``df`` degrees of freedom."""
     return _variates(rng, "chisquare", np.full(n, df))
 
 
-def picks(rng: np.random.Generator | RStream, weight: Floats, n: int) -> NDArray[np.int64]:
+def picks(rng: Generator, weight: Floats, n: int) -> NDArray[np.int64]:
     """``n`` of 0, 1, ... with replacement, by their weights; R's ``sample`` of an R stream."""
     if isinstance(rng, RStream):
         drawn: NDArray[np.int64] = rng.sample(weight.size, n, True, weight) - 1
@@ -82,17 +83,17 @@ def picks(rng: np.random.Generator | RStream, weight: Floats, n: int) -> NDArray
     return picked
 
 
-def binomials(rng: np.random.Generator | RStream, trials: Floats, probability: Floats) -> Floats:
+def binomials(rng: Generator, trials: Floats, probability: Floats) -> Floats:
     """Binomial variates, as floats."""
     return _variates(rng, "binomial", trials.astype(np.int64), probability)
 
 
-def poissons(rng: np.random.Generator | RStream, mean: Floats) -> Floats:
+def poissons(rng: Generator, mean: Floats) -> Floats:
     """Poisson variates, as floats."""
     return _variates(rng, "poisson", mean)
 
 
-def _variates(rng: np.random.Generator | RStream, family: str, *parameters: Floats) -> Floats:
+def _variates(rng: Generator, family: str, *parameters: Floats) -> Floats:
     """Variates of a family; an R stream is used group by group, as for `normals`."""
     parts = list(np.broadcast_arrays(*parameters))
     if not isinstance(rng, RStream):

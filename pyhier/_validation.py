@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from pyhier._types import Floats
 
 
 def float_array(name: str, value: object, ndim: int) -> Floats:
@@ -81,3 +81,10 @@ def each_group(
     if not valid.all():
         j = int(valid.argmin())
         raise ValueError(f"{name}[{j}] (group {label(j)}) is {values[j]}: {rule}")
+
+
+def check_level(level: float) -> float:
+    """Return a probability strictly between 0 and 1."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level is {level!r}: it must lie between 0 and 1, such as 0.95")
+    return float(level)

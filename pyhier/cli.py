@@ -2,30 +2,29 @@
 
 import argparse
 import os
-import re
 import secrets
 import shutil
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pyhier import __version__
 from pyhier._table import Table, format_table
-from pyhier._validation import count, positive
+from pyhier._validation import count
 from pyhier.datasets import dataset_path
 from pyhier.inference import exact, laplace, rwmetrop
 from pyhier.inference.chains import MetropolisPosterior
 from pyhier.models import NormalNormal
 from pyhier.posterior import DrawsPosterior, Posterior
 from pyhier.posterior.diagnostics import ConvergenceWarning
-from pyhier.priors import PRIOR_NAMES
+from pyhier.priors.grammar import MU_PRIORS, SCALED, parse_prior
+from pyhier.priors.tau import PRIOR_NAMES
 from pyhier.rstats import RStream
 
 PROBS = (0.025, 0.5, 0.975)
@@ -103,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def validate(options: argparse.Namespace) -> int:
     """Compare with R, print a line a function; 1 if one is out of its tolerance, 2 without R."""
-    from pyhier.r_bridge import validate as bridge
+    from pyhier.r_bridge.validation import report as bridge
 
     def show(text: str) -> None:
         print(text, flush=True)
@@ -160,49 +159,6 @@ def _model(options: argparse.Namespace) -> NormalNormal:
     if options.var is not None:
         return NormalNormal(y, var=table.numbers(options.var, labels), labels=labels, **priors)
     return NormalNormal(y, se=table.numbers(options.se, labels), labels=labels, **priors)
-
-
-# The arguments a prior takes on the command line, and how scipy.stats calls them.
-SCALED = {
-    "halfnorm": ("scale",),
-    "halfcauchy": ("scale",),
-    "expon": ("scale",),
-    "gamma": ("a", "scale"),
-    "invgamma": ("a", "scale"),
-    "lognorm": ("s", "scale"),
-    "lomax": ("c", "scale"),
-}
-MU_PRIORS = {"norm": ("loc", "scale")}
-_CALL = re.compile(r"^\s*([a-z]+)\s*\(([^()]*)\)\s*$")
-
-
-def parse_prior(
-    option: str,
-    text: str,
-    families: Mapping[str, Sequence[str]],
-    names: Sequence[str] = ("flat",),
-) -> Any:
-    """Read a prior such as "halfcauchy(5)": a name and numbers, nothing is evaluated."""
-    if text in names:
-        return text
-    match = _CALL.match(text)
-    known = ", ".join([*names, *(f"{f}({', '.join(a)})" for f, a in families.items())])
-    if match is None or match[1] not in families:
-        raise ValueError(f"{option} is {text!r}: it must be one of {known}")
-    wanted = families[match[1]]
-    try:
-        numbers = [float(part) for part in match[2].split(",")]
-    except ValueError:
-        raise ValueError(f"{option} is {text!r}: {match[2]!r} are not numbers") from None
-    if len(numbers) != len(wanted):
-        raise ValueError(f"{option} is {text!r}: {match[1]} takes {', '.join(wanted)}")
-    parameters = dict(zip(wanted, numbers, strict=True))
-    for name, value in parameters.items():
-        if name != "loc":
-            positive(f"{option} {name}", value)
-    import scipy.stats
-
-    return getattr(scipy.stats, match[1])(**parameters)
 
 
 def _head(posterior: Posterior, kind: str, seed: int) -> str:

@@ -4,6 +4,6 @@ It serves the tests and the benchmarks, which hold pyhier against R's own LearnB
 in pyhier needs it, or R.
 """
 
-from pyhier.r_bridge.session import RError, RUnavailableError, evaluate, versions
+from pyhier.r_bridge.validation.live_r import RError, RUnavailableError, evaluate, versions
 
 __all__ = ["RError", "RUnavailableError", "evaluate", "versions"]

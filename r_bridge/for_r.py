@@ -21,17 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import pyhier as ph
 from pyhier import learnbayes as lb
-from pyhier.cli import MU_PRIORS, SCALED, parse_prior
+from pyhier._types import Floats
 from pyhier.posterior import Posterior
 from pyhier.posterior.draws import DrawsPosterior
-from pyhier.priors import PRIOR_NAMES
+from pyhier.priors.grammar import MU_PRIORS, SCALED, parse_prior
+from pyhier.priors.tau import PRIOR_NAMES
 from pyhier.rstats import RStream
-
-Floats = NDArray[np.float64]
 
 PAIR_PRIORS = {**SCALED, "beta": ("a", "b")}  # of the two hyperparameters of a count model
 

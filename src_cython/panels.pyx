@@ -1,4 +1,4 @@
-"""A log density on panels, each with the values at the nodes of one rule (posterior/panels.py).
+"""A log density on panels, each with the values at the nodes of one rule (quadrature/panels.py).
 
 ``split`` decides which panels are resolved: where a polynomial carries the log density and exp of it
 does not change too much for the rule. A panel that is only too steep is halved here, its halves'

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from pyhier.r_bridge.comparison import all_comparisons
-from pyhier.r_bridge.record import CASES, replay
+from pyhier.r_bridge.validation.comparison import all_comparisons
+from pyhier.r_bridge.validation.record import CASES, replay
 
 FOLDERS = sorted(p for p in (Path(__file__).parent / "alignment").iterdir() if p.is_dir())
 HEADINGS = ["## What agrees", "## What does not, and why", "## What is not compared"]

@@ -73,7 +73,11 @@ def test_sdist_has_what_it_needs(sdist):
     with tarfile.open(sdist) as archive:
         names = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     wanted = ["src_cython/density.pyx", "src_cython/group_sums.h", "pyhier/kernels/density.pxd"]
-    wanted += ["pyhier/datasets/eight_schools.csv", "pyhier/py.typed", "r_bridge/session.py"]
+    wanted += [
+        "pyhier/datasets/eight_schools.csv",
+        "pyhier/py.typed",
+        "r_bridge/validation/live_r.py",
+    ]
     wanted += ["tests/conftest.py", "LICENSE", "CHANGELOG.md"]
     assert set(wanted) <= names
     built = [name for name in names if name.endswith((".so", ".c"))]

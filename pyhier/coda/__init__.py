@@ -24,15 +24,16 @@ from pyhier.coda.access import (
     window,
 )
 from pyhier.coda.codamenu import codamenu
-from pyhier.coda.convert import as_mcmc, as_mcmc_list, load_line, mcmcUpgrade, to_arviz
+from pyhier.coda.convert import as_mcmc, as_mcmc_list, load_line, mcmcUpgrade
 from pyhier.coda.correlation import AutocorrArray, autocorr, autocorr_diag, crosscorr
-from pyhier.coda.evolution import (
+from pyhier.coda.diagnostic_plots import (
     GelmanPlot,
     GewekePlot,
     gelman_plot,
     geweke_plot,
 )
 from pyhier.coda.files import bugs2jags, read_coda, read_jags, read_openbugs, write_coda
+from pyhier.coda.for_arviz import to_arviz
 from pyhier.coda.gelman import GelmanDiag, gelman_diag
 from pyhier.coda.geweke import GewekeDiag, geweke_diag
 from pyhier.coda.heidel import HeidelDiag, heidel_diag, pcramer
@@ -46,7 +47,6 @@ from pyhier.coda.lattice import (
     splom,
     xyplot,
 )
-from pyhier.coda.menu import multi_menu, read_and_check, read_coda_interactive
 from pyhier.coda.objects import Mcmc, McmcList, is_mcmc, is_mcmc_list, mcmc, mcmc_list
 from pyhier.coda.options import coda_options, display_coda_options
 from pyhier.coda.plots import (
@@ -55,6 +55,7 @@ from pyhier.coda.plots import (
     plot,
     traceplot,
 )
+from pyhier.coda.questions import multi_menu, read_and_check, read_coda_interactive
 from pyhier.coda.raftery import RafteryDiag, raftery_diag
 from pyhier.coda.results import PerChain
 from pyhier.coda.spectrum import Spectrum0, batchSE, effectiveSize, spectrum0, spectrum0_ar

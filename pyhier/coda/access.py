@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier.coda.objects import (
     Draws,
     Mcmc,
@@ -21,7 +22,6 @@ from pyhier.coda.objects import (
     whole,
 )
 
-Floats = NDArray[np.float64]
 D = TypeVar("D", Mcmc, McmcList)
 
 

@@ -4,11 +4,9 @@ import re
 from typing import NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier.rstats.format import NA
-
-Floats = NDArray[np.float64]
 
 _TOKEN = re.compile(
     r"""\s*(?:\#[^\n]*\s*)*(?:

@@ -15,9 +15,9 @@ from pyhier.coda.correlation import autocorr, crosscorr
 from pyhier.coda.gelman import gelman_diag
 from pyhier.coda.geweke import geweke_diag
 from pyhier.coda.heidel import heidel_diag
-from pyhier.coda.menu import choose, multi_menu, read_and_check, read_coda_interactive
 from pyhier.coda.objects import McmcList, mcmc_list
 from pyhier.coda.options import coda_options, display_coda_options
+from pyhier.coda.questions import choose, multi_menu, read_and_check, read_coda_interactive
 from pyhier.coda.raftery import raftery_diag
 from pyhier.coda.spectrum import effectiveSize
 from pyhier.coda.summary import summary

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier.coda.objects import Mcmc
 from pyhier.coda.results import PerChain, chains_in, draws_of, each_finite, finite_draws, per_chain
 from pyhier.coda.vectors import NamedMatrix, html_table
 from pyhier.kernels.series import centre, lagged_products
 from pyhier.rstats.format import NA, format_numbers, matrix_text
 
-Floats = NDArray[np.float64]
 Names = tuple[str, ...]
 
 LAGS = (0, 1, 5, 10, 50)

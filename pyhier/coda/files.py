@@ -11,13 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pyhier._types import Floats, Ints
 from pyhier.coda.objects import Draws, Mcmc, McmcList, chains_of, mcmc_list, whole
 from pyhier.rstats.format import NA
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 FilePath = str | PathLike[str]
 
 

@@ -5,16 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigvalsh
 from scipy.special import chdtri, fdtri
 
+from pyhier._types import Floats
 from pyhier.coda.convert import as_mcmc_list
 from pyhier.coda.results import each_finite
 from pyhier.coda.vectors import NamedMatrix
 from pyhier.rstats.format import format_number
-
-Floats = NDArray[np.float64]
 
 COLUMNS = ("Point est.", "Upper C.I.")
 BLOCK = 4096

@@ -5,15 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier.coda.objects import Mcmc
 from pyhier.coda.results import PerChain, draws_of, finite_draws, per_chain
 from pyhier.coda.spectrum import ar_at_zero
 from pyhier.coda.vectors import NamedVector
 from pyhier.rstats.format import format_number
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

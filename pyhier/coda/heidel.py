@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import kve
 
+from pyhier._types import Floats
 from pyhier.coda.objects import Mcmc
 from pyhier.coda.results import PerChain, draws_of, finite_draws, per_chain
 from pyhier.coda.spectrum import ar_at_zero
 from pyhier.coda.vectors import NamedMatrix
 from pyhier.rstats.format import NA, cells_text, format_numbers
-
-Floats = NDArray[np.float64]
 
 COLUMNS = ("stest", "start", "pvalue", "htest", "mean", "halfwidth")
 TERMS = 4  # of the series that coda sums

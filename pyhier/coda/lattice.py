@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier._validation import count
 from pyhier.coda.access import window
 from pyhier.coda.correlation import autocorrelations, crosscorr
@@ -14,8 +14,6 @@ from pyhier.coda.objects import Draws
 from pyhier.coda.plots import COLOURS, Panels, panels, title
 from pyhier.coda.results import chains_in, draws_of, each_finite
 from pyhier.rstats.kernel_density import density
-
-Floats = NDArray[np.float64]
 
 
 def _part(x: Any, start: int, thin: int) -> tuple[Draws, list[Floats], tuple[str, ...]]:

@@ -12,11 +12,11 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyhier._types import Floats
 from pyhier._validation import float_array
 from pyhier.coda.vectors import html_table
 from pyhier.rstats.format import format_number, format_numbers, matrix_text, vector_text
 
-Floats = NDArray[np.float64]
 Names = tuple[str, ...]
 
 
@@ -243,7 +243,7 @@ class McmcList:
 
     def to_arviz(self) -> Any:
         """The draws as ArviZ keeps them; ``theta[A]``, ``theta[B]`` become one variable."""
-        from pyhier.coda.convert import to_arviz
+        from pyhier.coda.for_arviz import to_arviz
 
         return to_arviz(self)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier.coda.objects import Draws
 from pyhier.coda.results import chains_in, draws_of, each_finite
 from pyhier.rstats.kernel_density import density
@@ -18,7 +19,6 @@ from pyhier.rstats.kernel_density import density
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Floats = NDArray[np.float64]
 Panels = NDArray[np.object_]
 BandwidthRule = Callable[[Floats], float]
 

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri, xlogy
 
+from pyhier._types import Floats
 from pyhier.coda.objects import Mcmc
 from pyhier.coda.results import PerChain, draws_of, finite_draws, per_chain
 from pyhier.coda.vectors import NamedMatrix, NamedVector
 from pyhier.rstats.format import NA, cells_text, format_number, format_numbers, signif
-
-Floats = NDArray[np.float64]
 
 COLUMNS = ("M", "N", "Nmin", "I")
 LARGEST = 2**31 - 1  # R's largest integer: longer runs are NA there

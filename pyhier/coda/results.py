@@ -6,12 +6,11 @@ from html import escape
 from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier.coda.convert import as_mcmc, as_mcmc_list
 from pyhier.coda.objects import Draws, Mcmc, McmcList
 
-Floats = NDArray[np.float64]
 R = TypeVar("R")
 
 

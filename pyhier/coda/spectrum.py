@@ -11,17 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft
 
+from pyhier._types import Floats, Ints
 from pyhier._validation import count
 from pyhier.coda.results import chains_in, draws_of, each_finite
 from pyhier.coda.vectors import NamedVector
 from pyhier.kernels.series import centre, lagged_products
 from pyhier.rstats.format import vector_text
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 # A series whose distance from a straight line has a smaller standard deviation than this counts as
 # constant, in coda 0.19-4 as here (R's tolerance for equal numbers, the square root of epsilon).

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier._validation import float_array
 from pyhier.coda.objects import Draws, Mcmc, chains_of
 from pyhier.coda.results import PerChain, draws_of, per_chain
@@ -14,8 +14,6 @@ from pyhier.coda.spectrum import ar_at_zero
 from pyhier.coda.vectors import NamedMatrix, NamedVector
 from pyhier.rstats.format import DIGITS, NA, format_number
 from pyhier.rstats.quantile import quantile
-
-Floats = NDArray[np.float64]
 
 QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
 COLUMNS = ("Mean", "SD", "Naive SE", "Time-series SE")

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier.rstats.format import DIGITS, format_numbers, matrix_text, vector_text
-
-Floats = NDArray[np.float64]
 
 
 class _Named(NDArrayOperatorsMixin):

@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pyhier._progress import progress_bar
-from pyhier._random import RNG, as_generator, for_chains
+from pyhier._random import RNG, Generator, as_generator, for_chains
+from pyhier._types import Floats
 from pyhier._validation import count, float_array
 from pyhier.inference.laplace import laplace
 from pyhier.kernels.density import LogDensity
-from pyhier.models.protocol import Generator, Model, is_model
+from pyhier.models.interface import Model, is_model
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.rstats.streams import RStream
 
-Floats = NDArray[np.float64]
 Kernel = Callable[..., bool]
 
 PIECE_SECONDS = 0.05  # how long a kernel runs before it looks up

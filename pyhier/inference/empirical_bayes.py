@@ -4,19 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier.inference.chains import need_model
 from pyhier.inference.exact import exact
-from pyhier.models.protocol import Model
+from pyhier.models.interface import Model
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.nodes import NodesPosterior
-from pyhier.rstats.optimize import minimise
+from pyhier.rstats.nelder_mead import minimise
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
 
 
 class EmpiricalBayesPosterior(NodesPosterior):

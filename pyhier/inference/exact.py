@@ -1,22 +1,14 @@
 """The exact posterior by quadrature over one or two hyperparameters."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyhier.models.protocol import (
-    CollapsibleModel,
-    Model,
-    PlaneModel,
-    coordinate_axis,
-    is_collapsible,
-    is_plane,
-)
-from pyhier.posterior.exact import ExactPosterior
-from pyhier.posterior.nested import nested_quadrature
-from pyhier.posterior.panels import resolve
-from pyhier.posterior.plane import PlanePosterior
-
-Floats = NDArray[np.float64]
+from pyhier._types import Floats
+from pyhier.models.interface import CollapsibleModel, Model, PlaneModel, is_collapsible, is_plane
+from pyhier.posterior.exact_line import ExactPosterior
+from pyhier.posterior.exact_plane import PlanePosterior
+from pyhier.quadrature.axes import coordinate_axis
+from pyhier.quadrature.nested import nested_quadrature
+from pyhier.quadrature.panels import resolve
 
 
 def exact(model: Model) -> ExactPosterior | PlanePosterior:

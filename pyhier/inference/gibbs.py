@@ -3,17 +3,16 @@
 from functools import partial
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pyhier._random import RNG
+from pyhier._types import Floats
 from pyhier._validation import vector
 from pyhier.inference.chains import MetropolisPosterior, Plan, starting_points
 from pyhier.inference.laplace import laplace
 from pyhier.kernels.sampler import coordinate_walk
-from pyhier.models.protocol import Model
+from pyhier.models.interface import Model
 from pyhier.rstats.linalg import chol
-
-Floats = NDArray[np.float64]
 
 
 def gibbs(

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pyhier.models.protocol import Model
+from pyhier.models.interface import Model
 from pyhier.posterior.nodes import NodesPosterior
 
 

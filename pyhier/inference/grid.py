@@ -4,16 +4,15 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pyhier._random import RNG, as_generator, uniforms
+from pyhier._types import Floats
 from pyhier._validation import count, float_array
 from pyhier.inference.chains import need_model
 from pyhier.inference.laplace import laplace
-from pyhier.models.protocol import Model
+from pyhier.models.interface import Model
 from pyhier.posterior.nodes import NodesPosterior
-
-Floats = NDArray[np.float64]
 
 DROP = 16.0  # how far below the mode's the log density is at the limits: a factor of 1e-7
 NEGLIGIBLE = 1e-14  # share of the weight in all points that are left out

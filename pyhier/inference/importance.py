@@ -4,17 +4,15 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyhier._random import RNG, as_generator, picks
+from pyhier._random import RNG, Generator, as_generator, picks
+from pyhier._types import Floats
 from pyhier._validation import count
 from pyhier.inference.chains import need_model
 from pyhier.inference.proposal import ProposalLike, proposal_of
-from pyhier.models.protocol import Generator, Model
+from pyhier.models.interface import Model
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.nodes import NodesPosterior
-
-Floats = NDArray[np.float64]
 
 BAD_K = 0.7  # beyond it the estimates' errors cannot be judged (Vehtari et al. 2024)
 

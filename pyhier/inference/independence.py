@@ -9,7 +9,7 @@ from pyhier._random import RNG
 from pyhier.inference.chains import MetropolisPosterior, Plan, starting_points
 from pyhier.inference.proposal import ProposalLike, proposal_of
 from pyhier.kernels.sampler import independence
-from pyhier.models.protocol import Model
+from pyhier.models.interface import Model
 
 
 def indepmetrop(

@@ -5,18 +5,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pyhier._random import RNG, as_generator
+from pyhier._types import Floats
 from pyhier._validation import count, vector
 from pyhier.inference.target import LogPosterior, log_density
 from pyhier.kernels.density import LogDensity
-from pyhier.models.protocol import Model, is_model
+from pyhier.models.interface import Model, is_model
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.rstats.linalg import chol, log_determinant, solve
-from pyhier.rstats.optimize import minimise
-
-Floats = NDArray[np.float64]
+from pyhier.rstats.nelder_mead import minimise
 
 
 @dataclass(frozen=True)

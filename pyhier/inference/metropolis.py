@@ -12,7 +12,7 @@ from pyhier.inference.chains import MetropolisPosterior, Plan, starting_points
 from pyhier.inference.laplace import LaplaceFit, laplace
 from pyhier.inference.proposal import ProposalLike, proposal_factor
 from pyhier.kernels.sampler import random_walk
-from pyhier.models.protocol import Model
+from pyhier.models.interface import Model
 
 
 def rwmetrop(

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from pyhier._random import chi_squares, normals
+from pyhier._random import Generator, chi_squares, normals
+from pyhier._types import Floats
 from pyhier._validation import positive, square_matrix, vector
 from pyhier.inference.laplace import LaplaceFit, laplace
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.sampler import weigh
-from pyhier.models.protocol import Generator, Model
+from pyhier.models.interface import Model
 from pyhier.rstats.linalg import chol
 
-Floats = NDArray[np.float64]
 ProposalLike = LaplaceFit | Mapping[str, Any] | ArrayLike
 
 

@@ -1,17 +1,15 @@
 """Rejection sampling from a normal or t proposal."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyhier._random import RNG, as_generator, uniforms
+from pyhier._random import RNG, Generator, as_generator, uniforms
+from pyhier._types import Floats
 from pyhier._validation import count
 from pyhier.inference.chains import need_model
 from pyhier.inference.proposal import Proposal, ProposalLike, proposal_of
-from pyhier.models.protocol import Generator, Model
+from pyhier.models.interface import Model
 from pyhier.posterior.draws import DrawsPosterior
-from pyhier.rstats.optimize import minimise
-
-Floats = NDArray[np.float64]
+from pyhier.rstats.nelder_mead import minimise
 
 MARGIN = 0.05  # on the log scale: what a search for the bound may have missed
 SEARCHES = 8  # from the best of the trial draws

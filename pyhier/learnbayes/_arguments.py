@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier._validation import each_group, float_array, vector
 from pyhier.rstats.linalg import chol
-
-Floats = NDArray[np.float64]
 
 
 def entries(name: str, value: Any, *keys: str) -> list[Any]:

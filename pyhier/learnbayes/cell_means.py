@@ -4,17 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pyhier._random import RNG
+from pyhier._types import Floats
 from pyhier._validation import count
 from pyhier.kernels.gibbs import hierarchical_regression, ordered_means
 from pyhier.learnbayes._arguments import rows, table
 from pyhier.learnbayes.simulation import stream
 from pyhier.rstats.linalg import solve
 from pyhier.rstats.streams import RStream
-
-Floats = NDArray[np.float64]
 
 SD = 0.65  # of one student's average, taken as known
 # The prior from the year before: LearnBayes' numbers, read off its draws.

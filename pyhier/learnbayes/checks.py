@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
+from pyhier._types import Floats
 from pyhier._validation import count, float_array, positive
 from pyhier.kernels.count_density import BetaBinomialMarginal
-from pyhier.learnbayes._arguments import Floats, entries, flat, numbers
+from pyhier.learnbayes._arguments import entries, flat, numbers
 from pyhier.learnbayes.exchangeable import trials
 from pyhier.rstats import RStream, rnorm, sample
 

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaln, gammaln, log_ndtr, logsumexp, ndtr
 
+from pyhier._types import Floats
 from pyhier._validation import float_array, positive
-from pyhier.learnbayes._arguments import Floats, counts, entries, flat, numbers
+from pyhier.learnbayes._arguments import counts, entries, flat, numbers
 
 
 @dataclass(frozen=True)

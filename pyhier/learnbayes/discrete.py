@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
+from pyhier._types import Floats
 from pyhier._validation import float_array
-from pyhier.learnbayes._arguments import Floats, flat, numbers
+from pyhier.learnbayes._arguments import flat, numbers
 from pyhier.learnbayes.conjugate import (
     future,
     log_binomial,

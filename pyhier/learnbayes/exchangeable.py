@@ -4,11 +4,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaln
 
+from pyhier._types import Floats
 from pyhier._validation import positive
 from pyhier.kernels.count_density import BetaBinomialMarginal, PoissonGammaMarginal
 from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.kernels.posteriors import BetaBinomialCoordinates, TablePosterior
-from pyhier.learnbayes._arguments import Floats, counts, entries, rows, table
+from pyhier.learnbayes._arguments import counts, entries, rows, table
 from pyhier.learnbayes._log_posterior import log_posterior
 
 

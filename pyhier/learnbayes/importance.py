@@ -5,17 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from pyhier._random import RNG, as_generator, picks, uniforms
+from pyhier._random import RNG, Generator, as_generator, picks, uniforms
+from pyhier._types import Floats
 from pyhier._validation import count, vector
 from pyhier.inference.proposal import normal_or_t
 from pyhier.inference.target import LogPosterior, log_density
 from pyhier.learnbayes._arguments import numbers
-from pyhier.models.protocol import Generator
 from pyhier.rstats.streams import default_stream
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
+from pyhier._types import Floats
 from pyhier._validation import positive, square_matrix, vector
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.posteriors import TablePosterior
-from pyhier.learnbayes._arguments import Floats, counts, entries, flat, numbers, rows, table
+from pyhier.learnbayes._arguments import counts, entries, flat, numbers, rows, table
 from pyhier.learnbayes._log_posterior import log_posterior
 
 

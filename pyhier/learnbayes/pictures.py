@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhier._types import Floats
 from pyhier._validation import count
 from pyhier.inference.target import LogPosterior, log_density
-from pyhier.learnbayes._arguments import Floats, flat, numbers
+from pyhier.learnbayes._arguments import flat, numbers
 from pyhier.learnbayes.conjugate import pbetap
 from pyhier.learnbayes.discrete import Bayes, Bayes2
 from pyhier.learnbayes.importance import limits_of

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pyhier._random import RNG
+from pyhier._types import Floats
 from pyhier._validation import count
 from pyhier.kernels.gibbs import probit
 from pyhier.learnbayes._arguments import entries, factor, flat, numbers, rows
@@ -18,7 +19,6 @@ from pyhier.rstats.distributions import pnorm, qnorm
 from pyhier.rstats.linalg import chol, solve
 from pyhier.rstats.streams import RStream
 
-Floats = NDArray[np.float64]
 EPSILON = float(np.finfo(float).eps)
 
 

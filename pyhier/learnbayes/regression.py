@@ -10,13 +10,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import RNG, normals
+from pyhier._types import Floats
 from pyhier._validation import count, float_array, positive
 from pyhier.learnbayes._arguments import entries, flat, numbers
 from pyhier.learnbayes.samplers import laplace
 from pyhier.learnbayes.simulation import equal_gammas, rmnorm, stream
 from pyhier.rstats.linalg import solve
 
-Floats = NDArray[np.float64]
 EPSILON = float(np.finfo(float).eps)
 
 

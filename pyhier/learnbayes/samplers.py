@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pyhier._random import RNG, as_generator
+from pyhier._types import Floats
 from pyhier._validation import count, positive, vector
 from pyhier.inference.chains import Chain, Kernel, run_chains
 from pyhier.inference.gibbs import check_scale
@@ -19,8 +20,6 @@ from pyhier.kernels.density import LogDensity
 from pyhier.kernels.sampler import coordinate_walk, independence, random_walk
 from pyhier.learnbayes._arguments import flat
 from pyhier.rstats.streams import default_stream
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

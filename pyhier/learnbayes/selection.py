@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier._validation import positive
 from pyhier.learnbayes._arguments import entries
 from pyhier.rstats.distributions import qnorm
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pyhier._random import RNG, as_generator, gammas, normals, uniforms
+from pyhier._types import Floats
 from pyhier._validation import count, float_array, positive, square_matrix
 from pyhier.kernels.gibbs import normal_sample, robust_location
 from pyhier.learnbayes._arguments import entries, factor, flat, numbers
 from pyhier.rstats.linalg import chol, log_determinant, solve
 from pyhier.rstats.streams import RStream, default_stream
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

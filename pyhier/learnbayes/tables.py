@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
+from pyhier._types import Floats
 from pyhier._validation import count, float_array, positive
-from pyhier.learnbayes._arguments import Floats, numbers
+from pyhier.learnbayes._arguments import numbers
 from pyhier.rstats import RStream, rgamma
 
 

@@ -10,17 +10,18 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from pyhier._random import betas, binomials
+from pyhier._random import Generator, betas, binomials
+from pyhier._types import Floats
 from pyhier._validation import count, each_group
+from pyhier.distributions.families import Beta
 from pyhier.kernels.count_density import BetaBinomialMarginal
-from pyhier.models.counts import Chart, CountModel, PairPrior, whole_numbers
-from pyhier.models.families import Beta, from_line, log_slope
+from pyhier.models.counts import CountModel, whole_numbers
 from pyhier.models.groups import Labels, check_index, check_lengths
-from pyhier.models.protocol import Axis, Generator, coordinate_axis
-
-Floats = NDArray[np.float64]
+from pyhier.priors.pairs import Chart, PairPrior
+from pyhier.quadrature.axes import Axis, coordinate_axis
+from pyhier.quadrature.transforms import from_line, log_slope
 
 
 def _shapes(phi: Floats) -> tuple[Floats, Floats]:

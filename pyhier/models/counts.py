@@ -2,42 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from pyhier._random import uniforms
+from pyhier._random import Generator, uniforms
+from pyhier._types import Floats
 from pyhier._validation import each_group, positive, vector
 from pyhier.kernels.count_density import CountMarginal
 from pyhier.kernels.density import CallableDensity, LogDensity
 from pyhier.models.groups import Grouped, Labels
-from pyhier.models.protocol import Generator
-
-Floats = NDArray[np.float64]
-PairPrior = str | Mapping[str, Any] | Callable[[float, float], float]
-
-H = 1e-3  # step of the differences of a prior
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Two hyperparameters that a prior may be given for, in place of the coordinates.
-
-    Attributes
-    ----------
-    of_phi : callable
-        Both at phi (..., 2).
-    to_phi : callable
-        The coordinates, (..., 2), of both.
-    log_jacobian : callable
-        Log of their area by that of phi, at phi.
-    """
-
-    of_phi: Callable[[Floats], tuple[Floats, Floats]]
-    to_phi: Callable[[Floats, Floats], Floats]
-    log_jacobian: Callable[[Floats], Floats]
+from pyhier.priors.pairs import Chart, PairPrior, differences
 
 
 def whole_numbers(name: str, value: ArrayLike, label: Callable[[int], str]) -> Floats:
@@ -163,7 +139,7 @@ class CountModel(Grouped, ABC):
         """Gradient (2,) and Hessian (2, 2) of the log marginal at one phi."""
         gradient, hessian = self._likelihood.derivatives(phi)
         if self._own is not None:
-            more = _differences(self._own, phi)
+            more = differences(self._own, phi)
             gradient, hessian = gradient + more[0], hessian + more[1]
         return gradient, hessian
 
@@ -202,19 +178,3 @@ class CountModel(Grouped, ABC):
             )
         best: Floats = points[int(np.nanargmax(density))]
         return best
-
-
-def _differences(function: Callable[[Floats], Floats], phi: Floats) -> tuple[Floats, Floats]:
-    """Gradient and Hessian of a smooth function by central differences."""
-    step = H * np.arange(-2.0, 3.0)
-    gradient, hessian = np.zeros(2), np.zeros((2, 2))
-    for k in range(2):
-        points = np.tile(phi, (5, 1))
-        points[:, k] += step
-        a, b, c, d, e = function(points)
-        gradient[k] = (a - 8 * b + 8 * d - e) / (12 * H)
-        hessian[k, k] = (-a + 16 * b - 30 * c + 16 * d - e) / (12 * H * H)
-    corners = phi + H * np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    a, b, c, d = function(corners)
-    hessian[0, 1] = hessian[1, 0] = (a - b - c + d) / (4 * H * H)
-    return gradient, hessian

@@ -10,21 +10,21 @@ from math import inf, log
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from pyhier._random import normals, uniforms
+from pyhier._random import Generator, normals, uniforms
+from pyhier._types import Floats
 from pyhier._validation import each_group, positive, vector
-from pyhier.from_raw import group_summaries
+from pyhier.distributions.families import Normal
 from pyhier.kernels.density import LogDensity, NormalMarginal
-from pyhier.kernels.quadrature import collapse as kernel
-from pyhier.kernels.quadrature import draw_theta as kernel_theta
-from pyhier.kernels.quadrature import effects_given_tau
-from pyhier.models.families import Normal
+from pyhier.kernels.normal_groups import collapse as kernel
+from pyhier.kernels.normal_groups import draw_theta as kernel_theta
+from pyhier.kernels.normal_groups import effects_given_tau
 from pyhier.models.groups import Grouped, Labels, check_index, check_lengths
-from pyhier.models.protocol import Axis, Collapsed, Generator, Linear, coordinate_axis
-from pyhier.priors import NormalInvChi2, TauPrior, resolve_prior
-
-Floats = NDArray[np.float64]
+from pyhier.models.raw import group_summaries
+from pyhier.models.reductions import Collapsed, Linear
+from pyhier.priors.tau import NormalInvChi2, TauPrior, resolve_prior
+from pyhier.quadrature.axes import Axis, coordinate_axis
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 

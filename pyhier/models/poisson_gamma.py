@@ -9,18 +9,18 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from pyhier._random import gammas, poissons
+from pyhier._random import Generator, gammas, poissons
+from pyhier._types import Floats
 from pyhier._validation import each_group, positive, vector
+from pyhier.distributions.families import Gamma
 from pyhier.kernels.count_density import PoissonGammaMarginal
-from pyhier.models.counts import Chart, CountModel, PairPrior, whole_numbers
-from pyhier.models.families import Gamma, from_line
+from pyhier.models.counts import CountModel, whole_numbers
 from pyhier.models.groups import Labels, check_index, check_lengths
-from pyhier.models.protocol import Axis, Generator, coordinate_axis
-
-Floats = NDArray[np.float64]
-
+from pyhier.priors.pairs import Chart, PairPrior
+from pyhier.quadrature.axes import Axis, coordinate_axis
+from pyhier.quadrature.transforms import from_line
 
 LOG_RATE = 660.0  # beyond which, on either side, a rate and what is made of it leave the doubles
 

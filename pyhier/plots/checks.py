@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from pyhier.plots.style import POOLED, RAW, SERIES, name_rows, new_axes, plain, rows_height, symbol
 from pyhier.posterior.checks import PredictiveCheck
-from pyhier.prior_sensitivity import Sensitivity
+from pyhier.workflow.sensitivity import Sensitivity
 
 
 def predictive_check(

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
+from pyhier._types import Floats
+from pyhier._validation import check_level
 from pyhier.plots.style import (
     POOLED,
     QUIET,
@@ -20,9 +21,6 @@ from pyhier.plots.style import (
     rows_height,
 )
 from pyhier.posterior.base import Posterior
-from pyhier.posterior.marginal import check_level
-
-Floats = NDArray[np.float64]
 
 
 def forest(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) -> Axes:

@@ -4,16 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pyhier._types import Floats
 from pyhier.inference.laplace import laplace
-from pyhier.models.protocol import Model, is_plane
+from pyhier.models.interface import Model, is_plane
 from pyhier.plots.style import POOLED, QUIET, RAW, SERIES, label_ends, new_axes, symbol
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.conditional import conditional_means as means_given
 from pyhier.posterior.draws import DrawsPosterior
-
-Floats = NDArray[np.float64]
 
 HEIGHTS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9)  # of the mode's
 SEED = 20  # of draws that are only looked at: the same picture every time

@@ -5,16 +5,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
 
 from pyhier._random import as_generator
-from pyhier.models.families import log_slope, to_line
-from pyhier.models.protocol import Model, coordinate_axis, is_plane
+from pyhier._types import Floats
+from pyhier.distributions.draws import SampleMarginal
+from pyhier.models.interface import Model, is_plane
 from pyhier.plots.style import POOLED, RAW, new_axes, symbol
 from pyhier.posterior.base import Posterior
-from pyhier.posterior.marginal import SampleMarginal
-
-Floats = NDArray[np.float64]
+from pyhier.quadrature.axes import coordinate_axis
+from pyhier.quadrature.transforms import log_slope, to_line
 
 PRIOR_DRAWS = 1_000_000
 SEED = 20  # of the prior's draws: the same picture every time

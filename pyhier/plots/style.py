@@ -7,10 +7,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
+from pyhier._types import Floats
+from pyhier._validation import check_level
 from pyhier.posterior.base import Posterior
-from pyhier.posterior.marginal import check_level
-
-Floats = NDArray[np.float64]
 
 RAW, POOLED, QUIET = "#b0651d", "#1f5a99", "0.6"
 SERIES = (POOLED, RAW, "#3b7d3b", "#8b3a8b", "#555555", "#b03a3a", "#2d8c8c", "#9a8a1f")

@@ -1,12 +1,13 @@
 """What every engine returns: marginals, draws, summaries, predictions."""
 
+from pyhier.distributions.draws import SampleMarginal
+from pyhier.distributions.normal_mixtures import MixtureMarginal
+from pyhier.distributions.tau import TauMarginal
 from pyhier.posterior.base import Posterior
-from pyhier.posterior.checks import PredictiveCheck, Probability
+from pyhier.posterior.checks import PredictiveCheck
 from pyhier.posterior.draws import DrawsPosterior
-from pyhier.posterior.exact import ExactPosterior
-from pyhier.posterior.marginal import SampleMarginal
-from pyhier.posterior.mixtures import MixtureMarginal
-from pyhier.posterior.quadrature import TauMarginal
+from pyhier.posterior.events import Probability
+from pyhier.posterior.exact_line import ExactPosterior
 
 __all__ = [
     "DrawsPosterior",

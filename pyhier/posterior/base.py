@@ -1,17 +1,18 @@
 """What all posteriors share: names, tables, and how an event is written."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pyhier._frame import frame
 from pyhier._random import RNG, as_generator
+from pyhier._types import Floats
 from pyhier._validation import count, float_array
-from pyhier.models.protocol import Model
+from pyhier.distributions.base import Marginal
+from pyhier.models.interface import Model
 from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
 
 if TYPE_CHECKING:
@@ -20,68 +21,10 @@ if TYPE_CHECKING:
     from pyhier.coda.objects import McmcList
     from pyhier.posterior.draws import DrawsPosterior
 
-Floats = NDArray[np.float64]
 
 PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
 DRAWS = 10_000  # made where a posterior is not made of draws
 PREDICTION = 1  # the stage of random numbers that makes new data of effects
-_NAME = r"(theta\[.*?\]|[^<>\[\]]+?)"  # a label may hold < and >
-_COMPARISON = re.compile(rf"^\s*{_NAME}\s*(<=|>=|<|>)\s*{_NAME}\s*$")
-
-
-def parse_comparison(event: str) -> tuple[str | float, str, str | float]:
-    """Take an event apart: left, ">" or "<" (a tie has no probability), right.
-
-    Raises
-    ------
-    ValueError
-        If it is no comparison.
-    """
-    match = _COMPARISON.match(event)
-    if match is None:
-        raise ValueError(
-            f"event {event!r} is no comparison: write it as 'theta[A] > 28', or give a function"
-        )
-    left, sign, right = match.groups()
-    return _side(left), sign[0], _side(right)
-
-
-def _side(text: str) -> str | float:
-    try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-class Marginal(Protocol):
-    """What ``post[name]`` is: scipy.stats' functions of one quantity."""
-
-    def pdf(self, x: ArrayLike) -> Floats:
-        """Density."""
-
-    def cdf(self, x: ArrayLike) -> Floats:
-        """Probability of at most x."""
-
-    def sf(self, x: ArrayLike) -> Floats:
-        """Probability of more than x."""
-
-    def ppf(self, q: ArrayLike) -> Floats:
-        """Quantiles."""
-
-    def mean(self) -> float:
-        """Mean."""
-
-    def median(self) -> float:
-        """Median."""
-
-    def std(self) -> float:
-        """Standard deviation."""
-
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Central interval."""
-
-    def hdi(self, level: float = 0.95) -> tuple[float, float]:
-        """Shortest interval."""
 
 
 class Posterior:

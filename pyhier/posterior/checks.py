@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from pyhier._types import Floats
+from pyhier.posterior.events import Probability, share
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-Floats = NDArray[np.float64]
 Statistic = str | Callable[[Floats], Any]
 Statistics = Statistic | Sequence[Statistic] | Mapping[str, Statistic]
 
@@ -28,48 +29,6 @@ NAMED: dict[str, Callable[[Floats], Floats]] = {
     "median": lambda y: np.median(y, axis=-1),
     "range": lambda y: np.ptp(y, axis=-1),
 }
-
-
-class Probability(float):
-    """A probability with the Monte Carlo standard error it was computed with.
-
-    Attributes
-    ----------
-    se : float
-        The standard error; 0 where no draws were used.
-
-    Examples
-    --------
-    >>> p = Probability(0.25, se=0.01)
-    >>> p, p.se, p < 0.5
-    (0.25, 0.01, True)
-    """
-
-    se: float
-
-    def __new__(cls, value: Any, se: float = 0.0) -> "Probability":
-        """Make one from anything float takes."""
-        number = super().__new__(cls, value)
-        number.se = se
-        return number
-
-
-def share(holds: NDArray[np.bool_], markov: bool = False, ess: float = np.inf) -> Probability:
-    """Share of the draws, shape (chain, draw), for which something holds.
-
-    Its standard error is that of independent draws. Those that were picked by weights of effective
-    size ``ess`` have the weights' error on top. Those of a Markov chain are cut into about
-    sqrt(draws) batches a chain, whose means are nearly independent (Flegal, Haran and Jones 2008);
-    the larger of both errors counts, for a chain that mixed well gives noisy batches.
-    """
-    value = float(holds.mean())
-    se = float(np.sqrt(value * (1.0 - value) * (1.0 / holds.size + 1.0 / ess)))
-    if markov and holds.shape[1] >= 4:
-        size = int(np.sqrt(holds.shape[1]))
-        used = holds[:, holds.shape[1] % size :]
-        batches = used.reshape(-1, size).mean(axis=1)
-        se = max(se, float(batches.std(ddof=1) / np.sqrt(batches.size)))
-    return Probability(value, se)
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
 """Effects given how closely the groups hang together: BDA3 figure 5.6 for any model on a plane."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyhier.models.protocol import PlaneModel, coordinate_axis
-
-Floats = NDArray[np.float64]
+from pyhier._types import Floats
+from pyhier.models.interface import PlaneModel
+from pyhier.quadrature.axes import coordinate_axis
 
 # Eight sds each way with eight nodes a sd: the trapezoid rule is exact to rounding for anything
 # near a normal distribution.

@@ -8,11 +8,9 @@ who also give the limits. (coda's statistics of the same kind have coda's names.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyhier.posterior.for_arviz import load_arviz
-
-Floats = NDArray[np.float64]
+from pyhier._arviz import load_arviz
+from pyhier._types import Floats
 
 NAMES = ("mcse_mean", "ess_bulk", "ess_tail", "r_hat")
 R_HAT, ESS = 1.01, 100  # at most; at least, of each chain

@@ -1,18 +1,20 @@
 """A posterior known by draws of phi, with theta drawn exactly given each of them."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhier._random import RNG, as_generator, uniforms
+from pyhier._arviz import load_arviz
+from pyhier._random import RNG, Generator, as_generator, uniforms
+from pyhier._types import Floats
 from pyhier._validation import count
-from pyhier.models.protocol import Generator, Model, is_collapsible, is_plane
-from pyhier.posterior.base import PROBS, Posterior, parse_comparison
-from pyhier.posterior.checks import Probability, share
+from pyhier.distributions.draws import SampleMarginal
+from pyhier.models.interface import Model, is_collapsible, is_plane
+from pyhier.posterior.base import PROBS, Posterior
 from pyhier.posterior.diagnostics import (
     MENDS,
     ConvergenceWarning,
@@ -20,15 +22,10 @@ from pyhier.posterior.diagnostics import (
     diagnose,
     find_trouble,
 )
-from pyhier.posterior.for_arviz import load_arviz
-from pyhier.posterior.marginal import SampleMarginal
+from pyhier.posterior.events import Event, Probability, parse_comparison, share
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Floats = NDArray[np.float64]
-
-Event = str | Callable[[Mapping[str, Floats]], NDArray[np.bool_]]
 
 
 class DrawsPosterior(Posterior):

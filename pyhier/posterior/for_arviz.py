@@ -1,36 +1,19 @@
 """Posteriors as ArviZ keeps them: InferenceData of ArviZ 0.x, a DataTree of 1.x."""
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from pyhier._arviz import load_arviz
+from pyhier._types import Floats
 
 if TYPE_CHECKING:
     from pyhier.posterior.draws import DrawsPosterior
 
-Floats = NDArray[np.float64]
 
 # Draws of all groups, draws of one quantity, data.
 DIMS = {3: ("chain", "draw", "group"), 2: ("chain", "draw"), 1: ("group",)}
-
-
-def load_arviz() -> Any:
-    """Import ArviZ, an optional dependency, without its announcement of the next version.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed, saying how to install it.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            import arviz
-    except ImportError:
-        raise ImportError("this needs ArviZ: pip install 'pyhier[arviz]'") from None
-    return arviz
 
 
 def to_arviz(drawn: "DrawsPosterior", predicted: Floats) -> Any:

@@ -2,7 +2,7 @@
 
 from pyhier.rstats.distributions import pnorm, qnorm
 from pyhier.rstats.format import NA, format_numbers, is_na, signif
-from pyhier.rstats.functions import (
+from pyhier.rstats.global_stream import (
     rbeta,
     rbinom,
     rcauchy,
@@ -25,7 +25,7 @@ from pyhier.rstats.functions import (
 )
 from pyhier.rstats.kernel_density import Density, bw_nrd, bw_nrd0, density
 from pyhier.rstats.linalg import chol, solve
-from pyhier.rstats.optimize import OptimResult, optim, optimHess
+from pyhier.rstats.nelder_mead import OptimResult, optim, optimHess
 from pyhier.rstats.quantile import quantile
 from pyhier.rstats.streams import RStream
 

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pyhier._types import Floats
 from pyhier.kernels.random import fill_pnorm, fill_qnorm
-
-Floats = NDArray[np.float64]
 
 
 def pnorm(q: ArrayLike, mean: ArrayLike = 0.0, sd: ArrayLike = 1.0) -> Floats:

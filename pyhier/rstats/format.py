@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from pyhier._types import Floats
 
 DIGITS = 7  # R's getOption("digits")
 WIDTH = 80  # R's getOption("width")

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pyhier._types import Floats
 from pyhier._validation import count, positive, vector
 from pyhier.rstats.quantile import quantile
 
-Floats = NDArray[np.float64]
 Rule = Callable[[Floats], float]
 
 # Half-widths of the cosine kernels with standard deviation 1.

@@ -8,11 +8,10 @@ floats are fast enough.
 import math
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from pyhier._types import Floats
 from pyhier._validation import square_matrix
-
-Floats = NDArray[np.float64]
 
 
 def lu(a: ArrayLike) -> tuple[list[list[float]], list[int]]:

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-Floats = NDArray[np.float64]
+from pyhier._types import Floats
 
 _METHODS: dict[int, Any] = {
     1: "inverted_cdf",

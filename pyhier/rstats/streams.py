@@ -12,10 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._types import Floats
 from pyhier.kernels.random import fill_r_normal
 from pyhier.rstats.variates import Variates
-
-Floats = NDArray[np.float64]
 
 _WORD = 0xFFFFFFFF
 _KINDS = 10403  # the first number of .Random.seed under R's default kinds

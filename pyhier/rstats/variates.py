@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyhier.rstats import draws, sampling
-from pyhier.rstats.counts import CountVariates
-from pyhier.rstats.draws import drawn, parameter, size_of
-
-Floats = NDArray[np.float64]
+from pyhier._types import Floats
+from pyhier.rstats import recycling, sampling
+from pyhier.rstats.count_variates import CountVariates
+from pyhier.rstats.recycling import drawn, parameter, size_of
 
 
 class Variates(CountVariates):
@@ -48,8 +47,8 @@ class Variates(CountVariates):
         array([0.26550866, 3.721239  ])
         """
         size = size_of(n)
-        low = parameter("min", min, size, draws.FINITE)
-        high = parameter("max", max, size, draws.FINITE)
+        low = parameter("min", min, size, recycling.FINITE)
+        high = parameter("max", max, size, recycling.FINITE)
         pairs = builtins.max(low.size, high.size) if 1 in (low.size, high.size) else size
         bad = np.flatnonzero(np.resize(low, pairs) > np.resize(high, pairs))
         if bad.size:
@@ -82,8 +81,8 @@ class Variates(CountVariates):
         array([ 9.37354619, 20.18364332])
         """
         size = size_of(n)
-        centre = parameter("mean", mean, size, draws.NUMBER)
-        spread = parameter("sd", sd, size, draws.NOT_NEGATIVE_FINITE)
+        centre = parameter("mean", mean, size, recycling.NUMBER)
+        spread = parameter("sd", sd, size, recycling.NOT_NEGATIVE_FINITE)
         return drawn(self.bit_generator, "rnorm", size, centre, spread)
 
     def rexp(self, n: int, rate: ArrayLike = 1.0) -> Floats:
@@ -107,7 +106,7 @@ class Variates(CountVariates):
         array([0.75518183, 1.18164278, 0.14570673])
         """
         size = size_of(n)
-        rates = parameter("rate", rate, size, draws.POSITIVE)
+        rates = parameter("rate", rate, size, recycling.POSITIVE)
         return drawn(self.bit_generator, "rexp", size, 1.0 / rates)
 
     def rgamma(
@@ -141,12 +140,12 @@ class Variates(CountVariates):
         size = size_of(n)
         if rate is not None and scale is not None:
             raise ValueError("rate and scale are both given: give one")
-        shapes = parameter("shape", shape, size, draws.NOT_NEGATIVE)
+        shapes = parameter("shape", shape, size, recycling.NOT_NEGATIVE)
         if scale is not None:
-            scales = parameter("scale", scale, size, draws.NOT_NEGATIVE)
+            scales = parameter("scale", scale, size, recycling.NOT_NEGATIVE)
         else:
             with np.errstate(divide="ignore", over="ignore"):  # a rate of 0: scale infinite
-                scales = 1.0 / parameter("rate", _or(rate, 1.0), size, draws.NOT_NEGATIVE)
+                scales = 1.0 / parameter("rate", _or(rate, 1.0), size, recycling.NOT_NEGATIVE)
         return drawn(self.bit_generator, "rgamma", size, shapes, scales)
 
     def rchisq(self, n: int, df: ArrayLike, ncp: ArrayLike | None = None) -> Floats:
@@ -172,9 +171,9 @@ class Variates(CountVariates):
         array([1.66173   , 7.14151269, 6.92634076])
         """
         size = size_of(n)
-        dfs = parameter("df", df, size, draws.NOT_NEGATIVE_FINITE)
+        dfs = parameter("df", df, size, recycling.NOT_NEGATIVE_FINITE)
         if ncp is not None:
-            shifts = parameter("ncp", ncp, size, draws.NOT_NEGATIVE_FINITE)
+            shifts = parameter("ncp", ncp, size, recycling.NOT_NEGATIVE_FINITE)
             return drawn(self.bit_generator, "rchisq_ncp", size, dfs, shifts)
         return drawn(self.bit_generator, "rchisq", size, dfs)
 
@@ -204,12 +203,12 @@ class Variates(CountVariates):
         """
         size = size_of(n)
         if ncp is not None:  # a ratio of chi-squared variates, in R too
-            first = parameter("shape1", shape1, size, draws.POSITIVE_FINITE)
-            second = parameter("shape2", shape2, size, draws.POSITIVE_FINITE)
+            first = parameter("shape1", shape1, size, recycling.POSITIVE_FINITE)
+            second = parameter("shape2", shape2, size, recycling.POSITIVE_FINITE)
             x = self.rchisq(size, 2.0 * first, ncp)
             return x / (x + self.rchisq(size, 2.0 * second))
-        first = parameter("shape1", shape1, size, draws.NOT_NEGATIVE)
-        second = parameter("shape2", shape2, size, draws.NOT_NEGATIVE)
+        first = parameter("shape1", shape1, size, recycling.NOT_NEGATIVE)
+        second = parameter("shape2", shape2, size, recycling.NOT_NEGATIVE)
         return drawn(self.bit_generator, "rbeta", size, first, second)
 
     def rt(self, n: int, df: ArrayLike, ncp: ArrayLike | None = None) -> Floats:
@@ -236,10 +235,10 @@ class Variates(CountVariates):
         """
         size = size_of(n)
         if ncp is not None:  # all normals first, in R too
-            dfs = parameter("df", df, size, draws.POSITIVE_FINITE)
-            z = self.rnorm(size, parameter("ncp", ncp, size, draws.FINITE))
+            dfs = parameter("df", df, size, recycling.POSITIVE_FINITE)
+            z = self.rnorm(size, parameter("ncp", ncp, size, recycling.FINITE))
             return z / np.sqrt(self.rchisq(size, dfs) / np.resize(dfs, size))
-        dfs = parameter("df", df, size, draws.POSITIVE)
+        dfs = parameter("df", df, size, recycling.POSITIVE)
         return drawn(self.bit_generator, "rt", size, dfs)
 
     def rcauchy(self, n: int, location: ArrayLike = 0.0, scale: ArrayLike = 1.0) -> Floats:
@@ -262,7 +261,7 @@ class Variates(CountVariates):
         >>> RStream(1).rcauchy(3)  # set.seed(1); rcauchy(3)
         array([ 1.1025199 ,  2.3538306 , -4.29262624])
         """
-        return self._located("rcauchy", n, location, scale, draws.NOT_NEGATIVE_FINITE)
+        return self._located("rcauchy", n, location, scale, recycling.NOT_NEGATIVE_FINITE)
 
     def rlogis(self, n: int, location: ArrayLike = 0.0, scale: ArrayLike = 1.0) -> Floats:
         """Logistic draws: R's ``rlogis(n, location, scale)``.
@@ -284,13 +283,13 @@ class Variates(CountVariates):
         >>> RStream(1).rlogis(2)  # set.seed(1); rlogis(2)
         array([-1.01753073, -0.52311599])
         """
-        return self._located("rlogis", n, location, scale, draws.FINITE)
+        return self._located("rlogis", n, location, scale, recycling.FINITE)
 
     def _located(
-        self, family: str, n: int, location: ArrayLike, scale: ArrayLike, rule: draws.Rule
+        self, family: str, n: int, location: ArrayLike, scale: ArrayLike, rule: recycling.Rule
     ) -> Floats:
         size = size_of(n)
-        centre = parameter("location", location, size, draws.NUMBER)
+        centre = parameter("location", location, size, recycling.NUMBER)
         spread = parameter("scale", scale, size, rule)
         return drawn(self.bit_generator, family, size, centre, spread)
 
@@ -315,8 +314,8 @@ class Variates(CountVariates):
         array([0.53448383, 1.20158717])
         """
         size = size_of(n)
-        centre = parameter("meanlog", meanlog, size, draws.NUMBER)
-        spread = parameter("sdlog", sdlog, size, draws.NOT_NEGATIVE_FINITE)
+        centre = parameter("meanlog", meanlog, size, recycling.NUMBER)
+        spread = parameter("sdlog", sdlog, size, recycling.NOT_NEGATIVE_FINITE)
         return drawn(self.bit_generator, "rlnorm", size, centre, spread)
 
     def rweibull(self, n: int, shape: ArrayLike, scale: ArrayLike = 1.0) -> Floats:
@@ -340,8 +339,8 @@ class Variates(CountVariates):
         array([1.15156754, 0.99424766])
         """
         size = size_of(n)
-        shapes = parameter("shape", shape, size, draws.POSITIVE_FINITE)
-        scales = parameter("scale", scale, size, draws.NOT_NEGATIVE_FINITE)
+        shapes = parameter("shape", shape, size, recycling.POSITIVE_FINITE)
+        scales = parameter("scale", scale, size, recycling.NOT_NEGATIVE_FINITE)
         return drawn(self.bit_generator, "rweibull", size, shapes, scales)
 
     def rf(self, n: int, df1: ArrayLike, df2: ArrayLike) -> Floats:
@@ -365,8 +364,8 @@ class Variates(CountVariates):
         array([0.19560945, 1.65308717])
         """
         size = size_of(n)
-        first = parameter("df1", df1, size, draws.POSITIVE)
-        second = parameter("df2", df2, size, draws.POSITIVE)
+        first = parameter("df1", df1, size, recycling.POSITIVE)
+        second = parameter("df2", df2, size, recycling.POSITIVE)
         return drawn(self.bit_generator, "rf", size, first, second)
 
     def sample(

@@ -4,7 +4,8 @@ import doctest
 
 import numpy as np
 import pytest
-from pyhier.r_bridge import RError, RUnavailableError, session, versions
+from pyhier.r_bridge import RError, RUnavailableError, versions
+from pyhier.r_bridge.validation import live_r
 
 
 def test_values_cross_and_come_back(r):
@@ -42,4 +43,4 @@ def test_versions(r):
 
 
 def test_examples(r):
-    assert doctest.testmod(session, extraglobs={"np": np}).failed == 0
+    assert doctest.testmod(live_r, extraglobs={"np": np}).failed == 0

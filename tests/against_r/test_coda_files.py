@@ -6,7 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from pyhier.r_bridge.session import RError, evaluate
+from pyhier.r_bridge.validation.live_r import RError, evaluate
 
 from pyhier import coda
 

@@ -3,7 +3,7 @@
 import inspect
 
 import pytest
-from pyhier.r_bridge.session import evaluate
+from pyhier.r_bridge.validation.live_r import evaluate
 
 from pyhier import coda
 from pyhier.coda.names import EXPORTS, METHODS

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pyhier.r_bridge.session import RError, evaluate
+from pyhier.r_bridge.validation.live_r import RError, evaluate
 
 from pyhier import coda
 

@@ -1,7 +1,7 @@
 """Every function that `pyhier validate` compares, on more inputs than it takes by default."""
 
 import pytest
-from pyhier.r_bridge.comparison import Comparison, all_comparisons, compare
+from pyhier.r_bridge.validation.comparison import Comparison, all_comparisons, compare
 
 CASES = 30
 ROUNDED_IN_R = ("beta.select", "bayes.model.selection")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from pyhier.r_bridge.session import evaluate
+from pyhier.r_bridge.validation.live_r import evaluate
 
 from pyhier.rstats.format import NA, format_numbers, matrix_text, signif, vector_text
 from pyhier.rstats.quantile import quantile

@@ -6,7 +6,7 @@ The differences asserted here are the ones on the differences page (vignettes/di
 import numpy as np
 import pandas as pd
 import pytest
-from pyhier.r_bridge.session import evaluate
+from pyhier.r_bridge.validation.live_r import evaluate
 from scipy import stats
 
 import pyhier as ph

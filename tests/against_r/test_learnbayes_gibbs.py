@@ -1,6 +1,6 @@
 """LearnBayes' samplers of standard models against a live LearnBayes: long chains, other functions.
 
-`pyhier.r_bridge.comparisons.standard_models` compares their draws on random data.
+`pyhier.r_bridge.validation.comparisons.standard_models` compares their draws on random data.
 """
 
 import numpy as np

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import pyhier as ph
-from pyhier import from_raw
+from pyhier.models import raw
 
 # metafor's Fisher scoring, with its default step, goes round in circles on two of the hundred data
 # sets below ("did not converge"): half a step is the mend that its help page gives.
@@ -118,7 +118,7 @@ def test_anova_against_aov(r, seed):
         y=values,
         g=names,
     )
-    ours = from_raw.anova(values, names)
+    ours = raw.anova(values, names)
     assert (ours.df_between, ours.df_within) == tuple(theirs["df"])
     # Rounding; aov's sum of squares comes from a QR decomposition.
     assert (ours.ss_between, ours.ss_within) == pytest.approx(tuple(theirs["ss"]), rel=1e-12)

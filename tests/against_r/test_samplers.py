@@ -1,6 +1,6 @@
 """LearnBayes' samplers against a live LearnBayes: any number of coordinates, and odd densities.
 
-`pyhier.r_bridge.comparisons.samplers` compares their draws on random data.
+`pyhier.r_bridge.validation.comparisons.samplers` compares their draws on random data.
 """
 
 import numpy as np

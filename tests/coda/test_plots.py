@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pyhier import coda
-from pyhier.coda.evolution import last_iterations
+from pyhier.coda.diagnostic_plots import last_iterations
 from pyhier.coda.plots import bandwidth, bounded_density, cumulative_quantiles
 
 mpl.use("Agg")

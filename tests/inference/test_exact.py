@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 import pyhier as ph
-from pyhier.posterior.panels import resolve
+from pyhier.quadrature.panels import resolve
 
 # Adaptive quadrature in 30-digit arithmetic, uniform prior, to the digits shown.
 THETA_MEAN = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pyhier.posterior.panels import CHANGE, CUT, NODES, resolve
+from pyhier.quadrature.panels import CHANGE, CUT, NODES, resolve
 
 
 def cover(log_density, low, high, support=(-np.inf, np.inf)):

@@ -216,7 +216,7 @@ def test_families_agree_with_themselves(model, quantity):
         plain = family.statistics(places) @ natural[i] - partition[i]
         near = [family.near(place - family.centre)[i] for place in places]
         np.testing.assert_allclose(near, plain, rtol=1e-11, atol=1e-11)
-    from pyhier.models.families import from_line, log_slope
+    from pyhier.quadrature.transforms import from_line, log_slope
 
     h = 1e-5
     ends = [from_line(family.line, z[0] + step) for step in (-h, h)]
@@ -236,7 +236,7 @@ def test_log_marginal_is_likelihood_times_prior(model):
     for j in range(len(model.labels)):
         centre, sd = model.theta_given(j, phi[None]).line_moments()
         z = centre + sd * np.linspace(-40, 40, 20_001)
-        from pyhier.models.families import from_line
+        from pyhier.quadrature.transforms import from_line
 
         theta = np.tile(from_line(new.line, z)[:, None], (1, len(model.labels)))
         with np.errstate(all="ignore"):

@@ -9,7 +9,7 @@ from scipy import stats
 
 import pyhier as ph
 from pyhier.models import Model
-from pyhier.models.protocol import is_model
+from pyhier.models.interface import is_model
 
 
 def test_it_is_a_model(model):

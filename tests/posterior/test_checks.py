@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 import pyhier as ph
-from pyhier.posterior.checks import NAMED, share
+from pyhier.posterior.checks import NAMED
+from pyhier.posterior.events import share
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import pyhier as ph
+from pyhier._arviz import load_arviz
 from pyhier.posterior.diagnostics import NAMES
-from pyhier.posterior.for_arviz import load_arviz
 
 
 def schools():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import pyhier as ph
-from pyhier.posterior.for_arviz import load_arviz
+from pyhier._arviz import load_arviz
 
 arviz = load_arviz()
 

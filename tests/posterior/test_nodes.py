@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pyhier.models.families import Beta, Gamma, Normal
-from pyhier.posterior.nodes import FamilyMixture
+from pyhier.distributions.families import Beta, Gamma, Normal
+from pyhier.distributions.mixtures import FamilyMixture
 
 
 def weights(n):

@@ -6,9 +6,16 @@ from inspect import isfunction
 
 import numpy as np
 import pytest
-from pyhier.r_bridge import RUnavailableError, validate
-from pyhier.r_bridge.comparison import Comparison, Outcome, all_comparisons, answer, difference
-from pyhier.r_bridge.session import RError
+from pyhier.r_bridge import RUnavailableError
+from pyhier.r_bridge.validation import report as reports
+from pyhier.r_bridge.validation.comparison import (
+    Comparison,
+    Outcome,
+    all_comparisons,
+    answer,
+    difference,
+)
+from pyhier.r_bridge.validation.live_r import RError
 
 from pyhier import coda
 from pyhier import learnbayes as lb
@@ -111,7 +118,7 @@ def test_names_are_unique():
         all_comparisons(["brms"])
 
 
-PLOTS = {"pyhier.coda.plots", "pyhier.coda.lattice", "pyhier.coda.evolution"}
+PLOTS = {"pyhier.coda.plots", "pyhier.coda.lattice", "pyhier.coda.diagnostic_plots"}
 PICTURES = {"mycontour", "plot_bayes", "plot_bayes2", "predplot", "triplot"}
 # What makes or names chains, and files and menus; tests against a live R compare those.
 OBJECTS = {
@@ -140,7 +147,7 @@ def test_every_function_is_compared(module, package, apart):
 
 
 def report(*outcomes):
-    return validate.Report(tuple(outcomes), {"R": "4.2 <patched>"}, 1.0)
+    return reports.Report(tuple(outcomes), {"R": "4.2 <patched>"}, 1.0)
 
 
 def test_the_report():
@@ -168,7 +175,7 @@ def test_without_r(monkeypatch, capsys):
     def missing():
         raise RUnavailableError("install R")
 
-    monkeypatch.setattr(validate, "versions", missing)
+    monkeypatch.setattr(reports, "versions", missing)
     assert main(["validate"]) == 2
     assert "install R" in capsys.readouterr().err
 
@@ -179,7 +186,7 @@ def test_exit_codes(monkeypatch, capsys, tmp_path):
     outcome = Outcome(comparison())
     outcome.add(0, 1.0, 2.0)
     outcome.seconds, outcome.r_seconds = [0.001], [0.01]
-    monkeypatch.setattr(validate, "validate", lambda *_: report(outcome))
+    monkeypatch.setattr(reports, "validate", lambda *_: report(outcome))
     files = {name: tmp_path / f"report.{name}" for name in ("json", "html")}
     code = main(["validate", "--json", str(files["json"]), "--html", str(files["html"])])
     assert code == 1

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pyhier.r_bridge.record import write
+from pyhier.r_bridge.validation.record import write
 
 if __name__ == "__main__":
     write("LearnBayes", Path(__file__).parent / "record.json")

@@ -1,0 +1,30 @@
+"""The classical side: poolings, random effects, the analysis of variance."""
+
+from pyhier.classical.anova import AnovaTable, anova
+from pyhier.classical.pooling import (
+    compare_poolings,
+    complete_pooling,
+    homogeneity_test,
+    james_stein,
+    no_pooling,
+)
+from pyhier.classical.random_effects import (
+    RandomEffects,
+    dersimonian_laird,
+    random_effects,
+    reml,
+)
+
+__all__ = [
+    "AnovaTable",
+    "RandomEffects",
+    "anova",
+    "compare_poolings",
+    "complete_pooling",
+    "dersimonian_laird",
+    "homogeneity_test",
+    "james_stein",
+    "no_pooling",
+    "random_effects",
+    "reml",
+]

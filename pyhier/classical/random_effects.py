@@ -1,0 +1,258 @@
+"""Estimates of tau^2, and what follows once one of them is taken for known.
+
+The classical random-effects model, as R's metafor fits it. It takes the data of a model and leaves
+its priors alone.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pyhier._types import Floats
+from pyhier._validation import check_level
+from pyhier.classical.tau2 import METHODS, Scaled, estimate, weight_spread
+from pyhier.models.normal_normal import NormalNormal
+
+
+@dataclass(frozen=True, eq=False)
+class RandomEffects:
+    """An estimate of tau^2, and what follows once it is taken for known.
+
+    Attributes
+    ----------
+    method : str
+        How tau^2 was estimated: see `random_effects`.
+    tau2, tau2_raw : float
+        The estimate, not less than 0, and what it was before that, possibly negative.
+    tau2_se : float
+        Its asymptotic standard error; NaN where tau^2 was given.
+    mu, se : float
+        The mean, weighted by ``1 / (se_j^2 + tau2)``, and its standard error.
+    theta, theta_se : ndarray, shape (groups,)
+        Empirical Bayes effects, ``mu + tau2 / (se_j^2 + tau2) (y_j - mu)``, and their standard
+        errors: the posterior of theta given tau under a flat mu. The uncertainty of mu is in them,
+        that of tau is not, so they are too small; `exact` has both.
+    i2, h2 : float
+        Higgins and Thompson's: the share of the estimates' variance that is heterogeneity (metafor
+        prints percent), and their variance by that of sampling alone.
+    """
+
+    method: str
+    tau2: float
+    tau2_raw: float
+    tau2_se: float
+    mu: float
+    se: float
+    theta: Floats
+    theta_se: Floats
+    i2: float
+    h2: float
+
+    @property
+    def tau(self) -> float:
+        """The square root of tau2."""
+        return float(np.sqrt(self.tau2))
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Confidence interval of mu, by the normal distribution."""
+        return self._about_mu(self.se, level)
+
+    def prediction_interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Interval for the effect of a new group, tau^2 taken for known.
+
+        Its half-width is the normal quantile times ``sqrt(se^2 + tau2)``, as metafor's.
+        """
+        return self._about_mu(float(np.hypot(self.se, self.tau)), level)
+
+    def _about_mu(self, sd: float, level: float) -> tuple[float, float]:
+        from scipy.special import ndtri
+
+        half = float(ndtri(0.5 + 0.5 * check_level(level))) * sd
+        return self.mu - half, self.mu + half
+
+
+def random_effects(model: NormalNormal, method: str = "REML") -> RandomEffects:
+    """Estimate tau^2 in one of eight ways, and the mean and the effects given it.
+
+    Parameters
+    ----------
+    model : NormalNormal
+        Its y and standard errors; its priors play no part.
+    method : str
+        ``"REML"``, ``"ML"`` (restricted and plain maximum likelihood), ``"DL"`` (DerSimonian and
+        Laird), ``"PM"`` or ``"EB"`` (Paule and Mandel, which is empirical Bayes), ``"HE"``
+        (Hedges), ``"SJ"`` (Sidik and Jonkman), ``"HS"`` (Hunter and Schmidt).
+
+    Returns
+    -------
+    RandomEffects
+        Where tau^2 is 0, ``tau2_raw`` of PM, ML and REML is the root of the estimating equation
+        nearest to 0 from below, or ``-min(se_j^2)`` if it has none.
+
+    Raises
+    ------
+    ValueError
+        If there is only one group, or no such method.
+
+    See Also
+    --------
+    exact : the posterior, in which tau is not taken for known.
+
+    Notes
+    -----
+    It is R's metafor's ``rma`` of the same method: tau^2, its standard error, mu, its standard
+    error, I^2, H^2, the prediction interval and ``blup``. The likelihoods' maxima and PM's root are
+    refined until rounding stops them; metafor stops when a step is below its threshold.
+
+    References
+    ----------
+    Viechtbauer (2005), Journal of Educational and Behavioral Statistics 30, 261-293.
+    Sidik and Jonkman (2005), Applied Statistics 54, 367-384.
+    Higgins and Thompson (2002), Statistics in Medicine 21, 1539-1558.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> model = ph.NormalNormal([28, 8, -13, 7, -1, 21], se=[5, 10, 6, 11, 9, 4])
+    >>> for method in ("DL", "PM", "SJ"):
+    ...     fit = ph.random_effects(model, method)
+    ...     print(f"{method} {fit.tau2:.2f} {fit.tau2_se:.2f} {fit.mu:.3f} {fit.i2:.3f}")
+    DL 247.56 210.42 8.945 0.856
+    PM 185.77 153.52 9.118 0.817
+    SJ 185.18 116.62 9.120 0.816
+    """
+    if method not in METHODS:
+        raise ValueError(f"method is {method!r}: it must be one of {', '.join(METHODS)}")
+    require(model, 2, "tau^2 needs")
+    smallest = int(np.argmin(model.var))  # its variance is the unit, its y the origin
+    unit = float(model.var[smallest])
+    y, var = (model.y - model.y[smallest]) / model.se[smallest], model.var / unit
+    raw, error = estimate(method, Scaled(y, var, smallest))
+    return given_tau2(model, method, raw * unit, error * unit)
+
+
+def dersimonian_laird(model: NormalNormal) -> RandomEffects:
+    """Tau^2 by moments, from Cochran's Q (DerSimonian and Laird 1986), and effects given it.
+
+    ``tau2_raw = (Q - (J - 1)) / (W - sum w_j^2 / W)`` with ``w_j = 1 / se_j^2``, ``W = sum w_j``.
+
+    Parameters
+    ----------
+    model : NormalNormal
+        Its y and standard errors; its priors play no part.
+
+    Returns
+    -------
+    RandomEffects
+
+    Raises
+    ------
+    ValueError
+        If there is only one group.
+
+    See Also
+    --------
+    anova : the same estimate of tau^2 from raw observations.
+
+    Notes
+    -----
+    It is the moment estimate of the analysis of variance, from summaries: with standard errors from
+    the pooled variance the two are equal. statsmodels' ``combine_effects`` goes on with the raw
+    value where it is negative: on the eight schools it has tau^2 = -44.55, hence weights that are
+    none, and a mean of 7.05. Here, as in R's metafor, tau^2 is then 0 and the mean 7.69.
+
+    References
+    ----------
+    DerSimonian and Laird (1986), Controlled Clinical Trials 7, 177-188.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> schools = ph.load_dataset("eight_schools")
+    >>> fit = ph.dersimonian_laird(ph.NormalNormal(schools["y"], se=schools["sigma"]))
+    >>> print(f"{fit.tau2_raw:.2f} {fit.tau2:.2f} {fit.mu:.4f} {fit.se:.4f}")
+    -44.55 0.00 7.6856 4.0719
+    """
+    return random_effects(model, "DL")
+
+
+def reml(model: NormalNormal) -> RandomEffects:
+    """Tau^2 where its restricted likelihood is largest (Viechtbauer 2005), and effects given it.
+
+    Parameters
+    ----------
+    model : NormalNormal
+        Its y and standard errors; its priors play no part.
+
+    Returns
+    -------
+    RandomEffects
+        ``tau2_raw`` is ``tau2`` where that is positive. Where it is 0, ``tau2_raw`` is the root of
+        the score nearest to 0 from below, above ``-min(se_j^2)``; if there is none, the restricted
+        likelihood rises all the way down to ``-min(se_j^2)``, and that is given.
+
+    Raises
+    ------
+    ValueError
+        If there is only one group.
+
+    Notes
+    -----
+    The maximum is over all tau^2 from 0 up, though there may be several local ones: the score (the
+    derivative of the restricted log likelihood) is taken on a ladder up to a tau^2 beyond which it
+    is negative, each fall through 0 is refined until rounding stops it, and the likelihoods there
+    and at 0 are compared. R's metafor climbs from one start and by default stops when tau^2 moves
+    by less than 1e-5.
+
+    References
+    ----------
+    Viechtbauer (2005), Journal of Educational and Behavioral Statistics 30, 261-293.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> fit = ph.reml(ph.NormalNormal([28, 8, -13, 7, -1, 21], se=[5, 10, 6, 11, 9, 4]))
+    >>> print(f"{fit.tau2:.4f} {fit.mu:.4f} {fit.se:.4f}")
+    209.5516 9.0408 6.6716
+    """
+    return random_effects(model, "REML")
+
+
+def require(model: NormalNormal, groups: int, what: str) -> None:
+    """Say so if there are fewer groups than something needs."""
+    if model.y.size < groups:
+        has = f"{model.y.size} group{'s' * (model.y.size > 1)}"
+        raise ValueError(f"y has {has}: {what} at least {groups}")
+
+
+def weighted_mean(model: NormalNormal, tau2: float) -> tuple[float, float]:
+    """The precision-weighted mean and its precision; about a y, so that a shift costs nothing."""
+    weights, origin = 1.0 / (model.var + tau2), model.y[0]
+    precision = weights.sum()
+    return float(origin + (weights * (model.y - origin)).sum() / precision), float(precision)
+
+
+def given_tau2(
+    model: NormalNormal, method: str, raw: float, error: float = np.nan
+) -> RandomEffects:
+    """The mean and the effects once tau^2 is known: BDA3 eqs. 5.17 and 5.20, theta over mu."""
+    tau2 = max(raw, 0.0)
+    mu, precision = weighted_mean(model, tau2)
+    shrinkage = model.var / (model.var + tau2)
+    theta = model.y + shrinkage * (mu - model.y)
+    theta_se = np.sqrt(tau2 * shrinkage + shrinkage**2 / precision)
+    for array in (theta, theta_se):
+        array.flags.writeable = False
+    by_sampling = tau2 / _typical_variance(model)
+    return RandomEffects(
+        method, tau2, raw, error, mu, float(np.sqrt(1.0 / precision)), theta, theta_se,
+        by_sampling / (1.0 + by_sampling), 1.0 + by_sampling,
+    )  # fmt: skip
+
+
+def _typical_variance(model: NormalNormal) -> float:
+    """The sampling variance of a typical group (Higgins and Thompson 2002, eq. 9)."""
+    if model.y.size == 1:
+        return float(model.var[0])
+    weights = 1.0 / model.var
+    return float((model.y.size - 1) / weight_spread(weights, int(np.argmax(weights))))

@@ -1,0 +1,1 @@
+"""What marginals are: densities on panels, mixtures, draws."""

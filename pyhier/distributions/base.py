@@ -1,0 +1,143 @@
+"""What marginals share: everything that follows from a density, its tails and their inverses."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pyhier._random import RNG, as_generator, uniforms
+from pyhier._types import Floats
+from pyhier._validation import check_level, count
+
+
+class QuadratureMarginal:
+    """What marginals by quadrature share: everything that follows from their functions.
+
+    Subclasses give ``pdf``, ``cdf``, ``sf``, ``ppf``, ``isf``, ``mean`` and ``var``.
+    """
+
+    support = (-np.inf, np.inf)
+
+    pdf: Callable[[ArrayLike], Floats]
+    cdf: Callable[[ArrayLike], Floats]
+    sf: Callable[[ArrayLike], Floats]
+    ppf: Callable[[ArrayLike], Floats]
+    isf: Callable[[ArrayLike], Floats]
+    mean: Callable[[], float]
+    var: Callable[[], float]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(mean {self.mean():g}, sd {self.std():g})"
+
+    def logpdf(self, x: ArrayLike) -> Floats:
+        """Log of the density at ``x``, of ``x``'s shape."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.pdf(x))
+
+    def median(self) -> float:
+        """The median."""
+        return float(self.ppf(0.5))
+
+    def std(self) -> float:
+        """The standard deviation; ``inf`` where there is none."""
+        return float(np.sqrt(self.var()))
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Central interval: equal tails."""
+        tail = 0.5 * (1.0 - check_level(level))
+        return float(self.ppf(tail)), float(self.isf(tail))
+
+    def mode(self) -> float:
+        """Where the density is largest."""
+        from scipy.optimize import minimize_scalar
+
+        grid = self.ppf(np.linspace(0.002, 0.998, 200))
+        grid = np.concatenate([[max(self.support[0], float(grid[0] - 9.0 * np.ptp(grid)))], grid])
+        height = self.pdf(grid)
+        best = int(np.argmax(height))
+        if best == 0:
+            return float(grid[0])
+        ends = grid[best - 1], grid[min(best + 1, grid.size - 1)]
+        found = minimize_scalar(
+            lambda x: -float(self.logpdf(x)), bounds=ends, method="bounded",
+            options={"xatol": 1e-10 * float(np.ptp(ends))},
+        )  # fmt: skip
+        at_edge = self.support[0]
+        if np.isfinite(at_edge) and float(self.pdf(at_edge)) >= float(self.pdf(found.x)):
+            return at_edge
+        return float(found.x)
+
+    def hdi(self, level: float = 0.95) -> tuple[float, float]:
+        """Shortest interval of this probability (for a density with one peak).
+
+        Both ends have the same density, unless the density is largest at the edge of the support.
+        """
+        from scipy.optimize import brentq
+
+        outside = 1.0 - check_level(level)
+
+        def ends(below: float) -> tuple[float, float]:
+            low = float(self.ppf(below)) if below > 0.0 else self.support[0]
+            return low, float(self.isf(outside - below))
+
+        def slope(below: float) -> float:
+            low, high = ends(below)
+            return float(self.pdf(high)) - float(self.pdf(low))
+
+        tiny = 1e-9 * outside
+        if slope(tiny) <= 0.0:  # the lowest end is the densest
+            return ends(0.0)
+        if slope(outside - tiny) >= 0.0:
+            return ends(outside - tiny)
+        return ends(brentq(slope, tiny, outside - tiny, xtol=1e-15, rtol=1e-14))
+
+    def rvs(self, size: int = 1, rng: RNG = None) -> Floats:
+        """Independent draws, shape (size,), by inversion."""
+        u = uniforms(as_generator(rng), count("size", size))
+        return self.ppf(u)
+
+
+def flat_points(x: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+    """Points in one dimension, and their shape."""
+    points = np.asarray(x, dtype=np.float64)
+    return np.ascontiguousarray(points.ravel()), points.shape
+
+
+def flat_probabilities(q: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
+    """Probabilities, checked, in one dimension, and their shape."""
+    flat, shape = flat_points(q)
+    if not np.all((flat >= 0.0) & (flat <= 1.0)):
+        raise ValueError(f"q is {q!r}: probabilities lie between 0 and 1")
+    return flat, shape
+
+
+class Marginal(Protocol):
+    """What ``post[name]`` is: scipy.stats' functions of one quantity."""
+
+    def pdf(self, x: ArrayLike) -> Floats:
+        """Density."""
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """Probability of at most x."""
+
+    def sf(self, x: ArrayLike) -> Floats:
+        """Probability of more than x."""
+
+    def ppf(self, q: ArrayLike) -> Floats:
+        """Quantiles."""
+
+    def mean(self) -> float:
+        """Mean."""
+
+    def median(self) -> float:
+        """Median."""
+
+    def std(self) -> float:
+        """Standard deviation."""
+
+    def interval(self, level: float = 0.95) -> tuple[float, float]:
+        """Central interval."""
+
+    def hdi(self, level: float = 0.95) -> tuple[float, float]:
+        """Shortest interval."""

@@ -1,0 +1,241 @@
+"""A marginal known by its log density on an unconstrained line: theta, log theta or logit theta."""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pyhier._types import Floats
+from pyhier.distributions.base import QuadratureMarginal
+from pyhier.quadrature.nested import CUT
+from pyhier.quadrature.panels import COEFFICIENTS, NODES, Panels
+from pyhier.quadrature.transforms import Line, from_line, log_slope, to_line
+
+LENGTH = 0.75  # of the panels in t, to begin with
+ROUGH = 1e-10  # last coefficients of a resolved panel, relative to its largest
+HALVINGS = 6  # of panels at most; what is rough then is rounding
+ENDS = {"identity": (-np.inf, np.inf), "log": (0.0, np.inf), "logit": (0.0, 1.0)}
+
+
+class LineMarginal(QuadratureMarginal):
+    """The distribution of one quantity by the log density of its place on a line.
+
+    Parameters
+    ----------
+    line : {"identity", "log", "logit"}
+    log_density : callable
+        At an array of places on the line, up to a constant.
+    centre, scale : float
+        A guess at where the mass is.
+    index : float
+        Exponent below which powers of the quantity have expectations.
+    moments : (float, float), optional
+        Mean and variance, where they are known otherwise.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        log_density: Callable[[Floats], Floats],
+        centre: float,
+        scale: float,
+        index: float = np.inf,
+        moments: tuple[float, float] | None = None,
+    ) -> None:
+        self._line, self._log_density = line, log_density
+        self._centre, self._scale = centre, scale
+        self._index, self._known = index, moments
+        self.support = ENDS[line]
+
+    # --- The density in t, with place = centre + scale * sinh(t) (nested.py) ----------------------
+
+    def _place(self, t: Floats) -> Floats:
+        return self._centre + self._scale * np.sinh(t)
+
+    def _t(self, place: Floats) -> Floats:
+        t: Floats = np.arcsinh((place - self._centre) / self._scale)
+        return t
+
+    def _values(self, start: Floats, length: Floats) -> Floats:
+        """Log of t's density at the nodes of panels, up to a constant; (panels, ORDER)."""
+        t = start[:, None] + 0.5 * length[:, None] * (NODES + 1.0)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            logs = self._log_density(self._place(t.ravel())).reshape(t.shape) + np.log(np.cosh(t))
+        return np.where(np.isnan(logs), -np.inf, logs)
+
+    def _cover(self) -> tuple[Floats, Floats]:
+        """Panels of equal length over all of the mass: their starts, and values at the nodes."""
+        start = LENGTH * np.arange(-3.0, 3.0)
+        values = self._values(start, np.full(start.size, LENGTH))
+        for _ in range(100):
+            outer = np.flatnonzero(values[[0, -1], [0, -1]] > values.max() - CUT)
+            if not outer.size:
+                return start, values
+            left, right = (
+                start[0] - LENGTH * np.array([2.0, 1.0]),
+                start[-1] + LENGTH * np.arange(1.0, 3.0),
+            )
+            more = np.concatenate([(left, right)[side] for side in outer])
+            values = np.concatenate([values, self._values(more, np.full(more.size, LENGTH))])
+            start = np.concatenate([start, more])
+            order = np.argsort(start)
+            start, values = start[order], values[order]
+        raise ValueError("the mass of the density does not end: the posterior is improper")
+
+    @cached_property
+    def _resolved(self) -> tuple[Panels, float]:
+        """The log density in t on panels that carry it as polynomials; log of its integral."""
+        start, values = self._cover()
+        length, best = np.full(start.size, LENGTH), values.max()
+        values = np.maximum(values, best - 1e4)
+        done: list[tuple[Floats, Floats, Floats]] = []
+        for level in range(HALVINGS):
+            size = np.abs((values - best) @ COEFFICIENTS.T)
+            rough = size[:, -2:].max(axis=1) > ROUGH * np.maximum(1.0, size.max(axis=1))
+            rough &= (values.max(axis=1) > best - CUT) & (level < HALVINGS - 1)
+            done.append((start[~rough], length[~rough], values[~rough]))
+            if not rough.any():
+                break
+            half = 0.5 * length[rough]
+            start, length = np.concatenate([start[rough], start[rough] + half]), np.tile(half, 2)
+            values = np.maximum(self._values(start, length), best - 1e4)
+        start, length, values = (np.concatenate(part) for part in zip(*done, strict=True))
+        order = np.argsort(start)
+        panels = Panels(start[order], length[order], values[np.newaxis, order] - best)
+        log_total = float(np.log((np.exp(panels.values[0]) * panels.weights).sum()))
+        panels = Panels(panels.start, panels.length, panels.values - log_total)
+        return panels, float(best) + log_total + float(np.log(self._scale))
+
+    @property
+    def log_mass(self) -> float:
+        """Log of the integral of the density that was given."""
+        return self._resolved[1]
+
+    @property
+    def _panels(self) -> Panels:
+        return self._resolved[0]
+
+    @cached_property
+    def _weights(self) -> Floats:
+        weights: Floats = np.exp(self._panels.values[0]) * self._panels.weights
+        return weights
+
+    @cached_property
+    def _cumulated(self) -> tuple[Floats, Floats]:
+        """Mass left of every panel's start, and right of it; the last entry is of the end."""
+        mass = self._weights.sum(axis=1)
+        below = np.append(0.0, np.cumsum(mass))
+        return below, np.append(np.cumsum(mass[::-1])[::-1], 0.0)
+
+    def _tail(self, t: Floats, side: int) -> Floats:
+        """Mass below (side 0) or above (side 1) every t."""
+        panels, (below, above) = self._panels, self._cumulated
+        inside = np.clip(t, panels.start[0], panels.end)
+        panel = np.clip(np.searchsorted(panels.start, inside, side="right") - 1, 0, None)
+        start = panels.start[panel]
+        if side == 0:
+            return below[panel] + panels.partial(panel, start, inside, 0.0)
+        return above[panel + 1] + panels.partial(panel, inside, start + panels.length[panel], 0.0)
+
+    # --- scipy.stats' functions -------------------------------------------------------------------
+
+    def logpdf(self, x: ArrayLike) -> Floats:
+        """Log of the density at ``x``, of ``x``'s shape; without underflow."""
+        points = np.asarray(x, dtype=np.float64)
+        place = to_line(self._line, points.ravel())
+        values = np.where(np.isnan(place), -np.inf, place)
+        inside = np.isfinite(place)
+        density = self._log_density(place[inside]) - log_slope(self._line, place[inside])
+        values[inside] = density - self._resolved[1]
+        values[~inside] = -np.inf
+        values[np.isnan(points.ravel())] = np.nan
+        return values.reshape(points.shape)
+
+    def pdf(self, x: ArrayLike) -> Floats:
+        """Density at ``x``, of ``x``'s shape."""
+        return np.exp(self.logpdf(x))
+
+    def cdf(self, x: ArrayLike) -> Floats:
+        """Probability of at most ``x``, of ``x``'s shape."""
+        return self._mass(x, 0)
+
+    def sf(self, x: ArrayLike) -> Floats:
+        """Probability of more than ``x``, of ``x``'s shape; accurate in the far tail."""
+        return self._mass(x, 1)
+
+    def _mass(self, x: ArrayLike, side: int) -> Floats:
+        points = np.asarray(x, dtype=np.float64)
+        low, high = self.support
+        place = to_line(self._line, np.clip(points.ravel(), low, high))
+        mass = self._tail(self._t(place), side)
+        return np.where(np.isnan(points), np.nan, mass.reshape(points.shape))
+
+    def ppf(self, q: ArrayLike) -> Floats:
+        """Quantiles, of ``q``'s shape."""
+        return self._invert(q, 0)
+
+    def isf(self, q: ArrayLike) -> Floats:
+        """Points with ``q`` above them, of ``q``'s shape; accurate for small ``q``."""
+        return self._invert(q, 1)
+
+    def _invert(self, q: ArrayLike, side: int) -> Floats:
+        wanted = np.asarray(q, dtype=np.float64)
+        if not np.all((wanted >= 0.0) & (wanted <= 1.0)):
+            raise ValueError(f"q is {q!r}: probabilities lie between 0 and 1")
+        flat = wanted.ravel()
+        small = flat <= 0.5
+        t = np.empty(flat.size)
+        t[small] = self._invert_tail(flat[small], side)
+        t[~small] = self._invert_tail(1.0 - flat[~small], 1 - side)
+        values = from_line(self._line, self._place(t))
+        first, last = self.support if side == 0 else self.support[::-1]
+        values = np.where(flat == 0.0, first, np.where(flat == 1.0, last, values))
+        return values.reshape(wanted.shape)
+
+    def _invert_tail(self, q: Floats, side: int) -> Floats:
+        """Newton's method on the log of the tail's mass, inside a bracket."""
+        panels, (below, above) = self._panels, self._cumulated
+        sign = -1.0 if side else 1.0
+        knots = np.append(panels.start, panels.end)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            tail = np.log(above[::-1] if side else below)
+            t: Floats = np.interp(np.log(q), tail, knots[::-1] if side else knots)
+            low, high = np.full(q.size, knots[0]), np.full(q.size, knots[-1])
+            for _ in range(100):
+                mass = self._tail(t, side)
+                excess = sign * (np.log(mass) - np.log(q))
+                step = excess * mass / np.exp(self._polynomial(t))
+                low, high = np.where(excess > 0.0, low, t), np.where(excess > 0.0, t, high)
+                inside = (t - step > low) & (t - step < high)
+                new = np.where(inside, t - step, 0.5 * (low + high))
+                new = np.where((excess == 0.0) | (q == 0.0), t, new)
+                moved = np.abs(new - t) > 1e-9  # the next step would be about its square
+                t = new
+                if not moved.any():
+                    break
+        return t
+
+    def _polynomial(self, t: Floats) -> Floats:
+        """The log density in t, from the panels."""
+        panels = self._panels
+        panel = np.clip(np.searchsorted(panels.start, t, side="right") - 1, 0, None)
+        return panels.interpolate(panel, t)
+
+    def mean(self) -> float:
+        """The mean; ``inf`` where there is none."""
+        if self._index <= 1.0 + 1e-6:
+            return np.inf
+        return self._moments[0]
+
+    def var(self) -> float:
+        """The variance; ``inf`` where there is none."""
+        return np.inf if self._index <= 2.0 + 1e-6 else self._moments[1]
+
+    @cached_property
+    def _moments(self) -> tuple[float, float]:
+        if self._known is not None:
+            return self._known
+        values = from_line(self._line, self._place(self._panels.nodes))
+        mean = float((self._weights * values).sum())
+        return mean, float((self._weights * (values - mean) ** 2).sum())

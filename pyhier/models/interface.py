@@ -1,0 +1,169 @@
+"""What a model offers and an engine may ask for; neither knows more of the other."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeGuard
+
+from pyhier._random import Generator
+from pyhier._types import Floats
+from pyhier.distributions.families import Family
+from pyhier.kernels.density import LogDensity
+from pyhier.models.reductions import Collapsed, Linear
+from pyhier.quadrature.axes import Axis
+
+
+class Model(Protocol):
+    """A hierarchical model with its data: hyperparameters phi, group effects theta.
+
+    ``phi`` is an array of shape (..., p) in unconstrained coordinates.
+    """
+
+    @property
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the p coordinates of phi."""
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """Names of the groups."""
+
+    @property
+    def log_marginal(self) -> LogDensity:
+        """The log posterior density of phi, theta integrated out, up to a constant."""
+
+    def log_posterior(self, phi: Floats) -> Floats:
+        """``log_marginal`` at many points, shape (n, p), at once."""
+
+    @property
+    def log_constant(self) -> float:
+        """What ``log_marginal`` leaves out of likelihood times prior."""
+
+    def start(self) -> Floats:
+        """A phi, shape (p,), from which an optimiser finds the mode."""
+
+    def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
+        """Gradient (p,) and Hessian (p, p) of the log marginal at one phi."""
+
+    def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
+        """The hyperparameters under their textbook names, each of shape (...)."""
+
+    def phi_at(self, **values: float) -> Floats:
+        """Phi, shape (p,), at values of all hyperparameters under their textbook names."""
+
+    def pooling(self, phi: Floats) -> Floats:
+        """Shrinkage factors, shape (..., groups): 0 is no pooling, 1 is complete pooling."""
+
+    def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Exact draws of the group effects given phi and the data, shape (..., groups)."""
+
+    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Draws of the effect of a new group given phi, shape (...)."""
+
+    def theta_given(self, quantity: int | None, phi: Floats) -> Family:
+        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, p)."""
+
+    def predict(self, theta: Floats, rng: Generator) -> Floats:
+        """Draws of new data for the same groups, shape (..., groups)."""
+
+    def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
+        """Draws of data of a new group, of theta_new's shape.
+
+        Its size is a standard error, a number of trials or an exposure.
+        """
+
+    def log_likelihood(self, theta: Floats) -> Floats:
+        """Log density of each group's data given its effect, shape (..., groups)."""
+
+    def draw_prior(self, n: int, rng: Generator) -> Floats:
+        """Draws of phi from the prior, shape (n, p); an error where it is improper."""
+
+    def log_prior(self, phi: Floats) -> Floats:
+        """Log prior density of phi, shape (...), up to a constant where it is improper."""
+
+    def moments(self) -> Floats:
+        """A phi, shape (p,), by the method of moments."""
+
+    def with_prior(self, **priors: Any) -> "Model":
+        """The same data under other priors, given as to the constructor."""
+
+    @property
+    def response(self) -> Floats:
+        """The data that ``predict`` makes anew, shape (groups,)."""
+
+    def estimates(self) -> tuple[Floats, Floats]:
+        """Each group's own estimate of its effect and its standard error, each (groups,)."""
+
+    def observed(self) -> Mapping[str, Floats]:
+        """The data under the names a table shows; the groups' sizes come last."""
+
+
+class CollapsibleModel(Model, Protocol):
+    """A model that integrates all its hyperparameters but the last out by itself.
+
+    What is left is a density of one coordinate; given that, mu is normal and everything else is a
+    linear function of mu with normal noise.
+    """
+
+    @property
+    def scales(self) -> tuple[float, float]:
+        """Ends of the range in which the last coordinate's density may have structure."""
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """Ends of what the last coordinate may be."""
+
+    @property
+    def tail_indices(self) -> tuple[float, float]:
+        """Exponents with which that density falls off on both sides."""
+
+    def collapse(self, last: Floats) -> Collapsed:
+        """Integrate out all but the last coordinate, at nodes of it."""
+
+    def given_tau(self, quantity: int | slice | str, last: Floats) -> Linear:
+        """A group's effect (by number), "mu" or "theta_new", given the last coordinate.
+
+        Of a slice of groups it is of shape (groups, nodes).
+        """
+
+    def why_improper(self) -> str:
+        """Which prior is improper; empty when all are proper."""
+
+    def log_likelihood_at_zero(self) -> float:
+        """Log likelihood at tau = 0, mu integrated over its prior."""
+
+    def prior_density_mu(self, mu: float) -> float:
+        """Prior density of mu, where it does not depend on tau."""
+
+
+class PlaneModel(Model, Protocol):
+    """A model with two coordinates, which an engine may look at along other lines.
+
+    Attributes
+    ----------
+    location : int
+        Which of the coordinates the effects centre on; the other one says how closely.
+    """
+
+    location: int
+
+    def axis(self, name: str) -> Axis | None:
+        """The axis of a hyperparameter; None for a name that is none."""
+
+    def moment_index(self, name: str) -> float:
+        """Exponent below which powers of a quantity (no group's effect) have expectations."""
+
+    def why_improper(self) -> str:
+        """Which prior is improper; empty when all are proper."""
+
+
+def is_collapsible(value: object) -> TypeGuard[CollapsibleModel]:
+    """Whether a model can be reduced to one coordinate."""
+    return hasattr(type(value), "collapse")
+
+
+def is_plane(value: object) -> TypeGuard[PlaneModel]:
+    """Whether a model has two coordinates and says how to look at them."""
+    return hasattr(type(value), "axis") and len(getattr(value, "coordinates", ())) == 2
+
+
+def is_model(value: object) -> TypeGuard[Model]:
+    """Whether something is a model rather than a bare log density."""
+    return hasattr(type(value), "draw_theta") and hasattr(type(value), "coordinates")

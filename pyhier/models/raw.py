@@ -1,0 +1,166 @@
+"""From raw observations to a mean and a standard error a group, and the analysis of variance."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pyhier._types import Floats, Ints
+from pyhier._validation import each_group, vector
+
+
+@dataclass(frozen=True, eq=False)
+class GroupSummaries:
+    """What the normal model needs to know of raw observations.
+
+    Attributes
+    ----------
+    labels : tuple of str
+        Names of the groups, in the order of their first observations.
+    y, se : ndarray, shape (groups,)
+        Mean of each group and its standard error, ``sqrt(var / n)``.
+    n : ndarray of int, shape (groups,)
+        Observations in each group.
+    var : ndarray, shape (groups,)
+        Variance of one observation within each group; the same for all if pooled.
+    """
+
+    labels: tuple[str, ...]
+    y: Floats
+    se: Floats
+    n: Ints
+    var: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Sizes, means and sums of squares of the groups; ``centred`` are the means less a constant."""
+
+    labels: tuple[str, ...]
+    n: Ints
+    mean: Floats
+    centred: Floats
+    ss: Floats
+
+
+def group_summaries(
+    values: ArrayLike, groups: Iterable[Any], pooled: bool = True
+) -> GroupSummaries:
+    """Mean and standard error of each group, from raw observations.
+
+    Parameters
+    ----------
+    values : array_like, shape (observations,)
+        The observations, in any order.
+    groups : sequence, length observations
+        The group of each; groups are told apart by their names, ``str(group)``.
+    pooled : bool
+        Whether all groups share one variance, the sum of squares within groups over its N - J
+        degrees of freedom (BDA3 section 5.4 takes it as known), or each has its own.
+
+    Returns
+    -------
+    GroupSummaries
+
+    Raises
+    ------
+    ValueError, TypeError
+        If lengths differ, a value is not finite or a group is missing (the message names the
+        observation); if a group of one observation needs a variance of its own; if no group has
+        more than one observation; if a variance is 0.
+
+    Notes
+    -----
+    A variance of its own from a few observations is itself uncertain, which the normal model with
+    known standard errors does not know: pool, unless the groups are large.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> ph.group_summaries([3.0, 5.0, 10.0, 6.0, 8.0], ["b", "b", "a", "a", "a"])
+    GroupSummaries(labels=('b', 'a'), y=array([4., 8.]), se=array([1.290..., 1.054...]),
+                   n=array([2, 3]), var=array([3.333..., 3.333...]))
+    """
+    sums = group_sums(values, groups)
+    var = np.full(sums.mean.size, pooled_variance(sums)) if pooled else _own_variances(sums)
+    se = np.sqrt(var / sums.n)
+    for array in (sums.mean, se, sums.n, var):
+        array.flags.writeable = False
+    return GroupSummaries(sums.labels, sums.mean, se, sums.n, var)
+
+
+def group_sums(values: ArrayLike, groups: Iterable[Any]) -> _Sums:
+    """Check raw data and sum it, in two passes: means first, then squares about them."""
+    x = vector("values", values)
+    names = _names(groups)
+    if len(names) != x.size:
+        raise ValueError(
+            f"values has {x.size} observations and groups has {len(names)}: give a group for each"
+        )
+    each_group("values", x, np.isfinite(x), names.__getitem__, "drop it, or give a finite value")
+    small = np.abs(x) <= 1e70  # as NormalNormal has it: squares must stay within a double
+    each_group("values", x, small, names.__getitem__, "rescale the data: its square is too large")
+    index: dict[str, int] = {}
+    code = np.array([index.setdefault(name, len(index)) for name in names])
+    first = x[np.unique(code, return_index=True)[1]]
+    n = np.bincount(code)
+    # From the first of its group on, so that neither a shift of all nor the groups' distances cost
+    # digits, and equal observations have variance 0 exactly, which their mean need not equal.
+    from_first = x - first[code]
+    mean = np.bincount(code, from_first) / n
+    ss = np.bincount(code, (from_first - mean[code]) ** 2).astype(np.float64)
+    return _Sums(tuple(index), n, first + mean, (first - first[0]) + mean, ss)
+
+
+def _names(groups: Iterable[Any]) -> list[str]:
+    if isinstance(groups, str) or not isinstance(groups, Iterable):
+        raise TypeError(f"groups is {groups!r}: give a sequence with the group of each observation")
+    if getattr(groups, "ndim", 1) != 1:
+        raise ValueError("groups has more than one dimension: give the group of each observation")
+    names = []
+    for i, group in enumerate(groups):
+        name = str(group)
+        if name in _MISSING and not isinstance(group, str):
+            raise ValueError(f"groups[{i}] is missing ({name}): drop it, or name its group")
+        names.append(name)
+    return names
+
+
+# How None and the missing values of NumPy and pandas print.
+_MISSING = frozenset({"None", "nan", "NaT", "<NA>"})
+
+
+def pooled_variance(sums: _Sums) -> float:
+    """Variance within groups, over its degrees of freedom."""
+    df = int(sums.n.sum()) - sums.n.size
+    if df == 0:
+        raise ValueError(
+            "no degrees of freedom are left for the variance within groups: every group has one "
+            "observation; give at least one of them more, or means with known standard errors"
+        )
+    variance = float(sums.ss.sum()) / df
+    if variance == 0.0:
+        raise ValueError(
+            "the variance within groups is 0: the observations of every group are all equal; give "
+            "values that were not rounded, or means with known standard errors"
+        )
+    return variance
+
+
+def _own_variances(sums: _Sums) -> Floats:
+    single = np.flatnonzero(sums.n == 1)
+    if single.size:
+        raise ValueError(
+            f"group {sums.labels[single[0]]} has one observation and so no variance of its own: "
+            "pool the variance, or leave the group out"
+        )
+    variances = sums.ss / (sums.n - 1)
+    zero = np.flatnonzero(variances == 0.0)
+    if zero.size:
+        raise ValueError(
+            f"group {sums.labels[zero[0]]} has variance 0, its observations are all equal: "
+            "pool the variance, or leave the group out"
+        )
+    return variances

@@ -1,0 +1,83 @@
+"""Events: how they are written, and their probabilities."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._types import Floats
+
+_NAME = r"(theta\[.*?\]|[^<>\[\]]+?)"  # a label may hold < and >
+
+_COMPARISON = re.compile(rf"^\s*{_NAME}\s*(<=|>=|<|>)\s*{_NAME}\s*$")
+
+
+def parse_comparison(event: str) -> tuple[str | float, str, str | float]:
+    """Take an event apart: left, ">" or "<" (a tie has no probability), right.
+
+    Raises
+    ------
+    ValueError
+        If it is no comparison.
+    """
+    match = _COMPARISON.match(event)
+    if match is None:
+        raise ValueError(
+            f"event {event!r} is no comparison: write it as 'theta[A] > 28', or give a function"
+        )
+    left, sign, right = match.groups()
+    return _side(left), sign[0], _side(right)
+
+
+def _side(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+class Probability(float):
+    """A probability with the Monte Carlo standard error it was computed with.
+
+    Attributes
+    ----------
+    se : float
+        The standard error; 0 where no draws were used.
+
+    Examples
+    --------
+    >>> p = Probability(0.25, se=0.01)
+    >>> p, p.se, p < 0.5
+    (0.25, 0.01, True)
+    """
+
+    se: float
+
+    def __new__(cls, value: Any, se: float = 0.0) -> "Probability":
+        """Make one from anything float takes."""
+        number = super().__new__(cls, value)
+        number.se = se
+        return number
+
+
+def share(holds: NDArray[np.bool_], markov: bool = False, ess: float = np.inf) -> Probability:
+    """Share of the draws, shape (chain, draw), for which something holds.
+
+    Its standard error is that of independent draws. Those that were picked by weights of effective
+    size ``ess`` have the weights' error on top. Those of a Markov chain are cut into about
+    sqrt(draws) batches a chain, whose means are nearly independent (Flegal, Haran and Jones 2008);
+    the larger of both errors counts, for a chain that mixed well gives noisy batches.
+    """
+    value = float(holds.mean())
+    se = float(np.sqrt(value * (1.0 - value) * (1.0 / holds.size + 1.0 / ess)))
+    if markov and holds.shape[1] >= 4:
+        size = int(np.sqrt(holds.shape[1]))
+        used = holds[:, holds.shape[1] % size :]
+        batches = used.reshape(-1, size).mean(axis=1)
+        se = max(se, float(batches.std(ddof=1) / np.sqrt(batches.size)))
+    return Probability(value, se)
+
+
+Event = str | Callable[[Mapping[str, Floats]], NDArray[np.bool_]]

@@ -1,0 +1,413 @@
+"""A posterior known by quadrature over one hyperparameter: exact marginals, exact draws."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import exp, inf
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import RNG, as_generator
+from pyhier._types import Floats
+from pyhier._validation import count, positive
+from pyhier.distributions.base import QuadratureMarginal, flat_probabilities
+from pyhier.distributions.normal_mixtures import NO_MOMENT, MixtureMarginal, Mixtures
+from pyhier.distributions.tau import TauMarginal, TransformedTau
+from pyhier.kernels.mixtures import components
+from pyhier.kernels.normal_groups import draw_phi
+from pyhier.models.interface import CollapsibleModel
+from pyhier.models.reductions import Linear
+from pyhier.posterior.base import PROBS, Posterior
+from pyhier.posterior.draws import DrawsPosterior
+from pyhier.posterior.events import Event, Probability, parse_comparison
+from pyhier.quadrature.panels import Panels
+from pyhier.rstats.streams import RStream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+CELLS, GUIDE = 64, 4096  # of the inversion: cells a panel; entries of the guide table
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The quadrature over log tau, mu integrated out: all marginals are mixtures over its nodes.
+
+    Attributes
+    ----------
+    log_tau, weight : ndarray, shape (nodes,)
+        The weights add up to one.
+    mean, var : ndarray, shape (nodes,)
+        Of mu given tau.
+    """
+
+    log_tau: Floats
+    weight: Floats
+    mean: Floats
+    var: Floats
+
+
+class ExactPosterior(Posterior):
+    """The posterior of a model with one hyperparameter left after integration, by quadrature.
+
+    ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names``, of ``tau2`` or of
+    ``log_tau``; means, densities, tails and quantiles are good to 1e-9.
+
+    Attributes
+    ----------
+    model : CollapsibleModel
+    log_z : float
+        Log of the integral of likelihood times prior; the evidence where the prior is proper.
+    nodes : Nodes
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> schools = ph.load_dataset("eight_schools")
+    >>> model = ph.NormalNormal(schools["y"], se=schools["sigma"], labels=schools["school"])
+    >>> post = ph.exact(model)
+    >>> round(post["tau"].mean(), 10), round(post["mu"].mean(), 10)
+    (6.5754833467, 7.9323750182)
+    >>> round(post.probability("theta[A] > 28"), 8)
+    0.04353531
+    """
+
+    def __init__(self, model: CollapsibleModel, panels: Panels) -> None:
+        super().__init__(model)
+        self._collapsible, self._panels = model, panels
+        self.log_z = panels.log_total
+        self.nodes = _nodes(panels, model.scales[0] - 20.0)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all quantities: mu, tau, ``theta[LABEL]``, theta_new."""
+        return ("mu", "tau", *self._group_of, "theta_new")
+
+    @cached_property
+    def _tau(self) -> TauMarginal:
+        return TauMarginal(
+            self._panels,
+            self._log_density,
+            self._collapsible.tail_indices,
+            (self._collapsible.scales[0] - 20.0, self._collapsible.scales[1] + 30.0),
+            self._collapsible.support,
+        )
+
+    def _log_density(self, log_tau: Floats) -> Floats:
+        return self._collapsible.collapse(log_tau).log_density
+
+    def __getitem__(self, name: str) -> QuadratureMarginal:
+        if name == "tau":
+            return self._tau
+        if name in ("tau2", "log_tau"):
+            return TransformedTau(self._tau, 2 if name == "tau2" else 0)
+        return self._mixture(self._linear(name))
+
+    def _linear(self, name: str) -> Linear:
+        """The quantity given tau, as a linear function of mu with normal noise."""
+        return self._collapsible.given_tau(self._quantity(name), self.nodes.log_tau)
+
+    def _quantity(self, name: str) -> int | str:
+        """What the model calls a quantity; the names of all groups are made only for a group's."""
+        if name in ("mu", "theta_new"):
+            return name
+        if name not in self._group_of:
+            raise self._unknown(name)
+        return self._group_of[name]
+
+    def _components(self, linear: Linear) -> tuple[Floats, Floats]:
+        """Means and sds of a quantity's, or of several quantities', normal distributions."""
+        nodes = self.nodes
+        mean = linear.intercept + linear.slope * nodes.mean
+        return mean, np.sqrt(linear.var + linear.slope**2 * nodes.var)
+
+    def _mixture(self, linear: Linear) -> MixtureMarginal:
+        mean, sd = self._components(linear)
+        if not linear.grows:
+            return MixtureMarginal(self.nodes.weight, mean, sd)
+        growth = self._collapsible.tail_indices[1]
+        beyond = self._beyond * float(sd[-1]) ** 2
+        return MixtureMarginal(self.nodes.weight, mean, sd, growth, beyond)
+
+    @cached_property
+    def _beyond(self) -> float:
+        """What is past the last node of a variance that goes on as tau^2, over its value there."""
+        growth, nodes = self._collapsible.tail_indices[1], self.nodes
+        if not 2.0 + NO_MOMENT < growth < inf:
+            return 0.0
+        height = float(nodes.weight[-1] / self._panels.weights[-1, -1])
+        fall = exp((2.0 - growth) * (self._panels.end - float(nodes.log_tau[-1])))
+        return height * fall / (growth - 2.0)
+
+    def _mixtures(self, *quantities: str | slice) -> Mixtures:
+        """Mixtures of mu, of theta_new and of slices of the groups, one below the other."""
+        nodes, ends = self.nodes, [0]
+        for quantity in quantities:
+            rows = 1 if isinstance(quantity, str) else quantity.stop - quantity.start
+            ends.append(ends[-1] + rows)
+        mean, sd = np.empty((2, ends[-1], nodes.weight.size))
+        growth, beyond = np.full(ends[-1], inf), np.zeros(ends[-1])
+        for first, last, quantity in zip(ends[:-1], ends[1:], quantities, strict=True):
+            linear = self._collapsible.given_tau(quantity, nodes.log_tau)
+            if isinstance(quantity, str):
+                mean[first], sd[first] = self._components(linear)
+            else:
+                a, b, noise = map(np.asarray, (linear.intercept, linear.slope, linear.var))
+                components(a, b, noise, nodes.mean, nodes.var, mean[first:last], sd[first:last])
+            if linear.grows:
+                growth[first:last] = self._collapsible.tail_indices[1]
+                beyond[first:last] = self._beyond * sd[first:last, -1] ** 2
+        return Mixtures(nodes.weight, mean, sd, growth, beyond)
+
+    def _slices(self) -> list[slice]:
+        """The groups, as many at a time as make a table of a few megabytes."""
+        groups, size = len(self._group_of), max(1, 2**18 // self.nodes.weight.size)
+        return [slice(i, min(i + size, groups)) for i in range(0, groups, size)]
+
+    def predictive(self, se: float) -> MixtureMarginal:
+        """Distribution of a new estimate, of a new group, with this standard error.
+
+        Parameters
+        ----------
+        se : float
+            Its standard error.
+
+        Returns
+        -------
+        MixtureMarginal
+        """
+        new = self._collapsible.given_tau("theta_new", self.nodes.log_tau)
+        noise = positive("se", se) ** 2
+        return self._mixture(Linear(new.intercept, new.slope, new.var + noise, new.grows))
+
+    # --- Summaries --------------------------------------------------------------------------------
+
+    def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
+        """The summary as plain columns: what `summary` frames and the command line prints."""
+        q = flat_probabilities(probs)[0]
+        slices, tau = self._slices(), self._tau
+        whole: tuple[str | slice, ...] = ("mu", *slices, "theta_new")
+        blocks = [whole] if len(slices) == 1 else [(part,) for part in whole]
+        others = np.hstack([_columns(self._mixtures(*block), q) for block in blocks])
+        table = np.empty((2 + q.size, others.shape[1] + 1))
+        table[:, 0], table[:, 2:] = others[:, 0], others[:, 1:]
+        table[:, 1] = (tau.mean(), tau.std(), *tau.ppf(q))
+        return dict(zip(("mean", "sd", *(f"{100 * p:g}%" for p in probs)), table, strict=True))
+
+    def shrinkage_factors(self) -> Floats:
+        """Posterior mean of each group's shrinkage factor, shape (groups,)."""
+        nodes, model = self.nodes, self.model
+        phi = np.column_stack([nodes.mean, nodes.log_tau])
+        total = np.zeros(len(model.labels))
+        block = max(1, 2**20 // total.size)  # a few megabytes at a time
+        for i in range(0, len(phi), block):
+            total += nodes.weight[i : i + block] @ model.pooling(phi[i : i + block])
+        return total
+
+    def group_means(self) -> Floats:
+        """Posterior mean of each group's effect, shape (groups,)."""
+        return np.concatenate([self._mixtures(part).moments()[0] for part in self._slices()])
+
+    def weights(self) -> "pd.DataFrame":
+        """Posterior mean weight of each estimate in E[mu] and in each E[theta_j].
+
+        E[mu] is the sum over groups of weight times estimate, and so is each E[theta_j]; what is
+        missing from one is the weight of mu's prior mean.
+
+        Returns
+        -------
+        DataFrame
+            A row a group; column ``mu``, then ``theta[LABEL]`` for every group.
+        """
+        import pandas as pd
+
+        nodes, var = self.nodes, 1.0 / self.model.observed()["se"] ** -2.0
+        tau2 = np.exp(2.0 * nodes.log_tau)[:, None]
+        share = nodes.var[:, None] / (var + tau2)  # of each estimate in E[mu | tau]
+        pooling = var / (var + tau2)
+        of_theta = np.einsum("i,ij,ik->jk", nodes.weight, share, pooling)
+        of_theta += np.diag(nodes.weight @ (1.0 - pooling))
+        frame = pd.DataFrame(of_theta, index=pd.Index(self.model.labels, name="group"))
+        frame.columns = pd.Index(list(self._group_of))
+        frame.insert(0, "mu", nodes.weight @ share)
+        return frame
+
+    def conditional(
+        self, name: str, tau: ArrayLike, mu: ArrayLike | None = None
+    ) -> tuple[Floats, Floats]:
+        """Mean and sd of mu, of a group's effect or of a new one, given tau.
+
+        Parameters
+        ----------
+        name : str
+            ``mu``, ``theta[LABEL]`` or ``theta_new``.
+        tau : array_like
+            Positive values.
+        mu : array_like, optional
+            Values of mu, of tau's shape or one for all; without them mu is integrated out.
+
+        Returns
+        -------
+        mean, sd : ndarray, of tau's shape
+        """
+        values = np.asarray(tau, dtype=np.float64)
+        if not np.all((values > 0.0) & np.isfinite(values)):
+            raise ValueError("tau must be positive and finite")
+        log_tau = np.log(values).ravel()
+        linear = self._collapsible.given_tau(self._quantity(name), log_tau)
+        if mu is None:
+            found = self._collapsible.collapse(log_tau)
+            centre, spread = found.mean, found.var
+        else:
+            centre, spread = np.broadcast_to(mu, values.shape).ravel(), np.zeros(log_tau.size)
+        mean = linear.intercept + linear.slope * centre
+        sd = np.sqrt(linear.var + linear.slope**2 * spread)
+        return mean.reshape(values.shape), sd.reshape(values.shape)
+
+    # --- Events and evidence ----------------------------------------------------------------------
+
+    def probability(self, event: Event, *, draws: int = 200_000, rng: RNG = None) -> Probability:
+        """Posterior probability of an event.
+
+        Parameters
+        ----------
+        event : str or callable
+            A comparison of a quantity with a number, or of two of mu, the groups' effects and
+            theta_new, such as ``"theta[A] > theta[C]"``: by quadrature. Or a function of the draws
+            by name that returns an array of bool: by that many independent draws.
+        draws : int
+            For a function.
+        rng : None, int, numpy.random.Generator or RStream
+            For a function.
+
+        Returns
+        -------
+        Probability
+            A float with its Monte Carlo standard error in ``se``, 0 by quadrature.
+        """
+        if not isinstance(event, str):
+            return self.to_draws(draws, rng).probability(event)
+        left, sign, right = parse_comparison(event)
+        if isinstance(left, float) and isinstance(right, float):
+            raise ValueError(f"event {event!r} compares two numbers: name a quantity")
+        if isinstance(left, float) or isinstance(right, float):
+            name, x = (left, right) if isinstance(right, float) else (right, left)
+            above = (sign == ">") == isinstance(right, float)
+            marginal = self[str(name)]
+            return Probability(marginal.sf(x) if above else marginal.cdf(x))
+        if "tau" in (left, right):
+            raise ValueError(
+                f"event {event!r} compares tau with an effect: write it as a function of the draws"
+            )
+        return self._compare(left, sign, right)
+
+    def _compare(self, left: str, sign: str, right: str) -> Probability:
+        if left == right:
+            self._linear(left)
+            return Probability(0.0)
+        a, b = self._linear(left), self._linear(right)
+        difference = self._mixture(
+            Linear(a.intercept - b.intercept, a.slope - b.slope, a.var + b.var, True)
+        )
+        return Probability(difference.sf(0.0) if sign == ">" else difference.cdf(0.0))
+
+    @property
+    def log_evidence(self) -> float:
+        """Log marginal likelihood of the data.
+
+        Raises
+        ------
+        ValueError
+            If a prior is improper: the likelihood times it has no meaningful scale.
+        """
+        why = self._collapsible.why_improper()
+        if why:
+            raise ValueError(f"there is no evidence under {why}: give proper priors")
+        return self.log_z
+
+    def bayes_factor(self, hypothesis: Literal["mu = 0", "tau = 0"]) -> float:
+        """Bayes factor in favour of a point hypothesis, against the model as it is.
+
+        Parameters
+        ----------
+        hypothesis : {"mu = 0", "tau = 0"}
+
+        Returns
+        -------
+        float
+            Above 1 in favour of the hypothesis, below 1 against it.
+
+        Raises
+        ------
+        ValueError
+            If a prior is improper.
+        """
+        key = hypothesis.replace(" ", "")
+        if key not in ("mu=0", "tau=0"):
+            raise ValueError(f"hypothesis is {hypothesis!r}: it must be 'mu = 0' or 'tau = 0'")
+        if key == "tau=0":
+            return float(np.exp(self._collapsible.log_likelihood_at_zero() - self.log_evidence))
+        _ = self.log_evidence
+        return float(self["mu"].pdf(0.0) / self._collapsible.prior_density_mu(0.0))
+
+    # --- Draws ------------------------------------------------------------------------------------
+
+    def draw_phi(self, n: int, rng: RNG = None) -> Floats:
+        """Independent draws of (mu, log tau), shape (n, 2)."""
+        generator = as_generator(rng)
+        phi = np.empty((count("n", n), 2))
+        bits = generator.bit_generator
+        with bits.lock:
+            draw_phi(bits, isinstance(generator, RStream), *self._inversion, phi)
+        return phi
+
+    @cached_property
+    def _inversion(self) -> tuple[Floats, Floats, NDArray[np.intp]]:
+        """Knots, table and guide of the inversion of log tau's distribution function."""
+        panels = self._panels
+        knots, rows, slopes = panels.cells(CELLS)
+        density = np.exp(rows[0] - self.log_z)
+        below = np.append(self._tau.cdf_at(knots[:-1]), 1.0)
+        sd = np.sqrt(rows[2])
+        below = np.maximum.accumulate(np.clip(below, 0.0, 1.0))
+        below[0] = 0.0
+        table = np.column_stack([below, density, rows[1], slopes[1], sd, 0.5 * slopes[2] / sd])
+        steps = np.arange(GUIDE + 1) / GUIDE
+        guide = np.clip(np.searchsorted(below, steps, side="right") - 1, 0, knots.size - 2)
+        return knots, table, guide
+
+    def to_draws(self, n: int, rng: RNG = None) -> DrawsPosterior:
+        """Independent joint draws, as the posterior that samplers return."""
+        generator = as_generator(rng)
+        phi = self.draw_phi(count("n", n), generator)
+        return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
+
+
+def _columns(mixtures: Mixtures, q: Floats) -> Floats:
+    """Mean, sd and quantiles of every mixture, shape (2 + probabilities, mixtures)."""
+    table = np.empty((2 + q.size, len(mixtures.mean)))
+    mean, var = mixtures.moments()
+    table[0], table[1], table[2:] = mean, np.sqrt(var), mixtures.quantiles(q).T
+    return table
+
+
+def _nodes(panels: Panels, zero: float) -> Nodes:
+    """The nodes that matter for mixtures.
+
+    Those below ``zero``, where tau^2 is lost beside the variances, are joined in one. Others to the
+    left of the peak and below 1e-21 are left out: their sds are the least, so the mixtures' tails
+    do not see them either.
+    """
+    log_tau, weight = panels.nodes.ravel(), panels.shares.ravel()
+    mean, var = panels.values[1].ravel(), panels.values[2].ravel()
+    small = int(log_tau.searchsorted(zero))
+    first = int((weight > 1e-21).argmax())
+    if first >= small or small < 2:
+        return Nodes(log_tau[first:], weight[first:], mean[first:], var[first:])
+    last = small - 1
+    joined = weight[last:].copy()
+    joined[0] = weight[:small].sum()
+    return Nodes(log_tau[last:], joined, mean[last:], var[last:])

@@ -1,0 +1,231 @@
+"""A posterior known by quadrature over two hyperparameters: exact marginals, exact draws.
+
+The inner integral is over the coordinate that the effects centre on, the outer one over the other,
+which says how closely they do. A marginal of a hyperparameter is the same nested integral along
+another axis; a marginal of an effect is a mixture of its conditional distributions (effects.py).
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._random import RNG, as_generator, uniforms
+from pyhier._types import Floats
+from pyhier._validation import count
+from pyhier.distributions.density import LineMarginal
+from pyhier.distributions.mixtures import amid
+from pyhier.models.interface import PlaneModel
+from pyhier.posterior.effect_density import EffectDensity, EffectNodes
+from pyhier.posterior.events import Event, Probability, parse_comparison
+from pyhier.posterior.nodes import NodesPosterior
+from pyhier.quadrature.axes import Axis, coordinate_axis
+from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane
+
+
+class PlanePosterior(NodesPosterior):
+    """The posterior of a model with two hyperparameters, by quadrature.
+
+    ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names`` or of a coordinate;
+    means, densities, tails and quantiles are good to 1e-8. A moment that does not exist is ``inf``.
+
+    Attributes
+    ----------
+    model : PlaneModel
+    phi : ndarray, shape (nodes, 2)
+    weight : ndarray, shape (nodes,)
+    log_z : float
+        Log of the integral of likelihood times prior; the evidence where the prior is proper.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> rats = ph.load_dataset("rat_tumors")
+    >>> post = ph.exact(ph.BetaBinomial(rats["tumors"], rats["rats"]))
+    >>> round(post["theta[71]"].mean(), 8), round(post["eta"].mean(), 8)
+    (0.21085684, 0.14429731)
+    """
+
+    def __init__(self, model: PlaneModel, plane: Plane) -> None:
+        self._plane_model, self._plane = model, plane
+        self._at = coordinate_axis(model.location).phi
+        phi = self._at(plane.inner.x, plane.outer.x[plane.inner.row])
+        weight = np.exp(plane.log_weight)
+        self._kept = weight > NEGLIGIBLE
+        super().__init__(model, phi[self._kept], weight[self._kept])
+        self.log_z = float(plane.outer.log_integral[0]) + model.log_constant
+
+    # --- Marginals --------------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> LineMarginal:
+        key = int(self._alike[self._group_of[name]]) if name in self._group_of else name
+        if key not in self._marginals:
+            self._marginals[key] = self._marginal(name)
+        return self._marginals[key]
+
+    @cached_property
+    def _marginals(self) -> dict[str | int, LineMarginal]:
+        return {}
+
+    @cached_property
+    def _alike(self) -> NDArray[np.intp]:
+        """A number for each group; those with the same data have the same, and share a marginal."""
+        data = np.column_stack(list(self.model.observed().values()))
+        return np.unique(data, axis=0, return_inverse=True)[1].ravel()
+
+    def _marginal(self, name: str) -> LineMarginal:
+        axis = self._plane_model.axis(name)
+        if axis is None and name in self.model.coordinates:
+            axis = coordinate_axis(self.model.coordinates.index(name))
+        return self._of_effect(name) if axis is None else self._along(axis, name)
+
+    def _along(self, axis: Axis, name: str) -> LineMarginal:
+        """The marginal of a hyperparameter: the free coordinate integrated out along its axis."""
+        places, free = axis.place(self.phi), self.phi[:, axis.free]
+        top = int(np.argmax(self.weight))
+        middle, scale = amid(self.weight, places, np.zeros(places.size))
+        width = amid(self.weight, free, np.zeros(free.size))[1]
+        model = self.model
+        density = Nested(
+            lambda x, free: model.log_posterior(axis.phi(x, free)),
+            float(places[top]), float(free[top]), width,
+        )  # fmt: skip
+        return LineMarginal(axis.line, density, middle, scale, self._plane_model.moment_index(name))
+
+    @cached_property
+    def _effect_nodes(self) -> EffectNodes:
+        return EffectNodes.of(self._plane_model, self._plane)
+
+    def _of_effect(self, name: str) -> LineMarginal:
+        family = self._effect(name)
+        middle, scale = amid(self.weight, *family.line_moments())
+        average = float(self.weight @ family.mean)
+        with np.errstate(over="ignore"):
+            var = float(self.weight @ (family.var + (family.mean - average) ** 2))
+        index = self._plane_model.moment_index(name) if name == "theta_new" else np.inf
+        density = EffectDensity(self._plane_model, self._effect_nodes, self._group_of.get(name))
+        return LineMarginal(family.line, density, middle, scale, index, (average, var))
+
+    # --- Events and evidence ----------------------------------------------------------------------
+
+    def probability(self, event: Event, *, draws: int = 200_000, rng: RNG = None) -> Probability:
+        """Posterior probability of an event.
+
+        Parameters
+        ----------
+        event : str or callable
+            A comparison of a quantity with a number, such as ``"theta[1] > 0.2"``: by quadrature.
+            Any other comparison, or a function of the draws by name that returns an array of bool:
+            by that many independent draws.
+        draws : int
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        Probability
+            A float with its Monte Carlo standard error in ``se``, 0 by quadrature.
+        """
+        if isinstance(event, str):
+            left, sign, right = parse_comparison(event)
+            if isinstance(left, str) and isinstance(right, float):
+                marginal = self[left]
+                return Probability(marginal.sf(right) if sign == ">" else marginal.cdf(right))
+            if isinstance(left, float) and isinstance(right, str):
+                marginal = self[right]
+                return Probability(marginal.cdf(left) if sign == ">" else marginal.sf(left))
+        return super().probability(event, draws=draws, rng=rng)
+
+    @property
+    def log_evidence(self) -> float:
+        """Log marginal likelihood of the data.
+
+        Raises
+        ------
+        ValueError
+            If the prior is improper: the likelihood times it has no meaningful scale.
+        """
+        why = self._plane_model.why_improper()
+        if why:
+            raise ValueError(f"there is no evidence under {why}: give a proper prior")
+        return self.log_z
+
+    # --- Draws ------------------------------------------------------------------------------------
+
+    def draw_phi(self, n: int, rng: RNG = None) -> Floats:
+        """Independent draws of phi, shape (n, 2): exact, by rejection from a piecewise bound."""
+        generator = as_generator(rng)
+        cells = self._cells
+        found: list[Floats] = []
+        missing = count("n", n)
+        while missing > 0:
+            tries = int(1.3 * missing / cells.accept) + 16
+            u = uniforms(generator, 4 * tries).reshape(4, tries)
+            found.append(cells.propose(*u)[:missing])
+            missing -= len(found[-1])
+        outer, inner = np.concatenate(found).T
+        return self._at(inner, outer)
+
+    @cached_property
+    def _cells(self) -> "Cells":
+        def log_density(outer: Floats, inner: Floats) -> Floats:
+            return self.model.log_posterior(self._at(inner, outer))
+
+        return Cells(log_density, self._plane)
+
+
+class Cells:
+    """A density of (outer, inner) bounded on cells, to draw from it by rejection.
+
+    The cells are a grid in the stretched coordinates of the quadrature, the inner one's centre and
+    scale interpolated between the outer nodes. On a cell the bound is the highest corner and some.
+    """
+
+    SLACK = 0.2
+
+    def __init__(
+        self, log_density: Callable[[Floats, Floats], Floats], plane: Plane, size: int = 96
+    ) -> None:
+        self._log_density, self._plane = log_density, plane
+        outer, inner = plane.outer, plane.inner
+        self._knots = np.arcsinh((outer.x - outer.centre[0]) / outer.scale[0])
+        self._centre, self._log_scale = inner.centre, np.log(inner.scale)
+        reach = max(-float(inner.low.min()), float(inner.high.max()))
+        self._low = np.array([self._knots[0], -reach])
+        self._width = np.array([np.ptp(self._knots), 2.0 * reach]) / size
+        a, b = (
+            low + width * np.arange(size + 1)
+            for low, width in zip(self._low, self._width, strict=True)
+        )
+        corner = self._log_target(*np.meshgrid(a, b, indexing="ij"))[0]
+        top = corner.max()
+        highest = np.maximum(corner[:-1], corner[1:])
+        highest = np.maximum(highest[:, :-1], highest[:, 1:])
+        a, b = (ends[:-1] + 0.5 * width for ends, width in zip((a, b), self._width, strict=True))
+        middle = self._log_target(*np.meshgrid(a, b, indexing="ij"))[0]
+        self._bound = np.maximum(highest, middle) + self.SLACK
+        mass = np.exp(self._bound - top)
+        self._below, self._size = np.cumsum(mass.ravel()), size
+        self.accept = float(np.exp(middle - top).sum() / self._below[-1])
+
+    def _log_target(self, a: Floats, b: Floats) -> tuple[Floats, Floats, Floats]:
+        """Log density of the stretched coordinates, and the plain ones."""
+        rule = self._plane.outer
+        outer = rule.centre[0] + rule.scale[0] * np.sinh(a)
+        centre = np.interp(a, self._knots, self._centre)
+        log_scale = np.interp(a, self._knots, self._log_scale)
+        inner = centre + np.exp(log_scale) * np.sinh(b)
+        density = self._log_density(outer.ravel(), inner.ravel()).reshape(a.shape)
+        stretch = np.log(np.cosh(a)) + np.log(np.cosh(b)) + log_scale
+        return np.where(np.isnan(density), -np.inf, density + stretch), outer, inner
+
+    def propose(self, cell: Floats, first: Floats, second: Floats, level: Floats) -> Floats:
+        """Draws of (outer, inner) from uniform numbers: those accepted, shape (accepted, 2)."""
+        picked = np.searchsorted(self._below, cell * self._below[-1], side="right")
+        i, j = np.divmod(np.minimum(picked, self._below.size - 1), self._size)
+        a = self._low[0] + self._width[0] * (i + first)
+        b = self._low[1] + self._width[1] * (j + second)
+        log_target, outer, inner = self._log_target(a, b)
+        with np.errstate(divide="ignore"):
+            taken = np.log(level) < log_target - self._bound[i, j]
+        return np.column_stack([outer[taken], inner[taken]])

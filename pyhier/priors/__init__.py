@@ -1,0 +1,1 @@
+"""Priors: of tau, of pairs of hyperparameters, as text, and looked over."""

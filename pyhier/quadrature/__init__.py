@@ -1,0 +1,1 @@
+"""Numerical integration: panels in one coordinate, nested panels in two."""

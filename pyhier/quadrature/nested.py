@@ -1,0 +1,272 @@
+"""Integrals of many densities of one coordinate at once, by the trapezoid rule on a stretched line.
+
+On t, with x = centre + scale * sinh(t), a smooth density on the whole line falls off at least
+doubly as fast as on x, so that even a power tail of exp(x) is short; there the trapezoid rule
+converges exponentially (Takahasi and Mori 1974; Trefethen and Weideman 2014, SIAM Review 56): when
+halving the step changes a sum by epsilon, the error left is about epsilon^2. An integral over a
+plane is nested: the inner one at every node of the outer one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._types import Floats
+
+Rows = NDArray[np.intp]
+Function = Callable[[Rows, Floats], Floats]
+
+CUT = 45.0  # nodes below the highest by exp(-CUT) = 3e-20 are left out
+STEP = 0.8  # of t, to begin with
+TOLERANCE = 2e-6  # of the last halving's change: 4e-12 after it
+REACH, MORE, LIMIT = 5, 2, 400  # steps of t on each side: to begin with, more at a time, at most
+LEVELS = 8
+NEGLIGIBLE = 1e-17  # share of the integral of nodes that may be left out
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Nodes and weights of all rows' integrals.
+
+    Attributes
+    ----------
+    row : ndarray of int, shape (nodes,)
+        Whose node it is, in ascending order.
+    x, log_weight : ndarray, shape (nodes,)
+        Where it is; log of the density there times the rule's weight.
+    log_integral, centre, scale : ndarray, shape (rows,)
+    low, high : ndarray, shape (rows,)
+        The t between which there is mass.
+    """
+
+    row: Rows
+    x: Floats
+    log_weight: Floats
+    log_integral: Floats
+    centre: Floats
+    scale: Floats
+    low: Floats
+    high: Floats
+
+
+def integrate(function: Function, centre: Floats, scale: Floats) -> Rule:
+    """Integrate the exponential of a function over the line, for every row.
+
+    Parameters
+    ----------
+    function : callable
+        Takes rows' numbers and points, each of shape (n,); returns the log densities there.
+    centre, scale : ndarray, shape (rows,)
+        A guess at where each has its mass.
+
+    Raises
+    ------
+    ValueError
+        If an integral is infinite, or does not converge for an edge in the density.
+    """
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return _integrate(function, centre, scale)
+
+
+def _integrate(function: Function, centre: Floats, scale: Floats) -> Rule:
+    centre, scale, alive = _settle(function, centre, scale)
+    rows = np.flatnonzero(alive)
+    values = _first_level(function, rows, centre[rows], scale[rows])
+    step, log_sum = STEP, _log_sums(values) + np.log(STEP)
+    before = np.ones(rows.size)
+    kept: list[tuple[Rows, Floats, Floats]] = []
+    final = np.full(centre.size, -np.inf)
+    ends = np.zeros((2, centre.size))
+    for level in range(LEVELS):
+        values = _halve(function, rows, centre[rows], scale[rows], values, step)
+        step *= 0.5
+        refined = _log_sums(values) + np.log(step)
+        # A change may be small by chance; its square root, the change before, would not be too.
+        change = np.abs(refined - log_sum)
+        done = np.maximum(change, before**2) <= TOLERANCE
+        if level == LEVELS - 1 and not done.all():
+            raise ValueError(
+                "the quadrature does not converge: the posterior is improper, or its density has "
+                "an edge or a kink (a prior that ends abruptly?); take a proper and smooth prior, "
+                "or rwmetrop"
+            )
+        final[rows[done]] = refined[done]
+        half = values.shape[1] // 2
+        row, column = np.nonzero(values[done] > values[done].max(axis=1, keepdims=True) - CUT)
+        which, t = rows[done][row], (column - half) * step
+        x = centre[which] + scale[which] * np.sinh(t)
+        kept.append((which, x, values[done][row, column] + np.log(step)))
+        if row.size:
+            first = np.flatnonzero(np.diff(row, prepend=-1))
+            ends[0, rows[done]] = t[first]
+            ends[1, rows[done]] = t[np.append(first[1:], row.size) - 1]
+        rows, values, log_sum = rows[~done], values[~done], refined[~done]
+        before = change[~done]
+        if not rows.size:
+            break
+    row, x, log_weight = (np.concatenate(part) for part in zip(*kept, strict=True))
+    order = np.argsort(row, kind="stable")
+    return Rule(row[order], x[order], log_weight[order], final, centre, scale, ends[0], ends[1])
+
+
+def _log_sums(values: Floats) -> Floats:
+    top = values.max(axis=1)
+    sums: Floats = top + np.log(np.exp(values - top[:, None]).sum(axis=1))
+    return sums
+
+
+def _settle(
+    function: Function, centre: Floats, scale: Floats
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Move every centre to its density's peak, and make the scale the peak's width.
+
+    Also returned is which rows have a density at all, about the centre they were given.
+    """
+    centre, scale = centre.copy(), scale.copy()
+    rows, alive = np.arange(centre.size), np.ones(centre.size, dtype=np.bool_)
+    offsets = np.arange(-2.0, 3.0)
+    for _ in range(300):
+        x = centre[rows, None] + scale[rows, None] * offsets
+        values = function(np.repeat(rows, 5), x.ravel()).reshape(x.shape)
+        values = np.where(np.isnan(values), -np.inf, values)
+        best = np.argmax(values, axis=1)
+        at = np.arange(rows.size)
+        top = values[at, best]
+        left = top - values[at, np.maximum(best - 1, 0)]
+        right = top - values[at, np.minimum(best + 1, 4)]
+        edge = (best == 0) | (best == 4)
+        wide = ~edge & (np.minimum(left, right) > 3.0)
+        narrow = edge | (np.maximum(left, right) < 0.1)
+        centre[rows] = x[at, best]
+        scale[rows] *= np.where(wide, 0.4, np.where(narrow, 2.0, 1.0))
+        nowhere = np.isneginf(top)
+        alive[rows[nowhere]] = False
+        rows = rows[(wide | narrow | (best != 2)) & ~nowhere]
+        if not rows.size:
+            return centre, scale, alive
+    raise ValueError("the density has no peak: the posterior is improper, give a proper prior")
+
+
+def _at(
+    function: Function, rows: Rows, centre: Floats, scale: Floats, t: Floats, wanted: Floats
+) -> Floats:
+    """Log density of t at a grid of it, shape (rows, t), where wanted; -inf elsewhere."""
+    values = np.full((rows.size, t.size), -np.inf)
+    row, column = np.nonzero(wanted)
+    if not row.size:
+        return values
+    at = t[column]
+    x = centre[row] + scale[row] * np.sinh(at)
+    found = function(rows[row], x) + np.log(scale[row] * np.cosh(at))
+    values[row, column] = np.where(np.isnan(found), -np.inf, found)
+    return values
+
+
+def _first_level(function: Function, rows: Rows, centre: Floats, scale: Floats) -> Floats:
+    """Values at multiples of `STEP`, as far out as any row has mass, shape (rows, 2 n + 1)."""
+    n = REACH
+    t = STEP * np.arange(-n, n + 1.0)
+    values = _at(function, rows, centre, scale, t, np.ones((rows.size, t.size)))
+    while True:
+        alive = values[:, [0, -1]] > values.max(axis=1, keepdims=True) - CUT
+        if not alive.any():
+            return values
+        if n > LIMIT:
+            raise ValueError(
+                "the posterior is improper, or nearly: its mass does not end; give a proper prior"
+            )
+        outer = STEP * np.arange(n + 1.0, n + MORE + 1.0)
+        left, right = (
+            _at(function, rows, centre, scale, side, np.tile(alive[:, [k]], MORE))
+            for k, side in enumerate((-outer[::-1], outer))
+        )
+        values, n = np.concatenate([left, values, right], axis=1), n + MORE
+
+
+def _halve(
+    function: Function, rows: Rows, centre: Floats, scale: Floats, values: Floats, step: float
+) -> Floats:
+    """Put the points between into a grid, where its cells have mass."""
+    half = values.shape[1] // 2
+    alive = values > values.max(axis=1, keepdims=True) - CUT
+    t = step * (np.arange(-half, half) + 0.5)
+    between = _at(function, rows, centre, scale, t, alive[:, :-1] | alive[:, 1:])
+    finer = np.empty((rows.size, 4 * half + 1))
+    finer[:, ::2], finer[:, 1::2] = values, between
+    return finer
+
+
+class Nested:
+    """A density of two coordinates with one of them integrated out, at any value of the other.
+
+    What is learnt of the inner integrals' places serves the next calls as a guess.
+
+    Parameters
+    ----------
+    log_density : callable
+        Takes the outer and the inner coordinate, each (n,).
+    outer, inner, scale : float
+        A point with mass, and the width of the inner density there.
+    """
+
+    def __init__(
+        self,
+        log_density: Callable[[Floats, Floats], Floats],
+        outer: float,
+        inner: float,
+        scale: float,
+    ) -> None:
+        self._log_density = log_density
+        self._known = np.array([[outer], [inner], [np.log(scale)]])
+
+    def rule(self, outer: Floats) -> Rule:
+        """The inner integrals at values of the outer coordinate, shape (n,)."""
+        known = self._known
+        centre = np.interp(outer, known[0], known[1])
+        scale = np.exp(np.interp(outer, known[0], known[2]))
+        rule = integrate(lambda row, x: self._log_density(outer[row], x), centre, scale)
+        found = np.array([outer, rule.centre, np.log(rule.scale)])
+        merged = np.concatenate([known, found], axis=1)
+        self._known = merged[:, np.unique(merged[0], return_index=True)[1]]
+        return rule
+
+    def __call__(self, outer: Floats) -> Floats:
+        """Log of the inner integral at values of the outer coordinate, shape (n,)."""
+        return self.rule(outer).log_integral
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A nested quadrature: the inner rule of every outer node.
+
+    Attributes
+    ----------
+    outer, inner : Rule
+        ``inner.row`` counts the outer nodes.
+    """
+
+    outer: Rule
+    inner: Rule
+
+    @property
+    def log_share(self) -> Floats:
+        """Log of the outer rule's weights by the whole integral, without any density."""
+        outer = self.outer
+        share: Floats = outer.log_weight - outer.log_integral[0] - self.inner.log_integral
+        return share
+
+    @property
+    def log_weight(self) -> Floats:
+        """Log of every node's share of the integral, shape (inner nodes,)."""
+        return self.log_share[self.inner.row] + self.inner.log_weight
+
+
+def nested_quadrature(
+    log_density: Callable[[Floats, Floats], Floats], outer: float, inner: float
+) -> Plane:
+    """Integrate a density of (outer, inner) over the plane, from a point with some mass."""
+    nested = Nested(log_density, outer, inner, 1.0)
+    rule = integrate(lambda row, x: nested(x), np.array([outer]), np.ones(1))
+    return Plane(rule, nested.rule(rule.x))

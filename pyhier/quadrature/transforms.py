@@ -1,0 +1,37 @@
+"""Values on the unconstrained line: as they are, their logs, or their logits."""
+
+from typing import Literal
+
+import numpy as np
+
+from pyhier._types import Floats
+
+Line = Literal["identity", "log", "logit"]
+
+
+def to_line(line: Line, x: Floats) -> Floats:
+    """Put values on the unconstrained line; the ends of the support are infinite there."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if line == "log":
+            return np.log(x)
+        return np.log(x) - np.log1p(-x) if line == "logit" else x
+
+
+def from_line(line: Line, z: Floats) -> Floats:
+    """Take values back from the line."""
+    if line == "log":
+        with np.errstate(over="ignore"):
+            return np.exp(z)
+    return _expit(z) if line == "logit" else z
+
+
+def log_slope(line: Line, z: Floats) -> Floats:
+    """Log of d theta / d line."""
+    if line == "log":
+        return z
+    return -np.logaddexp(0.0, z) - np.logaddexp(0.0, -z) if line == "logit" else np.zeros_like(z)
+
+
+def _expit(z: Floats) -> Floats:
+    small = np.exp(-np.abs(z))
+    return np.where(z > 0.0, 1.0, small) / (1.0 + small)

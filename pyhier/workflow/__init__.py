@@ -1,0 +1,1 @@
+"""Around a fit: draws from the prior, the same data under several priors."""

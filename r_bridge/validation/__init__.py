@@ -1,0 +1,1 @@
+"""pyhier beside a live R: the session, the comparisons, the report and its record."""
