@@ -87,10 +87,11 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     run.add_argument(
         "--prior-tau", default="uniform", metavar="PRIOR",
-        help=f"of tau: {', '.join(PRIOR_NAMES)}, or one of {', '.join(SCALED)}",
+        help=f"of tau: {', '.join(PRIOR_NAMES)}; or with numbers, as in R: "
+        + ", ".join(map(str, SCALED.values())),
     )  # fmt: skip
     run.add_argument(
-        "--prior-mu", default="flat", metavar="PRIOR", help="of mu: flat, or norm(mean, sd)"
+        "--prior-mu", default="flat", metavar="PRIOR", help="of mu: flat, or normal(mean, sd)"
     )
     run.add_argument("--draws", type=float, default=10_000, metavar="N", help="default: 10000")
     run.add_argument("--burn-in", type=float, default=1_000, metavar="N", help="default: 1000")

@@ -27,11 +27,9 @@ from pyhier import learnbayes as lb
 from pyhier._types import Floats
 from pyhier.posterior import Posterior
 from pyhier.posterior.draws import DrawsPosterior
-from pyhier.priors.grammar import MU_PRIORS, SCALED, parse_prior
+from pyhier.priors.grammar import MU_PRIORS, PAIR_PRIORS, SCALED, parse_prior
 from pyhier.priors.tau import PRIOR_NAMES
 from pyhier.rstats import RStream
-
-PAIR_PRIORS = {**SCALED, "beta": ("a", "b")}  # of the two hyperparameters of a count model
 
 
 class RConditionError(RuntimeError):
