@@ -1,4 +1,4 @@
-# make demo | test | bench | docs | check: each sets up what it needs. See .ci/setup for the system.
+# make demo | test | fuzz | bench | docs | check: each sets up what it needs. See .ci/setup for the system.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -12,7 +12,9 @@ SOURCES := setup.py pyproject.toml $(wildcard src_cython/*.pyx src_cython/*.h py
 unexport R_HOME PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export MPLBACKEND := Agg
 
-.PHONY: demo test bench docs check clean
+SECONDS ?= 600  # of make fuzz
+
+.PHONY: demo test fuzz bench docs check clean
 
 demo: $(EXTENSIONS)
 	$(BIN)/pyhier demo
@@ -20,6 +22,9 @@ demo: $(EXTENSIONS)
 test: $(R) check
 	$(BIN)/pytest
 	$(MAKE) docs
+
+fuzz: $(DEV)
+	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS)
 
 docs: $(R)
 	$(BIN)/sphinx-build -W --keep-going -q -b html vignettes vignettes/_build/html

@@ -1,0 +1,204 @@
+"""Adversarial problems of the normal model: data over many decades, and priors of all kinds."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+import pyhier as ph
+from fuzz.normal_oracle import Mu, Oracle, Prior
+from fuzz.normal_priors import prior_for
+from fuzz.runner import SilentNaNError, UnknownError, WrongError
+
+PROBS = np.array([1e-6, 0.025, 0.25, 0.5, 0.75, 0.975, 1.0 - 1e-6])
+TOLERANCE = 3e-9  # the promise is 1e-9; the rest is the rounding of scipy's log densities
+DRAWS = 2000
+REFUSALS = ("exact cannot", "prior_tau", "prior_mu", "improper", "rescale")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Data with priors; ``prior.words`` says which."""
+
+    y: np.ndarray
+    se: np.ndarray
+    prior: Prior
+    mu: Mu
+    joint: object
+    seed: int
+
+    def __str__(self):
+        y, se = self.y.tolist(), self.se.tolist()
+        data = f"y={y}, se={se}" if len(y) <= 8 else f"{len(y)} groups"
+        return f"{data}; {self.mu}; {self.prior.words}"
+
+    @property
+    def watch(self):
+        return (0,) if self.y.size == 1 else (0, self.y.size - 1)
+
+
+def make(rng):
+    """Data about a scale anywhere in 16 decades, a prior of tau and one of mu."""
+    unit = 10.0 ** rng.uniform(-8.0, 8.0)
+    groups = int(rng.choice([1, 2, 3, 4, 6, 8, 12, 40, 200], p=[0.06, 0.1, *[0.13] * 6, 0.06]))
+    decades = rng.choice([0.0, 0.3, 1.0, 3.0, 6.0], p=[0.15, 0.4, 0.25, 0.1, 0.1])
+    se = unit * 10.0 ** (decades * rng.uniform(-1.0, 1.0, groups))
+    tau = rng.choice([0.0, 1.0], p=[0.15, 0.85]) * unit * 10.0 ** rng.uniform(-3.0, 3.0)
+    y = tau * rng.standard_normal(groups) + se * rng.standard_normal(groups)
+    y += rng.choice([0.0, unit, 100.0 * unit, 1e6 * unit], p=[0.3, 0.5, 0.15, 0.05])
+    twist = rng.random()
+    if twist < 0.05:
+        y = np.full(groups, y[0])
+    elif twist < 0.1:
+        y[0] += 10.0 ** rng.uniform(0.0, 4.0) * unit
+    elif twist < 0.2:
+        y = np.array([float(f"{v:.3g}") for v in y])
+    prior, joint, mu = prior_for(rng, y, se)
+    return Problem(y, se, prior, mu, joint, int(rng.integers(2**31)))
+
+
+def solve(problem):
+    """Everything that `exact` says, as plain numbers."""
+    from scipy import stats
+
+    priors = {"prior": problem.joint}
+    if problem.joint is None:
+        mu = problem.mu
+        prior_mu = None if mu.sd is None else stats.norm(mu.mean, mu.sd)
+        priors = {"prior_tau": problem.prior.argument, "prior_mu": prior_mu}
+    model = ph.NormalNormal(problem.y, se=problem.se, **priors)
+    post = ph.exact(model)
+    names = ["tau", "mu", "theta_new", *(f"theta[{j + 1}]" for j in problem.watch)]
+    answer = {"log_z": post.log_z, "error": getattr(post, "error", 0.0), "names": names}
+    for name in names:
+        marginal = post[name]
+        x = marginal.ppf(PROBS)
+        spread = x[4] - x[2]
+        if name == "tau":
+            x = np.concatenate([x, x[3] * np.array([0.1, 0.9, 1.1, 10.0])])
+        else:
+            x = np.concatenate([x, x[3] + spread * np.array([-20.0, -2.0, 0.3, 15.0])])
+        answer[name] = {
+            "moments": (marginal.mean(), marginal.std()), "x": x,
+            "below": marginal.cdf(x), "above": marginal.sf(x), "log density": marginal.logpdf(x),
+        }  # fmt: skip
+    columns = post.columns((0.1, 0.9))
+    answer["table"] = {key: np.asarray(values) for key, values in columns.items()}
+    answer["draws"] = _ranks(post, problem, names)
+    return answer
+
+
+def _ranks(post, problem, names):
+    """Draws through their own marginals' distribution functions."""
+    drawn = post.sample(DRAWS, np.random.default_rng(problem.seed))
+    ranks = {}
+    for name in names:
+        values = drawn["theta"][:, int(name[6:-1]) - 1] if name[:6] == "theta[" else drawn[name]
+        ranks[name] = post[name].cdf(values)
+    return ranks
+
+
+def judge(problem, answer):
+    """Every number against the sum; draws against the marginals."""
+    if not problem.prior.proper and problem.y.size < 2:
+        raise WrongError("an improper posterior was taken")
+    if not answer["error"] <= 1e-9:
+        raise WrongError(f"the error is {answer['error']}")
+    cuts = answer["tau"]["x"]
+    if not np.isfinite(cuts).all():
+        raise SilentNaNError(f"tau: quantiles {cuts}")
+    oracle = Oracle(problem.y, problem.se, problem.prior, problem.mu, cuts, problem.watch)
+    _close("log_z", answer["log_z"], oracle.log_z, TOLERANCE + 1e-13 * abs(oracle.log_z))
+    for name in answer["names"]:
+        _check_moments(name, answer[name], oracle)
+        _check_tails(name, answer[name], oracle, problem)
+    _check_table(answer)
+    _check_draws(answer["draws"])
+
+
+def _close(what, found, right, tolerance):
+    if right is None:
+        return
+    if np.isnan(found):
+        raise SilentNaNError(f"{what} is NaN, right {right:.12g}")
+    if not abs(found - right) <= tolerance:
+        raise WrongError(f"{what} is {found:.12g}, right {right:.12g} (within {tolerance:.2g})")
+
+
+def _check_moments(name, answer, oracle):
+    mean, sd = answer["moments"]
+    right = oracle.tau_moments() if name == "tau" else oracle.mixture_moments(name)
+    size = max(abs(part) for part in (*right, 0.0) if part is not None)
+    if np.isnan(mean) or np.isinf(mean):
+        if right[1] is not None:
+            raise SilentNaNError(f"{name}: mean {mean}, right {right[0]:.12g}")
+        return
+    _close(f"{name}: mean", mean, right[0], TOLERANCE * size)
+    if np.isfinite(sd) or np.isnan(sd):
+        # Of the numbers' own size too: a double tells no more of a mean.
+        _close(f"{name}: sd", sd, right[1], TOLERANCE * (right[1] or 1.0) + 1e-15 * size)
+    elif right[1] is not None:
+        raise WrongError(f"{name}: sd {sd}, right {right[1]:.12g}")
+
+
+def _check_tails(name, answer, oracle, problem):
+    for i, x in enumerate(answer["x"]):
+        if not np.isfinite(x):
+            raise SilentNaNError(f"{name}: quantile {x}")
+        if name == "tau":
+            below, above = oracle.tau_tails(x)
+            density = np.exp(answer["log density"][i])
+        else:
+            below, above, density = oracle.mixture_tails(name, x)
+        # The last digits of x count where the density is steep.
+        slack = 8e-16 * abs(x) * density if np.isfinite(density) else 0.0
+        where = f"{name} at {x:.12g}: "
+        for what, right in (("below", below), ("above", above)):
+            if right > 1e-25:
+                tolerance = TOLERANCE * right + slack + 1e-25
+                _close(where + what, answer[what][i], right, tolerance)
+        if i < PROBS.size:
+            q = PROBS[i]
+            wrong = below - q if q < 0.5 else (1.0 - q) - above
+            if not abs(wrong) <= TOLERANCE * min(q, 1.0 - q) + slack:
+                raise WrongError(f"{where}quantile of {q}, below it {below:.12g}")
+        if name != "tau" and density > 1e-250:
+            right = oracle.log_density_of(name, x)
+            _close(where + "log density", answer["log density"][i], right,
+                   TOLERANCE + 1e-15 * abs(x) / oracle_sd(oracle, name))  # fmt: skip
+
+
+def oracle_sd(oracle, name):
+    """The least sd among the components that matter."""
+    sd = oracle.law(name)[1]
+    return float(sd[oracle.weight > 1e-12].min())
+
+
+def _check_table(answer):
+    for key, values in answer["table"].items():
+        if key != "mean" and np.isnan(values).any():
+            raise SilentNaNError(f"summary: column {key} holds NaN")
+
+
+def _check_draws(ranks):
+    from scipy.stats import kstest
+
+    for name, u in ranks.items():
+        if np.isnan(u).any():
+            raise SilentNaNError(f"draws of {name}: NaN")
+        p = kstest(u, "uniform").pvalue
+        if p < 1e-8:
+            raise WrongError(f"draws of {name} are not the marginal's: p = {p:.2g}")
+
+
+def may_refuse(problem, reason):
+    """Only with a reason that names the prior, the data or what the quadrature cannot do."""
+    return bool(re.search("|".join(REFUSALS), reason)) and not _plain(problem)
+
+
+def _plain(problem):
+    """Whether there is no excuse: a prior that scipy knows, near the data."""
+    return problem.prior.words.startswith("plain")
+
+
+__all__ = ["UnknownError", "judge", "make", "may_refuse", "solve"]
