@@ -112,8 +112,8 @@ def _extreme(rng, scale, y, se):
     small = 10.0 ** rng.uniform(-2.0, 0.0)
     tiny = 10.0 ** rng.uniform(-7.0, -1.0)
     name, shapes, size = [
-        ("gamma", (big,), scale / big), ("gamma", (small,), scale), ("invgamma", (big,), scale * big),
-        ("invgamma", (small,), scale), ("lognorm", (tiny,), scale), ("beta", (2.3, 0.63), scale),
+        ("gamma", (big,), scale / big), ("gamma", (small,), scale),
+        ("invgamma", (big,), scale * big), ("invgamma", (small,), scale), ("lognorm", (tiny,), scale), ("beta", (2.3, 0.63), scale),
         ("beta", (small, small), scale), ("arcsine", (), scale), ("weibull_min", (small,), scale),
         ("lomax", (small,), scale), ("halfcauchy", (), scale * 10.0 ** rng.uniform(-40, 40)),
         ("halfnorm", (), scale * 10.0 ** rng.uniform(-20, 20)), ("chi", (big,), scale / big**0.5),
@@ -197,8 +197,8 @@ def _inv_chi(joint):
     def log_density(tau):
         u = np.log(np.longdouble(s2)) - 2 * np.log(np.asarray(tau, dtype=np.longdouble))
         # half * (u - exp(u) + 1), without its cancellation near the mode.
-        curve = np.where(np.abs(u) < 1e-3, -u * u * (0.5 + u / 6 + u * u / 24 + u**3 / 120 + u**4 / 720),
-                         u - np.expm1(u))  # fmt: skip
+        series = -u * u * (0.5 + u / 6 + u * u / 24 + u**3 / 120 + u**4 / 720)
+        curve = np.where(np.abs(u) < 1e-3, series, u - np.expm1(u))
         return (
             math.log(2.0) + _log_peak(half) + half * curve - np.log(np.asarray(tau, np.longdouble))
         )
@@ -288,7 +288,7 @@ def _spike(rng, scale):
 
     places = at + width * np.arange(-9.0, 10.0)
     return Prior(log_density, _vector(log_density), [*places, scale],
-                 words=f"halfnormal {scale!r} with a spike at {at!r}, {width!r} wide, {share!r}")  # fmt: skip
+                 words=f"halfnormal {scale!r}, spike at {at!r}, {width!r} wide, {share!r}")  # fmt: skip
 
 
 def _pole(rng, scale):
