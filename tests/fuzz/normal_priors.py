@@ -113,7 +113,8 @@ def _extreme(rng, scale, y, se):
     tiny = 10.0 ** rng.uniform(-7.0, -1.0)
     name, shapes, size = [
         ("gamma", (big,), scale / big), ("gamma", (small,), scale),
-        ("invgamma", (big,), scale * big), ("invgamma", (small,), scale), ("lognorm", (tiny,), scale), ("beta", (2.3, 0.63), scale),
+        ("invgamma", (big,), scale * big), ("invgamma", (small,), scale),
+        ("lognorm", (tiny,), scale), ("beta", (2.3, 0.63), scale),
         ("beta", (small, small), scale), ("arcsine", (), scale), ("weibull_min", (small,), scale),
         ("lomax", (small,), scale), ("halfcauchy", (), scale * 10.0 ** rng.uniform(-40, 40)),
         ("halfnorm", (), scale * 10.0 ** rng.uniform(-20, 20)), ("chi", (big,), scale / big**0.5),
@@ -288,7 +289,7 @@ def _spike(rng, scale):
 
     places = at + width * np.arange(-9.0, 10.0)
     return Prior(log_density, _vector(log_density), [*places, scale],
-                 words=f"halfnormal {scale!r}, spike at {at!r}, {width!r} wide, {share!r}")  # fmt: skip
+                 words=f"halfnormal {scale!r}, spike at {at!r}, {width!r}, {share!r}")  # fmt: skip
 
 
 def _pole(rng, scale):
