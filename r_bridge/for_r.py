@@ -26,7 +26,7 @@ import pyhier as ph
 from pyhier import learnbayes as lb
 from pyhier._types import Floats
 from pyhier.posterior import Posterior
-from pyhier.posterior.draws import DrawsPosterior
+from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.priors.grammar import MU_PRIORS, PAIR_PRIORS, SCALED, parse_prior
 from pyhier.priors.tau import PRIOR_NAMES
 from pyhier.rstats import RStream
@@ -330,7 +330,7 @@ def _laplace_model(model: Any, start: Any) -> dict[str, Any]:
 
 
 def _draws(posterior: Posterior, n: float, rng: RStream) -> dict[str, Any]:
-    return _drawn(posterior.to_draws(int(n), rng))
+    return _drawn(as_draws(posterior, int(n), rng))
 
 
 def _remake(model: Any, phi: Floats, theta: Any, theta_new: Floats) -> dict[str, Any]:
@@ -380,7 +380,7 @@ def _predict(posterior: Posterior, size: Any, draws: float, rng: RStream) -> Any
 
 def _simulate(posterior: Posterior, n: float, rng: RStream) -> Floats:
     """Data sets of as many draws, shape (n, group)."""
-    made = posterior.to_draws(int(n), rng).predict(rng=rng)
+    made = as_draws(posterior, int(n), rng).predict(rng=rng)
     return made.reshape(-1, made.shape[-1])
 
 

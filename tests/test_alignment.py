@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from pyhier.r_bridge.validation.comparison import all_comparisons
+from pyhier.r_bridge.validation.comparisons import all_comparisons
 from pyhier.r_bridge.validation.record import CASES, replay
 
 FOLDERS = sorted(p for p in (Path(__file__).parent / "alignment").iterdir() if p.is_dir())

@@ -39,18 +39,6 @@ def test_the_readmes_code_runs(capsys):
     assert scope["sim"].accept == 0.3288
 
 
-def test_imports_point_one_way():
-    """kernels <- rstats <- models <- posterior <- inference; nothing imports the bridge."""
-    order = ["kernels", "rstats", "models", "posterior", "inference", "learnbayes", "r_bridge"]
-    for rank, layer in enumerate(order[:-1]):
-        for file in (ROOT / "pyhier" / layer).glob("*.py*"):
-            if file.suffix not in (".py", ".pxd", ".pyi"):
-                continue
-            text = file.read_text()
-            for later in order[rank + 1 :]:
-                assert f"pyhier.{later}" not in text, f"{file.name} imports {later}"
-
-
 CHECK = """
 import numpy, pyhier as ph
 from pyhier import learnbayes, plots, r_bridge, rstats

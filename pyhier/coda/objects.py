@@ -241,12 +241,6 @@ class McmcList:
         keys = self.names or range(1, len(self) + 1)
         return pd.concat(frames, keys=list(keys), names=["chain", "iter"])
 
-    def to_arviz(self) -> Any:
-        """The draws as ArviZ keeps them; ``theta[A]``, ``theta[B]`` become one variable."""
-        from pyhier.coda.for_arviz import to_arviz
-
-        return to_arviz(self)
-
     def __str__(self) -> str:
         heads = (
             [f"[[{i + 1}]]" for i in range(len(self))]

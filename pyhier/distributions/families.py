@@ -15,6 +15,22 @@ from pyhier._types import Floats
 from pyhier.quadrature.transforms import Line
 
 
+@dataclass(frozen=True)
+class Components:
+    """K weighted distributions of one family at every node of phi.
+
+    Attributes
+    ----------
+    family : Family
+        Its parameters have shape (nodes * K,), a node's components one beside the other.
+    weight : ndarray, shape (nodes, K)
+        Each node's add up to one.
+    """
+
+    family: "Family"
+    weight: Floats
+
+
 class Family(Protocol):
     """A distribution at every node of phi; its parameters have shape (nodes,)."""
 

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._types import Floats
 from pyhier.distributions.base import QuadratureMarginal
 from pyhier.distributions.density import LineMarginal
-from pyhier.distributions.families import Family
+from pyhier.distributions.families import Components, Family
 from pyhier.kernels.log_sums import log_mixture
 from pyhier.quadrature.transforms import from_line, log_slope, to_line
 
@@ -164,3 +164,10 @@ class FamilyMixture(QuadratureMarginal):
         """The variance."""
         away = self._family.mean - self.mean()
         return float(self._weight @ (self._family.var + away**2))
+
+
+def flattened(law: Family | Components, weight: Floats) -> tuple[Family, Floats]:
+    """A family and weights (n,) of the mixture of a law over nodes with these weights."""
+    if isinstance(law, Components):
+        return law.family, (weight[:, np.newaxis] * law.weight).ravel()
+    return law, weight

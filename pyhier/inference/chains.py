@@ -216,11 +216,12 @@ class Plan:
 
     def run(self, kernels: Sequence[Kernel], starts: Floats, **state: Any) -> MetropolisPosterior:
         """Run one chain a kernel and draw the effects."""
-        p = len(self.model.coordinates)
+        target = self.model.marginal
+        p, density = len(target.coordinates), target.density
         known = state.pop("known", [()] * len(kernels))
         running = [
             Chain(
-                kernel, self.model.log_marginal, rng, start, np.empty((self.first + self.keep, p)),
+                kernel, density, rng, start, np.empty((self.first + self.keep, p)),
                 known=more, **state,
             )
             for kernel, rng, start, more in zip(
@@ -300,6 +301,6 @@ def _wide_start(model: Model, mode: Floats, upper: Floats, rng: Generator) -> Fl
     """A draw about the mode, twice as wide as the proposal, where the density is finite."""
     for _ in range(100):
         point: Floats = mode + 2.0 * (rng.standard_normal(len(upper)) @ upper)
-        if np.isfinite(model.log_marginal(point)):
+        if np.isfinite(model.marginal.density(point)):
             return point
     return mode

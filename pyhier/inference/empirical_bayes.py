@@ -117,14 +117,15 @@ def _maximum_likelihood(model: Model) -> tuple[Floats, bool]:
     Where it rises towards an edge, the coordinate runs off until the likelihood is flat; a flat
     direction is told by its curvature at the end.
     """
+    target = model.marginal
 
     def falls(phi: Sequence[float] | Floats) -> float:
         point = np.asarray(phi, dtype=np.float64)[np.newaxis]
         with np.errstate(all="ignore"):
-            value = float(model.log_posterior(point)[0] - model.log_prior(point)[0])
+            value = float(target.log_likelihood(point)[0])
         return -value if np.isfinite(value) else np.inf
 
-    point, value = model.start(), np.inf
+    point, value = target.start(), np.inf
     for _ in range(50):
         fit = minimise(point, falls, (), {"reltol": 1e-15, "maxit": 5_000}, False)
         point, gain, value = fit.par, value - fit.value, fit.value

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier.models.interface import CollapsibleModel, Model, PlaneModel, is_collapsible, is_plane
+from pyhier.models.interface import Model, PlaneModel, Reduced, is_plane, is_reduced
 from pyhier.posterior.exact_line import ExactPosterior
 from pyhier.posterior.exact_plane import PlanePosterior
 from pyhier.quadrature.axes import coordinate_axis
@@ -40,7 +40,7 @@ def exact(model: Model) -> ExactPosterior | PlanePosterior:
     >>> round(post["theta[1]"].mean(), 10), round(post["theta[1]"].std(), 10)
     (11.4002608704, 8.3414162375)
     """
-    if is_collapsible(model):
+    if is_reduced(model):
         return _on_line(model)
     if is_plane(model):
         return on_plane(model)
@@ -49,16 +49,17 @@ def exact(model: Model) -> ExactPosterior | PlanePosterior:
 
 def on_plane(model: PlaneModel) -> PlanePosterior:
     """The posterior of a model with two coordinates, both by quadrature."""
-    axis, start = coordinate_axis(model.location), model.start()
+    axis, target = coordinate_axis(model.location), model.marginal
+    start = target.start()
 
     def log_density(outer: Floats, location: Floats) -> Floats:
-        return model.log_posterior(axis.phi(location, outer))
+        return target.log_density(axis.phi(location, outer))
 
     point = float(start[axis.free]), float(start[model.location])
     return PlanePosterior(model, nested_quadrature(log_density, *point))
 
 
-def _on_line(model: CollapsibleModel) -> ExactPosterior:
+def _on_line(model: Reduced) -> ExactPosterior:
     def rows(log_tau: Floats) -> Floats:
         return model.collapse(log_tau).rows
 

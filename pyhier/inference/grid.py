@@ -135,7 +135,7 @@ def _warn_if_coarse(model: Model, log_density: Floats) -> None:
 def _on_grid(model: Model, axes: Sequence[Floats]) -> Floats:
     """The log density at all points; where it is NaN there is none."""
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
-    values = model.log_posterior(np.ascontiguousarray(points.reshape(-1, len(axes))))
+    values = model.marginal.log_density(np.ascontiguousarray(points.reshape(-1, len(axes))))
     found: Floats = np.where(np.isnan(values), -np.inf, values).reshape(points.shape[:-1])
     return found
 
@@ -155,7 +155,7 @@ def _find_limits(model: Model) -> Floats:
     """Grow a box about the mode until the density on each face is negligible, then trim it."""
     fit = laplace(model)
     sd = np.sqrt(np.diag(fit.var))
-    top = model.log_marginal(fit.mode)
+    top = model.marginal.density(fit.mode)
     box = np.stack([fit.mode - 4.0 * sd, fit.mode + 4.0 * sd], axis=1)
     for _ in range(60):
         profile = [_faces(model, box, k) - top for k in range(len(box))]

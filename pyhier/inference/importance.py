@@ -64,7 +64,7 @@ class ImportancePosterior(NodesPosterior):
         some = found.weight > 0.0
         super().__init__(model, found.phi[some], found.weight[some])
         self.ess, self.pareto_k = found.ess, found.pareto_k
-        self.log_z = found.log_z + model.log_constant
+        self.log_z = found.log_z + model.marginal.log_constant
 
     def __repr__(self) -> str:
         size = f"{self.weight.size} weighted draws, ESS {self.ess:.0f}, k {self.pareto_k:.2f}"
@@ -83,7 +83,9 @@ class ImportancePosterior(NodesPosterior):
         elif name in self.model.coordinates:
             values = self.phi[:, self.model.coordinates.index(name)]
         else:
-            values = self._effect(name).mean
+            family, weight = self._effect(name)
+            parts = (weight * family.mean).reshape(self.weight.size, -1)
+            values = parts.sum(axis=1) / self.weight
         return float(np.sqrt(np.sum((self.weight * (values - self.weight @ values)) ** 2)))
 
 
@@ -239,7 +241,7 @@ def weighted_draws(
     A draw where the density is NaN has no weight, as the chains refuse it.
     """
     source = proposal_of(model, proposal, df, scale)
-    phi, log_target, log_proposal = source.weigh(model.log_marginal, n, rng)
+    phi, log_target, log_proposal = source.weigh(model.marginal.density, n, rng)
     log_weight = np.where(np.isnan(log_target), -np.inf, log_target - log_proposal)
     top = float(log_weight.max())
     if not np.isfinite(top):

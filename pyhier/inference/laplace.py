@@ -119,8 +119,9 @@ def laplace(
     if method not in ("newton", "Nelder-Mead"):
         raise ValueError(f"method is {method!r}: it must be 'newton' or 'Nelder-Mead'")
     if is_model(model):
-        point = vector("start", model.start() if start is None else start)
-        density = log_density(model.log_marginal, point.size)
+        target = model.marginal
+        point = vector("start", target.start() if start is None else start)
+        density = log_density(target.density, point.size)
         return _newton(model, point) if method == "newton" else nelder_mead(density, point, model)
     if start is None:
         raise ValueError("start is missing: a log density needs a point to start from")
@@ -169,12 +170,13 @@ def _newton(model: Model, point: Floats) -> LaplaceFit:
     Below 1e-8 the surface is a parabola and the value too coarse to judge a step by, so the steps
     go on undamped until rounding stops them.
     """
-    density, damping, last = model.log_marginal, 0.0, np.inf
+    target, damping, last = model.marginal, 0.0, np.inf
+    density = target.density
     value = density(point)
     if not np.isfinite(value):
         raise ValueError(f"the log density is {value} at the start {point}")
     for _ in range(200):
-        gradient, hessian = model.derivatives(point)
+        gradient, hessian = target.derivatives(point)
         if not np.all(np.isfinite(gradient)):
             raise ValueError(
                 f"the prior ends at {point}, where the search for the mode led: there is no normal "

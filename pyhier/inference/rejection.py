@@ -125,7 +125,7 @@ def rejection(
 
 def _ratios(model: Model, source: Proposal, n: int, rng: Generator) -> tuple[Floats, Floats]:
     """Draws from the proposal and log target over proposal there; -inf where that is NaN."""
-    phi, log_target, log_proposal = source.weigh(model.log_marginal, n, rng)
+    phi, log_target, log_proposal = source.weigh(model.marginal.density, n, rng)
     return phi, np.where(np.isnan(log_target), -np.inf, log_target - log_proposal)
 
 
@@ -136,7 +136,7 @@ def _bound(model: Model, source: Proposal, rng: Generator) -> float:
 
     def falls(z: Floats) -> float:
         point = source.mean + z @ source.upper
-        value = model.log_marginal(point) - float(source.log_density(point))
+        value = model.marginal.density(point) - float(source.log_density(point))
         return -value if np.isfinite(value) else np.inf
 
     for k in np.argsort(ratio)[-SEARCHES:]:

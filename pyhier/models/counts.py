@@ -135,6 +135,18 @@ class CountModel(Grouped, ABC):
             return self.log_marginal.evaluate(phi)
         return self._likelihood.evaluate(phi) + self._own(phi)
 
+    @property
+    @abstractmethod
+    def log_constant(self) -> float:
+        """What ``log_marginal`` leaves out of likelihood times prior."""
+
+    def log_marginal_likelihood(self, phi: Floats) -> Floats:
+        """Log likelihood of phi, the effects integrated out, with all constants, shape (n,)."""
+        values = self.log_posterior(phi) if self._own is None else self._likelihood.evaluate(phi)
+        if self._own is None:
+            values = values - self._named_prior(phi)
+        return values + self.log_constant
+
     def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
         """Gradient (2,) and Hessian (2, 2) of the log marginal at one phi."""
         gradient, hessian = self._likelihood.derivatives(phi)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhier.models.target import Marginal
+
 Labels = Sequence[Any] | ArrayLike | None
 
 
@@ -21,6 +23,11 @@ class Grouped:
     def label(self, j: int) -> str:
         """Name of group ``j``, counted from 0."""
         return str(j + 1) if self._labels is None else self._labels[j]
+
+    @cached_property
+    def marginal(self) -> Marginal:
+        """The hyperparameters' log posterior density, the effects integrated out."""
+        return Marginal(self)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

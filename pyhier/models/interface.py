@@ -1,64 +1,37 @@
-"""What a model offers and an engine may ask for; neither knows more of the other."""
+"""What a model says of itself, in five small protocols; engines take what they need of them.
+
+`Data`, `Effects` and `Prior` are what every model has, with a `Target` (target.py) for its
+hyperparameters. A model of which quadrature can integrate all but a few coordinates is `Reduced`
+too, or has an `axis` for each of two coordinates. Neither side knows the other's names.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeGuard
 
 from pyhier._random import Generator
 from pyhier._types import Floats
-from pyhier.distributions.families import Family
-from pyhier.kernels.density import LogDensity
+from pyhier.distributions.families import Components, Family
 from pyhier.models.reductions import Collapsed, Linear
+from pyhier.models.target import Target
 from pyhier.quadrature.axes import Axis
 
 
-class Model(Protocol):
-    """A hierarchical model with its data: hyperparameters phi, group effects theta.
-
-    ``phi`` is an array of shape (..., p) in unconstrained coordinates.
-    """
-
-    @property
-    def coordinates(self) -> tuple[str, ...]:
-        """Names of the p coordinates of phi."""
+class Data(Protocol):
+    """Observed groups, and how data is made of effects."""
 
     @property
     def labels(self) -> Sequence[str]:
         """Names of the groups."""
 
     @property
-    def log_marginal(self) -> LogDensity:
-        """The log posterior density of phi, theta integrated out, up to a constant."""
+    def response(self) -> Floats:
+        """The data that ``predict`` makes anew, shape (groups,)."""
 
-    def log_posterior(self, phi: Floats) -> Floats:
-        """``log_marginal`` at many points, shape (n, p), at once."""
+    def estimates(self) -> tuple[Floats, Floats]:
+        """Each group's own estimate of its effect and its standard error, each (groups,)."""
 
-    @property
-    def log_constant(self) -> float:
-        """What ``log_marginal`` leaves out of likelihood times prior."""
-
-    def start(self) -> Floats:
-        """A phi, shape (p,), from which an optimiser finds the mode."""
-
-    def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
-        """Gradient (p,) and Hessian (p, p) of the log marginal at one phi."""
-
-    def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
-        """The hyperparameters under their textbook names, each of shape (...)."""
-
-    def phi_at(self, **values: float) -> Floats:
-        """Phi, shape (p,), at values of all hyperparameters under their textbook names."""
-
-    def pooling(self, phi: Floats) -> Floats:
-        """Shrinkage factors, shape (..., groups): 0 is no pooling, 1 is complete pooling."""
-
-    def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
-        """Exact draws of the group effects given phi and the data, shape (..., groups)."""
-
-    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
-        """Draws of the effect of a new group given phi, shape (...)."""
-
-    def theta_given(self, quantity: int | None, phi: Floats) -> Family:
-        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, p)."""
+    def observed(self) -> Mapping[str, Floats]:
+        """The data under the names a table shows; the groups' sizes come last."""
 
     def predict(self, theta: Floats, rng: Generator) -> Floats:
         """Draws of new data for the same groups, shape (..., groups)."""
@@ -72,34 +45,65 @@ class Model(Protocol):
     def log_likelihood(self, theta: Floats) -> Floats:
         """Log density of each group's data given its effect, shape (..., groups)."""
 
-    def draw_prior(self, n: int, rng: Generator) -> Floats:
-        """Draws of phi from the prior, shape (n, p); an error where it is improper."""
+
+class Effects(Protocol):
+    """The groups' effects theta given hyperparameters phi, an array (..., p) of coordinates."""
+
+    def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
+        """The hyperparameters under their textbook names, each of shape (...)."""
+
+    def phi_at(self, **values: float) -> Floats:
+        """Phi, shape (p,), at values of all hyperparameters under their textbook names."""
+
+    def pooling(self, phi: Floats) -> Floats:
+        """Shrinkage factors, shape (..., groups): 0 is no pooling, 1 is complete pooling."""
+
+    def theta_given(self, quantity: int | None, phi: Floats) -> Family | Components:
+        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, p)."""
+
+    def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Exact draws of the group effects given phi and the data, shape (..., groups)."""
+
+    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Draws of the effect of a new group given phi, shape (...)."""
+
+
+class Prior(Protocol):
+    """The prior of the hyperparameters."""
 
     def log_prior(self, phi: Floats) -> Floats:
         """Log prior density of phi, shape (...), up to a constant where it is improper."""
 
-    def moments(self) -> Floats:
-        """A phi, shape (p,), by the method of moments."""
+    def draw_prior(self, n: int, rng: Generator) -> Floats:
+        """Draws of phi from the prior, shape (n, p); an error where it is improper."""
+
+    def why_improper(self) -> str:
+        """Which prior is improper; empty when all are proper."""
 
     def with_prior(self, **priors: Any) -> "Model":
         """The same data under other priors, given as to the constructor."""
 
+
+class Model(Data, Effects, Prior, Protocol):
+    """A hierarchical model with its data: what every engine can work on."""
+
     @property
-    def response(self) -> Floats:
-        """The data that ``predict`` makes anew, shape (groups,)."""
+    def coordinates(self) -> tuple[str, ...]:
+        """Names of the p coordinates of phi."""
 
-    def estimates(self) -> tuple[Floats, Floats]:
-        """Each group's own estimate of its effect and its standard error, each (groups,)."""
+    @property
+    def marginal(self) -> Target:
+        """The log posterior density of phi, the effects integrated out."""
 
-    def observed(self) -> Mapping[str, Floats]:
-        """The data under the names a table shows; the groups' sizes come last."""
+    def moments(self) -> Floats:
+        """A phi, shape (p,), by the method of moments."""
 
 
-class CollapsibleModel(Model, Protocol):
+class Reduced(Model, Protocol):
     """A model that integrates all its hyperparameters but the last out by itself.
 
-    What is left is a density of one coordinate; given that, mu is normal and everything else is a
-    linear function of mu with normal noise.
+    What is left is a density of one coordinate, log tau; given that, the linear coefficients are
+    normal, and everything else is a linear function of them with normal noise.
     """
 
     @property
@@ -114,20 +118,27 @@ class CollapsibleModel(Model, Protocol):
     def tail_indices(self) -> tuple[float, float]:
         """Exponents with which that density falls off on both sides."""
 
-    def collapse(self, last: Floats) -> Collapsed:
-        """Integrate out all but the last coordinate, at nodes of it."""
+    def sums(self, last: Floats) -> Floats:
+        """Sums over groups at nodes of the last coordinate, which add up (`merge`), (k, nodes)."""
 
-    def given_tau(self, quantity: int | slice | str, last: Floats) -> Linear:
-        """A group's effect (by number), "mu" or "theta_new", given the last coordinate.
+    def finish(self, sums: Floats, last: Floats) -> Collapsed:
+        """Prior and constants added to sums over groups."""
+
+    def collapse(self, last: Floats) -> Collapsed:
+        """``finish(sums(last), last)``: all but the last coordinate integrated out at its nodes."""
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        """Names of the linear coefficients."""
+
+    def given(self, quantity: int | slice | str, last: Floats) -> Linear:
+        """A group's effect (by number), a coefficient or "theta_new", given the last coordinate.
 
         Of a slice of groups it is of shape (groups, nodes).
         """
 
-    def why_improper(self) -> str:
-        """Which prior is improper; empty when all are proper."""
-
     def log_likelihood_at_zero(self) -> float:
-        """Log likelihood at tau = 0, mu integrated over its prior."""
+        """Log likelihood at tau = 0, the coefficients integrated over their prior."""
 
     def prior_density_mu(self, mu: float) -> float:
         """Prior density of mu, where it does not depend on tau."""
@@ -147,14 +158,14 @@ class PlaneModel(Model, Protocol):
     def axis(self, name: str) -> Axis | None:
         """The axis of a hyperparameter; None for a name that is none."""
 
+    def theta_given(self, quantity: int | None, phi: Floats) -> Family:
+        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, 2)."""
+
     def moment_index(self, name: str) -> float:
         """Exponent below which powers of a quantity (no group's effect) have expectations."""
 
-    def why_improper(self) -> str:
-        """Which prior is improper; empty when all are proper."""
 
-
-def is_collapsible(value: object) -> TypeGuard[CollapsibleModel]:
+def is_reduced(value: object) -> TypeGuard[Reduced]:
     """Whether a model can be reduced to one coordinate."""
     return hasattr(type(value), "collapse")
 

@@ -207,7 +207,7 @@ class NormalNormal(Grouped):
             rows[0] += self.prior.log_density(nodes)
         return Collapsed(rows)
 
-    def given_tau(self, quantity: int | slice | str, last: Floats) -> Linear:
+    def given(self, quantity: int | slice | str, last: Floats) -> Linear:
         """Groups' effects, mu or the effect of a new group, given log tau: BDA3 eq. 5.17."""
         if quantity == "mu":
             return Linear(0.0, 1.0, 0.0, True)
@@ -398,8 +398,15 @@ class NormalNormal(Grouped):
 
     def log_posterior(self, phi: Floats) -> Floats:
         """``log_marginal`` at many points, shape (n, 2), at once."""
-        likelihood = NormalMarginal(self.y, self.var).evaluate(phi, fast=True)
-        return likelihood - phi[:, 1] + self.log_prior(phi)
+        return self._log_likelihood(phi) + self.log_prior(phi)
+
+    def log_marginal_likelihood(self, phi: Floats) -> Floats:
+        """Log likelihood of (mu, log tau), theta integrated out, with all constants, shape (n,)."""
+        return self._log_likelihood(phi) + self.log_constant
+
+    def _log_likelihood(self, phi: Floats) -> Floats:
+        density = NormalMarginal(self.y, self.var).evaluate(phi, fast=True)
+        return density - phi[:, 1]  # less the Jacobian that a flat prior of tau has there
 
     def axis(self, name: str) -> Axis | None:
         """The axis of mu or of tau; None for a name that is neither."""

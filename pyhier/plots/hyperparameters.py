@@ -12,7 +12,7 @@ from pyhier.models.interface import Model, is_plane
 from pyhier.plots.style import POOLED, QUIET, RAW, SERIES, label_ends, new_axes, symbol
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.conditional import conditional_means as means_given
-from pyhier.posterior.draws import DrawsPosterior
+from pyhier.posterior.draws import DrawsPosterior, as_draws
 
 HEIGHTS = (0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9)  # of the mode's
 SEED = 20  # of draws that are only looked at: the same picture every time
@@ -60,7 +60,7 @@ def contour(
         for ends, values in zip(reach, (x, y), strict=True)
     ]
     mesh = np.stack(np.meshgrid(*grid, indexing="xy"), axis=-1)
-    height = model.log_posterior(mesh.reshape(-1, 2)).reshape(mesh.shape[:2])
+    height = model.marginal.log_density(mesh.reshape(-1, 2)).reshape(mesh.shape[:2])
     at = levels if isinstance(levels, int) else np.log(np.sort(levels)) + height.max()
     ax.contour(*grid, height, levels=at, colors=POOLED, linewidths=0.6, linestyles="solid")
     if points is not None:
@@ -73,7 +73,7 @@ def contour(
 
 
 def _points(posterior: Posterior, draws: int) -> Floats:
-    drawn = posterior if isinstance(posterior, DrawsPosterior) else posterior.to_draws(draws, SEED)
+    drawn = posterior if isinstance(posterior, DrawsPosterior) else as_draws(posterior, draws, SEED)
     return drawn.phi.reshape(-1, 2)
 
 

@@ -8,18 +8,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._frame import frame
-from pyhier._random import RNG, as_generator
+from pyhier._random import RNG, Generator, as_generator
 from pyhier._types import Floats
 from pyhier._validation import count, float_array
+from pyhier.coda.objects import McmcList
 from pyhier.distributions.base import Marginal
+from pyhier.models.draws import Draws
 from pyhier.models.interface import Model
 from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
+from pyhier.posterior.draw_arrays import DrawArrays, unknown
+from pyhier.posterior.for_arviz import to_arviz
+from pyhier.posterior.summaries import rank_columns
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from pyhier.coda.objects import McmcList
-    from pyhier.posterior.draws import DrawsPosterior
 
 
 PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
@@ -31,7 +33,7 @@ class Posterior:
     """What every engine returns, whatever it knows its marginals by.
 
     Subclasses give ``names``, ``__getitem__``, ``columns``, ``shrinkage_factors``,
-    ``group_means`` and ``to_draws``. What takes ``draws=`` and ``rng=`` uses all draws of a
+    ``group_means`` and ``_sampled``. What takes ``draws=`` and ``rng=`` uses all draws of a
     posterior that is made of draws, and makes so many independent ones of any other.
     """
 
@@ -60,8 +62,7 @@ class Posterior:
         return {f"theta[{label}]": j for j, label in enumerate(self.model.labels)}
 
     def _unknown(self, name: object) -> KeyError:
-        known = ", ".join(self.names[:4])
-        return KeyError(f"no quantity is named {name!r}: there are {known}, ... (see names)")
+        return unknown(name, self.names)
 
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
@@ -132,12 +133,11 @@ class Posterior:
         dict
             Hyperparameters and ``theta_new`` of shape (n,), ``theta`` of shape (n, groups).
         """
-        drawn = self.to_draws(n, rng)
-        names = (*self.model.hyperparameters(drawn.phi), "theta_new")
-        joint = {name: drawn.draws_of(name)[0] for name in names}
-        return joint | ({"theta": drawn.theta[0]} if drawn.has_theta else {})
+        drawn = DrawArrays(self.model, self._sampled(count("n", n), as_generator(rng)))
+        joint = {name: drawn[name][0] for name in (*drawn.hyper, "theta_new")}
+        return joint | ({} if drawn.draws.theta is None else {"theta": drawn.theta[0]})
 
-    def to_draws(self, n: int, rng: RNG = None) -> "DrawsPosterior":
+    def to_draws(self, n: int, rng: RNG = None) -> "Posterior":
         """Joint draws of everything, as the posterior that samplers return.
 
         Parameters
@@ -153,9 +153,18 @@ class Posterior:
         """
         _abstract(self)
 
-    def _drawn(self, n: int, rng: RNG) -> "DrawsPosterior":
+    def _sampled(self, n: int, rng: Generator) -> Draws:
+        """Independent joint draws, or ones picked from the draws with replacement: one chain."""
+        _abstract(self)
+
+    def _drawn(self, n: int, rng: RNG) -> DrawArrays:
         """The draws that this posterior is made of, or so many independent ones."""
-        return self.to_draws(n, rng)
+        return DrawArrays(self.model, self._sampled(count("draws", n), as_generator(rng)))
+
+    def _in_chains(self, draws: int, chains: int, rng: RNG) -> DrawArrays:
+        """The chains that this posterior is made of, or so many of independent draws."""
+        drawn = self._drawn(count("draws", draws) * count("chains", chains), rng)
+        return DrawArrays(self.model, drawn.draws.in_chains(chains))
 
     def predict(self, *, draws: int = DRAWS, rng: RNG = None) -> Floats:
         """Draws of new data for the same groups: as many trials, the same exposure, the same se.
@@ -212,7 +221,7 @@ class Posterior:
         if sizes.ndim > 1 or sizes.size == 0:
             raise ValueError(f"size has shape {sizes.shape}: give a number, or one a new group")
         generator = as_generator(rng, PREDICTION)
-        drawn = self._drawn(draws, generator)
+        drawn = self._drawn(draws, generator).draws
         if sizes.ndim == 0:
             return self.model.predict_new(drawn.theta_new, float(sizes), generator)
         data = np.empty((*drawn.theta_new.shape, sizes.size))
@@ -307,13 +316,7 @@ class Posterior:
         """
         import pandas as pd
 
-        drawn = self._drawn(draws, rng)
-        chains, each = drawn.theta_new.shape
-        index: dict[str, Any] = {
-            "chain": np.repeat(np.arange(chains), each),
-            "draw": np.tile(np.arange(each), chains),
-        }
-        return pd.DataFrame(index | {name: drawn.draws_of(name).ravel() for name in drawn.names})
+        return pd.DataFrame(self._drawn(draws, rng).columns())
 
     def to_arviz(self, *, draws: int = 1_000, chains: int = 4, rng: RNG = None) -> Any:
         """Everything that ArviZ works on, with the groups' labels as the coordinate ``group``.
@@ -347,15 +350,11 @@ class Posterior:
         >>> dict(data["posterior"].sizes)
         {'chain': 4, 'draw': 1000, 'group': 8}
         """
-        from pyhier.posterior.for_arviz import to_arviz
-
         generator = as_generator(rng, PREDICTION)
-        drawn = self._drawn(count("draws", draws) * count("chains", chains), generator)
-        if drawn is not self:
-            drawn = drawn._in_chains(chains)
+        drawn = self._in_chains(draws, chains, generator)
         return to_arviz(drawn, self.model.predict(drawn.theta, generator))
 
-    def to_mcmc(self, *, draws: int = 1_000, chains: int = 4, rng: RNG = None) -> "McmcList":
+    def to_mcmc(self, *, draws: int = 1_000, chains: int = 4, rng: RNG = None) -> McmcList:
         """The draws as `pyhier.coda` keeps them: every one of `names` a variable.
 
         Parameters
@@ -380,41 +379,13 @@ class Posterior:
         """
         from pyhier.coda.convert import from_array
 
-        drawn = self._drawn(count("draws", draws) * count("chains", chains), rng)
-        if drawn is not self:
-            drawn = drawn._in_chains(chains)
-        return from_array(
-            np.stack([drawn.draws_of(name) for name in drawn.names], axis=-1), drawn.names
-        )
+        drawn = self._in_chains(draws, chains, rng)
+        return from_array(drawn.stacked(), drawn.names)
 
     @property
     def advice(self) -> str:
         """What to do about Monte Carlo error, in words."""
         return "These are no Markov chains: there is no convergence to wait for."
-
-
-def rank_columns(theta: Floats) -> dict[str, Floats]:
-    """Mean, sd and ends of each group's rank in draws of theta, shape (draws, groups)."""
-    draws, groups = theta.shape
-    if draws < 2:
-        raise ValueError("there is 1 draw: it takes two for a standard deviation")
-    total, squares, largest, smallest = np.zeros((4, groups))
-    block = max(1, 2**20 // groups)  # a few megabytes at a time
-    for i in range(0, draws, block):
-        ranks = 1.0 + np.argsort(np.argsort(-theta[i : i + block], axis=1), axis=1)
-        total += ranks.sum(axis=0)
-        squares += (ranks**2).sum(axis=0)
-        largest += (ranks == 1.0).sum(axis=0)
-        smallest += (ranks == groups).sum(axis=0)
-    mean = total / draws
-    # Sums of whole numbers: nothing is lost in the difference up to 2^53.
-    var = (squares - total * mean) / (draws - 1)
-    return {
-        "mean": mean,
-        "sd": np.sqrt(np.maximum(var, 0.0)),
-        "largest": largest / draws,
-        "smallest": smallest / draws,
-    }
 
 
 def _abstract(posterior: Posterior) -> NoReturn:

@@ -16,7 +16,6 @@ from pyhier.posterior.events import Probability, share
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
 Statistic = str | Callable[[Floats], Any]
 Statistics = Statistic | Sequence[Statistic] | Mapping[str, Statistic]
@@ -94,12 +93,6 @@ class PredictiveCheck:
             "ties": (flat == self.observed[:, None]).mean(axis=1),
         }
         return pd.DataFrame(columns, index=pd.Index(self.names, name="statistic"))
-
-    def plot(self, name: str | None = None, ax: "Axes | None" = None) -> "Axes":
-        """Draw one of them: `pyhier.plots.predictive_check`."""
-        from pyhier import plots
-
-        return plots.predictive_check(self, name, ax)
 
 
 def predictive_check(

@@ -33,7 +33,7 @@ def conditional_means(model: PlaneModel, closeness: Floats, near: tuple[float, f
     for _ in range(STEPS):
         inner = low + (high - low) * np.linspace(0.0, 1.0, NODES)
         phi = at(inner, outer).reshape(-1, 2)
-        height = model.log_posterior(phi).reshape(inner.shape)
+        height = model.marginal.log_density(phi).reshape(inner.shape)
         weight = np.exp(height - height.max(axis=1, keepdims=True))
         weight /= weight.sum(axis=1, keepdims=True)
         mean = (weight * inner).sum(axis=1, keepdims=True)

@@ -1,19 +1,19 @@
 """A posterior known by draws of phi, with theta drawn exactly given each of them."""
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pyhier._arviz import load_arviz
 from pyhier._random import RNG, Generator, as_generator, uniforms
 from pyhier._types import Floats
 from pyhier._validation import count
 from pyhier.distributions.draws import SampleMarginal
-from pyhier.models.interface import Model, is_collapsible, is_plane
+from pyhier.models.draws import Draws
+from pyhier.models.interface import Model, is_plane, is_reduced
 from pyhier.posterior.base import PROBS, Posterior
 from pyhier.posterior.diagnostics import (
     MENDS,
@@ -22,7 +22,9 @@ from pyhier.posterior.diagnostics import (
     diagnose,
     find_trouble,
 )
+from pyhier.posterior.draw_arrays import DrawArrays
 from pyhier.posterior.events import Event, Probability, parse_comparison, share
+from pyhier.posterior.summaries import mean_pooling
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,50 +62,46 @@ class DrawsPosterior(Posterior):
 
     def __init__(self, model: Model, phi: Floats, theta: Floats | None, theta_new: Floats) -> None:
         super().__init__(model)
-        self.phi, self.theta_new = phi, theta_new
-        self._theta = theta
-        self._hyper = dict(model.hyperparameters(phi))
-        for array in (phi, theta, theta_new, *self._hyper.values()):
-            if array is not None:
-                array.flags.writeable = False
+        self._arrays = DrawArrays(model, Draws(phi, theta, theta_new))
 
     @classmethod
     def from_phi(
         cls, model: Model, phi: Floats, rng: Generator, *, theta: bool = True, **details: Any
     ) -> "DrawsPosterior":
         """Draw theta, then theta_new, given draws of phi of shape (chain, draw, p)."""
-        effects = model.draw_theta(phi, rng) if theta else None
-        return cls(model, phi, effects, model.draw_new_theta(phi, rng), **details)
+        drawn = model.marginal.restore(phi, rng, theta=theta)
+        return cls(model, drawn.phi, drawn.theta, drawn.theta_new, **details)
+
+    @property
+    def phi(self) -> Floats:
+        """Draws of the hyperparameters in the model's coordinates, shape (chain, draw, p)."""
+        return self._arrays.draws.phi
+
+    @property
+    def theta_new(self) -> Floats:
+        """Draws of the effect of a new group, shape (chain, draw)."""
+        return self._arrays.draws.theta_new
 
     @property
     def has_theta(self) -> bool:
         """Whether the group effects were drawn."""
-        return self._theta is not None
+        return self._arrays.draws.theta is not None
 
     @property
     def theta(self) -> Floats:
         """Draws of the group effects, shape (chain, draw, groups)."""
-        if self._theta is None:
-            raise ValueError("the group effects were not drawn: ask the engine for theta=True")
-        return self._theta
+        return self._arrays.theta
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all quantities: hyperparameters, ``theta[LABEL]``, ``theta_new``."""
-        groups = () if self._theta is None else self._group_of
-        return (*self._hyper, *groups, "theta_new")
+        return self._arrays.names
 
     def draws_of(self, name: str) -> Floats:
         """Draws of one of ``names`` or of a coordinate, shape (chain, draw)."""
-        if name in self._hyper:
-            return self._hyper[name]
-        if name in self.model.coordinates:
-            return self.phi[..., self.model.coordinates.index(name)]
-        if name == "theta_new":
-            return self.theta_new
-        if name in self._group_of:
-            return self.theta[..., self._group_of[name]]
-        raise self._unknown(name)
+        if name == "theta":  # of all groups at once: an array, no quantity
+            raise self._unknown(name)
+        return self._arrays[name]
 
     def __getitem__(self, name: str) -> SampleMarginal:
         return SampleMarginal(self.draws_of(name))
@@ -133,15 +131,11 @@ class DrawsPosterior(Posterior):
         """Posterior mean of each group's shrinkage factor, shape (groups,)."""
         self._require_draws()
         phi = self.phi.reshape(-1, self.phi.shape[-1])
-        total = np.zeros(len(self.model.labels))
-        block = max(1, 2**20 // total.size)  # a few megabytes at a time
-        for i in range(0, len(phi), block):
-            total += self.model.pooling(phi[i : i + block]).sum(axis=0)
-        return total / len(phi)
+        return mean_pooling(self.model, phi, np.full(len(phi), 1.0 / len(phi)))
 
     def group_means(self) -> Floats | None:
         """Posterior mean of each group's effect, shape (groups,); None if it was not drawn."""
-        return None if self._theta is None else self.theta.mean(axis=(0, 1))
+        return self.theta.mean(axis=(0, 1)) if self.has_theta else None
 
     def probability(self, event: Event) -> Probability:
         """Posterior probability of an event.
@@ -165,7 +159,7 @@ class DrawsPosterior(Posterior):
             a, b = self._side(left), self._side(right)
             holds = np.asarray(a > b if sign == ">" else a < b)
         else:
-            holds = np.asarray(event(_ByName(self)))
+            holds = np.asarray(event(self._arrays))
             if holds.dtype != np.bool_:
                 raise TypeError("event must return an array of bool, one a draw")
         if holds.shape != self.theta_new.shape:
@@ -178,11 +172,10 @@ class DrawsPosterior(Posterior):
     def _side(self, side: str | float) -> Any:
         return self.draws_of(side) if isinstance(side, str) else side
 
-    def _pick(self, n: int, rng: Generator) -> NDArray[np.intp]:
-        """Draws to take, with replacement, as places in the flat arrays."""
+    def _sampled(self, n: int, rng: Generator) -> Draws:
         self._require_draws()
-        picked = uniforms(rng, count("n", n)) * self.theta_new.size
-        return picked.astype(np.intp)
+        picked = uniforms(rng, n) * self.theta_new.size
+        return self._arrays.draws.pick(picked.astype(np.intp))
 
     def to_draws(self, n: int, rng: RNG = None) -> "DrawsPosterior":
         """Draws picked from the draws with replacement, as one chain.
@@ -197,28 +190,13 @@ class DrawsPosterior(Posterior):
         -------
         DrawsPosterior
         """
-        pick = self._pick(n, as_generator(rng))
-        parts = (self.phi, self._theta, self.theta_new[..., np.newaxis])
-        phi, theta, theta_new = (
-            None if part is None else part.reshape(-1, part.shape[-1])[pick][np.newaxis]
-            for part in parts
-        )
-        assert phi is not None
-        assert theta_new is not None
-        drawn = DrawsPosterior(self.model, phi, theta, theta_new[..., 0])
-        drawn.ess = self.ess
-        return drawn
+        return as_draws(self, n, rng)
 
-    def _drawn(self, n: int, rng: RNG) -> "DrawsPosterior":
-        return self
+    def _drawn(self, n: int, rng: RNG) -> DrawArrays:
+        return self._arrays
 
-    def _in_chains(self, chains: int) -> "DrawsPosterior":
-        """The same independent draws, cut into chains of equal length."""
-
-        def cut(array: Floats | None) -> Any:
-            return None if array is None else array.reshape(chains, -1, *array.shape[2:])
-
-        return DrawsPosterior(self.model, cut(self.phi), cut(self._theta), cut(self.theta_new))
+    def _in_chains(self, draws: int, chains: int, rng: RNG) -> DrawArrays:
+        return self._arrays
 
     # --- Diagnostics of Markov chains -------------------------------------------------------------
 
@@ -313,22 +291,27 @@ class DrawsPosterior(Posterior):
             return "R-hat and effective sample sizes need ArviZ: pip install 'pyhier[arviz]'."
         if not self._trouble:
             return all_well(self._diagnosed, len(self.phi))
-        exact = is_collapsible(self.model) or is_plane(self.model)
+        exact = is_reduced(self.model) or is_plane(self.model)
         other = ", or take exact(model), which has no Monte Carlo error" if exact else ""
         return f"{self._trouble}. {MENDS}{other}."
 
 
-class _ByName(Mapping[str, Floats]):
-    """The draws by name, and ``theta`` for all groups at once."""
+def as_draws(posterior: Posterior, n: int, rng: RNG = None) -> DrawsPosterior:
+    """Joint draws of everything in a posterior, as the posterior that samplers return.
 
-    def __init__(self, posterior: DrawsPosterior) -> None:
-        self.posterior = posterior
+    Parameters
+    ----------
+    posterior : Posterior
+    n : int
+        The number of draws.
+    rng : None, int, numpy.random.Generator or RStream
 
-    def __getitem__(self, name: str) -> Floats:
-        return self.posterior.theta if name == "theta" else self.posterior.draws_of(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.posterior.names)
-
-    def __len__(self) -> int:
-        return len(self.posterior.names)
+    Returns
+    -------
+    DrawsPosterior
+        With one chain: independent draws, or ones picked from the draws with replacement.
+    """
+    drawn = posterior._sampled(count("n", n), as_generator(rng))
+    made = DrawsPosterior(posterior.model, drawn.phi, drawn.theta, drawn.theta_new)
+    made.ess = posterior.ess
+    return made

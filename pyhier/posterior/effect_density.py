@@ -70,7 +70,7 @@ class EffectNodes:
         row, x, log_weight = row[kept], x[kept], log_weight[kept]
 
         def log_density(outer: Floats, inner: Floats) -> Floats:
-            return model.log_posterior(at(inner, outer))
+            return model.marginal.log_density(at(inner, outer))
 
         for halvings in range(FINER + 1):
             family = model.theta_given(None, at(x, outer[row]))
@@ -185,7 +185,7 @@ class EffectDensity:
         return part.reshape(z.size, nodes.outer.size)
 
     def _log_density(self, outer: Floats, inner: Floats) -> Floats:
-        return self._model.log_posterior(self._at(inner, outer))
+        return self._model.marginal.log_density(self._at(inner, outer))
 
     def _hermite(
         self, rule: tuple[Floats, Floats], outer: Floats, inner: Floats, sd: Floats, place: Floats

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyhier._random import RNG, as_generator
+from pyhier._random import RNG, Generator, as_generator
 from pyhier._types import Floats
 from pyhier._validation import count, positive
 from pyhier.distributions.base import QuadratureMarginal, flat_probabilities
@@ -17,11 +17,13 @@ from pyhier.distributions.normal_mixtures import NO_MOMENT, MixtureMarginal, Mix
 from pyhier.distributions.tau import TauMarginal, TransformedTau
 from pyhier.kernels.mixtures import components
 from pyhier.kernels.normal_groups import draw_phi
-from pyhier.models.interface import CollapsibleModel
+from pyhier.models.draws import Draws
+from pyhier.models.interface import Reduced
 from pyhier.models.reductions import Linear
 from pyhier.posterior.base import PROBS, Posterior
-from pyhier.posterior.draws import DrawsPosterior
+from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.posterior.events import Event, Probability, parse_comparison
+from pyhier.posterior.summaries import mean_pooling
 from pyhier.quadrature.panels import Panels
 from pyhier.rstats.streams import RStream
 
@@ -58,7 +60,7 @@ class ExactPosterior(Posterior):
 
     Attributes
     ----------
-    model : CollapsibleModel
+    model : Reduced
     log_z : float
         Log of the integral of likelihood times prior; the evidence where the prior is proper.
     nodes : Nodes
@@ -75,9 +77,9 @@ class ExactPosterior(Posterior):
     0.04353531
     """
 
-    def __init__(self, model: CollapsibleModel, panels: Panels) -> None:
+    def __init__(self, model: Reduced, panels: Panels) -> None:
         super().__init__(model)
-        self._collapsible, self._panels = model, panels
+        self._reduced, self._panels = model, panels
         self.log_z = panels.log_total
         self.nodes = _nodes(panels, model.scales[0] - 20.0)
 
@@ -91,13 +93,13 @@ class ExactPosterior(Posterior):
         return TauMarginal(
             self._panels,
             self._log_density,
-            self._collapsible.tail_indices,
-            (self._collapsible.scales[0] - 20.0, self._collapsible.scales[1] + 30.0),
-            self._collapsible.support,
+            self._reduced.tail_indices,
+            (self._reduced.scales[0] - 20.0, self._reduced.scales[1] + 30.0),
+            self._reduced.support,
         )
 
     def _log_density(self, log_tau: Floats) -> Floats:
-        return self._collapsible.collapse(log_tau).log_density
+        return self._reduced.collapse(log_tau).log_density
 
     def __getitem__(self, name: str) -> QuadratureMarginal:
         if name == "tau":
@@ -108,7 +110,7 @@ class ExactPosterior(Posterior):
 
     def _linear(self, name: str) -> Linear:
         """The quantity given tau, as a linear function of mu with normal noise."""
-        return self._collapsible.given_tau(self._quantity(name), self.nodes.log_tau)
+        return self._reduced.given(self._quantity(name), self.nodes.log_tau)
 
     def _quantity(self, name: str) -> int | str:
         """What the model calls a quantity; the names of all groups are made only for a group's."""
@@ -128,14 +130,14 @@ class ExactPosterior(Posterior):
         mean, sd = self._components(linear)
         if not linear.grows:
             return MixtureMarginal(self.nodes.weight, mean, sd)
-        growth = self._collapsible.tail_indices[1]
+        growth = self._reduced.tail_indices[1]
         beyond = self._beyond * float(sd[-1]) ** 2
         return MixtureMarginal(self.nodes.weight, mean, sd, growth, beyond)
 
     @cached_property
     def _beyond(self) -> float:
         """What is past the last node of a variance that goes on as tau^2, over its value there."""
-        growth, nodes = self._collapsible.tail_indices[1], self.nodes
+        growth, nodes = self._reduced.tail_indices[1], self.nodes
         if not 2.0 + NO_MOMENT < growth < inf:
             return 0.0
         height = float(nodes.weight[-1] / self._panels.weights[-1, -1])
@@ -151,14 +153,14 @@ class ExactPosterior(Posterior):
         mean, sd = np.empty((2, ends[-1], nodes.weight.size))
         growth, beyond = np.full(ends[-1], inf), np.zeros(ends[-1])
         for first, last, quantity in zip(ends[:-1], ends[1:], quantities, strict=True):
-            linear = self._collapsible.given_tau(quantity, nodes.log_tau)
+            linear = self._reduced.given(quantity, nodes.log_tau)
             if isinstance(quantity, str):
                 mean[first], sd[first] = self._components(linear)
             else:
                 a, b, noise = map(np.asarray, (linear.intercept, linear.slope, linear.var))
                 components(a, b, noise, nodes.mean, nodes.var, mean[first:last], sd[first:last])
             if linear.grows:
-                growth[first:last] = self._collapsible.tail_indices[1]
+                growth[first:last] = self._reduced.tail_indices[1]
                 beyond[first:last] = self._beyond * sd[first:last, -1] ** 2
         return Mixtures(nodes.weight, mean, sd, growth, beyond)
 
@@ -179,7 +181,7 @@ class ExactPosterior(Posterior):
         -------
         MixtureMarginal
         """
-        new = self._collapsible.given_tau("theta_new", self.nodes.log_tau)
+        new = self._reduced.given("theta_new", self.nodes.log_tau)
         noise = positive("se", se) ** 2
         return self._mixture(Linear(new.intercept, new.slope, new.var + noise, new.grows))
 
@@ -199,13 +201,9 @@ class ExactPosterior(Posterior):
 
     def shrinkage_factors(self) -> Floats:
         """Posterior mean of each group's shrinkage factor, shape (groups,)."""
-        nodes, model = self.nodes, self.model
+        nodes = self.nodes
         phi = np.column_stack([nodes.mean, nodes.log_tau])
-        total = np.zeros(len(model.labels))
-        block = max(1, 2**20 // total.size)  # a few megabytes at a time
-        for i in range(0, len(phi), block):
-            total += nodes.weight[i : i + block] @ model.pooling(phi[i : i + block])
-        return total
+        return mean_pooling(self.model, phi, nodes.weight)
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
@@ -257,9 +255,9 @@ class ExactPosterior(Posterior):
         if not np.all((values > 0.0) & np.isfinite(values)):
             raise ValueError("tau must be positive and finite")
         log_tau = np.log(values).ravel()
-        linear = self._collapsible.given_tau(self._quantity(name), log_tau)
+        linear = self._reduced.given(self._quantity(name), log_tau)
         if mu is None:
-            found = self._collapsible.collapse(log_tau)
+            found = self._reduced.collapse(log_tau)
             centre, spread = found.mean, found.var
         else:
             centre, spread = np.broadcast_to(mu, values.shape).ravel(), np.zeros(log_tau.size)
@@ -323,7 +321,7 @@ class ExactPosterior(Posterior):
         ValueError
             If a prior is improper: the likelihood times it has no meaningful scale.
         """
-        why = self._collapsible.why_improper()
+        why = self._reduced.why_improper()
         if why:
             raise ValueError(f"there is no evidence under {why}: give proper priors")
         return self.log_z
@@ -349,9 +347,9 @@ class ExactPosterior(Posterior):
         if key not in ("mu=0", "tau=0"):
             raise ValueError(f"hypothesis is {hypothesis!r}: it must be 'mu = 0' or 'tau = 0'")
         if key == "tau=0":
-            return float(np.exp(self._collapsible.log_likelihood_at_zero() - self.log_evidence))
+            return float(np.exp(self._reduced.log_likelihood_at_zero() - self.log_evidence))
         _ = self.log_evidence
-        return float(self["mu"].pdf(0.0) / self._collapsible.prior_density_mu(0.0))
+        return float(self["mu"].pdf(0.0) / self._reduced.prior_density_mu(0.0))
 
     # --- Draws ------------------------------------------------------------------------------------
 
@@ -381,9 +379,10 @@ class ExactPosterior(Posterior):
 
     def to_draws(self, n: int, rng: RNG = None) -> DrawsPosterior:
         """Independent joint draws, as the posterior that samplers return."""
-        generator = as_generator(rng)
-        phi = self.draw_phi(count("n", n), generator)
-        return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
+        return as_draws(self, n, rng)
+
+    def _sampled(self, n: int, rng: Generator) -> Draws:
+        return self.model.marginal.restore(self.draw_phi(n, rng)[np.newaxis], rng)
 
 
 def _columns(mixtures: Mixtures, q: Floats) -> Floats:

@@ -54,7 +54,7 @@ class PlanePosterior(NodesPosterior):
         weight = np.exp(plane.log_weight)
         self._kept = weight > NEGLIGIBLE
         super().__init__(model, phi[self._kept], weight[self._kept])
-        self.log_z = float(plane.outer.log_integral[0]) + model.log_constant
+        self.log_z = float(plane.outer.log_integral[0]) + model.marginal.log_constant
 
     # --- Marginals --------------------------------------------------------------------------------
 
@@ -88,7 +88,7 @@ class PlanePosterior(NodesPosterior):
         width = amid(self.weight, free, np.zeros(free.size))[1]
         model = self.model
         density = Nested(
-            lambda x, free: model.log_posterior(axis.phi(x, free)),
+            lambda x, free: model.marginal.log_density(axis.phi(x, free)),
             float(places[top]), float(free[top]), width,
         )  # fmt: skip
         return LineMarginal(axis.line, density, middle, scale, self._plane_model.moment_index(name))
@@ -98,7 +98,7 @@ class PlanePosterior(NodesPosterior):
         return EffectNodes.of(self._plane_model, self._plane)
 
     def _of_effect(self, name: str) -> LineMarginal:
-        family = self._effect(name)
+        family, _ = self._effect(name)
         middle, scale = amid(self.weight, *family.line_moments())
         average = float(self.weight @ family.mean)
         with np.errstate(over="ignore"):
@@ -169,7 +169,7 @@ class PlanePosterior(NodesPosterior):
     @cached_property
     def _cells(self) -> "Cells":
         def log_density(outer: Floats, inner: Floats) -> Floats:
-            return self.model.log_posterior(self._at(inner, outer))
+            return self.model.marginal.log_density(self._at(inner, outer))
 
         return Cells(log_density, self._plane)
 

@@ -1,53 +1,49 @@
 """Posteriors as ArviZ keeps them: InferenceData of ArviZ 0.x, a DataTree of 1.x."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pyhier._arviz import load_arviz
 from pyhier._types import Floats
-
-if TYPE_CHECKING:
-    from pyhier.posterior.draws import DrawsPosterior
-
+from pyhier.posterior.draw_arrays import DrawArrays
 
 # Draws of all groups, draws of one quantity, data.
 DIMS = {3: ("chain", "draw", "group"), 2: ("chain", "draw"), 1: ("group",)}
 
 
-def to_arviz(drawn: "DrawsPosterior", predicted: Floats) -> Any:
+def to_arviz(drawn: DrawArrays, predicted: Floats) -> Any:
     """Draws and predictions, shape (chain, draw, groups), in ArviZ's groups."""
     model = drawn.model
-    flat = drawn.phi.reshape(-1, drawn.phi.shape[-1])
-    lp = model.log_posterior(flat).reshape(drawn.theta_new.shape)
+    phi = drawn.draws.phi
+    lp = model.marginal.log_density(phi.reshape(-1, phi.shape[-1])).reshape(drawn.shape)
     response = _response(drawn)
     groups = {
         "posterior": _quantities(drawn),
         "posterior_predictive": {response: predicted},
-        "log_likelihood": {response: drawn.log_likelihood()},
+        "log_likelihood": {response: model.log_likelihood(drawn.theta)},
         "sample_stats": {"lp": lp},
     }
     return _tree(drawn, groups)
 
 
-def prior_to_arviz(drawn: "DrawsPosterior", predicted: Floats) -> Any:
+def prior_to_arviz(drawn: DrawArrays, predicted: Floats) -> Any:
     """Draws from the prior, and data made of them, in ArviZ's groups."""
     groups = {"prior": _quantities(drawn), "prior_predictive": {_response(drawn): predicted}}
     return _tree(drawn, groups)
 
 
-def _response(drawn: "DrawsPosterior") -> str:
+def _response(drawn: DrawArrays) -> str:
     """The name of the data that is predicted; the groups' sizes come after it."""
     return next(iter(drawn.model.observed()))
 
 
-def _quantities(drawn: "DrawsPosterior") -> dict[str, Floats]:
-    hyper = {name: drawn.draws_of(name) for name in drawn.model.hyperparameters(drawn.phi)}
-    return hyper | {"theta": drawn.theta, "theta_new": drawn.theta_new}
+def _quantities(drawn: DrawArrays) -> dict[str, Floats]:
+    return drawn.hyper | {"theta": drawn.theta, "theta_new": drawn["theta_new"]}
 
 
-def _tree(drawn: "DrawsPosterior", groups: Mapping[str, Mapping[str, Floats]]) -> Any:
+def _tree(drawn: DrawArrays, groups: Mapping[str, Mapping[str, Floats]]) -> Any:
     """Arrays by group and name, with the data, as what this version of ArviZ works on."""
     arviz = load_arviz()
     import xarray as xr
@@ -56,8 +52,8 @@ def _tree(drawn: "DrawsPosterior", groups: Mapping[str, Mapping[str, Floats]]) -
     data = dict(model.observed())
     observed = {"observed_data": {response: data.pop(response)}, "constant_data": data}
     coords = {
-        "chain": np.arange(drawn.theta_new.shape[0]),
-        "draw": np.arange(drawn.theta_new.shape[1]),
+        "chain": np.arange(drawn.shape[0]),
+        "draw": np.arange(drawn.shape[1]),
         "group": np.array(model.labels, dtype=str),
     }
     attributes = {"inference_library": "pyhier", "model": repr(model)}

@@ -15,11 +15,13 @@ from pyhier._types import Floats
 from pyhier._validation import count
 from pyhier.distributions.draws import WeightedMarginal
 from pyhier.distributions.families import Family
-from pyhier.distributions.mixtures import FamilyMixture
+from pyhier.distributions.mixtures import FamilyMixture, flattened
+from pyhier.models.draws import Draws
 from pyhier.models.interface import Model
 from pyhier.posterior.base import PROBS, Posterior
-from pyhier.posterior.draws import DrawsPosterior
+from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.posterior.events import Event, Probability
+from pyhier.posterior.summaries import mean_pooling
 
 
 class NodesPosterior(Posterior):
@@ -56,13 +58,13 @@ class NodesPosterior(Posterior):
             return WeightedMarginal(self._hyper[name], self.weight)
         if name in self.model.coordinates:
             return WeightedMarginal(self.phi[:, self.model.coordinates.index(name)], self.weight)
-        return FamilyMixture(self._effect(name), self.weight)
+        return FamilyMixture(*self._effect(name))
 
-    def _effect(self, name: str) -> Family:
-        """Distributions of an effect at the nodes."""
+    def _effect(self, name: str) -> tuple[Family, Floats]:
+        """Distributions of an effect at the nodes, and their weights."""
         if name != "theta_new" and name not in self._group_of:
             raise self._unknown(name)
-        return self.model.theta_given(self._group_of.get(name), self.phi)
+        return flattened(self.model.theta_given(self._group_of.get(name), self.phi), self.weight)
 
     # --- Summaries --------------------------------------------------------------------------------
 
@@ -78,13 +80,12 @@ class NodesPosterior(Posterior):
 
     def shrinkage_factors(self) -> Floats:
         """Posterior mean of each group's shrinkage factor, shape (groups,)."""
-        factors: Floats = self.weight @ self.model.pooling(self.phi)
-        return factors
+        return mean_pooling(self.model, self.phi, self.weight)
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
-        groups = range(len(self.model.labels))
-        return np.array([self.weight @ self.model.theta_given(j, self.phi).mean for j in groups])
+        effects = (self._effect(name) for name in self._group_of)
+        return np.array([weight @ family.mean for family, weight in effects])
 
     def probability(self, event: Event, *, draws: int = 200_000, rng: RNG = None) -> Probability:
         """Posterior probability of an event, by draws, with its standard error."""
@@ -99,10 +100,9 @@ class NodesPosterior(Posterior):
         drawn: Floats = self.phi[np.minimum(picked, self.weight.size - 1)]
         return drawn
 
+    def _sampled(self, n: int, rng: Generator) -> Draws:
+        return self.model.marginal.restore(self.draw_phi(n, rng)[np.newaxis], rng)
+
     def to_draws(self, n: int, rng: RNG = None) -> DrawsPosterior:
         """Independent joint draws, as the posterior that samplers return."""
-        generator: Generator = as_generator(rng)
-        phi = self.draw_phi(count("n", n), generator)
-        drawn = DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
-        drawn.ess = self.ess
-        return drawn
+        return as_draws(self, n, rng)

@@ -66,7 +66,7 @@ class PriorDraws(DrawsPosterior):
         """
         from pyhier.posterior.for_arviz import prior_to_arviz
 
-        return prior_to_arviz(self, self.y)
+        return prior_to_arviz(self._arrays, self.y)
 
 
 def prior_predictive(model: Model, n: int, rng: RNG = None) -> PriorDraws:

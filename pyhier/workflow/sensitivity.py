@@ -10,7 +10,6 @@ from pyhier.posterior.base import PROBS, Posterior
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
 
 Priors = Mapping[str, Mapping[str, Any]] | Iterable[Mapping[str, Any]]
 
@@ -34,12 +33,6 @@ class Sensitivity:
 
     def __repr__(self) -> str:
         return f"Sensitivity to {len(self.posteriors)} priors: {', '.join(self.posteriors)}"
-
-    def plot(self, names: Sequence[str] | None = None, ax: "Axes | None" = None) -> "Axes":
-        """Draw it: `pyhier.plots.sensitivity`."""
-        from pyhier import plots
-
-        return plots.sensitivity(self, names, ax)
 
 
 def sensitivity(

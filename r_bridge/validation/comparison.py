@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -191,14 +191,3 @@ def _component(result: Any, name: str) -> Any:
     if isinstance(result, Mapping):
         return result[name]
     return getattr(result, name.replace(".", "_"))
-
-
-def all_comparisons(packages: Sequence[str] = ()) -> list[Comparison]:
-    """Every comparison there is, or those with some R packages."""
-    from pyhier.r_bridge.validation.comparisons import COMPARISONS
-
-    known = {comparison.package for comparison in COMPARISONS}
-    for package in packages:
-        if package not in known:
-            raise ValueError(f"package is {package!r}: compared are {', '.join(sorted(known))}")
-    return [c for c in COMPARISONS if not packages or c.package in packages]

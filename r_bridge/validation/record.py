@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyhier.r_bridge.validation.comparison import Comparison, Outcome, all_comparisons, answer, in_r
+from pyhier.r_bridge.validation.comparison import Comparison, Outcome, answer, in_r
+from pyhier.r_bridge.validation.comparisons import all_comparisons
 from pyhier.r_bridge.validation.live_r import RError, versions
 
 CASES, SEED = 4, 7

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyhier.r_bridge.validation.comparison import Outcome, all_comparisons, compare
+from pyhier.r_bridge.validation.comparison import Outcome, compare
+from pyhier.r_bridge.validation.comparisons import all_comparisons
 from pyhier.r_bridge.validation.live_r import RUnavailableError, evaluate, versions
 
 from pyhier import __version__

@@ -1,7 +1,8 @@
 """Every function that `pyhier validate` compares, on more inputs than it takes by default."""
 
 import pytest
-from pyhier.r_bridge.validation.comparison import Comparison, all_comparisons, compare
+from pyhier.r_bridge.validation.comparison import Comparison, compare
+from pyhier.r_bridge.validation.comparisons import all_comparisons
 
 CASES = 30
 ROUNDED_IN_R = ("beta.select", "bayes.model.selection")

@@ -13,7 +13,7 @@ def test_to_arviz_and_back(model):
     post = ph.rwmetrop(model, 200, chains=2, rng=1)
     chains = post.to_mcmc()
     assert coda.varnames(chains) == post.names
-    back = coda.as_mcmc_list(chains.to_arviz())
+    back = coda.as_mcmc_list(coda.to_arviz(chains))
     assert set(back.varnames) == set(chains.varnames)
     for i in range(2):
         assert np.array_equal(back[i][:, list(post.names)], chains[i])

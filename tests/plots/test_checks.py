@@ -10,16 +10,16 @@ from pyhier import plots
 
 def test_predictive_check(schools):
     check = schools.predictive_check(["max", "min"], draws=2_000, rng=1)
-    ax = check.plot("min")
+    ax = plots.predictive_check(check, "min")
     assert ax.lines[0].get_xdata()[0] == -3.0
     assert f"p = {float(check['min']):.3g}" in ax.lines[0].get_label()
     area = sum(bar.get_width() * bar.get_height() for bar in ax.patches)
     assert area == pytest.approx(1.0)
     assert ax.get_xlabel() == "min of new data"
     with pytest.raises(ValueError, match="the statistics are max, min"):
-        check.plot()
+        plots.predictive_check(check)
     with pytest.raises(KeyError, match="no statistic is named 'mean'"):
-        check.plot("mean")
+        plots.predictive_check(check, "mean")
 
 
 def test_counts_get_a_bar_each():
@@ -33,7 +33,7 @@ def test_counts_get_a_bar_each():
         assert whole == np.round(whole)
         assert bar.get_height() == pytest.approx(np.mean(check.replicated == whole), abs=2e-3)
     same = post.predictive_check({"constant": lambda y: 0.0 * y[..., 0]}, draws=50, rng=1)
-    assert len(same.plot().patches) == 1
+    assert len(plots.predictive_check(same).patches) == 1
 
 
 PRIORS = {
@@ -45,7 +45,7 @@ PRIORS = {
 
 def test_sensitivity(schools):
     found = ph.sensitivity(schools.model, PRIORS)
-    ax = found.plot()
+    ax = plots.sensitivity(found)
     labels = [tick.get_text() for tick in ax.get_yticklabels()]
     assert labels == [*"ABCDEFGH", "new group"]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == list(PRIORS)
@@ -59,7 +59,7 @@ def test_sensitivity(schools):
 def test_sensitivity_of_many_groups():
     rng = np.random.default_rng(1)
     model = ph.NormalNormal(rng.normal(size=80), se=np.full(80, 0.5))
-    ax = ph.sensitivity(model, PRIORS).plot()
+    ax = plots.sensitivity(ph.sensitivity(model, PRIORS))
     ax.figure.canvas.draw()
     boxes = [tick.get_window_extent() for tick in ax.get_yticklabels()]
     assert len(boxes) == 81

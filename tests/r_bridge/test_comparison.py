@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 from pyhier.r_bridge import RUnavailableError
 from pyhier.r_bridge.validation import report as reports
-from pyhier.r_bridge.validation.comparison import (
-    Comparison,
-    Outcome,
-    all_comparisons,
-    answer,
-    difference,
-)
+from pyhier.r_bridge.validation.comparison import Comparison, Outcome, answer, difference
+from pyhier.r_bridge.validation.comparisons import all_comparisons
 from pyhier.r_bridge.validation.live_r import RError
 
 from pyhier import coda

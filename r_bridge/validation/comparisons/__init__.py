@@ -1,5 +1,8 @@
 """What is compared with R."""
 
+from collections.abc import Sequence
+
+from pyhier.r_bridge.validation.comparison import Comparison
 from pyhier.r_bridge.validation.comparisons import (
     coda,
     learnbayes,
@@ -21,3 +24,12 @@ COMPARISONS = (
     *coda.COMPARISONS,
     *metafor.COMPARISONS,
 )
+
+
+def all_comparisons(packages: Sequence[str] = ()) -> list[Comparison]:
+    """Every comparison there is, or those with some R packages."""
+    known = {comparison.package for comparison in COMPARISONS}
+    for package in packages:
+        if package not in known:
+            raise ValueError(f"package is {package!r}: compared are {', '.join(sorted(known))}")
+    return [c for c in COMPARISONS if not packages or c.package in packages]

@@ -1,0 +1,51 @@
+"""Joint draws as a value: hyperparameters, effects and a new group's effect."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._types import Floats
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Draws of phi and, given each, of the effects; the arrays are read-only.
+
+    Attributes
+    ----------
+    phi : ndarray, shape (chain, draw, p)
+        Hyperparameters in the coordinates of the model.
+    theta : ndarray, shape (chain, draw, effects), or None
+        The groups' effects; None where they were not drawn.
+    theta_new : ndarray, shape (chain, draw)
+        The effect of a new group.
+    """
+
+    phi: Floats
+    theta: Floats | None
+    theta_new: Floats
+
+    def __post_init__(self) -> None:
+        for array in (self.phi, self.theta, self.theta_new):
+            if array is not None:
+                array.flags.writeable = False
+
+    def pick(self, at: NDArray[np.intp]) -> "Draws":
+        """The draws at places in the flat arrays, as one chain."""
+        theta_new = self.theta_new.reshape(-1)[at][np.newaxis]
+        return Draws(_rows(self.phi, at), None if self.theta is None else _rows(self.theta, at),
+                     theta_new)  # fmt: skip
+
+    def in_chains(self, chains: int) -> "Draws":
+        """The same independent draws, cut into chains of equal length."""
+        theta = None if self.theta is None else _cut(self.theta, chains)
+        return Draws(_cut(self.phi, chains), theta, self.theta_new.reshape(chains, -1))
+
+
+def _rows(array: Floats, at: NDArray[np.intp]) -> Floats:
+    return array.reshape(-1, array.shape[-1])[at][np.newaxis]
+
+
+def _cut(array: Floats, chains: int) -> Floats:
+    return array.reshape(chains, -1, array.shape[-1])
