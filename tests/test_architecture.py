@@ -23,7 +23,8 @@ ORDER = (
     "plots",
     ("testing", "distributed"),
     "r_bridge",
-    ("cli", "__main__"),
+    "cli",
+    "__main__",
 )
 FLOOR = {
     room: floor
