@@ -37,6 +37,7 @@ KERNELS = (
     "density",
     "count_density",
     "posteriors",
+    "undefined",
     "sampler",
     "normal_groups",
     "series",

@@ -70,6 +70,18 @@ cdef class LogDensity:
         self.raise_error()
         return values
 
+    def undefined_in_r(self, x):
+        """Whether R's own formula is NaN, at every row of ``x``."""
+        cdef double[:, ::1] points = np.array(x, dtype=np.float64, order="C", ndmin=2)
+        if points.shape[1] != self.ndim:
+            raise ValueError(f"x has {points.shape[1]} columns: this density takes {self.ndim}")
+        if self.undefined == NULL:
+            return np.isnan(self.evaluate(points))
+        return np.array([
+            self.undefined(self.ndim, &points[i, 0], self.undefined_data)
+            for i in range(points.shape[0])
+        ], dtype=bool)
+
     def raise_error(self):
         """Raise, once, what a Python callable raised inside a loop."""
         if self.part is not None:

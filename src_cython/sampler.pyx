@@ -10,7 +10,8 @@ Three chains (Metropolis et al. 1953; Hastings 1970; Tierney 1994):
 - coordinate-wise: one normal step along each coordinate in turn (Metropolis within Gibbs).
 
 The product t(A) z is summed coordinate by coordinate in ascending order, as the reference BLAS
-does, so that a chain driven by an R stream has R's bits. A proposal whose density is NaN is refused.
+does, so that a chain driven by an R stream has R's bits. A proposal whose density is NaN is refused,
+and under an R stream one where R's own formula is (undefined.pyx), without a uniform number.
 
 Which proposals R accepts depends on the last bits of its log density only when the uniform number
 falls within rounding error of the ratio. So the loop takes the fast density throughout, and turns
@@ -22,7 +23,7 @@ carry its state and are valid whenever the loop returns.
 """
 from libc.math cimport INFINITY, exp, fabs, log1p, sqrt
 
-from pyhier.kernels.density cimport LogDensity, density_t
+from pyhier.kernels.density cimport LogDensity, density_t, undefined_t
 from pyhier.kernels.random cimport (
     Source, r_uniform, random_standard_exponential, source_of, standard_normal,
 )
@@ -39,7 +40,18 @@ cdef struct Target:
     density_t reference
     void *data
     int ndim
+    undefined_t undefined
+    void *undefined_data
     double slack     # |fast - reference| <= slack + 1e-13 |fast|; 0 where they are one function
+
+
+cdef inline bint r_has_none(Target *target, double *proposal, double value,
+                            double proposed) noexcept nogil:
+    """Whether R has no number for the ratio: its own formula is NaN at the proposal, or both are."""
+    if proposed - value != proposed - value:
+        return True
+    return target.undefined != NULL and target.undefined(target.ndim, proposal,
+                                                         target.undefined_data)
 
 
 cdef inline bint r_decides(double u, Target *target, double *x, double *proposal, double value,
@@ -88,7 +100,7 @@ cdef inline bint walk(int p, Source source, Target target, bint *failed, const d
             break
         if not source.as_r:
             accepted = accepts(&source, proposed - value)
-        elif proposed - value != proposed - value:
+        elif r_has_none(&target, proposal, value, proposed):
             accepted = False  # LearnBayes draws no uniform then, and the stream must stay in step
         else:
             accepted = r_decides(r_uniform(source.bits), &target, x, proposal, value, proposed, 0.0)
@@ -136,7 +148,7 @@ cdef inline bint visit(int p, Source source, Target target, bint *failed, const 
             break
         if not source.as_r:
             accepted = accepts(&source, proposed - there - (value - own))
-        elif proposed - value != proposed - value:
+        elif r_has_none(&target, proposal, value, proposed):
             accepted = False
         else:
             accepted = r_decides(r_uniform(source.bits), &target, x, proposal, value, proposed,
@@ -195,7 +207,8 @@ cdef inline bint tour(int p, Source source, Target target, bint *failed, const d
                 return failed[0]
             if source.as_r:  # here LearnBayes draws a uniform even where the ratio is NaN
                 u = r_uniform(source.bits)
-                accepted = r_decides(u, &target, x, proposal, value, proposed, 0.0)
+                accepted = not r_has_none(&target, proposal, value, proposed) \
+                    and r_decides(u, &target, x, proposal, value, proposed, 0.0)
             else:
                 accepted = accepts(&source, proposed - value)
             taken[j] = accepted
@@ -211,7 +224,8 @@ cdef inline bint tour(int p, Source source, Target target, bint *failed, const d
 
 
 cdef Target target_of(LogDensity density) noexcept:
-    return Target(density.fast, density.reference, density.data, density.ndim, density.slack)
+    return Target(density.fast, density.reference, density.data, density.ndim, density.undefined,
+                  density.undefined_data, density.slack)
 
 
 def random_walk(const double[:, ::1] upper, double scale, LogDensity density,

@@ -3,6 +3,9 @@
 # scipy.LowLevelCallable's signature, so that its functions and numba's run unchanged.
 ctypedef double (*density_t)(int ndim, double *x, void *data) noexcept nogil
 
+# Whether R's own formula is NaN at x. See src_cython/undefined.pyx.
+ctypedef bint (*undefined_t)(int ndim, const double *x, void *data) noexcept nogil
+
 
 cdef class LogDensity:
     cdef density_t reference  # the terms and sums in R's order: R's bits
@@ -12,6 +15,9 @@ cdef class LogDensity:
     cdef bint *failed         # its own flag, or its part's: a Python callable has raised
     cdef bint own_failed
     cdef object error
+    cdef undefined_t undefined  # NULL: where the density itself is NaN
+    cdef void *undefined_data
+    cdef object undefined_owner
     cdef LogDensity part      # a density that this one calls
     cdef readonly int ndim
     cdef readonly bint compiled

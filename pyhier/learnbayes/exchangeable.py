@@ -9,6 +9,7 @@ from pyhier._validation import positive
 from pyhier.kernels.count_density import BetaBinomialMarginal, PoissonGammaMarginal
 from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.kernels.posteriors import BetaBinomialCoordinates, TablePosterior
+from pyhier.kernels.undefined import undefined_as_in_r
 from pyhier.learnbayes._arguments import counts, entries, rows, table
 from pyhier.learnbayes._log_posterior import log_posterior
 
@@ -43,7 +44,7 @@ def normnormexch(data: ArrayLike) -> LogDensity:
     """
     y, var = table("data", data, "estimates, variances")[:2]
     rows("data[:, 1]", var, var >= 0.0, "variances must be finite, and not negative")
-    return NormalMarginal(y, var, form="dnorm")
+    return undefined_as_in_r(NormalMarginal(y, var, form="dnorm"), "normnormexch", [y, var])
 
 
 def trials(name: str, data: object) -> tuple[Floats, Floats]:
@@ -87,7 +88,9 @@ def betabinexch(data: ArrayLike) -> LogDensity:
     >>> round(betabinexch([-1, 0], data), 5)
     -58.4339
     """
-    return BetaBinomialMarginal(*trials("data", data), prior="betabinexch")
+    y, n = trials("data", data)
+    density = BetaBinomialMarginal(y, n, prior="betabinexch")
+    return undefined_as_in_r(density, "betabinexch", [y, n])
 
 
 @log_posterior()
@@ -116,7 +119,9 @@ def betabinexch0(data: ArrayLike) -> LogDensity:
     >>> round(betabinexch0([0.1, 10], data), 5)
     -58.82094
     """
-    return BetaBinomialCoordinates(BetaBinomialMarginal(*trials("data", data), prior=""))
+    y, n = trials("data", data)
+    density = BetaBinomialCoordinates(BetaBinomialMarginal(y, n, prior=""))
+    return undefined_as_in_r(density, "betabinexch0", [y, n])
 
 
 @log_posterior()
@@ -152,7 +157,9 @@ def bfexch(datapar: object) -> LogDensity:
     y, n = trials("datapar['data']", data)
     constant = -float(betaln(y.sum() + 1, (n - y).sum() + 1))
     marginal = BetaBinomialMarginal(y, n, prior="")
-    return BetaBinomialCoordinates(marginal, positive("datapar['K']", k), constant)
+    precision = positive("datapar['K']", k)
+    density = BetaBinomialCoordinates(marginal, precision, constant)
+    return undefined_as_in_r(density, "bfexch", [y, n], [precision])
 
 
 @log_posterior()
@@ -191,7 +198,9 @@ def poissgamexch(datapar: object) -> LogDensity:
     counts("datapar['data'][:, 1]", y)
     # R's likelihood is without the factors e_j^y_j.
     par = [np.log(positive("datapar['z0']", z0)), -float(np.sum(y * np.log(e)))]
-    return PoissonGammaMarginal(y, e, prior=TablePosterior("poissgamexch prior", 2, par=par))
+    prior = TablePosterior("poissgamexch prior", 2, par=par)
+    density = PoissonGammaMarginal(y, e, prior=prior)
+    return undefined_as_in_r(density, "poissgamexch", [e, y], [z0])
 
 
 @log_posterior()
@@ -236,4 +245,5 @@ def bradley_terry_post(data: ArrayLike) -> LogDensity:
             f"data names a team {teams} in {cells.shape[1]} pairs: number the teams from 1"
         )
     cells[:2] -= 1.0
-    return TablePosterior("bradley_terry_post", teams + 1, cells)
+    density = TablePosterior("bradley_terry_post", teams + 1, cells)
+    return undefined_as_in_r(density, "bradley_terry_post", cells)

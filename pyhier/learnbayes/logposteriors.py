@@ -1,5 +1,7 @@
 """LearnBayes' other log posteriors: compiled densities with a face of R's form."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import gammaln
@@ -8,8 +10,14 @@ from pyhier._types import Floats
 from pyhier._validation import positive, square_matrix, vector
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.posteriors import TablePosterior
+from pyhier.kernels.undefined import undefined_as_in_r
 from pyhier.learnbayes._arguments import counts, entries, flat, numbers, rows, table
 from pyhier.learnbayes._log_posterior import log_posterior
+
+
+def _compiled(name: str, ndim: int, table: Any = ((),), par: Any = ()) -> LogDensity:
+    """The density by name, which knows where R's formula has no number from the same data."""
+    return undefined_as_in_r(TablePosterior(name, ndim, table, par), name, table, par)
 
 
 def _sample(name: str, value: object) -> Floats:
@@ -37,7 +45,7 @@ def cauchyerrorpost(data: ArrayLike) -> LogDensity:
     >>> round(cauchyerrorpost([40, 1], data), 5)
     -54.70607
     """
-    return TablePosterior("cauchyerrorpost", 2, [_sample("data", data)])
+    return _compiled("cauchyerrorpost", 2, [_sample("data", data)])
 
 
 @log_posterior()
@@ -85,7 +93,7 @@ def groupeddatapost(data: object) -> LogDensity:
         )
     rows("data['int_lo']", low, low < high, "a bin's lower end must be below its upper end")
     rows("data['f']", f, np.isfinite(f) & (f >= 0.0), "frequencies must not be negative")
-    return TablePosterior("groupeddatapost", 2, [low, high, f])
+    return _compiled("groupeddatapost", 2, [low, high, f])
 
 
 @log_posterior()
@@ -111,7 +119,8 @@ def normchi2post(data: ArrayLike) -> LogDensity:
     """
     y = _sample("data", data)
     centre = float(y.mean())
-    return TablePosterior("normchi2post", 2, par=[y.size, centre, np.sum((y - centre) ** 2)])
+    par = [y.size, centre, np.sum((y - centre) ** 2)]
+    return undefined_as_in_r(TablePosterior("normchi2post", 2, par=par), "normchi2post", [y])
 
 
 @log_posterior("xy")
@@ -149,7 +158,7 @@ def lbinorm(par: object) -> LogDensity:
     rho = float(var[0, 1] / (sd[0] * sd[1]))
     if not (abs(rho) < 1.0 and np.isclose(var[0, 1], var[1, 0], rtol=1e-8, atol=0.0)):
         raise ValueError(f"par['v'] is {var.tolist()}: it must be symmetric and positive definite")
-    return TablePosterior("lbinorm", 2, par=[*mean, *sd, rho])
+    return _compiled("lbinorm", 2, par=[*mean, *sd, rho])
 
 
 @log_posterior("xy")
@@ -180,7 +189,7 @@ def howardprior(par: ArrayLike) -> LogDensity:
     >>> round(howardprior([0.1, 0.5], [1, 1, 1, 1, 2]), 6)
     -0.603474
     """
-    return TablePosterior("howardprior", 2, par=numbers("par", flat(par), 5, "positive"))
+    return _compiled("howardprior", 2, par=numbers("par", flat(par), 5, "positive"))
 
 
 @log_posterior()
@@ -205,7 +214,7 @@ def logctablepost(data: ArrayLike) -> LogDensity:
     -20.4611
     """
     par = numbers("data", flat(data), 4, "not negative")
-    return TablePosterior("logctablepost", 2, par=par)
+    return _compiled("logctablepost", 2, par=par)
 
 
 @log_posterior("beta")
@@ -237,7 +246,7 @@ def logisticpost(data: ArrayLike) -> LogDensity:
     """
     x, n, y = table("data", data, "covariate, trials, successes")[:3]
     rows("data[:, 2]", y, (y >= 0.0) & (y <= n), "successes are from 0 up to the trials")
-    return TablePosterior("logisticpost", 2, [x, n - y, y])
+    return _compiled("logisticpost", 2, [x, n - y, y])
 
 
 def _poisson(datapar: object) -> tuple[Floats, Floats]:
@@ -276,7 +285,8 @@ def logpoissgamma(datapar: object) -> LogDensity:
     shape, rate = numbers("datapar['par']", par, 2, "positive")
     n, total = y.size, float(y.sum())
     constant = (total + 1) * np.log(n) - gammaln(total + 1) + shape * np.log(rate) - gammaln(shape)
-    return TablePosterior("logpoissgamma", 1, par=[total + shape, n + rate, constant])
+    density = TablePosterior("logpoissgamma", 1, par=[total + shape, n + rate, constant])
+    return undefined_as_in_r(density, "logpoissgamma", par=[total, n, shape, rate])
 
 
 @log_posterior(vectorised=True)
@@ -309,7 +319,7 @@ def logpoissnormal(datapar: object) -> LogDensity:
     positive("datapar['par'][1]", float(sd))
     n, total = y.size, float(y.sum())
     constant = (total + 1) * np.log(n) - gammaln(total + 1) - np.log(sd) - 0.5 * np.log(2 * np.pi)
-    return TablePosterior("logpoissnormal", 1, par=[total, n, mean, sd, constant])
+    return _compiled("logpoissnormal", 1, par=[total, n, mean, sd, constant])
 
 
 @log_posterior()
@@ -346,15 +356,18 @@ def transplantpost(data: ArrayLike) -> LogDensity:
     >>> round(transplantpost([0, 3, -1], ph.load_dataset("stanfordheart")), 4)
     -375.9438
     """
-    columns = "survival time, transplant, time to transplant, censored"
-    survival, transplant, wait, censored = table("data", data, columns)[:4]
+    names = "survival time, transplant, time to transplant, censored"
+    survival, transplant, wait, censored = table("data", data, names)[:4]
     rows("data[:, 0]", survival, survival >= 0.0, "a time must not be negative")
     _indicator("data[:, 1]", transplant)
     rows("data[:, 2]", wait, wait >= 0.0, "a time must not be negative")
     _indicator("data[:, 3]", censored)
     with np.errstate(divide="ignore"):  # log 0 = -inf is what the kernel takes
         logs = [np.log(survival), np.log(wait)]
-    return TablePosterior("transplantpost", 3, [survival, transplant, wait, censored, *logs])
+    columns = [survival, transplant, wait, censored]
+    density = TablePosterior("transplantpost", 3, [*columns, *logs])
+    longest = float(max(survival.max(), wait.max()))
+    return undefined_as_in_r(density, "transplantpost", columns, [longest])
 
 
 @log_posterior()
@@ -393,7 +406,7 @@ def weibullregpost(data: ArrayLike) -> LogDensity:
     rows("data[:, 0]", cells[0], cells[0] > 0.0, "a survival time must be positive")
     _indicator("data[:, 1]", cells[1])
     cells[0] = np.log(cells[0])
-    return TablePosterior("weibullregpost", len(cells), cells)
+    return _compiled("weibullregpost", len(cells), cells)
 
 
 def _indicator(name: str, values: Floats) -> None:

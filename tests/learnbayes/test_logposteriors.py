@@ -8,7 +8,6 @@ import pytest
 
 import pyhier as ph
 from pyhier import learnbayes as lb
-from pyhier import rstats
 
 TRIALS = np.column_stack([[1.0, 3, 2, 4], [10.0, 10, 10, 10]])
 HEARTS = {"data": np.column_stack([[532, 584, 672], [0, 1, 2]]), "z0": 0.5}
@@ -32,12 +31,14 @@ POINTS = [
 
 @pytest.mark.parametrize(("logpost", "point", "data"), POINTS)
 def test_in_a_sampler(logpost, point, data):
-    """The compiled chain is the chain of the same function called from Python."""
+    """The compiled chain is the chain of the same function called from Python.
+
+    (On R's stream the compiled one knows where R's formula is NaN; NumPy's has no such rule.)
+    """
     proposal = {"var": 0.01 * np.eye(len(point)), "scale": 1}
     chains = []
     for function in (logpost, lambda x, data: float(np.ravel(logpost(x, data))[0])):
-        rstats.set_seed(4)
-        chains.append(lb.rwmetrop(function, proposal, point, 200, data))
+        chains.append(lb.rwmetrop(function, proposal, point, 200, data, rng=4))
     assert 0.05 < chains[0].accept < 1.0
     np.testing.assert_array_equal(chains[0].par, chains[1].par)
     assert logpost.compiled_for(data).compiled
