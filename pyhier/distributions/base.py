@@ -1,7 +1,6 @@
 """What marginals share: everything that follows from a density, its tails and their inverses."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,13 +10,19 @@ from pyhier._types import Floats
 from pyhier._validation import check_level, count
 
 
-class QuadratureMarginal:
-    """What marginals by quadrature share: everything that follows from their functions.
+class Marginal:
+    """What ``post[name]`` is: scipy.stats' functions of one quantity.
 
-    Subclasses give ``pdf``, ``cdf``, ``sf``, ``ppf``, ``isf``, ``mean`` and ``var``.
+    Subclasses give ``pdf``, ``cdf``, ``sf``, ``ppf``, ``isf``, ``mean`` and ``var``; what follows
+    from these is here, and what they know better they replace.
+
+    Attributes
+    ----------
+    support : (float, float)
+        Ends of what the quantity can be.
     """
 
-    support = (-np.inf, np.inf)
+    support: tuple[float, float] = (-np.inf, np.inf)
 
     pdf: Callable[[ArrayLike], Floats]
     cdf: Callable[[ArrayLike], Floats]
@@ -34,6 +39,16 @@ class QuadratureMarginal:
         """Log of the density at ``x``, of ``x``'s shape."""
         with np.errstate(divide="ignore"):
             return np.log(self.pdf(x))
+
+    def logcdf(self, x: ArrayLike) -> Floats:
+        """Log of the probability of at most ``x``, of ``x``'s shape."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.cdf(x))
+
+    def logsf(self, x: ArrayLike) -> Floats:
+        """Log of the probability of more than ``x``, of ``x``'s shape."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.sf(x))
 
     def median(self) -> float:
         """The median."""
@@ -110,34 +125,3 @@ def flat_probabilities(q: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
     if not np.all((flat >= 0.0) & (flat <= 1.0)):
         raise ValueError(f"q is {q!r}: probabilities lie between 0 and 1")
     return flat, shape
-
-
-class Marginal(Protocol):
-    """What ``post[name]`` is: scipy.stats' functions of one quantity."""
-
-    def pdf(self, x: ArrayLike) -> Floats:
-        """Density."""
-
-    def cdf(self, x: ArrayLike) -> Floats:
-        """Probability of at most x."""
-
-    def sf(self, x: ArrayLike) -> Floats:
-        """Probability of more than x."""
-
-    def ppf(self, q: ArrayLike) -> Floats:
-        """Quantiles."""
-
-    def mean(self) -> float:
-        """Mean."""
-
-    def median(self) -> float:
-        """Median."""
-
-    def std(self) -> float:
-        """Standard deviation."""
-
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Central interval."""
-
-    def hdi(self, level: float = 0.95) -> tuple[float, float]:
-        """Shortest interval."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier.distributions.base import QuadratureMarginal
+from pyhier.distributions.base import Marginal
 from pyhier.quadrature.nested import CUT
 from pyhier.quadrature.panels import COEFFICIENTS, NODES, Panels
 from pyhier.quadrature.transforms import Line, from_line, log_slope, to_line
@@ -18,7 +18,7 @@ HALVINGS = 6  # of panels at most; what is rough then is rounding
 ENDS = {"identity": (-np.inf, np.inf), "log": (0.0, np.inf), "logit": (0.0, 1.0)}
 
 
-class LineMarginal(QuadratureMarginal):
+class LineMarginal(Marginal):
     """The distribution of one quantity by the log density of its place on a line.
 
     Parameters

@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._types import Floats
 from pyhier._validation import check_level, count
+from pyhier.distributions.base import Marginal
 
 
-class SampleMarginal:
+class SampleMarginal(Marginal):
     """The distribution of one quantity, by its draws from the posterior.
 
     Parameters
@@ -29,6 +30,11 @@ class SampleMarginal:
     def __init__(self, draws: Floats) -> None:
         self.draws = draws
 
+    @property
+    def support(self) -> tuple[float, float]:  # type: ignore[override]
+        """The least and the greatest draw."""
+        return float(self._sorted[0]), float(self._sorted[-1])
+
     def __repr__(self) -> str:
         return f"SampleMarginal({self.draws.size} draws, mean {self.mean():g}, sd {self.std():g})"
 
@@ -39,10 +45,6 @@ class SampleMarginal:
     def mean(self) -> float:
         """Mean of the draws."""
         return float(self.draws.mean())
-
-    def median(self) -> float:
-        """Median of the draws."""
-        return float(self.ppf(0.5))
 
     def var(self) -> float:
         """Variance of the draws, over n - 1."""
@@ -66,11 +68,14 @@ class SampleMarginal:
         """Quantiles of the draws (R's type 7, NumPy's default), of ``q``'s shape."""
         return np.quantile(self._sorted, np.asarray(q, dtype=np.float64))
 
-    def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Central interval: equal tails."""
-        tail = 0.5 * (1.0 - check_level(level))
-        low, high = self.ppf([tail, 1.0 - tail])
-        return float(low), float(high)
+    def isf(self, q: ArrayLike) -> Floats:
+        """Points with the share ``q`` above them, of ``q``'s shape."""
+        return self.ppf(1.0 - np.asarray(q, dtype=np.float64))
+
+    def mode(self) -> float:
+        """Where the density by `pdf` is largest."""
+        low, high = self.support
+        return super().mode() if low < high else low
 
     def hdi(self, level: float = 0.95) -> tuple[float, float]:
         """Shortest interval that holds this share of the draws."""

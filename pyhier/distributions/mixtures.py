@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._types import Floats
-from pyhier.distributions.base import QuadratureMarginal
+from pyhier.distributions.base import Marginal
 from pyhier.distributions.density import LineMarginal
 from pyhier.distributions.families import Components, Family
 from pyhier.kernels.log_sums import log_mixture
@@ -29,7 +29,7 @@ def amid(weight: Floats, centre: Floats, sd: Floats) -> tuple[float, float]:
     return float(middle), float(0.5 * (high - low))
 
 
-class FamilyMixture(QuadratureMarginal):
+class FamilyMixture(Marginal):
     """A mixture of distributions of one family over nodes.
 
     Parameters

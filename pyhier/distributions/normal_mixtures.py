@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier.distributions.base import QuadratureMarginal, flat_points, flat_probabilities
+from pyhier.distributions.base import Marginal, flat_points, flat_probabilities
 from pyhier.kernels import mixtures as kernel
 
 NO_MOMENT = 1e-6  # a tail's exponent is known to about this
@@ -59,7 +59,7 @@ class Mixtures:
         return kernel.quantiles(q, upper, self.weight[part], self.mean[:, part], self.sd[:, part])
 
 
-class MixtureMarginal(QuadratureMarginal):
+class MixtureMarginal(Marginal):
     """A mixture of normal distributions.
 
     Parameters

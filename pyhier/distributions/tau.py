@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier.distributions.base import QuadratureMarginal, flat_points, flat_probabilities
+from pyhier.distributions.base import Marginal, flat_points, flat_probabilities
 from pyhier.quadrature.panels import CHANGE, NODES, WEIGHTS, Panels
 
 
-class TauMarginal(QuadratureMarginal):
+class TauMarginal(Marginal):
     """The distribution of tau, by its log density on panels of log tau.
 
     Parameters
@@ -262,7 +262,7 @@ class TauMarginal(QuadratureMarginal):
         return inside + at_end * float(function(np.array([end]))[0]) / (right - growth)
 
 
-class TransformedTau(QuadratureMarginal):
+class TransformedTau(Marginal):
     """The distribution of log tau or of tau^2, by tau's.
 
     Parameters

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from math import log
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -32,9 +33,17 @@ class GridPosterior(NodesPosterior):
         Log posterior density at all points of the grid, 0 at the highest; axis k belongs to
         coordinate k: ``contour(*post.axes, post.log_density.T)`` for two.
     limits : ndarray, shape (p, 2)
+    log_z : float
+        Log of the sum over the grid of likelihood times prior; the evidence where the prior is
+        proper.
     """
 
-    def __init__(self, model: Model, axes: tuple[Floats, ...], log_density: Floats) -> None:
+    def __init__(
+        self, model: Model, axes: tuple[Floats, ...], log_density: Floats, top: float
+    ) -> None:
+        cell = sum(log(axis[1] - axis[0]) for axis in axes)
+        total = log(float(np.exp(log_density).sum()))
+        self.log_z = top + total + cell + model.marginal.log_constant
         self.axes, self.log_density = axes, log_density
         self.limits = np.array([[axis[0], axis[-1]] for axis in axes])
         points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
@@ -112,7 +121,7 @@ def grid(
     if not np.isfinite(top):
         raise ValueError(f"the log density is {top} all over the grid: give other limits")
     _warn_if_coarse(model, log_density - top)
-    return GridPosterior(model, axes, log_density - top)
+    return GridPosterior(model, axes, log_density - top, float(top))
 
 
 def _warn_if_coarse(model: Model, log_density: Floats) -> None:

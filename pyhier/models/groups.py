@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhier.models.target import Marginal
+from pyhier.models.target import MarginalTarget
 
 Labels = Sequence[Any] | ArrayLike | None
 
@@ -25,9 +25,9 @@ class Grouped:
         return str(j + 1) if self._labels is None else self._labels[j]
 
     @cached_property
-    def marginal(self) -> Marginal:
+    def marginal(self) -> MarginalTarget:
         """The hyperparameters' log posterior density, the effects integrated out."""
-        return Marginal(self)
+        return MarginalTarget(self)
 
     @cached_property
     def labels(self) -> tuple[str, ...]:

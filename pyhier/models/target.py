@@ -1,8 +1,9 @@
 """What samplers, optimisers and variational inference are given of a model: a `Target`.
 
 A target is a log density of a vector, with what it takes to start on it, to climb it and to come
-back from it: `restore` draws what was integrated out. `Marginal` is the one of the hyperparameters,
-all effects integrated out; `models.joint` has those of hyperparameters and effects together.
+back from it: `restore` draws what was integrated out. `MarginalTarget` is the one of the
+hyperparameters, all effects integrated out; `models.joint` has those of hyperparameters and effects
+together.
 """
 
 from typing import Any, Protocol
@@ -49,7 +50,7 @@ class Target(Protocol):
         """Draw what was integrated out, given points of shape (chain, draw, p)."""
 
 
-class Marginal:
+class MarginalTarget:
     """The hyperparameters' log posterior density, the effects integrated out.
 
     Parameters

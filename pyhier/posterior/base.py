@@ -17,6 +17,7 @@ from pyhier.models.draws import Draws
 from pyhier.models.interface import Model
 from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
 from pyhier.posterior.draw_arrays import DrawArrays, unknown
+from pyhier.posterior.events import Event, Probability, holds, parse_comparison, share
 from pyhier.posterior.for_arviz import to_arviz
 from pyhier.posterior.summaries import rank_columns
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
 DRAWS = 10_000  # made where a posterior is not made of draws
+MANY = 200_000  # made for the probability of an event
 PREDICTION = 1  # the stage of random numbers that makes new data of effects
 
 
@@ -37,7 +39,9 @@ class Posterior:
     posterior that is made of draws, and makes so many independent ones of any other.
     """
 
+    by_quadrature: ClassVar[bool] = False  # whether its marginals carry no Monte Carlo error
     markov: ClassVar[bool] = False  # whether its draws are Markov chains
+    log_z: float | None = None  # log of the integral of likelihood times prior
     ess: float = np.inf  # of the weights that its draws were picked by, where they were
 
     def __init__(self, model: Model) -> None:
@@ -116,6 +120,71 @@ class Posterior:
         size = list(observed)[-1]
         frame[f"rank_{size}"] = frame[size].rank()
         return frame
+
+    # --- Events and evidence ----------------------------------------------------------------------
+
+    def probability(self, event: Event, *, draws: int = MANY, rng: RNG = None) -> Probability:
+        """Posterior probability of an event.
+
+        Parameters
+        ----------
+        event : str or callable
+            A comparison of a quantity with a number, or of two quantities, such as
+            ``"theta[A] > 28"`` or ``"theta[A] > theta[C]"``: without Monte Carlo error where the
+            posterior knows it so. Or a function of the draws by name, such as
+            ``lambda d: (d["mu"] > 0) & (d["tau"] < 5)``, that returns an array of bool.
+        draws : int
+            How many to make where it takes draws and the posterior is not made of them.
+        rng : None, int, numpy.random.Generator or RStream
+
+        Returns
+        -------
+        Probability
+            A float with its Monte Carlo standard error in ``se`` (of Markov chains by batch
+            means); 0 by quadrature.
+        """
+        known = self._without_draws(event) if isinstance(event, str) else None
+        if known is not None:
+            return known
+        return share(holds(event, self._drawn(draws, rng)), self.markov, self.ess)
+
+    def _without_draws(self, event: str) -> Probability | None:
+        """The probability of a comparison by marginals, where this posterior knows it so."""
+        left, sign, right = parse_comparison(event)
+        if isinstance(left, float) and isinstance(right, float):
+            raise ValueError(f"event {event!r} compares two numbers: name a quantity")
+        if isinstance(left, str) and isinstance(right, str):
+            return self._compare(left, sign, right)
+        name, x = (left, right) if isinstance(right, float) else (right, left)
+        if not self.by_quadrature:
+            return None
+        above = (sign == ">") == isinstance(right, float)
+        marginal = self[str(name)]
+        return Probability(marginal.sf(x) if above else marginal.cdf(x))
+
+    def _compare(self, left: str, sign: str, right: str) -> Probability | None:
+        """The probability that one quantity is above (below) another, where it takes no draws."""
+        return None
+
+    @property
+    def log_evidence(self) -> float:
+        """Log marginal likelihood of the data.
+
+        Raises
+        ------
+        ValueError
+            If a prior is improper, for the likelihood times it has no meaningful scale; or if the
+            engine does not know it.
+        """
+        why = self.model.why_improper()
+        if why:
+            raise ValueError(f"there is no evidence under {why}: give proper priors")
+        if self.log_z is None:
+            raise ValueError(
+                f"{type(self).__name__} does not know the evidence: take exact(model), "
+                "importance(model, draws) or grid(model)"
+            )
+        return self.log_z
 
     # --- Draws, predictions and checks ------------------------------------------------------------
 

@@ -23,7 +23,6 @@ from pyhier.posterior.diagnostics import (
     find_trouble,
 )
 from pyhier.posterior.draw_arrays import DrawArrays
-from pyhier.posterior.events import Event, Probability, parse_comparison, share
 from pyhier.posterior.summaries import mean_pooling
 
 if TYPE_CHECKING:
@@ -137,40 +136,8 @@ class DrawsPosterior(Posterior):
         """Posterior mean of each group's effect, shape (groups,); None if it was not drawn."""
         return self.theta.mean(axis=(0, 1)) if self.has_theta else None
 
-    def probability(self, event: Event) -> Probability:
-        """Posterior probability of an event.
-
-        Parameters
-        ----------
-        event : str or callable
-            A comparison of two quantities or of one with a number, such as ``"theta[A] > 28"`` or
-            ``"theta[A] > theta[C]"``; or a function that takes this posterior's draws by name,
-            such as ``lambda d: (d["mu"] > 0) & (d["tau"] < 5)``, and returns an array of bool.
-
-        Returns
-        -------
-        Probability
-            The share of the draws for which it holds: a float, with its Monte Carlo standard
-            error in ``se`` (of Markov chains by batch means).
-        """
+    def _without_draws(self, event: str) -> None:
         self._require_draws()
-        if isinstance(event, str):
-            left, sign, right = parse_comparison(event)
-            a, b = self._side(left), self._side(right)
-            holds = np.asarray(a > b if sign == ">" else a < b)
-        else:
-            holds = np.asarray(event(self._arrays))
-            if holds.dtype != np.bool_:
-                raise TypeError("event must return an array of bool, one a draw")
-        if holds.shape != self.theta_new.shape:
-            raise ValueError(
-                f"event returned shape {holds.shape}: it must return one bool a draw, of shape "
-                f"{self.theta_new.shape}"
-            )
-        return share(holds, self.markov, self.ess)
-
-    def _side(self, side: str | float) -> Any:
-        return self.draws_of(side) if isinstance(side, str) else side
 
     def _sampled(self, n: int, rng: Generator) -> Draws:
         self._require_draws()

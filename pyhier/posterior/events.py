@@ -81,3 +81,21 @@ def share(holds: NDArray[np.bool_], markov: bool = False, ess: float = np.inf) -
 
 
 Event = str | Callable[[Mapping[str, Floats]], NDArray[np.bool_]]
+
+
+def holds(event: Event, drawn: Mapping[str, Floats]) -> NDArray[np.bool_]:
+    """Whether an event holds in each of the draws by name, shape (chain, draw)."""
+    if isinstance(event, str):
+        left, sign, right = parse_comparison(event)
+        a, b = (drawn[side] if isinstance(side, str) else side for side in (left, right))
+        found = np.asarray(a > b if sign == ">" else a < b)
+    else:
+        found = np.asarray(event(drawn))
+        if found.dtype != np.bool_:
+            raise TypeError("event must return an array of bool, one a draw")
+    shape = drawn["theta_new"].shape
+    if found.shape != shape:
+        raise ValueError(
+            f"event returned shape {found.shape}: it must return one bool a draw, of shape {shape}"
+        )
+    return found

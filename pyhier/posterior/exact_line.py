@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._random import RNG, Generator, as_generator
 from pyhier._types import Floats
 from pyhier._validation import count, positive
-from pyhier.distributions.base import QuadratureMarginal, flat_probabilities
+from pyhier.distributions.base import Marginal, flat_probabilities
 from pyhier.distributions.normal_mixtures import NO_MOMENT, MixtureMarginal, Mixtures
 from pyhier.distributions.tau import TauMarginal, TransformedTau
 from pyhier.kernels.mixtures import components
@@ -22,7 +22,7 @@ from pyhier.models.interface import Reduced
 from pyhier.models.reductions import Linear
 from pyhier.posterior.base import PROBS, Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
-from pyhier.posterior.events import Event, Probability, parse_comparison
+from pyhier.posterior.events import Probability
 from pyhier.posterior.summaries import mean_pooling
 from pyhier.quadrature.panels import Panels
 from pyhier.rstats.streams import RStream
@@ -77,6 +77,8 @@ class ExactPosterior(Posterior):
     0.04353531
     """
 
+    by_quadrature = True
+
     def __init__(self, model: Reduced, panels: Panels) -> None:
         super().__init__(model)
         self._reduced, self._panels = model, panels
@@ -101,7 +103,7 @@ class ExactPosterior(Posterior):
     def _log_density(self, log_tau: Floats) -> Floats:
         return self._reduced.collapse(log_tau).log_density
 
-    def __getitem__(self, name: str) -> QuadratureMarginal:
+    def __getitem__(self, name: str) -> Marginal:
         if name == "tau":
             return self._tau
         if name in ("tau2", "log_tau"):
@@ -267,42 +269,12 @@ class ExactPosterior(Posterior):
 
     # --- Events and evidence ----------------------------------------------------------------------
 
-    def probability(self, event: Event, *, draws: int = 200_000, rng: RNG = None) -> Probability:
-        """Posterior probability of an event.
-
-        Parameters
-        ----------
-        event : str or callable
-            A comparison of a quantity with a number, or of two of mu, the groups' effects and
-            theta_new, such as ``"theta[A] > theta[C]"``: by quadrature. Or a function of the draws
-            by name that returns an array of bool: by that many independent draws.
-        draws : int
-            For a function.
-        rng : None, int, numpy.random.Generator or RStream
-            For a function.
-
-        Returns
-        -------
-        Probability
-            A float with its Monte Carlo standard error in ``se``, 0 by quadrature.
-        """
-        if not isinstance(event, str):
-            return self.to_draws(draws, rng).probability(event)
-        left, sign, right = parse_comparison(event)
-        if isinstance(left, float) and isinstance(right, float):
-            raise ValueError(f"event {event!r} compares two numbers: name a quantity")
-        if isinstance(left, float) or isinstance(right, float):
-            name, x = (left, right) if isinstance(right, float) else (right, left)
-            above = (sign == ">") == isinstance(right, float)
-            marginal = self[str(name)]
-            return Probability(marginal.sf(x) if above else marginal.cdf(x))
+    def _compare(self, left: str, sign: str, right: str) -> Probability:
         if "tau" in (left, right):
             raise ValueError(
-                f"event {event!r} compares tau with an effect: write it as a function of the draws"
+                f"event '{left} {sign} {right}' compares tau with an effect: write it as a function "
+                "of the draws"
             )
-        return self._compare(left, sign, right)
-
-    def _compare(self, left: str, sign: str, right: str) -> Probability:
         if left == right:
             self._linear(left)
             return Probability(0.0)
@@ -311,20 +283,6 @@ class ExactPosterior(Posterior):
             Linear(a.intercept - b.intercept, a.slope - b.slope, a.var + b.var, True)
         )
         return Probability(difference.sf(0.0) if sign == ">" else difference.cdf(0.0))
-
-    @property
-    def log_evidence(self) -> float:
-        """Log marginal likelihood of the data.
-
-        Raises
-        ------
-        ValueError
-            If a prior is improper: the likelihood times it has no meaningful scale.
-        """
-        why = self._reduced.why_improper()
-        if why:
-            raise ValueError(f"there is no evidence under {why}: give proper priors")
-        return self.log_z
 
     def bayes_factor(self, hypothesis: Literal["mu = 0", "tau = 0"]) -> float:
         """Bayes factor in favour of a point hypothesis, against the model as it is.

@@ -18,7 +18,6 @@ from pyhier.distributions.density import LineMarginal
 from pyhier.distributions.mixtures import amid
 from pyhier.models.interface import PlaneModel
 from pyhier.posterior.effect_density import EffectDensity, EffectNodes
-from pyhier.posterior.events import Event, Probability, parse_comparison
 from pyhier.posterior.nodes import NodesPosterior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane
@@ -46,6 +45,8 @@ class PlanePosterior(NodesPosterior):
     >>> round(post["theta[71]"].mean(), 8), round(post["eta"].mean(), 8)
     (0.21085684, 0.14429731)
     """
+
+    by_quadrature = True
 
     def __init__(self, model: PlaneModel, plane: Plane) -> None:
         self._plane_model, self._plane = model, plane
@@ -106,49 +107,6 @@ class PlanePosterior(NodesPosterior):
         index = self._plane_model.moment_index(name) if name == "theta_new" else np.inf
         density = EffectDensity(self._plane_model, self._effect_nodes, self._group_of.get(name))
         return LineMarginal(family.line, density, middle, scale, index, (average, var))
-
-    # --- Events and evidence ----------------------------------------------------------------------
-
-    def probability(self, event: Event, *, draws: int = 200_000, rng: RNG = None) -> Probability:
-        """Posterior probability of an event.
-
-        Parameters
-        ----------
-        event : str or callable
-            A comparison of a quantity with a number, such as ``"theta[1] > 0.2"``: by quadrature.
-            Any other comparison, or a function of the draws by name that returns an array of bool:
-            by that many independent draws.
-        draws : int
-        rng : None, int, numpy.random.Generator or RStream
-
-        Returns
-        -------
-        Probability
-            A float with its Monte Carlo standard error in ``se``, 0 by quadrature.
-        """
-        if isinstance(event, str):
-            left, sign, right = parse_comparison(event)
-            if isinstance(left, str) and isinstance(right, float):
-                marginal = self[left]
-                return Probability(marginal.sf(right) if sign == ">" else marginal.cdf(right))
-            if isinstance(left, float) and isinstance(right, str):
-                marginal = self[right]
-                return Probability(marginal.cdf(left) if sign == ">" else marginal.sf(left))
-        return super().probability(event, draws=draws, rng=rng)
-
-    @property
-    def log_evidence(self) -> float:
-        """Log marginal likelihood of the data.
-
-        Raises
-        ------
-        ValueError
-            If the prior is improper: the likelihood times it has no meaningful scale.
-        """
-        why = self._plane_model.why_improper()
-        if why:
-            raise ValueError(f"there is no evidence under {why}: give a proper prior")
-        return self.log_z
 
     # --- Draws ------------------------------------------------------------------------------------
 

@@ -20,7 +20,6 @@ from pyhier.models.draws import Draws
 from pyhier.models.interface import Model
 from pyhier.posterior.base import PROBS, Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
-from pyhier.posterior.events import Event, Probability
 from pyhier.posterior.summaries import mean_pooling
 
 
@@ -86,10 +85,6 @@ class NodesPosterior(Posterior):
         """Posterior mean of each group's effect, shape (groups,)."""
         effects = (self._effect(name) for name in self._group_of)
         return np.array([weight @ family.mean for family, weight in effects])
-
-    def probability(self, event: Event, *, draws: int = 200_000, rng: RNG = None) -> Probability:
-        """Posterior probability of an event, by draws, with its standard error."""
-        return self.to_draws(draws, rng).probability(event)
 
     # --- Draws ------------------------------------------------------------------------------------
 
