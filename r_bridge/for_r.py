@@ -11,7 +11,6 @@ left in an orderly way.
 
 import ctypes
 import json
-import re
 import signal
 import threading
 import warnings
@@ -25,6 +24,7 @@ import numpy as np
 import pyhier as ph
 from pyhier import learnbayes as lb
 from pyhier._types import Floats
+from pyhier._words import in_r_words
 from pyhier.posterior import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.priors.grammar import MU_PRIORS, PAIR_PRIORS, SCALED, parse_prior
@@ -212,24 +212,6 @@ def _stream(rng: Any) -> RStream:
     stream = RStream(0)
     stream.__setstate__(rng.astype(np.int32))
     return stream
-
-
-_INDEX = re.compile(r"\b([a-z_]+)\[(\d+)\](?= \(group)")
-_FROZEN = re.compile(r"(?:scipy\.stats\.)(\w+)\(([^()]*)\)")
-
-
-def in_r_words(message: str) -> str:
-    """A message as an R user reads it: counted from 1, priors as strings.
-
-    Examples
-    --------
-    >>> in_r_words("se[3] (group D) is -2.0: standard errors must be positive")
-    'se[4] (group D) is -2.0: standard errors must be positive'
-    >>> in_r_words("give a proper prior, such as prior_tau=scipy.stats.halfcauchy(scale=7)")
-    'give a proper prior, such as prior_tau="halfcauchy(7)"'
-    """
-    message = _INDEX.sub(lambda found: f"{found[1]}[{int(found[2]) + 1}]", message)
-    return _FROZEN.sub(lambda found: f'"{found[1]}({re.sub(r"[a-z]+=", "", found[2])})"', message)
 
 
 # --- Models ---------------------------------------------------------------------------------------

@@ -226,6 +226,7 @@ def test_semicolons_when_told(capsys, csv):
         ("g,y,s\nA,1,1\nB,nan,1\nC,3,1\n", "y[1] (group B) is nan: estimates must be finite"),
         ("g,y,s\nA,1,1\nA,2,1\nC,3,1\n", "labels has 'A' more than once"),
         ("g,y,s\nA,1,1\nB,2,1\n", "the posterior of 2 groups is improper"),
+        ("g,y,s\nA,1,.7\nB,2,.7\n", 'such as --prior-tau "halfcauchy(0.7)"'),
     ],
 )
 def test_bad_files(capsys, csv, tmp_path, text, message):

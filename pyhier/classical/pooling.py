@@ -44,7 +44,7 @@ class HomogeneityTest:
     df : int
         Groups less one.
     pvalue : float
-        Probability of a larger Q if all effects are equal.
+        Probability of a larger Q if all effects are equal; 1 of one group.
     """
 
     statistic: float
@@ -150,7 +150,7 @@ def homogeneity_test(model: NormalNormal) -> HomogeneityTest:
 
     residuals = model.y - complete_pooling(model).mean
     q, df = float((residuals**2 / model.var).sum()), model.y.size - 1
-    return HomogeneityTest(q, df, float(chdtrc(df, q)))
+    return HomogeneityTest(q, df, float(chdtrc(df, q)) if df else 1.0)
 
 
 def james_stein(model: NormalNormal) -> JamesStein:
@@ -220,7 +220,7 @@ def compare_poolings(model: NormalNormal, tau: float | None = None) -> "pd.DataF
     Raises
     ------
     ValueError, TypeError
-        If tau is not a finite number from 0 up; if there is one group and no tau.
+        If tau is not a finite number from 0 up.
 
     Examples
     --------

@@ -25,7 +25,7 @@ class RandomEffects:
     tau2, tau2_raw : float
         The estimate, not less than 0, and what it was before that, possibly negative.
     tau2_se : float
-        Its asymptotic standard error; NaN where tau^2 was given.
+        Its asymptotic standard error; NaN where tau^2 was given, and of one group.
     mu, se : float
         The mean, weighted by ``1 / (se_j^2 + tau2)``, and its standard error.
     theta, theta_se : ndarray, shape (groups,)
@@ -87,12 +87,13 @@ def random_effects(model: NormalNormal, method: str = "REML") -> RandomEffects:
     -------
     RandomEffects
         Where tau^2 is 0, ``tau2_raw`` of PM, ML and REML is the root of the estimating equation
-        nearest to 0 from below, or ``-min(se_j^2)`` if it has none.
+        nearest to 0 from below, or ``-min(se_j^2)`` if it has none. One group tells nothing of
+        tau^2: it is 0 then, without a standard error, as in metafor.
 
     Raises
     ------
     ValueError
-        If there is only one group, or no such method.
+        If there is no such method.
 
     See Also
     --------
@@ -123,7 +124,8 @@ def random_effects(model: NormalNormal, method: str = "REML") -> RandomEffects:
     """
     if method not in METHODS:
         raise ValueError(f"method is {method!r}: it must be one of {', '.join(METHODS)}")
-    require(model, 2, "tau^2 needs")
+    if model.y.size == 1:
+        return given_tau2(model, method, 0.0)
     smallest = int(np.argmin(model.var))  # its variance is the unit, its y the origin
     unit = float(model.var[smallest])
     y, var = (model.y - model.y[smallest]) / model.se[smallest], model.var / unit
@@ -144,11 +146,7 @@ def dersimonian_laird(model: NormalNormal) -> RandomEffects:
     Returns
     -------
     RandomEffects
-
-    Raises
-    ------
-    ValueError
-        If there is only one group.
+        Of one group, with tau^2 = 0, as in metafor.
 
     See Also
     --------
@@ -189,12 +187,8 @@ def reml(model: NormalNormal) -> RandomEffects:
     RandomEffects
         ``tau2_raw`` is ``tau2`` where that is positive. Where it is 0, ``tau2_raw`` is the root of
         the score nearest to 0 from below, above ``-min(se_j^2)``; if there is none, the restricted
-        likelihood rises all the way down to ``-min(se_j^2)``, and that is given.
-
-    Raises
-    ------
-    ValueError
-        If there is only one group.
+        likelihood rises all the way down to ``-min(se_j^2)``, and that is given. Of one group
+        tau^2 is 0, as in metafor.
 
     Notes
     -----

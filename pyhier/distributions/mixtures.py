@@ -14,6 +14,8 @@ from pyhier.quadrature.transforms import from_line, log_slope, to_line
 
 FEW = 50  # components whose tails are quicker summed than their density integrated
 
+DOUBLES = 760.0  # logs and logits beyond are those of 0, 1 or inf: components may be so wide
+
 UNRESOLVED = 1e-10  # log of the mass that panels may miss
 
 
@@ -86,8 +88,9 @@ class FamilyMixture(Marginal):
         target = np.asarray(q, dtype=np.float64)
         flat = target.ravel()
         mean, sd = self._family.line_moments()
-        low = np.full(flat.size, float(np.min(mean - 40.0 * sd)))
-        high = np.full(flat.size, float(np.max(mean + 40.0 * sd)))
+        reach = np.inf if self._family.line == "identity" else DOUBLES
+        low = np.full(flat.size, max(float(np.min(mean - 40.0 * sd)), -reach))
+        high = np.full(flat.size, min(float(np.max(mean + 40.0 * sd)), reach))
         z = np.clip(self._guess(1.0 - flat if upper else flat), low, high)
         left = np.flatnonzero((flat > 0.0) & (flat < 1.0) & (low < high))
         for _ in range(80):
@@ -153,8 +156,9 @@ class FamilyMixture(Marginal):
         new = np.where((new >= low[at]) & (new <= high[at]), new, 0.5 * (low[at] + high[at]))
         new = np.where(np.abs(off) <= 2e-15, z, new)  # as near as the logs can tell
         size = np.maximum(np.abs(low[at]), np.abs(high[at]))
-        narrow = (np.abs(new - z) <= 1e-13 * np.abs(new)) | (high[at] - low[at] <= 1e-13 * size)
-        return new, narrow
+        shut = high[at] - low[at] <= 4e-13 * size  # about a jump, the quantile is its upper side
+        new = np.where(shut, high[at], new)
+        return new, shut | (np.abs(new - z) <= 1e-13 * np.abs(new))
 
     def mean(self) -> float:
         """The mean."""

@@ -15,8 +15,9 @@ from pyhier._random import RNG, Generator, as_generator, for_chains
 from pyhier._types import Floats
 from pyhier._validation import count, float_array
 from pyhier.inference.laplace import laplace
+from pyhier.inference.requirements import need_posterior
 from pyhier.kernels.density import LogDensity
-from pyhier.models.interface import Model, is_model
+from pyhier.models.interface import Model
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.rstats.streams import RStream
 
@@ -210,7 +211,7 @@ class Plan:
             count("burn_in", burn_in, 0),
             count("chains", chains),
         )
-        need_model(engine, model)
+        need_posterior(engine, model)
         generator = as_generator(rng)
         return cls(model, keep, first, generator, for_chains(generator, chains), theta, progress)
 
@@ -253,15 +254,6 @@ class Plan:
             )
         assert isinstance(result, MetropolisPosterior)
         return result
-
-
-def need_model(engine: str, model: Any) -> None:
-    """Raise unless there is a model to sample."""
-    if not is_model(model):
-        raise TypeError(
-            f"model is a {type(model).__name__}: {engine} takes a model; "
-            f"learnbayes.{engine} takes any log posterior"
-        )
 
 
 def _rectangle(lengths: list[int]) -> tuple[list[int], int]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier.inference.chains import need_model
 from pyhier.inference.exact import exact
+from pyhier.inference.requirements import need_model
 from pyhier.models.interface import Model
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.nodes import NodesPosterior

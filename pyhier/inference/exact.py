@@ -3,6 +3,7 @@
 import numpy as np
 
 from pyhier._types import Floats
+from pyhier.inference.requirements import need_posterior
 from pyhier.models.interface import Model, PlaneModel, Reduced, is_plane, is_reduced
 from pyhier.posterior.exact_line import ExactPosterior
 from pyhier.posterior.exact_plane import PlanePosterior
@@ -28,9 +29,10 @@ def exact(model: Model) -> ExactPosterior | PlanePosterior:
     Raises
     ------
     TypeError
-        If the model has more hyperparameters, or cannot say how to look at them.
+        If it is no model, has more hyperparameters, or cannot say how to look at them.
     ValueError
-        If the posterior is improper; or, of two hyperparameters, if a prior ends abruptly.
+        If the posterior is improper, naming a prior that mends it; or, of two
+        hyperparameters, if a prior ends abruptly.
 
     Examples
     --------
@@ -40,6 +42,7 @@ def exact(model: Model) -> ExactPosterior | PlanePosterior:
     >>> round(post["theta[1]"].mean(), 10), round(post["theta[1]"].std(), 10)
     (11.4002608704, 8.3414162375)
     """
+    need_posterior("exact", model)
     if is_reduced(model):
         return _on_line(model)
     if is_plane(model):

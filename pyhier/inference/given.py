@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from pyhier.inference.requirements import need_model
 from pyhier.models.interface import Model
 from pyhier.posterior.nodes import NodesPosterior
 
@@ -38,5 +39,6 @@ def given(model: Model, **hyperparameters: float) -> NodesPosterior:
     >>> round(post["theta[2012-2013]"].mean(), 4)  # Beta(26, 22)
     0.5417
     """
+    need_model("given", model)
     phi = model.phi_at(**hyperparameters)
     return NodesPosterior(model, phi[np.newaxis], np.ones(1))

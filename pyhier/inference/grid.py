@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._types import Floats
 from pyhier._validation import count, float_array
-from pyhier.inference.chains import need_model
 from pyhier.inference.laplace import laplace
+from pyhier.inference.requirements import need_posterior
 from pyhier.models.interface import Model
 from pyhier.posterior.nodes import NodesPosterior
 
@@ -109,7 +109,7 @@ def grid(
     >>> ph.grid(model, 50, limits=[(-2.3, -1.3), (1, 5)]).log_density.shape
     (50, 50)
     """
-    need_model("grid", model)
+    need_posterior("grid", model)
     p = len(model.coordinates)
     sizes = [count("size", n, 2) for n in np.broadcast_to(np.asarray(size, dtype=object), (p,))]
     if p > 3:

@@ -8,8 +8,8 @@ import numpy as np
 from pyhier._random import RNG, Generator, as_generator, picks
 from pyhier._types import Floats
 from pyhier._validation import count
-from pyhier.inference.chains import need_model
 from pyhier.inference.proposal import ProposalLike, proposal_of
+from pyhier.inference.requirements import need_posterior
 from pyhier.models.interface import Model
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.nodes import NodesPosterior
@@ -162,7 +162,7 @@ def importance(
     >>> bool(abs(error) < 4 * post.mcse("theta[1]"))
     True
     """
-    need_model("importance", model)
+    need_posterior("importance", model)
     found = weighted_draws(model, count("draws", draws), proposal, scale, df, as_generator(rng))
     return ImportancePosterior(model, found)
 
@@ -216,7 +216,7 @@ def sir(
     >>> 10.5 < post["theta[1]"].mean() < 12.5
     True
     """
-    need_model("sir", model)
+    need_posterior("sir", model)
     n, generator = count("draws", draws), as_generator(rng)
     size = 10 * n if pool is None else count("pool", pool)
     found = weighted_draws(model, size, proposal, scale, df, generator)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from pyhier._random import RNG, as_generator
 from pyhier._types import Floats
 from pyhier._validation import count, vector
+from pyhier.inference.requirements import need_posterior
 from pyhier.inference.target import LogPosterior, log_density
 from pyhier.kernels.density import LogDensity
 from pyhier.models.interface import Model, is_model
@@ -119,6 +120,7 @@ def laplace(
     if method not in ("newton", "Nelder-Mead"):
         raise ValueError(f"method is {method!r}: it must be 'newton' or 'Nelder-Mead'")
     if is_model(model):
+        need_posterior("laplace", model)
         target = model.marginal
         point = vector("start", target.start() if start is None else start)
         density = log_density(target.density, point.size)

@@ -5,8 +5,8 @@ import numpy as np
 from pyhier._random import RNG, Generator, as_generator, uniforms
 from pyhier._types import Floats
 from pyhier._validation import count
-from pyhier.inference.chains import need_model
 from pyhier.inference.proposal import Proposal, ProposalLike, proposal_of
+from pyhier.inference.requirements import need_posterior
 from pyhier.models.interface import Model
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.rstats.nelder_mead import minimise
@@ -87,7 +87,7 @@ def rejection(
     >>> post.accept > 0.4
     True
     """
-    need_model("rejection", model)
+    need_posterior("rejection", model)
     n, generator = count("draws", draws), as_generator(rng)
     source = proposal_of(model, proposal, df, scale)
     bound = _bound(model, source, generator)

@@ -80,8 +80,12 @@ class BetaBinomial(CountModel):
     Raises
     ------
     ValueError, TypeError
-        If the data cannot be used, naming the argument and the first group; or if the posterior is
-        improper, naming a prior that mends it.
+        If the data or the prior cannot be used, naming the argument and the first group.
+
+    Notes
+    -----
+    The named priors are improper. Where the data leaves no posterior under one (no group with both
+    successes and failures), the engines say so and name a prior that mends it.
 
     Examples
     --------
@@ -113,7 +117,6 @@ class BetaBinomial(CountModel):
         for array in (self.successes, self.trials):
             array.flags.writeable = False
         self.failures = self.trials - self.successes
-        self._check_proper()
         self._likelihood = BetaBinomialMarginal(
             self.successes, self.trials, "" if self._own else self._kernel_prior()
         )
@@ -124,8 +127,11 @@ class BetaBinomial(CountModel):
         remake = partial(BetaBinomial, prior=self.prior, labels=self._labels)
         return remake, (self.successes, self.trials)
 
-    def _check_proper(self) -> None:
-        """The named priors leave two directions to the likelihood: K to 0, and eta to an end."""
+    def why_no_posterior(self) -> str:
+        """Why the posterior is improper and what mends it; empty where nothing is known of it.
+
+        The named priors leave two directions to the likelihood: K to 0, and eta to an end.
+        """
         mixed = (self.successes > 0.0) & (self.failures > 0.0)
         if self.prior == "bda3" and not mixed.any():
             why = "no group has both successes and failures, so nothing keeps K from 0"
@@ -134,8 +140,8 @@ class BetaBinomial(CountModel):
         elif self.prior == "betabinexch" and not self.failures.any():
             why = "there is no failure, so nothing keeps eta from 1"
         else:
-            return
-        raise ValueError(
+            return ""
+        return (
             f"the posterior is improper under the prior {self.prior!r}: {why}; give a proper "
             "prior, such as prior={'eta': scipy.stats.beta(1, 1), 'K': scipy.stats.lognorm(1, "
             "scale=10)}"
@@ -169,11 +175,13 @@ class BetaBinomial(CountModel):
         """Phi at the beta distribution with the mean and variance of the groups' shares."""
         share = self.estimates()[0]
         share = share[np.isfinite(share)]
-        mean, var = (share.mean(), share.var(ddof=1)) if share.size > 1 else (np.nan, np.nan)
+        if share.size < 2:
+            raise ValueError(f"{share.size} groups have trials: moments need 2; take method='ml'")
+        mean, var = share.mean(), share.var(ddof=1)
         if not 0.0 < var < mean * (1.0 - mean):
             raise ValueError(
                 f"the groups' shares have mean {mean:g} and variance {var:g}: no beta distribution "
-                "has these moments; take the likelihood"
+                "has these moments; take the likelihood, method='ml'"
             )
         size = mean * (1.0 - mean) / var - 1.0
         return np.array([np.log(mean) - np.log1p(-mean), np.log(size)])

@@ -44,7 +44,7 @@ class CountModel(Grouped, ABC):
         self.prior_name = prior if isinstance(prior, str) else self._describe(prior)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}: {self._groups} groups, prior {self.prior_name}"
+        return f"{type(self).__name__}: {self.sized}, prior {self.prior_name}"
 
     def _resolve(self, prior: PairPrior) -> Callable[[Floats], Floats] | None:
         """A user's prior as a log density of phi; None for a named one."""

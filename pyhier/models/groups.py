@@ -34,6 +34,18 @@ class Grouped:
         """Names of the groups."""
         return tuple(map(self.label, range(self._groups)))
 
+    @property
+    def sized(self) -> str:
+        """The number of groups, in words."""
+        return f"{self._groups} group{'s' * (self._groups != 1)}"
+
+    def why_no_posterior(self) -> str:
+        """Why the posterior is improper and what mends it; empty where nothing is known against it.
+
+        The engines ask: the data, and what leaves the priors alone, do without a posterior.
+        """
+        return ""
+
 
 def check_index(first: Any, second: Any, name: str, other: str) -> None:
     """Two pandas Series are paired by position, so their indexes must say the same."""

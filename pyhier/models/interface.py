@@ -83,6 +83,9 @@ class Prior(Protocol):
     def with_prior(self, **priors: Any) -> "Model":
         """The same data under other priors, given as to the constructor."""
 
+    def why_no_posterior(self) -> str:
+        """Why the posterior is improper and what mends it; empty where nothing is known of it."""
+
 
 class Model(Data, Effects, Prior, Protocol):
     """A hierarchical model with its data: what every engine can work on."""

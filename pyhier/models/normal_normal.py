@@ -52,8 +52,12 @@ class NormalNormal(Grouped):
     Raises
     ------
     ValueError, TypeError
-        If the data cannot be used, naming the argument and the first group; or if the posterior is
-        improper, naming a prior that mends it.
+        If the data or a prior cannot be used, naming the argument and the first group.
+
+    Notes
+    -----
+    With one or two groups the flat priors make no posterior: the engines say so and name a prior
+    that mends it. What leaves the priors alone, such as `random_effects`, works with any number.
 
     Examples
     --------
@@ -94,7 +98,6 @@ class NormalNormal(Grouped):
         self.prior = resolve_prior(prior, prior_mu, prior_tau, self.var)
         for array in (self.y, self.se, self.var):
             array.flags.writeable = False
-        self._check_proper()
 
     @classmethod
     def from_raw(
@@ -153,12 +156,14 @@ class NormalNormal(Grouped):
         rule = "rescale the data: its square leaves a double"
         each_group("y", y, np.abs(y) <= 1e70, self.label, rule)
 
-    def _check_proper(self) -> None:
-        """The posterior of log tau must fall off on both sides."""
+    def why_no_posterior(self) -> str:
+        """Why the posterior is improper and what mends it; empty where it is proper.
+
+        The posterior of log tau must fall off on both sides.
+        """
         left, right = self.tail_indices
         if left > 1e-6 and right > 1e-6:
-            return
-        groups = f"{self.y.size} group{'s' * (self.y.size > 1)}"
+            return ""
         scale = float(f"{np.max(self.se):.1g}")
         if self.prior.name == "uniform":
             needed = 3 if self.prior.mu is None else 2
@@ -166,8 +171,8 @@ class NormalNormal(Grouped):
         else:
             where = "tau = 0" if left <= 1e-6 else "large tau"
             why = f"this prior of tau: it has infinite mass at {where}"
-        raise ValueError(
-            f"the posterior of {groups} is improper under {why}: give a proper prior, "
+        return (
+            f"the posterior of {self.sized} is improper under {why}: give a proper prior, "
             f"such as prior_tau=scipy.stats.halfcauchy(scale={scale:g})"
         )
 
@@ -178,7 +183,7 @@ class NormalNormal(Grouped):
             mu = self.prior.mu
             centre = "flat" if mu is None else f"normal({mu[0]:g}, {mu[1]:g})"
             prior = f"mu {centre}, tau {self.prior.name}"
-        return f"NormalNormal: {self.y.size} groups, {given}, {prior}"
+        return f"NormalNormal: {self.sized}, {given}, {prior}"
 
     @cached_property
     def log_marginal(self) -> LogDensity:

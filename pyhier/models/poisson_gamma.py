@@ -70,8 +70,12 @@ class PoissonGamma(CountModel):
     Raises
     ------
     ValueError, TypeError
-        If the data cannot be used, naming the argument and the first group; or if the posterior is
-        improper, naming a prior that mends it.
+        If the data or the prior cannot be used, naming the argument and the first group.
+
+    Notes
+    -----
+    The named prior is improper. Where no group has an event it leaves no posterior: the engines say
+    so and name a prior that mends it.
 
     Examples
     --------
@@ -104,12 +108,6 @@ class PoissonGamma(CountModel):
         self.z0 = positive("z0", z0)
         for array in (self.counts, self.exposure):
             array.flags.writeable = False
-        if isinstance(prior, str) and not self.counts.any():
-            raise ValueError(
-                f"the posterior is improper under the prior {prior!r}: no group has an event, so "
-                "nothing keeps mu from 0; give a proper prior, such as "
-                "prior={'alpha': scipy.stats.expon(), 'mu': scipy.stats.expon()}"
-            )
         data = (self.counts, self.exposure)
         self._likelihood = PoissonGammaMarginal(
             *data, "" if self._own else self._kernel_prior(), self.z0
@@ -120,6 +118,16 @@ class PoissonGamma(CountModel):
         """Pickle what the model was made of; the compiled density is made anew."""
         remake = partial(PoissonGamma, prior=self.prior, z0=self.z0, labels=self._labels)
         return remake, (self.counts, self.exposure)
+
+    def why_no_posterior(self) -> str:
+        """Why the posterior is improper and what mends it; empty where nothing is known of it."""
+        if not isinstance(self.prior, str) or self.counts.any():
+            return ""
+        return (
+            f"the posterior is improper under the prior {self.prior!r}: no group has an event, so "
+            "nothing keeps mu from 0; give a proper prior, such as prior={'alpha': "
+            "scipy.stats.expon(scale=1), 'mu': scipy.stats.expon(scale=1)}"
+        )
 
     def _named_prior(self, phi: Floats) -> Floats:
         away = phi[..., 0] - np.log(self.z0)
@@ -149,7 +157,7 @@ class PoissonGamma(CountModel):
         if not var > 0.0:
             raise ValueError(
                 f"the rates vary by {spread:g}, less than Poisson counts do by chance: the moment "
-                "estimate of their variance is negative; take the likelihood"
+                "estimate of their variance is negative; take the likelihood, method='ml'"
             )
         return np.array([2.0 * np.log(mean) - np.log(var), np.log(mean)])
 

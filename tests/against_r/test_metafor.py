@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 import pyhier as ph
-from pyhier.models import raw
 
 # metafor's Fisher scoring, with its default step, goes round in circles on two of the hundred data
 # sets below ("did not converge"): half a step is the mend that its help page gives.
@@ -67,6 +66,28 @@ def test_random_data(r, method):
 
 
 @pytest.mark.parametrize("method", METHODS)
+def test_one_and_two_groups(r, method):
+    """What leaves the priors alone needs no posterior: under the flat priors there is none."""
+    pairs = [([1.0, 3.0], [0.5, 0.5]), ([1.0, 3.0], [0.5, 0.8]), ([2.0, 2.1], [0.4, 0.1])]
+    for y, var in pairs:
+        model = ph.NormalNormal(y, var=var)
+        theirs = r(FIT, y=model.y, se=model.se, method=method)
+        check(ph.random_effects(model, method), theirs, TOLERANCE[method])
+        assert ph.homogeneity_test(model).pvalue == pytest.approx(theirs["p"], rel=1e-13)
+    model = ph.NormalNormal([1.5], se=[0.7])
+    theirs = r(FIT, y=model.y, se=model.se, method=method)
+    ours, test = ph.random_effects(model, method), ph.homogeneity_test(model)
+    assert np.isnan(ours.tau2_se)
+    assert (
+        (ours.tau2, ours.i2, ours.h2) == (theirs["tau2"], theirs["I2"], theirs["H2"]) == (0, 0, 1)
+    )
+    assert (test.statistic, test.df, test.pvalue) == (theirs["Q"], 0, theirs["p"])
+    for name in ("mu", "se", "theta", "theta_se"):
+        assert getattr(ours, name) == pytest.approx(theirs[name], rel=1e-14)
+    assert ours.prediction_interval(0.9) == pytest.approx(tuple(theirs["new"]), rel=1e-14)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_eight_schools(r, model, method):
     theirs = r(FIT, y=model.y, se=model.se, method=method)
     ours = ph.random_effects(model, method)
@@ -118,7 +139,7 @@ def test_anova_against_aov(r, seed):
         y=values,
         g=names,
     )
-    ours = raw.anova(values, names)
+    ours = ph.anova(values, names)
     assert (ours.df_between, ours.df_within) == tuple(theirs["df"])
     # Rounding; aov's sum of squares comes from a QR decomposition.
     assert (ours.ss_between, ours.ss_within) == pytest.approx(tuple(theirs["ss"]), rel=1e-12)

@@ -6,7 +6,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 import pyhier as ph
 from pyhier import classical
@@ -140,8 +139,7 @@ def test_tau_must_be_a_number(model):
         classical.compare_poolings(model, "REML")
 
 
-def test_one_group_needs_a_tau():
-    one = ph.NormalNormal([1.0], se=[1.0], prior_tau=stats.halfcauchy(scale=1.0))
-    assert classical.compare_poolings(one, 2.0).loc["1", "partial_pooling"] == 1.0
-    with pytest.raises(ValueError, match="y has 1 group"):
-        classical.compare_poolings(one)
+def test_one_group_is_its_own_mean():
+    one = ph.NormalNormal([1.0], se=[1.0])
+    for tau in (2.0, None):
+        assert classical.compare_poolings(one, tau).loc["1", "partial_pooling"] == 1.0

@@ -12,9 +12,9 @@ from scipy import stats
 from statsmodels.stats.meta_analysis import combine_effects
 
 import pyhier as ph
+from pyhier.classical.pooling import HomogeneityTest
 
 ESTIMATORS = [ph.dersimonian_laird, ph.reml]
-PROPER = stats.halfcauchy(scale=1.0)  # lets a model have two groups; the estimates ignore it
 
 
 def random_model(seed, tau=1.0):
@@ -88,10 +88,29 @@ def test_equal_variances(estimate, se):
     assert fit.se == pytest.approx(np.sqrt((se**2 + fit.tau2) / 8), rel=1e-12)
 
 
+def test_two_groups_and_one_need_no_posterior():
+    """1 and 3 with variances 1/2: S / (J - 1) = 2 less 1/2 is tau^2, and (1/2 + tau^2) / 2 se^2."""
+    model = ph.NormalNormal([1, 3], var=[0.5, 0.5])
+    for method in ("REML", "DL", "PM", "EB", "HE"):
+        fit = ph.random_effects(model, method)
+        assert (fit.tau2, fit.mu, fit.se) == pytest.approx((1.5, 2.0, 1.0), rel=1e-14)
+    assert ph.random_effects(model, "ML").tau2 == pytest.approx(0.5, rel=1e-14)
+    assert ph.empirical_bayes(model).estimate == pytest.approx({"mu": 2.0, "tau": 0.5**0.5})
+    assert ph.given(model, mu=2, tau=1)["theta[1]"].mean() == pytest.approx(4.0 / 3.0)
+    assert ph.complete_pooling(model).se == pytest.approx(0.5)
+    assert ph.compare_poolings(model)["partial_pooling"].tolist() == pytest.approx([1.25, 2.75])
+    alone = ph.NormalNormal([4.0], se=[2.0])
+    assert ph.homogeneity_test(alone) == HomogeneityTest(0.0, 0, 1.0)
+    assert (ph.reml(alone).mu, ph.reml(alone).se, ph.reml(alone).tau2) == (4.0, 2.0, 0.0)
+    assert ph.no_pooling(alone)["y"].tolist() == [4.0]
+    assert ph.empirical_bayes(alone).estimate == pytest.approx({"mu": 4.0, "tau": 0.0}, abs=1e-6)
+    assert ph.given(alone, mu=0, tau=2)["theta[1]"].mean() == 2.0
+
+
 @pytest.mark.parametrize("difference", [3.1, 1.5, 9.0, 1e6])
 def test_reml_of_two_groups(difference):
     """Their difference is N(0, v1 + v2 + 2 tau^2), all that the restricted likelihood has."""
-    fit = ph.reml(ph.NormalNormal([0, difference], var=[1, 2], prior_tau=PROPER))
+    fit = ph.reml(ph.NormalNormal([0, difference], var=[1, 2]))
     assert fit.tau2_raw == pytest.approx((difference**2 - 3.0) / 2.0, rel=1e-12)  # rounding
     assert fit.tau2 == max(fit.tau2_raw, 0.0)
 
@@ -220,16 +239,16 @@ def test_effects_are_those_of_the_joint_normal(seed):
 
 
 def test_priors_play_no_part(model):
-    other = ph.NormalNormal(model.y, se=model.se, prior_mu=stats.norm(0, 1), prior_tau=PROPER)
+    other = ph.NormalNormal(model.y, se=model.se, prior_mu=stats.norm(0, 1))
     for estimate in ESTIMATORS:
         assert estimate(other).mu == estimate(model).mu
 
 
 @pytest.mark.parametrize("estimate", ESTIMATORS)
 def test_one_group_has_no_tau2(estimate):
-    one = ph.NormalNormal([1.0], se=[1.0], prior_tau=PROPER)
-    with pytest.raises(ValueError, match=r"y has 1 group: tau\^2 needs at least 2"):
-        estimate(one)
+    found = estimate(ph.NormalNormal([1.0], se=[1.0]))
+    assert (found.mu, found.se, found.tau2) == (1.0, 1.0, 0.0)
+    assert np.isnan(found.tau2_se)
 
 
 def test_results_are_frozen(model):

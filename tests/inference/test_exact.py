@@ -408,12 +408,12 @@ def test_panels_of_a_known_density():
 
 
 def test_errors(model):
-    with pytest.raises(TypeError, match="cannot be reduced"):
+    with pytest.raises(TypeError, match="model is a NormalMarginal: exact takes a model"):
         ph.exact(model.log_marginal)
     with pytest.raises(ValueError, match="q is"):
         ph.exact(model)["mu"].ppf(1.5)
     with pytest.raises(ValueError, match="improper under this prior of tau: .* at tau = 0"):
-        ph.NormalNormal([1, 2, 3], se=[1, 1, 1], prior_tau=lambda tau: -np.log(tau))
+        ph.exact(ph.NormalNormal([1, 2, 3], se=[1, 1, 1], prior_tau=lambda tau: -np.log(tau)))
     joint = ph.NormalInvChi2(0, 1, 1, 1)
     with pytest.raises(ValueError, match="no prior_mu or prior_tau"):
         ph.NormalNormal([1, 2, 3], se=[1, 1, 1], prior=joint, prior_tau="sqrt")

@@ -1,6 +1,7 @@
 """BetaBinomial and PoissonGamma: bad input, priors, conditionals, symmetries."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -25,9 +26,6 @@ def pair(**options):
         ([3, 2.5], [10, 10], r"successes\[1\] \(group b\) is 2.5: counts must be whole"),
         ([3, 2], [10, np.nan], r"trials\[1\] \(group b\) is nan"),
         ([3, 2], [10], "successes has 2 groups and trials has 1"),
-        ([0, 20], [10, 20], "improper under the prior 'bda3': no group has both"),
-        ([10, 20], [10, 20], "improper under the prior 'bda3'"),
-        ([0, 0], [0, 0], "improper"),
     ],
 )
 def test_bad_trials(y, n, message):
@@ -43,7 +41,6 @@ def test_bad_trials(y, n, message):
         ([3, 1], [10, 0], r"exposure\[1\] \(group b\) is 0.0: exposures must be positive"),
         ([3, 1], [10, np.inf], r"exposure\[1\] \(group b\) is inf"),
         ([3, 1, 2], [10, 1], "counts has 3 groups and (labels|exposure) has 2"),
-        ([0, 0], [10, 20], "improper under the prior 'poissgamexch': no group has an event"),
     ],
 )
 def test_bad_counts(y, e, message):
@@ -51,10 +48,42 @@ def test_bad_counts(y, e, message):
         ph.PoissonGamma(y, e, labels=["a", "b"])
 
 
-def test_no_success_or_no_failure_under_betabinexch():
-    for y, which in (([0, 0], "no success"), ([4, 5], "no failure")):
-        with pytest.raises(ValueError, match=which):
-            ph.BetaBinomial(y, [4, 5], prior="betabinexch")
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (ph.BetaBinomial([0, 20], [10, 20]), "under the prior 'bda3': no group has both"),
+        (ph.BetaBinomial([10, 20], [10, 20]), "under the prior 'bda3': no group has both"),
+        (ph.BetaBinomial([0, 0], [0, 0]), "under the prior 'bda3'"),
+        (ph.BetaBinomial([0], [4], prior="betabinexch"), "no success"),
+        (ph.BetaBinomial([4, 5], [4, 5], prior="betabinexch"), "no failure"),
+        (ph.PoissonGamma([0, 0], [10, 20]), "under the prior 'poissgamexch': no group has an ev"),
+    ],
+)
+def test_the_engines_refuse_what_has_no_posterior_and_the_plug_in_does_not(model, message):
+    for engine in (ph.exact, ph.laplace, ph.grid, partial(ph.rwmetrop, draws=10)):
+        with pytest.raises(ValueError, match=f"the posterior is improper .*{message}.*prior={{"):
+            engine(model)
+    post = ph.given(model, alpha=2, **{"beta" if "trials" in model.observed() else "mu": 3.0})
+    assert 0.0 < post["theta[1]"].mean() < 3.0
+    found = ph.empirical_bayes(model)
+    assert found.edge
+    low, high = found["theta[1]"].interval()
+    assert 0.0 <= low <= high
+
+
+def test_the_plug_in_with_next_to_no_spread():
+    """The likelihood of one group without failures rises towards a point mass at 1."""
+    post = ph.empirical_bayes(ph.BetaBinomial([4], [4]))
+    assert post.estimate["eta"] == pytest.approx(1.0)
+    assert post["theta[1]"].interval() == (1.0, 1.0)
+    for groups in ([4], [4, 3]):  # one group, or two alike, say nothing of the spread
+        alike = ph.BetaBinomial(groups, [10] * len(groups))
+        assert ph.empirical_bayes(alike).edge
+    with pytest.raises(ValueError, match="1 groups have trials: moments need 2"):
+        ph.empirical_bayes(ph.BetaBinomial([4, 0], [10, 0]), "moments")
+
+
+def test_no_success_or_no_failure_under_a_proper_prior():
     proper = {"eta": stats.beta(1, 1), "K": stats.lognorm(1, scale=10)}
     post = ph.exact(ph.BetaBinomial([4, 5], [4, 5], prior=proper))
     assert 0.5 < post["eta"].mean() < 1.0

@@ -1,6 +1,7 @@
 """The normal model: closed forms, limits, and what it refuses."""
 
 import pickle
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -146,14 +147,23 @@ def test_bad_data(y, spread, message):
         ph.NormalNormal(y, **spread, labels=LABELS if len(y) == 4 else None)
 
 
+ENGINES = [
+    ph.exact, ph.grid, ph.laplace,
+    *(partial(engine, draws=10, rng=1) for engine in (
+        ph.rwmetrop, ph.indepmetrop, ph.gibbs, ph.importance, ph.sir, ph.rejection)),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("groups", "priors", "enough"),
     [(1, {}, 3), (2, {}, 3), (1, {"prior_mu": stats.norm(0, 1)}, 2)],
 )
 def test_improper_posteriors_name_a_prior_that_mends_them(groups, priors, enough):
     message = rf"needs at least {enough}: .*prior_tau=scipy.stats.halfcauchy\(scale=20\)"
-    with pytest.raises(ValueError, match=message):
-        ph.NormalNormal(Y[:groups], se=SE[:groups], **priors)
+    model = ph.NormalNormal(Y[:groups], se=SE[:groups], **priors)
+    for engine in ENGINES:
+        with pytest.raises(ValueError, match=message):
+            engine(model)
     mended = ph.NormalNormal(
         Y[:groups], se=SE[:groups], prior_tau=stats.halfcauchy(scale=20), **priors
     )

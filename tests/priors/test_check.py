@@ -39,8 +39,8 @@ def test_improper_priors_need_groups(prior, groups):
     assert found.groups == groups
     assert f"at least {groups} groups" in found.problems[0]
     with pytest.raises(ValueError, match="improper"):
-        ph.NormalNormal(range(groups - 1), se=SE[: groups - 1], prior_tau=prior)
-    ph.NormalNormal(range(groups), se=SE[:groups], prior_tau=prior)
+        ph.exact(ph.NormalNormal(range(groups - 1), se=SE[: groups - 1], prior_tau=prior))
+    ph.exact(ph.NormalNormal(range(groups), se=SE[:groups], prior_tau=prior))
 
 
 def test_conventional_is_proper_but_not_normalised():

@@ -76,7 +76,7 @@ test_that("an error of Python's has its message alone, counted from 1", {
   expect_identical(
     conditionMessage(caught), "se[4] (group 4) is -2.0: standard errors must be positive and finite"
   )
-  expect_error(hier_normal(c(1, 2), c(1, 1)), "prior_tau=\"halfcauchy(1)\"", fixed = TRUE)
+  expect_error(hier_exact(hier_normal(c(1, 2), c(1, 1))), "prior_tau = \"halfcauchy(1)\"", fixed = TRUE)
   output <- capture.output(try(hier_normal(1:4, c(1, 2, 3, -2))), type = "message")
   expect_false(any(grepl("Traceback|File|py_call|reticulate", output)))
 })

@@ -1,0 +1,31 @@
+"""What every engine asks before it begins: a model, and one that has a posterior."""
+
+from typing import Any
+
+from pyhier.models.interface import Model, is_model
+
+# What learnbayes calls the engines that take a log posterior without a model.
+IN_LEARNBAYES = {
+    **{name: name for name in ("rwmetrop", "indepmetrop", "gibbs", "sir")},
+    "importance": "impsampling", "rejection": "rejectsampling", "grid": "simcontour",
+}  # fmt: skip
+
+
+def need_model(engine: str, model: Any) -> None:
+    """Raise TypeError unless there is a model."""
+    if is_model(model):
+        return
+    given = "a class" if isinstance(model, type) else f"a {type(model).__name__}"
+    named = IN_LEARNBAYES.get(engine)
+    other = f"; learnbayes.{named} takes any log posterior" if named else ""
+    raise TypeError(
+        f"model is {given}: {engine} takes a model, such as NormalNormal(y, se=se){other}"
+    )
+
+
+def need_posterior(engine: str, model: Any) -> None:
+    """Raise unless there is a model with a proper posterior; ValueError names what mends it."""
+    need_model(engine, model)
+    known: Model = model
+    if why := known.why_no_posterior():
+        raise ValueError(why)
