@@ -2,15 +2,17 @@
 
 import argparse
 import os
+import re
 import secrets
 import shutil
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -81,7 +83,11 @@ def _parser() -> argparse.ArgumentParser:
     spread.add_argument("--se", metavar="COL", help="column of the standard errors")
     spread.add_argument("--var", metavar="COL", help="column of the sampling variances")
     run.add_argument("--label", metavar="COL", help="column of the groups' names")
-    run.add_argument("--sep", default=",", help="what separates the cells (default: comma)")
+    run.add_argument(
+        "--sep", help="what separates the cells (default: comma, or semicolon with --decimal ,)"
+    )
+    run.add_argument("--decimal", default=".", help="the decimal mark (default: point)")
+    run.add_argument("--encoding", default="utf-8", help="of the file's text (default: utf-8)")
     run.add_argument(
         "--method", choices=["exact", "rwmetrop", "laplace"], default="exact",
         help="quadrature (default), random-walk Metropolis, or draws from the normal approximation",
@@ -126,9 +132,10 @@ def validate(options: argparse.Namespace) -> int:
 def fit(options: argparse.Namespace) -> None:
     """Read the file, fit, print the table, write the folder."""
     draws, burn_in = count("--draws", options.draws, 2), count("--burn-in", options.burn_in, 0)
-    options.sep = options.sep.replace("\\t", "\t")
-    if len(options.sep) != 1:
-        raise ValueError(f"--sep is {options.sep!r}: it must be one character")
+    if options.sep is not None:
+        options.sep = options.sep.replace("\\t", "\t")
+        if len(options.sep) != 1 or options.sep in '\r\n"':
+            raise ValueError(f"--sep is {options.sep!r}: it must be one character")
     model = _model(options)
     seed = secrets.randbits(31) if options.seed is None else options.seed
     if seed < 0 and not options.r_stream:
@@ -150,17 +157,27 @@ def fit(options: argparse.Namespace) -> None:
 
 
 def _model(options: argparse.Namespace) -> NormalNormal:
-    table = Table(options.file, options.sep)
+    table = Table(options.file, options.sep, options.decimal, options.encoding)
     labels = None if options.label is None else table.text(options.label)
     y = table.numbers(options.y, labels)
     prior_mu = parse_prior("--prior-mu", options.prior_mu, MU_PRIORS)
-    priors = {
+    arguments: dict[str, Any] = {
         "prior_tau": parse_prior("--prior-tau", options.prior_tau, SCALED, PRIOR_NAMES),
         "prior_mu": None if prior_mu == "flat" else prior_mu,
     }
-    if options.var is not None:
-        return NormalNormal(y, var=table.numbers(options.var, labels), labels=labels, **priors)
-    return NormalNormal(y, se=table.numbers(options.se, labels), labels=labels, **priors)
+    kind = "se" if options.var is None else "var"
+    columns = {"y": options.y, kind: getattr(options, kind)}
+    arguments[kind] = table.numbers(columns[kind], labels)
+    try:
+        return NormalNormal(y, labels=labels, **arguments)
+    except ValueError as error:
+        raise ValueError(_located(str(error), table, columns)) from None
+
+
+def _located(message: str, table: Table, columns: Mapping[str, str]) -> str:
+    """What is wrong with a group, and where the file has it."""
+    found = re.match(r"(y|se|var)\[(\d+)\] \(group ", message)
+    return f"{message} ({table.place(int(found[2]), columns[found[1]])})" if found else message
 
 
 def _head(posterior: Posterior, kind: str, seed: int) -> str:

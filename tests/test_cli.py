@@ -207,6 +207,52 @@ def test_semicolons_when_told(capsys, csv):
     assert run(capsys, "fit", file, "--y", "y", "--se", "s", "--sep", ";")[0] == 0
 
 
+EXCEL = {  # as Excel writes them: its hint, empty cells and rows at the end, tabs, decimal commas
+    "sep=;\ny;s\n28;15\n8;10\n-3;16\n": [],
+    '\ufeff"sep=;"\r\ny;s\r\n28;15\r\n8;10\r\n-3;16\r\n': [],
+    "y,s\n28,15\n8,10\n-3,16\n,\n,\n": [],
+    "y,s,,\n28,15,,\n8,10,,\n-3,16,,\n,,,\n": [],
+    "y,s\n28,15,,\n8,10\n-3,16,\n": [],
+    "\n  \ny,s\n\n28,15\n   \n8,10\n-3,16\n \n": [],
+    "y;s\n28,0;1,5e1\n8;10\n-3;16\n": ["--decimal", ","],
+    "y\ts\n28,0\t15\n8\t10\n-3\t16\n": ["--decimal", ",", "--sep", "\\t"],
+    "y\rs".replace("\r", ",") + "\r28,15\r8,10\r-3,16\r": [],
+}
+
+
+@pytest.mark.parametrize("text", EXCEL)
+def test_files_as_excel_writes_them(capsys, csv, text):
+    plain = run(
+        capsys, "fit", csv("y,s\n28,15\n8,10\n-3,16\n"), "--y", "y", "--se", "s", "--seed", "1"
+    )
+    found = run(capsys, "fit", csv(text), "--y", "y", "--se", "s", "--seed", "1", *EXCEL[text])
+    assert found == plain
+    assert found[0] == 0
+
+
+def test_encodings(capsys, tmp_path):
+    file, arguments = tmp_path / "data.csv", ["--y", "y", "--se", "s", "--label", "g"]
+    text = "g,y,s\nZ\u00fcrich,28,15\nGen\u00e8ve,8,10\nBern,-3,16\n"
+    for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+        file.write_text(text, encoding=encoding)
+        assert "theta[Z\u00fcrich]" in run(capsys, "fit", str(file), *arguments)[1]
+    file.write_text(text, encoding="cp1252")
+    assert "data.csv is not UTF-8 text (invalid" in run(capsys, "fit", str(file), *arguments)[2]
+    assert "in line 2): " in run(capsys, "fit", str(file), *arguments)[2]
+    told = run(capsys, "fit", str(file), *arguments, "--encoding", "cp1252")
+    assert "theta[Z\u00fcrich]" in told[1]
+    assert "--encoding is 'x'" in run(capsys, "fit", str(file), *arguments, "--encoding", "x")[2]
+    file.write_text(text, encoding="utf-16-le")
+    assert "say --encoding utf-16" in run(capsys, "fit", str(file), *arguments)[2]
+
+
+def test_a_million_blank_lines(capsys, csv):
+    file = csv("\n" * 1_000_000 + "y,s\n28,15\n8,10\nx,16\n")
+    start = time.perf_counter()
+    assert "line 1000004: row 3" in run(capsys, "fit", file, "--y", "y", "--se", "s")[2]
+    assert time.perf_counter() - start < 10.0  # under a second alone
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -218,6 +264,21 @@ def test_semicolons_when_told(capsys, csv):
         ("g,y,s\nA,1,1\nB,two,1\nC,3,1\n", r"row 2 (group B), column 'y': 'two' is not a number"),
         ("g,y,s\nA,1,1\nB,,1\nC,3,1\n", "row 2 (group B), column 'y': the cell is empty"),
         ("g;y;s\nA;1;1\n", "is separated by semicolons: say so with --sep ';'"),
+        ("g\ty\ts\nA\t1\t1\n", "is separated by tabs: say so with --sep '\\t'"),
+        ("g,x\ty,s\nA,1,1\n", "; if tabs separate them, say --sep '\\t'"),
+        (
+            "sep=;\ng;y;s\nA;1,5;1\n",
+            "'1,5' is not a number; if the comma marks decimals, say --deci",
+        ),
+        ("g,y,s\nA,1_435,1\nB,2,1\n", "'1_435' is not a number"),
+        ("g,y,s\nA,\u0663,1\nB,2,1\n", "'\u0663' is not a number"),
+        ("g,y,s\n\nA,1,1\n,,\nB,NA,1\n", "data.csv, line 5: row 2 (group B), column 'y': 'NA' is"),
+        (
+            "#\n\ng,y,s\nA,1,1\nB,2,-1\n",
+            "se[1] (group B) is -1.0: standard errors must be positive",
+        ),
+        ("#\n\ng,y,s\nA,1,1\nB,2,-1\n", "data.csv, line 5, column 's')"),
+        ("g,y,s\nA,1,1,2\n", "line 2: row 1 has 4 cells and the header 3"),
         ("g,y,s\nA,1\n", "row 1 has 2 cells and the header 3"),
         (
             "g,y,s\nA,1,1\nB,2,0\nC,3,1\n",

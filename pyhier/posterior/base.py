@@ -11,7 +11,6 @@ from pyhier._frame import frame
 from pyhier._random import RNG, Generator, as_generator
 from pyhier._types import Floats
 from pyhier._validation import count, float_array
-from pyhier.coda.objects import McmcList
 from pyhier.distributions.base import Marginal
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Model
@@ -23,6 +22,8 @@ from pyhier.posterior.summaries import rank_columns
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pyhier.coda.objects import McmcList
 
 
 PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
@@ -423,7 +424,7 @@ class Posterior:
         drawn = self._in_chains(draws, chains, generator)
         return to_arviz(drawn, self.model.predict(drawn.theta, generator))
 
-    def to_mcmc(self, *, draws: int = 1_000, chains: int = 4, rng: RNG = None) -> McmcList:
+    def to_mcmc(self, *, draws: int = 1_000, chains: int = 4, rng: RNG = None) -> "McmcList":
         """The draws as `pyhier.coda` keeps them: every one of `names` a variable.
 
         Parameters
