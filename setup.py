@@ -40,6 +40,7 @@ KERNELS = (
     "undefined",
     "sampler",
     "normal_groups",
+    "linear_groups",
     "series",
     "mixtures",
     "panels",
