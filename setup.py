@@ -41,6 +41,7 @@ KERNELS = (
     "sampler",
     "normal_groups",
     "linear_groups",
+    "linear_density",
     "series",
     "mixtures",
     "panels",

@@ -2,12 +2,13 @@
 
 Given tau, mu is normal with precision sum_j 1 / (var_j + tau^2) and theta_j, theta_new are normal
 too (Gelman et al., Bayesian Data Analysis, 3rd ed., section 5.4). So every posterior marginal is a
-mixture of normals over the nodes of a quadrature in log tau. ``collapse`` makes the nodes' sums:
-blocks of groups stay in cache while all nodes pass over them, and the squares are taken about each
-node's own mean, so that nothing cancels. ``draw_phi`` and ``draw_theta`` are ancestral draws: log
+mixture of normals over the nodes of a quadrature in log tau. ``sums`` makes the nodes' sums: blocks
+of groups stay in cache while all nodes pass over them, and the squares are taken about each node's
+own mean, so that nothing cancels; sums of parts of the groups add up, and ``finish`` brings in the
+prior of mu and the constants. ``draw_phi`` and ``draw_theta`` are ancestral draws: log
 tau by inversion of its distribution function, then mu, then theta.
 """
-from libc.math cimport exp, fabs, log, sqrt
+from libc.math cimport exp, fabs, log, log1p, sqrt
 
 from numpy.random.c_distributions cimport random_standard_normal_fill
 from pyhier.kernels.random cimport Source, r_uniform, source_of, standard_normal
@@ -30,71 +31,123 @@ cdef Py_ssize_t BLOCK = 1024  # 16 kB of data: half of a first-level cache
 cdef double LOG_2PI = 1.83787706640934548356
 
 
-def collapse(const double[::1] y, const double[::1] var, double centre,
-             const double[::1] log_tau, double prior_mean, double prior_precision, double kappa,
-             double low, double high):
-    """Integrate theta and mu out at every log tau.
+def sums(const double[:, ::1] y, const double[:, ::1] var, const double[::1] centre,
+         const double[:, ::1] log_tau, const double[::1] low, const double[::1] high):
+    """Sums over the groups of every data set at its log tau; theirs add up (`merge`).
 
     Parameters
     ----------
-    y, var : in, shape (groups,)
-    centre : a number near the y, subtracted before they are averaged
-    log_tau : in, shape (nodes,)
-    prior_mean, prior_precision, kappa : mu's normal prior
-        Its precision is the one given (0: flat) or, with ``kappa`` above 0, kappa / tau^2.
-    low, high : the tau^2 between which products of variances stay within a double
+    y, var : in, shape (data sets, groups)
+    centre : in, shape (data sets,): a number near the y, subtracted before they are averaged
+    log_tau : in, shape (data sets, nodes)
+    low, high : in, shape (data sets,): the tau^2 between which products of variances stay within a
+        double
 
     Returns
     -------
-    ndarray, shape (3, nodes)
+    ndarray, shape (data sets, 4, nodes)
+        Sum of logs of var + tau^2; sum of weights 1 / (var + tau^2); the weighted mean of y;
+        weighted squares about it.
+    """
+    cdef Py_ssize_t sets = y.shape[0], n = log_tau.shape[1], groups = y.shape[1], i, d, block
+    cdef Py_ssize_t blocks = (groups + BLOCK - 1) // BLOCK, start, size
+    table = np.zeros((sets, 4, n))
+    cdef double[:, :, ::1] out = table
+    cdef double[::1] tau2 = np.empty(n)
+    cdef double a, b
+    with nogil:
+        for d in range(sets):
+            for i in range(n):
+                tau2[i] = exp(2.0 * log_tau[d, i])
+            for block in range(blocks):
+                start = block * BLOCK
+                size = min(BLOCK, groups - start)
+                for i in range(n):
+                    if low[d] <= tau2[i] <= high[d]:
+                        weight_sums(size, &y[d, start], &var[d, start], centre[d], tau2[i], &a, &b)
+                    else:
+                        plain_weight_sums(size, &y[d, start], &var[d, start], centre[d], tau2[i],
+                                          &a, &b)
+                    out[d, 1, i] += a
+                    out[d, 2, i] += b
+            for i in range(n):
+                out[d, 2, i] = centre[d] + out[d, 2, i] / out[d, 1, i]
+            for block in range(blocks):
+                start = block * BLOCK
+                size = min(BLOCK, groups - start)
+                for i in range(n):
+                    if low[d] <= tau2[i] <= high[d]:
+                        group_sums(size, &y[d, start], &var[d, start], out[d, 2, i], tau2[i],
+                                   &a, &b)
+                    else:
+                        plain_sums(size, &y[d, start], &var[d, start], out[d, 2, i], tau2[i],
+                                   &a, &b)
+                    out[d, 0, i] += a
+                    out[d, 3, i] += b
+    return table
+
+
+def merge(const double[:, :, ::1] first, const double[:, :, ::1] second):
+    """Sums over the groups of both, of ``sums``' shape (Chan, Golub and LeVeque 1983)."""
+    cdef Py_ssize_t d, i
+    table = np.empty((first.shape[0], 4, first.shape[2]))
+    cdef double[:, :, ::1] out = table
+    cdef double total, share, apart
+    with nogil:
+        for d in range(first.shape[0]):
+            for i in range(first.shape[2]):
+                total = first[d, 1, i] + second[d, 1, i]
+                share = second[d, 1, i] / total
+                apart = second[d, 2, i] - first[d, 2, i]
+                out[d, 0, i] = first[d, 0, i] + second[d, 0, i]
+                out[d, 1, i] = total
+                out[d, 2, i] = first[d, 2, i] + share * apart
+                out[d, 3, i] = first[d, 3, i] + second[d, 3, i] \
+                    + first[d, 1, i] * share * apart * apart
+    return table
+
+
+def finish(const double[:, :, ::1] sums, const double[:, ::1] log_tau, Py_ssize_t groups,
+           double prior_mean, double prior_precision, double kappa):
+    """Integrate mu out of sums over all groups.
+
+    Parameters
+    ----------
+    sums : in, shape (data sets, 4, nodes)
+    log_tau : in, shape (data sets, nodes)
+    groups : how many groups were summed over
+    prior_mean, prior_precision, kappa : mu's normal prior
+        Its precision is the one given (0: flat) or, with ``kappa`` above 0, kappa / tau^2.
+
+    Returns
+    -------
+    ndarray, shape (data sets, 3, nodes)
         Log of the likelihood of log tau, mu integrated over its prior, with all constants and the
         Jacobian, tau's prior left out; mean and variance of mu | tau.
     """
-    cdef Py_ssize_t n = log_tau.shape[0], groups = y.shape[0], i, block, start, size
-    cdef Py_ssize_t blocks = (groups + BLOCK - 1) // BLOCK
-    table = np.zeros((5, n))
-    cdef double[::1] logs = table[0], mean = table[1], total = table[2]
-    cdef double[::1] tau2 = table[3], squares = table[4]
-    cdef double a, b, precision, constant = -0.5 * (groups - 1) * LOG_2PI
+    cdef Py_ssize_t d, i
+    table = np.empty((sums.shape[0], 3, sums.shape[2]))
+    cdef double[:, :, ::1] out = table
+    cdef double precision, share, away, squares, value
+    cdef double constant = -0.5 * (groups - 1) * LOG_2PI
     with nogil:
-        for i in range(n):
-            tau2[i] = exp(2.0 * log_tau[i])
-        for block in range(blocks):
-            start = block * BLOCK
-            size = min(BLOCK, groups - start)
-            for i in range(n):
-                if low <= tau2[i] <= high:
-                    weight_sums(size, &y[start], &var[start], centre, tau2[i], &a, &b)
+        for d in range(sums.shape[0]):
+            for i in range(sums.shape[2]):
+                precision = kappa * exp(-2.0 * log_tau[d, i]) if kappa > 0.0 else prior_precision
+                squares = sums[d, 3, i]
+                out[d, 1, i] = sums[d, 2, i]
+                if precision > 0.0:  # perhaps inf
+                    share = 1.0 / (1.0 + sums[d, 1, i] / precision)
+                    away = prior_mean - sums[d, 2, i]
+                    out[d, 1, i] += share * away
+                    squares += sums[d, 1, i] * share * away * away
+                    value = log1p(sums[d, 1, i] / precision) + LOG_2PI
+                    out[d, 2, i] = share / precision
                 else:
-                    plain_weight_sums(size, &y[start], &var[start], centre, tau2[i], &a, &b)
-                total[i] += a
-                mean[i] += b
-        for i in range(n):
-            precision = kappa * exp(-2.0 * log_tau[i]) if kappa > 0.0 else prior_precision
-            total[i] += precision
-            if precision > 0.0:
-                mean[i] += precision * (prior_mean - centre)
-            mean[i] = centre + mean[i] / total[i]
-            if precision > 0.0:
-                squares[i] = precision * (mean[i] - prior_mean) ** 2
-        for block in range(blocks):
-            start = block * BLOCK
-            size = min(BLOCK, groups - start)
-            for i in range(n):
-                if low <= tau2[i] <= high:
-                    group_sums(size, &y[start], &var[start], mean[i], tau2[i], &a, &b)
-                else:
-                    plain_sums(size, &y[start], &var[start], mean[i], tau2[i], &a, &b)
-                logs[i] += a
-                squares[i] += b
-        for i in range(n):
-            logs[i] = constant + log_tau[i] - 0.5 * (logs[i] + squares[i] + log(total[i]))
-            if kappa > 0.0:
-                logs[i] += 0.5 * (log(kappa) - 2.0 * log_tau[i] - LOG_2PI)
-            elif prior_precision > 0.0:
-                logs[i] += 0.5 * (log(prior_precision) - LOG_2PI)
-            total[i] = 1.0 / total[i]
-    return table[:3]
+                    value = log(sums[d, 1, i])
+                    out[d, 2, i] = 1.0 / sums[d, 1, i]
+                out[d, 0, i] = constant + log_tau[d, i] - 0.5 * (sums[d, 0, i] + squares + value)
+    return table
 
 
 def effects_given_tau(const double[::1] y, const double[::1] var, const double[::1] log_tau):
@@ -131,22 +184,24 @@ cdef inline double hermite(double t, double h, double a, double b, double da,
 
 def draw_phi(object bit_generator, bint as_r, const double[::1] knots, const double[:, ::1] table,
              const Py_ssize_t[::1] guide, double[:, ::1] out):
-    """Independent draws of (mu, log tau).
+    """Independent draws of (beta, log tau), beta being the p linear coefficients: mu, with p = 1.
 
     Parameters
     ----------
     knots : in, shape (knots,)
         Log tau at the ends of cells.
-    table : in, shape (knots, 6)
-        There: distribution function and density of log tau; mean of mu and its slope; sd of mu and
-        its slope.
+    table : in, shape (knots, 2 + 2 p + p (p + 1))
+        There: distribution function and density of log tau; the mean of every coefficient and its
+        slope; the rows of the upper triangle F, F F' being their covariance, and their slopes.
     guide : in, shape (steps + 1,)
         For every multiple of 1 / steps the last knot whose distribution function is not above it.
-    out : out, shape (draws, 2)
+    out : out, shape (draws, p + 1)
     """
     cdef Source source = source_of(bit_generator, as_r)
     cdef Py_ssize_t i, low, high, middle, steps = guide.shape[0] - 1, last = knots.shape[0] - 1
-    cdef double u, t, h, rise, error, slope, sd
+    cdef Py_ssize_t p = out.shape[1] - 1, row, column, at
+    cdef double u, t, h, rise, error, slope, value
+    cdef double[::1] z = np.empty(p)
     cdef double lower, upper
     cdef int k
     with nogil:
@@ -182,10 +237,18 @@ def draw_phi(object bit_generator, bint as_r, const double[::1] knots, const dou
                 t = t - error / slope if slope > 0.0 else -1.0
                 if not lower <= t <= upper:
                     t = 0.5 * (lower + upper)
-            sd = hermite(t, h, table[low, 4], table[high, 4], table[low, 5], table[high, 5])
-            out[i, 1] = knots[low] + t * h
-            out[i, 0] = hermite(t, h, table[low, 2], table[high, 2], table[low, 3], table[high, 3]) \
-                + sd * standard_normal(&source)
+            out[i, p] = knots[low] + t * h
+            for row in range(p):
+                z[row] = standard_normal(&source)
+            at = 2 + 2 * p
+            for row in range(p):
+                value = hermite(t, h, table[low, 2 + 2 * row], table[high, 2 + 2 * row],
+                                table[low, 3 + 2 * row], table[high, 3 + 2 * row])
+                for column in range(row, p):
+                    value += z[column] * hermite(t, h, table[low, at], table[high, at],
+                                                 table[low, at + 1], table[high, at + 1])
+                    at += 2
+                out[i, row] = value
 
 
 def draw_theta(object bit_generator, const double[::1] y, const double[::1] var,

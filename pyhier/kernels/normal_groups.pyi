@@ -3,16 +3,17 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-def collapse(
-    y: Floats,
-    var: Floats,
-    centre: float,
+def sums(
+    y: Floats, var: Floats, centre: Floats, log_tau: Floats, low: Floats, high: Floats
+) -> Floats: ...
+def merge(first: Floats, second: Floats) -> Floats: ...
+def finish(
+    sums: Floats,
     log_tau: Floats,
+    groups: int,
     prior_mean: float,
     prior_precision: float,
     kappa: float,
-    low: float,
-    high: float,
 ) -> Floats: ...
 def effects_given_tau(y: Floats, var: Floats, log_tau: Floats) -> Floats: ...
 def draw_phi(

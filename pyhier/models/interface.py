@@ -140,6 +140,9 @@ class Reduced(Model, Protocol):
         Of a slice of groups it is of shape (groups, nodes).
         """
 
+    def difference(self, first: int | str, second: int | str, last: Floats) -> Linear:
+        """The difference of two quantities, given the last coordinate."""
+
     def log_likelihood_at_zero(self) -> float:
         """Log likelihood at tau = 0, the coefficients integrated over their prior."""
 

@@ -16,10 +16,8 @@ from pyhier._random import Generator, normals, uniforms
 from pyhier._types import Floats
 from pyhier._validation import each_group, positive, vector
 from pyhier.distributions.families import Normal
+from pyhier.kernels import normal_groups as kernel
 from pyhier.kernels.density import LogDensity, NormalMarginal
-from pyhier.kernels.normal_groups import collapse as kernel
-from pyhier.kernels.normal_groups import draw_theta as kernel_theta
-from pyhier.kernels.normal_groups import effects_given_tau
 from pyhier.models.groups import Grouped, Labels, check_index, check_lengths
 from pyhier.models.raw import group_summaries
 from pyhier.models.reductions import Collapsed, Linear
@@ -67,7 +65,8 @@ class NormalNormal(Grouped):
     NormalNormal: 8 groups, standard errors given (se), mu flat, tau uniform
     """
 
-    coordinates = ("mu", "log_tau")
+    coordinates: tuple[str, ...] = ("mu", "log_tau")
+    coefficients: tuple[str, ...] = ("mu",)
     location = 0
 
     def __init__(
@@ -206,8 +205,25 @@ class NormalNormal(Grouped):
         -------
         Collapsed
         """
-        nodes = np.ascontiguousarray(log_tau, dtype=np.float64)
-        rows = kernel(self.y, self.var, self._centre, nodes, *self.prior.mu_normal, *self._fast)
+        return self.finish(self.sums(log_tau), log_tau)
+
+    def sums(self, last: Floats) -> Floats:
+        """Sums over groups at nodes of log tau, shape (4, nodes); sums of parts add up.
+
+        Logs of the variances, weights, the weighted mean of y, and squares about it.
+        """
+        nodes = np.ascontiguousarray(last, dtype=np.float64)[np.newaxis]
+        centre, low, high = self._constants
+        y, var = self.y[np.newaxis], self.var[np.newaxis]
+        found: Floats = kernel.sums(y, var, centre, nodes, low, high)[0]
+        return found
+
+    def finish(self, sums: Floats, last: Floats) -> Collapsed:
+        """Mu integrated out of sums over all groups, with its prior, tau's and all constants."""
+        nodes = np.ascontiguousarray(last, dtype=np.float64)
+        rows = kernel.finish(
+            sums[np.newaxis], nodes[np.newaxis], self.y.size, *self.prior.mu_normal
+        )[0]
         if self.prior.density is not None:
             rows[0] += self.prior.log_density(nodes)
         return Collapsed(rows)
@@ -217,7 +233,7 @@ class NormalNormal(Grouped):
         if quantity == "mu":
             return Linear(0.0, 1.0, 0.0, True)
         if isinstance(quantity, slice):
-            table = effects_given_tau(self.y[quantity], self.var[quantity], last)
+            table = kernel.effects_given_tau(self.y[quantity], self.var[quantity], last)
             return Linear(table[0], table[1], table[2], False)
         tau2 = np.exp(2.0 * last)
         if isinstance(quantity, str):
@@ -234,6 +250,10 @@ class NormalNormal(Grouped):
             return f"the prior of tau ({self.prior.name}), which is not known to integrate to one"
         return ""
 
+    def difference(self, first: int | str, second: int | str, last: Floats) -> Linear:
+        """The difference of two of these, given log tau."""
+        return self.given(first, last).minus(self.given(second, last))
+
     def log_likelihood_at_zero(self) -> float:
         """Log likelihood at tau = 0, mu integrated over its prior."""
         log_tau = np.array([self.scales[0] - 40.0])
@@ -248,16 +268,18 @@ class NormalNormal(Grouped):
         return float(np.exp(-0.5 * ((mu - mean) / sd) ** 2 - 0.5 * LOG_2PI) / sd)
 
     @cached_property
-    def _centre(self) -> float:
-        weights = 1.0 / self.var
-        return float((weights * self.y).sum() / weights.sum())
+    def _constants(self) -> tuple[Floats, Floats, Floats]:
+        """A centre of y, and the tau^2 between which products of variances stay within a double.
 
-    @cached_property
-    def _fast(self) -> tuple[float, float]:
-        """The tau^2 for which products of variances stay within a double (group_sums.h)."""
+        See group_sums.h; each of shape (1,), for one data set.
+        """
+        weights = 1.0 / self.var
+        centre = (weights * self.y).sum() / weights.sum()
         fits = self.var.max() <= 5e29 and self.y.max() < 1e60 and self.y.min() > -1e60
         low = 0.0 if self.var.min() >= 1e-30 else 1e-30
-        return (low, 5e29) if fits else (np.inf, np.inf)
+        ends = (low, 5e29) if fits else (np.inf, np.inf)
+        centres, lows, highs = np.array([centre, *ends]).reshape(3, 1)
+        return centres, lows, highs
 
     @cached_property
     def scales(self) -> tuple[float, float]:
@@ -363,7 +385,7 @@ class NormalNormal(Grouped):
             drawn = np.empty((*phi.shape[:-1], self.y.size))
             flat = np.ascontiguousarray(phi).reshape(-1, 2)
             with rng.bit_generator.lock:
-                kernel_theta(
+                kernel.draw_theta(
                     rng.bit_generator, self.y, self.var, flat, drawn.reshape(-1, self.y.size)
                 )
             return drawn

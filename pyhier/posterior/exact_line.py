@@ -19,7 +19,7 @@ from pyhier.kernels.mixtures import components
 from pyhier.kernels.normal_groups import draw_phi
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Reduced
-from pyhier.models.reductions import Linear
+from pyhier.models.reductions import Collapsed, Linear
 from pyhier.posterior.base import PROBS, Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.posterior.events import Probability
@@ -42,14 +42,28 @@ class Nodes:
     ----------
     log_tau, weight : ndarray, shape (nodes,)
         The weights add up to one.
-    mean, var : ndarray, shape (nodes,)
-        Of mu given tau.
+    collapsed : Collapsed
+        The linear coefficients given tau.
     """
 
     log_tau: Floats
     weight: Floats
-    mean: Floats
-    var: Floats
+    collapsed: Collapsed
+
+    @property
+    def mean(self) -> Floats:
+        """Mean of mu given tau, shape (nodes,); of beta, shape (p, nodes)."""
+        return self.collapsed.mean
+
+    @property
+    def var(self) -> Floats:
+        """Its variance, of that shape."""
+        return self.collapsed.var
+
+    @property
+    def phi(self) -> Floats:
+        """The coefficients' means and log tau, shape (nodes, p + 1)."""
+        return np.vstack([self.mean, self.log_tau]).T
 
 
 class ExactPosterior(Posterior):
@@ -83,12 +97,12 @@ class ExactPosterior(Posterior):
         super().__init__(model)
         self._reduced, self._panels = model, panels
         self.log_z = panels.log_total
-        self.nodes = _nodes(panels, model.scales[0] - 20.0)
+        self.nodes = _nodes(panels, model.scales[0] - 20.0, len(model.coefficients) == 1)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all quantities: mu, tau, ``theta[LABEL]``, theta_new."""
-        return ("mu", "tau", *self._group_of, "theta_new")
+        return (*self._reduced.coefficients, "tau", *self._group_of, "theta_new")
 
     @cached_property
     def _tau(self) -> TauMarginal:
@@ -116,20 +130,14 @@ class ExactPosterior(Posterior):
 
     def _quantity(self, name: str) -> int | str:
         """What the model calls a quantity; the names of all groups are made only for a group's."""
-        if name in ("mu", "theta_new"):
+        if name == "theta_new" or name in self._reduced.coefficients:
             return name
         if name not in self._group_of:
             raise self._unknown(name)
         return self._group_of[name]
 
-    def _components(self, linear: Linear) -> tuple[Floats, Floats]:
-        """Means and sds of a quantity's, or of several quantities', normal distributions."""
-        nodes = self.nodes
-        mean = linear.intercept + linear.slope * nodes.mean
-        return mean, np.sqrt(linear.var + linear.slope**2 * nodes.var)
-
     def _mixture(self, linear: Linear) -> MixtureMarginal:
-        mean, sd = self._components(linear)
+        mean, sd = linear.moments(self.nodes.collapsed)
         if not linear.grows:
             return MixtureMarginal(self.nodes.weight, mean, sd)
         growth = self._reduced.tail_indices[1]
@@ -157,10 +165,12 @@ class ExactPosterior(Posterior):
         for first, last, quantity in zip(ends[:-1], ends[1:], quantities, strict=True):
             linear = self._reduced.given(quantity, nodes.log_tau)
             if isinstance(quantity, str):
-                mean[first], sd[first] = self._components(linear)
-            else:
+                mean[first], sd[first] = linear.moments(nodes.collapsed)
+            elif linear.direction is None:
                 a, b, noise = map(np.asarray, (linear.intercept, linear.slope, linear.var))
                 components(a, b, noise, nodes.mean, nodes.var, mean[first:last], sd[first:last])
+            else:
+                mean[first:last], sd[first:last] = linear.moments(nodes.collapsed)
             if linear.grows:
                 growth[first:last] = self._reduced.tail_indices[1]
                 beyond[first:last] = self._beyond * sd[first:last, -1] ** 2
@@ -184,8 +194,7 @@ class ExactPosterior(Posterior):
         MixtureMarginal
         """
         new = self._reduced.given("theta_new", self.nodes.log_tau)
-        noise = positive("se", se) ** 2
-        return self._mixture(Linear(new.intercept, new.slope, new.var + noise, new.grows))
+        return self._mixture(new.plus_noise(positive("se", se) ** 2))
 
     # --- Summaries --------------------------------------------------------------------------------
 
@@ -193,19 +202,16 @@ class ExactPosterior(Posterior):
         """The summary as plain columns: what `summary` frames and the command line prints."""
         q = flat_probabilities(probs)[0]
         slices, tau = self._slices(), self._tau
-        whole: tuple[str | slice, ...] = ("mu", *slices, "theta_new")
+        first = self._reduced.coefficients
+        whole: tuple[str | slice, ...] = (*first, *slices, "theta_new")
         blocks = [whole] if len(slices) == 1 else [(part,) for part in whole]
         others = np.hstack([_columns(self._mixtures(*block), q) for block in blocks])
-        table = np.empty((2 + q.size, others.shape[1] + 1))
-        table[:, 0], table[:, 2:] = others[:, 0], others[:, 1:]
-        table[:, 1] = (tau.mean(), tau.std(), *tau.ppf(q))
+        table = np.insert(others, len(first), (tau.mean(), tau.std(), *tau.ppf(q)), axis=1)
         return dict(zip(("mean", "sd", *(f"{100 * p:g}%" for p in probs)), table, strict=True))
 
     def shrinkage_factors(self) -> Floats:
         """Posterior mean of each group's shrinkage factor, shape (groups,)."""
-        nodes = self.nodes
-        phi = np.column_stack([nodes.mean, nodes.log_tau])
-        return mean_pooling(self.model, phi, nodes.weight)
+        return mean_pooling(self.model, self.nodes.phi, self.nodes.weight)
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
@@ -258,30 +264,37 @@ class ExactPosterior(Posterior):
             raise ValueError("tau must be positive and finite")
         log_tau = np.log(values).ravel()
         linear = self._reduced.given(self._quantity(name), log_tau)
-        if mu is None:
-            found = self._reduced.collapse(log_tau)
-            centre, spread = found.mean, found.var
-        else:
-            centre, spread = np.broadcast_to(mu, values.shape).ravel(), np.zeros(log_tau.size)
-        mean = linear.intercept + linear.slope * centre
-        sd = np.sqrt(linear.var + linear.slope**2 * spread)
+        mean, sd = linear.moments(self._given_tau(log_tau, mu, values.shape))
         return mean.reshape(values.shape), sd.reshape(values.shape)
 
+    def _given_tau(
+        self, log_tau: Floats, mu: ArrayLike | None, shape: tuple[int, ...]
+    ) -> Collapsed:
+        """The coefficients given tau, or mu taken for known."""
+        if mu is None:
+            return self._reduced.collapse(log_tau)
+        if len(self._reduced.coefficients) > 1:
+            raise ValueError("mu= is for models of one mean: leave it out")
+        known = np.broadcast_to(np.asarray(mu, dtype=np.float64), shape).ravel()
+        return Collapsed(np.stack([np.zeros(known.size), known, np.zeros(known.size)]))
+
     # --- Events and evidence ----------------------------------------------------------------------
+
+    def _difference(self, left: str, right: str) -> Linear:
+        """The difference of two quantities given tau."""
+        a, b = self._quantity(left), self._quantity(right)
+        return self._reduced.difference(a, b, self.nodes.log_tau)
 
     def _compare(self, left: str, sign: str, right: str) -> Probability:
         if "tau" in (left, right):
             raise ValueError(
-                f"event '{left} {sign} {right}' compares tau with an effect: write it as a function "
-                "of the draws"
+                f"event '{left} {sign} {right}' compares tau with an effect: write it as a "
+                "function of the draws"
             )
         if left == right:
             self._linear(left)
             return Probability(0.0)
-        a, b = self._linear(left), self._linear(right)
-        difference = self._mixture(
-            Linear(a.intercept - b.intercept, a.slope - b.slope, a.var + b.var, True)
-        )
+        difference = self._mixture(self._difference(left, right))
         return Probability(difference.sf(0.0) if sign == ">" else difference.cdf(0.0))
 
     def bayes_factor(self, hypothesis: Literal["mu = 0", "tau = 0"]) -> float:
@@ -312,9 +325,9 @@ class ExactPosterior(Posterior):
     # --- Draws ------------------------------------------------------------------------------------
 
     def draw_phi(self, n: int, rng: RNG = None) -> Floats:
-        """Independent draws of (mu, log tau), shape (n, 2)."""
+        """Independent draws of (mu, log tau), shape (n, 2); of (beta, log tau), (n, p + 1)."""
         generator = as_generator(rng)
-        phi = np.empty((count("n", n), 2))
+        phi = np.empty((count("n", n), 1 + len(self._reduced.coefficients)))
         bits = generator.bit_generator
         with bits.lock:
             draw_phi(bits, isinstance(generator, RStream), *self._inversion, phi)
@@ -327,10 +340,13 @@ class ExactPosterior(Posterior):
         knots, rows, slopes = panels.cells(CELLS)
         density = np.exp(rows[0] - self.log_z)
         below = np.append(self._tau.cdf_at(knots[:-1]), 1.0)
-        sd = np.sqrt(rows[2])
         below = np.maximum.accumulate(np.clip(below, 0.0, 1.0))
         below[0] = 0.0
-        table = np.column_stack([below, density, rows[1], slopes[1], sd, 0.5 * slopes[2] / sd])
+        if len(self._reduced.coefficients) == 1:
+            sd = np.sqrt(rows[2])
+            rows[2], slopes[2] = sd, 0.5 * slopes[2] / sd
+        pairs = np.stack([rows[1:], slopes[1:]], axis=1).reshape(-1, knots.size)
+        table = np.ascontiguousarray(np.vstack([below, density, pairs]).T)
         steps = np.arange(GUIDE + 1) / GUIDE
         guide = np.clip(np.searchsorted(below, steps, side="right") - 1, 0, knots.size - 2)
         return knots, table, guide
@@ -351,7 +367,7 @@ def _columns(mixtures: Mixtures, q: Floats) -> Floats:
     return table
 
 
-def _nodes(panels: Panels, zero: float) -> Nodes:
+def _nodes(panels: Panels, zero: float, plain: bool) -> Nodes:
     """The nodes that matter for mixtures.
 
     Those below ``zero``, where tau^2 is lost beside the variances, are joined in one. Others to the
@@ -359,12 +375,12 @@ def _nodes(panels: Panels, zero: float) -> Nodes:
     do not see them either.
     """
     log_tau, weight = panels.nodes.ravel(), panels.shares.ravel()
-    mean, var = panels.values[1].ravel(), panels.values[2].ravel()
+    rows = panels.values.reshape(len(panels.values), -1)
     small = int(log_tau.searchsorted(zero))
     first = int((weight > 1e-21).argmax())
     if first >= small or small < 2:
-        return Nodes(log_tau[first:], weight[first:], mean[first:], var[first:])
+        return Nodes(log_tau[first:], weight[first:], Collapsed(rows[:, first:], plain))
     last = small - 1
     joined = weight[last:].copy()
     joined[0] = weight[:small].sum()
-    return Nodes(log_tau[last:], joined, mean[last:], var[last:])
+    return Nodes(log_tau[last:], joined, Collapsed(rows[:, last:], plain))
