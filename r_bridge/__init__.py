@@ -1,7 +1,8 @@
-"""The bridge to a live R (rpy2): run R code on Python's data and look at what it returns.
+"""Where Python and R meet, in both directions.
 
-It serves the tests and the benchmarks, which hold pyhier against R's own LearnBayes; nothing else
-in pyhier needs it, or R.
+`evaluate` runs R code in a live R (rpy2) on Python's data. `validation` compares pyhier's functions
+with R's, for the tests, the benchmarks and ``pyhier validate``. `for_r`, over `crossing`, is what
+the R package in ``rpackage`` calls. Nothing else in pyhier needs this package, or R.
 """
 
 from pyhier.r_bridge.validation.live_r import RError, RUnavailableError, evaluate, versions

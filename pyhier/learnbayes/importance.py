@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -271,11 +272,12 @@ def _values(h: Callable[[Floats], Any], theta: Floats, vectorised: bool) -> Floa
         if values.shape != (len(theta),):
             raise ValueError(f"h returned shape {values.shape} for {len(theta)} draws")
         return values
-    shape = np.shape(h(theta[0]))
+    first = h(theta[0])  # called once a draw, as in R: it may draw random numbers itself
+    shape = np.shape(first)
     if shape not in ((), (1,)):  # R's numbers are vectors of one
         raise ValueError(f"h returned shape {shape}: it must return one number")
-    numbers = map(h, theta) if shape == () else (h(point)[0] for point in theta)
-    return np.fromiter(numbers, np.float64, len(theta))
+    rest = map(h, theta[1:]) if shape == () else (h(point)[0] for point in theta[1:])
+    return np.fromiter(chain([np.ravel(first)[0]], rest), np.float64, len(theta))
 
 
 def limits_of(limits: ArrayLike) -> list[float]:

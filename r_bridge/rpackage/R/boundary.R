@@ -10,16 +10,24 @@ stop_pyhier <- function(..., kind = "ValueError") {
 
 # Run one of for_r.py's entries on named arguments.
 #
-# `rng` is a seed, or NULL for R's own stream, which then goes on as if R had used it; or such a
-# stream, which does so only with `keep_stream`.
-python_call <- function(.entry, ..., rng, keep_stream = is.null(rng)) {
+# `rng` is a seed, NULL for R's own stream, which then goes on as if R had used it, or what
+# `stream_of()` made of either.
+python_call <- function(.entry, ..., rng) {
   given <- list(...)
   if (!missing(rng)) {
-    given["rng"] <- list(random_stream(rng))
+    stream <- stream_of(rng)
+    given["rng"] <- list(stream$rng)
+    if (!stream$goes_on) {
+      before <- r_seed() # R functions that Python calls draw from `stream`
+      on.exit(set_r_seed(before), add = TRUE)
+    }
   }
   sent <- lapply(given, to_python) # holds what Python reads by address, until it has
   answer <- uninterrupted(boundary(), .entry, lapply(sent, `[[`, "value"))
   rm(list = as.character(unlist(answer$released)), envir = functions)
+  if (!missing(rng) && stream$goes_on && !is.null(answer$random_seed)) {
+    set_r_seed(as_r_seed(from_python(answer$random_seed), stream$rng[[1]]))
+  }
   .Call(C_go_on) # an R function stopped: its condition takes its course from here
   for (text in answer$warnings) {
     warning(text, call. = FALSE)
@@ -30,9 +38,6 @@ python_call <- function(.entry, ..., rng, keep_stream = is.null(rng)) {
   }
   if (!is.null(answer$error)) {
     stop_pyhier(answer$error, kind = answer$kind)
-  }
-  if (!missing(rng) && keep_stream) {
-    assign(".Random.seed", as.integer(from_python(answer$random_seed)), envir = globalenv())
   }
   from_python(answer$value)
 }
@@ -104,23 +109,66 @@ from_python <- function(x) {
   lapply(x, from_python)
 }
 
-# R's stream as it stands, when there is no seed.
-random_stream <- function(seed) {
-  if (length(seed) == 626) {
+# --- R's stream -----------------------------------------------------------------------------------
+
+# What a call draws from: `rng`, a seed or a .Random.seed, and whether R goes on where Python stops.
+#
+# `bits` names a sampler whose draws are LearnBayes', to the last bit: it needs R's default kinds.
+# Anything else makes do with a seed that is drawn from whatever stream R has.
+stream_of <- function(seed, bits = NULL) {
+  if (inherits(seed, "pyhier_stream")) {
     return(seed)
   }
-  if (!is.null(seed)) {
-    return(whole_number("seed", seed, -.Machine$integer.max))
+  goes_on <- is.null(seed)
+  if (goes_on && has_default_kinds(bits)) {
+    seed <- started_seed()
+  } else if (goes_on) {
+    seed <- sample.int(.Machine$integer.max, 1)
+    goes_on <- FALSE
+  } else if (length(seed) != 626) {
+    seed <- whole_number("seed", seed, -.Machine$integer.max)
   }
+  structure(list(rng = seed, goes_on = goes_on), class = "pyhier_stream")
+}
+
+default_kinds <- c("Mersenne-Twister", "Inversion", "Rejection")
+
+has_default_kinds <- function(bits) {
   kinds <- RNGkind()
-  if (!identical(kinds, c("Mersenne-Twister", "Inversion", "Rejection"))) {
+  # Of LearnBayes' samplers these alone draw from a sample.
+  needed <- if (is.null(bits) || bits %in% c("sir", "simcontour")) 1:3 else 1:2
+  same <- identical(kinds[needed], default_kinds[needed])
+  if (!same && !is.null(bits)) {
     stop_pyhier(
-      "RNGkind() is ", paste(kinds, collapse = ", "), ": pyhier has R's default kinds only; run ",
+      "RNGkind() is ", paste(kinds, collapse = ", "), ": with R's stream ", bits, "() is ",
+      "LearnBayes', which pyhier knows for R's default kinds only; run ",
       "RNGkind(\"default\", \"default\", \"default\"), or give seed ="
     )
   }
-  if (!exists(".Random.seed", envir = globalenv(), inherits = FALSE)) {
+  same
+}
+
+started_seed <- function() {
+  if (is.null(r_seed())) {
     set.seed(NULL)
   }
-  get(".Random.seed", envir = globalenv(), inherits = FALSE)
+  r_seed()
+}
+
+r_seed <- function() get0(".Random.seed", envir = globalenv(), inherits = FALSE)
+
+set_r_seed <- function(seed) {
+  if (!is.null(seed)) {
+    .Call(C_seed, seed)
+  } else if (!is.null(r_seed())) {
+    rm(".Random.seed", envir = globalenv())
+  }
+}
+
+# A .Random.seed of the doubles that crossed; R reads the word -2^31 as NA, and means it.
+as_r_seed <- function(numbers, kinds) {
+  numbers[numbers == -2^31] <- NA
+  seed <- as.integer(numbers)
+  seed[[1]] <- kinds
+  seed
 }

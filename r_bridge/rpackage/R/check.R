@@ -17,9 +17,7 @@ numbers <- function(name, x) {
       kind = "TypeError"
     )
   }
-  if (inherits(x, "integer64")) {
-    x <- as.double(x)
-  }
+  x <- decoded(x)
   if (!is.numeric(x) && !(is.logical(x) && all(is.na(x)))) {
     stop_pyhier(name, " is of class ", class(x)[[1]], ": give numbers", kind = "TypeError")
   }
@@ -33,11 +31,40 @@ numbers <- function(name, x) {
       name, "[", missing[[1]], "] is NA: leave the group out, or find its number", overflow
     )
   }
+  no_integer64_bits(name, x)
   as.double(x)
+}
+
+# The doubles that an integer64 stands for, whether or not bit64 is there; anything else as it is.
+decoded <- function(x) {
+  if (!inherits(x, "integer64")) {
+    return(x)
+  }
+  value <- .Call(C_integer64, unclass(x))
+  attributes(value) <- attributes(x)[c("names", "dim", "dimnames")]
+  value
+}
+
+decoded_columns <- function(data) {
+  whole <- vapply(data, inherits, NA, "integer64")
+  data[whole] <- lapply(data[whole], decoded)
+  data
+}
+
+# What has lost its class, as cbind() makes of it without bit64: numbers that nobody has measured.
+no_integer64_bits <- function(name, x) {
+  bits <- which(x != 0 & abs(x) < .Machine$double.xmin)
+  if (length(bits)) {
+    stop_pyhier(
+      name, "[", bits[[1]], "] is ", format(as.double(x)[bits[[1]]]), ", as an integer64 looks when ",
+      "R takes it for a double: load bit64 before you compute with it, or use as.double() of it"
+    )
+  }
 }
 
 # A whole number, integer or double.
 whole_number <- function(name, x, least = 1) {
+  x <- decoded(x)
   if (!is.numeric(x) || length(x) != 1 || is.factor(x)) {
     stop_pyhier(
       name, " is ", shown(x), ": give one whole number from ", least, " up", kind = "TypeError"
@@ -65,17 +92,56 @@ group_names <- function(name, x) {
       kind = "TypeError"
     )
   }
+  x <- decoded(x)
   missing <- which(is.na(x))
   if (length(missing)) {
     stop_pyhier(name, "[", missing[[1]], "] is NA: give every group a name")
   }
+  if (is.double(x) && all(x == floor(x) & abs(x) < 1e15)) {
+    return(sprintf("%.0f", x)) # 1e5 is named 100000
+  }
   as.character(x)
 }
 
-no_dots <- function(...) {
-  if (...length()) {
-    given <- names(list(...))
-    given <- if (is.null(given) || !nzchar(given[[1]])) "an argument too many" else given[[1]]
-    stop_pyhier("unknown: ", given, "; see the help page for the arguments", kind = "TypeError")
+# An error that names what else was given, before any of it is evaluated.
+no_dots <- function(..., .known = NULL) {
+  given <- as.list(substitute(list(...)))[-1]
+  named <- if (is.null(names(given))) rep("", length(given)) else names(given)
+  unknown <- which(!named %in% .known)
+  if (length(unknown)) {
+    name <- named[[unknown[[1]]]]
+    what <- if (nzchar(name)) name else paste0(shown(given[[unknown[[1]]]]), ", an argument too many")
+    stop_pyhier("unknown: ", what, "; see the help page for the arguments", kind = "TypeError")
   }
+}
+
+# `y` in the order of `x`'s names, where both have names; names that do not match are an error.
+aligned <- function(name, x, beside, y) {
+  ours <- names(x)
+  theirs <- names(y)
+  if (is.null(ours) || is.null(theirs) || identical(ours, theirs)) {
+    return(y)
+  }
+  mend <- paste0("give both the same names, or take unname() of one")
+  lost <- setdiff(ours, theirs)
+  if (length(lost) || length(ours) != length(theirs) || anyDuplicated(ours)) {
+    which <- if (length(lost)) paste0(" has no \"", lost[[1]], "\"") else " does not match them"
+    stop_pyhier("names(", name, ") and names(", beside, ") differ: names(", beside, ")", which, "; ", mend)
+  }
+  y[match(ours, theirs)]
+}
+
+# Labels beside the names of the data: others replace them, the same ones elsewhere are a mistake.
+labels_beside <- function(name, x, labels) {
+  if (is.null(labels)) {
+    return(group_names("labels", if (is.numeric(x)) names(x)))
+  }
+  labels <- group_names("labels", aligned(name, x, "labels", labels))
+  named <- names(x)
+  if (!is.null(named) && !identical(named, labels) && setequal(named, labels)) {
+    stop_pyhier(
+      "labels are names(", name, ") in another order: leave labels out, or take unname() of ", name
+    )
+  }
+  labels
 }

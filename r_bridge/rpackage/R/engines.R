@@ -30,9 +30,11 @@ hier_exact <- function(y, ...) {
 run_engine <- function(class, model, engine, ...) {
   spec <- list(.entry = "engine", engine = engine, ...)
   found <- do.call(python_call, c(spec, list(model = live(model))))
+  if (!is.null(spec$rng)) {
+    spec$rng <- spec$rng$rng # the stream as it was
+  }
   details <- found[setdiff(names(found), c("handle", "names", "draws", "variables"))]
   make <- if (is.null(found$draws)) new_posterior else new_draws
-  spec["keep_stream"] <- if (!is.null(spec$rng)) FALSE
   do.call(make, c(list(class, model, found), details, list(spec = spec)))
 }
 
@@ -94,7 +96,7 @@ hier_rwmetrop <- function(y, se, m, proposal = NULL, start = NULL, seed = NULL, 
   if (missing(m)) {
     stop_pyhier("m is missing: the number of draws")
   }
-  steps <- proposal_of(proposal, scale)
+  steps <- proposal_of(proposal, scale, model)
   if (is.null(start) && chains == 1) {
     start <- steps$mode
   }
@@ -108,7 +110,7 @@ run_chains <- function(class, model, engine, m, start, seed, burn_in, chains, th
   found <- python_call(
     "engine",
     engine = engine, model = live(model), draws = whole_number("m", m),
-    start = numeric_array("start", start), burn_in = whole_number("burn_in", burn_in, 0),
+    start = start_of_model(model, start), burn_in = whole_number("burn_in", burn_in, 0),
     chains = whole_number("chains", chains), theta = isTRUE(theta), rng = seed, ...
   )
   dimnames(found$burn_in) <- list(NULL, NULL, model$coordinates)
@@ -159,7 +161,7 @@ hier_gibbs <- function(model, m, scale = NULL, start = NULL, seed = NULL, burn_i
   check_model(model)
   run_chains(
     "hier_gibbs", model, "gibbs", m, start, seed, burn_in, chains, theta,
-    scale = numeric_array("scale", scale)
+    scale = numeric_array("scale", by_coordinate("scale", scale, model))
   )
 }
 
@@ -168,7 +170,7 @@ hier_gibbs <- function(model, m, scale = NULL, start = NULL, seed = NULL, burn_i
 hier_indepmetrop <- function(model, m, proposal = NULL, start = NULL, seed = NULL, scale = NULL,
                              df = 4, burn_in = 0, chains = 1, theta = TRUE) {
   check_model(model)
-  source <- source_of(proposal, scale, df)
+  source <- source_of(proposal, scale, df, model)
   do.call(run_chains, c(
     list("hier_indepmetrop", model, "indepmetrop", m, start, seed, burn_in, chains, theta), source
   ))
@@ -195,20 +197,18 @@ hier_rejection <- function(model, m, proposal = NULL, seed = NULL, scale = NULL,
 
 run_weighted <- function(class, model, engine, m, proposal, seed, scale, df, ...) {
   check_model(model)
-  # The stream as it is now, so that a saved posterior can be made anew.
-  stream <- random_stream(seed)
   arguments <- c(
-    list(class, model, engine, draws = whole_number("m", m), ...), source_of(proposal, scale, df)
+    list(class, model, engine, draws = whole_number("m", m), ...), source_of(proposal, scale, df, model)
   )
-  do.call(run_engine, c(arguments, list(rng = stream, keep_stream = is.null(seed))))
+  do.call(run_engine, c(arguments, list(rng = stream_of(seed))))
 }
 
 # The distribution of proposals as Python's engines take it.
-source_of <- function(proposal, scale, df) {
+source_of <- function(proposal, scale, df, model) {
   if (is.list(proposal) && is.null(proposal$mode)) {
     proposal$mode <- proposal$mean
   }
-  steps <- proposal_of(proposal, scale)
+  steps <- proposal_of(proposal, scale, model)
   list(
     proposal = if (is.null(steps$mode)) steps$var else list(mean = as.double(steps$mode), var = steps$var),
     scale = steps$scale, df = numbers("df", df)
@@ -223,7 +223,11 @@ hier_grid <- function(model, size = 100, limits = NULL) {
   if (length(size) > 1) {
     size <- as.list(size)
   }
-  run_engine("hier_grid", model, "grid", size = size, limits = numeric_array("limits", limits))
+  run_engine(
+    "hier_grid", model, "grid",
+    size = size,
+    limits = numeric_array("limits", by_coordinate("limits", limits, model))
+  )
 }
 
 #' @rdname hier_engines
@@ -251,8 +255,8 @@ check_model <- function(model) {
   }
 }
 
-# var, scale and mode of the steps, from whatever a user has.
-proposal_of <- function(proposal, scale = NULL) {
+# var, scale and mode of the steps, from whatever a user has; in the coordinates of a model.
+proposal_of <- function(proposal, scale = NULL, model = NULL) {
   mode <- NULL
   if (is.list(proposal)) {
     if (is.null(proposal$var)) {
@@ -261,7 +265,7 @@ proposal_of <- function(proposal, scale = NULL) {
     if (is.null(scale)) {
       scale <- proposal$scale
     }
-    mode <- proposal$mode
+    mode <- by_coordinate("proposal$mode", proposal$mode, model)
     proposal <- proposal$var
   }
   if (!is.null(scale)) {
@@ -272,9 +276,53 @@ proposal_of <- function(proposal, scale = NULL) {
   }
   if (!is.null(proposal)) {
     numbers("proposal", as.vector(proposal))
-    proposal <- as.matrix(proposal)
+    proposal <- by_coordinate("proposal", as.matrix(proposal), model)
   }
   list(var = proposal, scale = scale, mode = mode)
+}
+
+# Numbers or a covariance, one a coordinate: in the order of the coordinates, where they have names.
+by_coordinate <- function(name, x, model) {
+  given <- if (is.matrix(x)) rownames(x) else names(x)
+  if (is.null(model) || is.null(given) || identical(given, model$coordinates)) {
+    return(x)
+  }
+  if (!setequal(given, model$coordinates) || anyDuplicated(given)) {
+    stop_pyhier(
+      name, " is of ", paste(given, collapse = ", "), ": the coordinates of this model are ",
+      paste(model$coordinates, collapse = ", ")
+    )
+  }
+  order <- match(model$coordinates, given)
+  if (!is.matrix(x)) x[order] else if (nrow(x) == ncol(x)) x[order, order] else x[order, ]
+}
+
+# Where chains start, in coordinates; names may be those of the hyperparameters, as in c(tau = 5).
+start_of_model <- function(model, start, name = "start") {
+  given <- if (is.matrix(start)) colnames(start) else names(start)
+  if (is.null(given)) {
+    return(numeric_array(name, start))
+  }
+  rows <- if (is.matrix(start)) start else matrix(start, 1, dimnames = list(NULL, given))
+  rows[] <- numbers(name, as.vector(rows))
+  if (setequal(given, model$coordinates) && !anyDuplicated(given)) {
+    rows <- rows[, model$coordinates, drop = FALSE]
+  } else {
+    rows <- t(apply(rows, 1, function(row) in_coordinates(name, model, row)))
+  }
+  if (is.matrix(start)) unname(rows) else numbers_to_python(rows)
+}
+
+in_coordinates <- function(name, model, row) {
+  tryCatch(
+    python_call("phi_at", model = live(model), values = as.list(row)),
+    pyhier_error = function(e) {
+      stop_pyhier(
+        name, " has the names ", paste(names(row), collapse = ", "), ": ", conditionMessage(e),
+        "; or give ", paste(model$coordinates, collapse = ", ")
+      )
+    }
+  )
 }
 
 # A vector or a matrix of numbers for Python, or NULL.

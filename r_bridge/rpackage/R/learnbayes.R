@@ -26,7 +26,7 @@ laplace.default <- function(logpost, mode, ...) unknown_logpost(logpost)
 #' @rdname laplace
 #' @export
 laplace.function <- function(logpost, mode, ...) {
-  target <- target_of(logpost, ...)
+  target <- target_of(logpost, ..., .names = names(mode))
   found <- python_call(
     "laplace",
     logpost = target$logpost, mode = numeric_array("mode", mode), data = target$data
@@ -41,7 +41,7 @@ laplace.character <- laplace.function
 #' @export
 laplace.hier_model <- function(logpost, mode = NULL, ...) {
   no_dots(...)
-  found <- python_call("laplace_model", model = live(logpost), start = numeric_array("mode", mode))
+  found <- python_call("laplace_model", model = live(logpost), start = start_of_model(logpost, mode, "mode"))
   new_laplace(found, logpost$coordinates)
 }
 
@@ -64,14 +64,13 @@ unknown_logpost <- function(logpost) {
 # Data of a compiled log posterior: a matrix, a data frame, or a list of numbers and matrices.
 plain_data <- function(data) {
   if (is.data.frame(data)) {
-    data <- as.matrix(as.data.frame(data))
+    data <- as.matrix(decoded_columns(as.data.frame(data)))
   }
   if (is.list(data)) {
     return(lapply(data, plain_data))
   }
   if (is.matrix(data)) {
-    numbers("data", as.vector(data))
-    return(array(as.double(data), dim(data)))
+    return(array(numbers("data", as.vector(data)), dim(data)))
   }
   if (length(data) == 1) numbers("data", data) else numeric_array("data", data)
 }
@@ -88,6 +87,7 @@ plain_data <- function(data) {
 #' @param start Where the chain starts.
 #' @param m Iterations.
 #' @param ... The data that `logpost` takes after its first argument.
+#' @param seed As in `set.seed(seed)`; R's own stream, as it stands, without it.
 #' @return A list of class `hier_chain` with LearnBayes' elements: `par`, a matrix with a row an
 #'   iteration, and `accept`, the share of proposals accepted. `as.mcmc()`, `as_draws()`,
 #'   `summary()`, `plot()` and `as.data.frame()` take it.
@@ -107,13 +107,13 @@ rwmetrop.default <- function(logpost, proposal, start, m, ...) unknown_logpost(l
 
 #' @rdname rwmetrop
 #' @export
-rwmetrop.function <- function(logpost, proposal, start, m, ...) {
+rwmetrop.function <- function(logpost, proposal, start, m, ..., seed = NULL) {
   steps <- proposal_of(proposal)
   if (is.null(steps$var) || is.null(steps$scale)) {
     stop_pyhier("proposal must be list(var = covariance, scale = factor)")
   }
   proposal <- list(var = steps$var, scale = steps$scale)
-  new_chain("rwmetrop", target_of(logpost, ...), start, list(
+  new_chain("rwmetrop", target_of(logpost, ..., .names = names(start)), start, seed, list(
     proposal = proposal, start = start_of(start), m = whole_number("m", m)
   ))
 }
@@ -145,6 +145,7 @@ rwmetrop.hier_model <- function(logpost, proposal = NULL, start = NULL, m, ...) 
 #' @param dmax The highest value of log target over proposal.
 #' @param limits Two limits of the first parameter, then two of the second.
 #' @param data,... The data that the log posterior takes after its first argument.
+#' @param seed As in `set.seed(seed)`; R's own stream, as it stands, without it.
 #' @return `indepmetrop()` and `gibbs()`: as for [rwmetrop()]. `impsampling()`: a list of `est`, `se`,
 #'   `theta` and `wt`. `sir()` and `rejectsampling()`: a matrix with a row a draw. `simcontour()`: a
 #'   list of `x` and `y`.
@@ -162,61 +163,67 @@ NULL
 
 #' @rdname samplers
 #' @export
-indepmetrop <- function(logpost, proposal, start, m, ...) {
+indepmetrop <- function(logpost, proposal, start, m, ..., seed = NULL) {
   if (!is.list(proposal) || !setequal(names(proposal), c("mu", "var"))) {
     stop_pyhier("proposal must be list(mu = mean, var = covariance)")
   }
   proposal <- list(mu = numeric_array("mu", proposal$mu), var = covariance(proposal$var))
-  new_chain("indepmetrop", target_of(logpost, ...), start, list(
+  new_chain("indepmetrop", target_of(logpost, ..., .names = names(start)), start, seed, list(
     proposal = proposal, start = start_of(start), m = whole_number("m", m)
   ))
 }
 
 #' @rdname samplers
 #' @export
-gibbs <- function(logpost, start, m, scale, ...) {
-  new_chain("gibbs", target_of(logpost, ...), start, list(
+gibbs <- function(logpost, start, m, scale, ..., seed = NULL) {
+  new_chain("gibbs", target_of(logpost, ..., .names = names(start)), start, seed, list(
     start = start_of(start), m = whole_number("m", m), scale = numeric_array("scale", scale)
   ))
 }
 
 #' @rdname samplers
 #' @export
-impsampling <- function(logf, tpar, h, n, data) {
+impsampling <- function(logf, tpar, h, n, data, seed = NULL) {
   if (!is.function(h)) {
     stop_pyhier("h is of class ", class(h)[[1]], ": give a function of theta", kind = "TypeError")
   }
-  call_sampler("impsampling", target_of(logf, data), list(
+  call_sampler("impsampling", target_of(logf, data), seed, list(
     tpar = t_proposal(tpar), h = h, n = whole_number("n", n)
   ))
 }
 
 #' @rdname samplers
 #' @export
-sir <- function(logf, tpar, n, data) {
-  call_sampler("sir", target_of(logf, data), list(tpar = t_proposal(tpar), n = whole_number("n", n)))
+sir <- function(logf, tpar, n, data, seed = NULL) {
+  call_sampler("sir", target_of(logf, data), seed, list(tpar = t_proposal(tpar), n = whole_number("n", n)))
 }
 
 #' @rdname samplers
 #' @export
-rejectsampling <- function(logf, tpar, dmax, n, data) {
-  call_sampler("rejectsampling", target_of(logf, data), list(
+rejectsampling <- function(logf, tpar, dmax, n, data, seed = NULL) {
+  call_sampler("rejectsampling", target_of(logf, data), seed, list(
     tpar = t_proposal(tpar), dmax = numbers("dmax", dmax), n = whole_number("n", n)
   ))
 }
 
 #' @rdname samplers
 #' @export
-simcontour <- function(logf, limits, data, m) {
-  call_sampler("simcontour", target_of(logf, data), list(
+simcontour <- function(logf, limits, data, m, seed = NULL) {
+  call_sampler("simcontour", target_of(logf, data), seed, list(
     limits = numeric_array("limits", limits), m = whole_number("m", m)
   ))
 }
 
-# A log posterior with its data: within a closure, or beside a compiled one's name.
-target_of <- function(logpost, ...) {
+# A log posterior with its data: within a closure, or beside a compiled one's name. It sees theta
+# with the names of where it started.
+target_of <- function(logpost, ..., .names = NULL) {
   if (is.function(logpost)) {
-    return(list(logpost = function(theta) logpost(theta, ...), data = NULL))
+    plain <- function(theta) logpost(theta, ...)
+    named <- function(theta) {
+      names(theta) <- .names
+      logpost(theta, ...)
+    }
+    return(list(logpost = if (is.null(.names)) plain else named, data = NULL))
   }
   if (!is.character(logpost) || length(logpost) != 1) {
     unknown_logpost(logpost)
@@ -244,15 +251,16 @@ t_proposal <- function(tpar) {
   )
 }
 
-call_sampler <- function(sampler, target, arguments) {
+call_sampler <- function(sampler, target, seed, arguments) {
   python_call(
     "sampler",
-    name = sampler, logpost = target$logpost, data = target$data, arguments = arguments, rng = NULL
+    name = sampler, logpost = target$logpost, data = target$data, arguments = arguments,
+    rng = stream_of(seed, sampler)
   )
 }
 
-new_chain <- function(sampler, target, start, arguments) {
-  found <- call_sampler(sampler, target, arguments)
+new_chain <- function(sampler, target, start, seed, arguments) {
+  found <- call_sampler(sampler, target, seed, arguments)
   colnames(found$par) <- names(start)
   structure(found[c("par", "accept")], class = "hier_chain")
 }

@@ -33,18 +33,20 @@ is_lost <- function(handle) reticulate::py_is_null_xptr(handle)
 #' Bayesian Data Analysis (3rd ed.), section 5.4.
 #'
 #' @param y The estimate of each group, a numeric vector; its names label the groups. Or a formula:
-#'   `estimate ~ group` (or `estimate ~ 1`) together with `se` or `var`; without these, `value ~
-#'   group` are raw observations, of which the group means and their standard errors are taken.
+#'   `estimate ~ group` (or `estimate ~ 1`) together with `se` or `var`; or, with `raw = TRUE`,
+#'   `value ~ group`: single observations, of which the group means and their standard errors are
+#'   taken. Where `y`, `se`, `var` or `labels` have names, these are matched.
 #' @param se,var The standard error of each estimate, or its sampling variance: exactly one of them.
 #' @param labels Names of the groups.
 #' @param prior_mu The prior of mu: `"flat"`, or `"norm(mean, sd)"`.
 #' @param prior_tau The prior of tau: a name (`"uniform"`, `"sqrt"`, `"jeffreys"`,
 #'   `"overall-jeffreys"`, `"berger-deely"`, `"conventional"`, `"dumouchel"`, `"shrinkage"`,
-#'   `"i2"`), a distribution as a string (`"halfcauchy(5)"`, `"halfnorm(5)"`, `"expon(5)"`,
-#'   `"gamma(shape, scale)"`, `"invgamma(shape, scale)"`, `"lognorm(sdlog, median)"`,
-#'   `"lomax(shape, scale)"`), or an R function that returns the log density at one tau.
+#'   `"i2"`), a distribution as a string, or an R function that returns the log density at one tau;
+#'   one with an argument `log`, such as [stats::dexp()], is called with `log = TRUE`. See
+#'   [hier_priors] for the strings.
 #' @param data For a formula: a data frame with its variables (`se`, `var` and `labels` are looked
 #'   for in it, too).
+#' @param raw Whether the rows are single observations.
 #' @param variance For raw observations: whether all groups share one within-group variance
 #'   (`"pooled"`) or each has its own (`"per-group"`).
 #' @param ... The arguments of the method for vectors, from that for formulas; otherwise nothing.
@@ -77,15 +79,13 @@ hier_normal.default <- function(y, se, labels = NULL, prior_mu = "flat", prior_t
     which <- if (is.null(se)) "neither was given (or it is NULL)" else "both were given"
     stop_pyhier("give se (standard errors) or var (sampling variances): ", which)
   }
-  if (is.null(labels) && is.numeric(y)) {
-    labels <- names(y)
-  }
   given <- if (is.null(var)) "se" else "var"
+  spread <- aligned("y", y, given, if (is.null(var)) se else var)
   new_model(
     "normal", "normal",
     y = numbers_to_python(numbers("y", y)), given = given,
-    spread = numbers_to_python(numbers(given, if (is.null(var)) se else var)),
-    labels = text_to_python(group_names("labels", labels)),
+    spread = numbers_to_python(numbers(given, spread)),
+    labels = text_to_python(labels_beside("y", y, labels)),
     prior_mu = mu_prior(prior_mu), prior_tau = one_prior("prior_tau", prior_tau),
     call = match.call()
   )
@@ -93,11 +93,13 @@ hier_normal.default <- function(y, se, labels = NULL, prior_mu = "flat", prior_t
 
 #' @rdname hier_normal
 #' @export
-hier_normal.formula <- function(y, data = NULL, se, var, labels, variance = c("pooled", "per-group"),
-                                ...) {
+hier_normal.formula <- function(y, data = NULL, se, var, labels, raw = FALSE,
+                                variance = c("pooled", "per-group"), ...) {
+  no_dots(..., .known = c("prior_mu", "prior_tau"))
   parts <- formula_parts(y, data)
   where <- function(expression) eval(expression, parts$data, environment(y))
   given <- c(se = !missing(se), var = !missing(var))
+  check_raw(isTRUE(raw), given, variance = !missing(variance))
   if (!missing(labels)) {
     parts$group <- where(substitute(labels))
   }
@@ -113,12 +115,28 @@ hier_normal.formula <- function(y, data = NULL, se, var, labels, variance = c("p
   with_call(model, match.call())
 }
 
-raw_normal <- function(parts, variance, prior_mu = "flat", prior_tau = "uniform", ...) {
-  no_dots(...)
-  if (is.null(parts$group)) {
+# Estimates need se or var; observations are taken for raw only where that is said.
+check_raw <- function(raw, given, variance) {
+  if (raw && any(given)) {
     stop_pyhier(
-      "give se or var for estimates; or, for raw observations, their groups: value ~ group"
+      "raw = TRUE means single observations, and ", names(given)[given][[1]], " belongs to estimates: ",
+      "give one of them"
     )
+  }
+  if (!raw && !any(given)) {
+    stop_pyhier(
+      "give se or var, the standard error of each estimate or its variance; or, if every row is one ",
+      "observation of its group, raw = TRUE"
+    )
+  }
+  if (!raw && variance) {
+    stop_pyhier("variance is for raw observations: give raw = TRUE with it")
+  }
+}
+
+raw_normal <- function(parts, variance, prior_mu = "flat", prior_tau = "uniform") {
+  if (is.null(parts$group)) {
+    stop_pyhier("raw observations need their groups: value ~ group")
   }
   new_model(
     "normal", "normal_raw",
@@ -169,14 +187,12 @@ hier_binomial <- function(successes, ...) UseMethod("hier_binomial")
 #' @export
 hier_binomial.default <- function(successes, trials, labels = NULL, prior = "bda3", ...) {
   no_dots(...)
-  if (is.null(labels) && is.numeric(successes)) {
-    labels <- names(successes)
-  }
+  trials <- aligned("successes", successes, "trials", trials)
   new_model(
     "binomial", "binomial",
     successes = numbers_to_python(numbers("successes", successes)),
     trials = numbers_to_python(numbers("trials", trials)), prior = pair_prior(prior),
-    labels = text_to_python(group_names("labels", labels)), call = match.call()
+    labels = text_to_python(labels_beside("successes", successes, labels)), call = match.call()
   )
 }
 
@@ -204,14 +220,12 @@ hier_poisson <- function(counts, ...) UseMethod("hier_poisson")
 hier_poisson.default <- function(counts, exposure, labels = NULL, prior = "poissgamexch", z0 = 1,
                                  ...) {
   no_dots(...)
-  if (is.null(labels) && is.numeric(counts)) {
-    labels <- names(counts)
-  }
+  exposure <- aligned("counts", counts, "exposure", exposure)
   new_model(
     "poisson", "poisson",
     counts = numbers_to_python(numbers("counts", counts)),
     exposure = numbers_to_python(numbers("exposure", exposure)), prior = pair_prior(prior),
-    z0 = numbers("z0", z0), labels = text_to_python(group_names("labels", labels)),
+    z0 = numbers("z0", z0), labels = text_to_python(labels_beside("counts", counts, labels)),
     call = match.call()
   )
 }
@@ -236,7 +250,7 @@ with_call <- function(model, call) {
 # The parts of a formula with at most one grouping variable on the right; NAs are kept.
 formula_parts <- function(formula, data) {
   if (!is.null(data)) {
-    data <- as.data.frame(data) # a tibble's or a grouped one's own ways end here
+    data <- decoded_columns(as.data.frame(data)) # a tibble's or a grouped one's own ways end here
   }
   if (length(formula) != 3) {
     stop_pyhier("the formula has no left side: write it as estimate ~ group")
@@ -251,53 +265,14 @@ formula_parts <- function(formula, data) {
       "the right side has ", paste(groups, collapse = ", "), ": give one grouping variable, or 1"
     )
   }
+  response <- decoded(model.response(frame))
+  if (is.null(data) || .row_names_info(data) < 0) {
+    response <- unname(response) # of row names that are numbers alone
+  }
   list(
-    response = model.response(frame), name = names(frame)[[1]], data = data,
+    response = response, name = names(frame)[[1]], data = data,
     group = if (length(groups)) frame[[groups]], offset = model.offset(frame)
   )
-}
-
-# --- Priors ---------------------------------------------------------------------------------------
-
-one_prior <- function(name, prior) {
-  if (is.function(prior) || (is.character(prior) && length(prior) == 1 && !is.na(prior))) {
-    return(prior)
-  }
-  stop_pyhier(
-    name, " is ", shown(prior), ": give a string such as \"halfcauchy(5)\", or a function that ",
-    "returns the log density",
-    kind = "TypeError"
-  )
-}
-
-mu_prior <- function(prior) {
-  if (is.null(prior)) {
-    return("flat")
-  }
-  if (!is.character(prior) || length(prior) != 1 || is.na(prior)) {
-    stop_pyhier(
-      "prior_mu is ", shown(prior), ": give \"flat\" or \"norm(mean, sd)\"",
-      kind = "TypeError"
-    )
-  }
-  prior
-}
-
-# The prior of a count model. Python calls an R function with one vector.
-pair_prior <- function(prior) {
-  if (is.list(prior) && length(names(prior)) == length(prior)) {
-    texts <- vapply(prior, function(one) is.character(one) && length(one) == 1, NA)
-    if (!all(texts)) {
-      stop_pyhier(
-        "prior$", names(prior)[!texts][[1]], " is no string: give one such as \"gamma(2, 1)\"; or, ",
-        "for the whole prior, a function of both hyperparameters",
-        kind = "TypeError"
-      )
-    }
-    return(prior)
-  }
-  prior <- one_prior("prior", prior)
-  if (is.function(prior)) function(both) prior(both[[1]], both[[2]]) else prior
 }
 
 #' @export

@@ -248,14 +248,14 @@ predict.hier_posterior <- function(object, newdata = NULL, level = 0.95, draws =
 #' @export
 simulate.hier_posterior <- function(object, nsim = 1, seed = NULL, ...) {
   no_dots(...)
-  used <- if (is.null(seed)) random_stream(NULL) else seed
+  stream <- stream_of(seed)
   made <- python_call(
     "simulate",
-    posterior = live(object), n = whole_number("nsim", nsim), rng = seed
+    posterior = live(object), n = whole_number("nsim", nsim), rng = stream
   )
   frame <- as.data.frame(t(made), row.names = object$model$labels)
   names(frame) <- paste0("sim_", seq_len(nrow(made)))
-  attr(frame, "seed") <- used
+  attr(frame, "seed") <- stream$rng
   frame
 }
 

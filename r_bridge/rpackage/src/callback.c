@@ -4,6 +4,10 @@
  * jump over them, so the jump is stopped here, Python unwinds by an exception of its own, and
  * C_go_on() lets the jump go on from R, to wherever it was bound: a tryCatch() of the user's, the
  * top level after an error or Ctrl-C ("Writing R Extensions", section 6.12).
+ *
+ * A sampler of Python's draws from a Mersenne Twister of Python's. While the R function runs, R's
+ * .Random.seed is where that one stands, and where R leaves it Python goes on: as if the sampler were
+ * written in R.
  */
 
 #define R_NO_REMAP
@@ -17,18 +21,62 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DONE = 0, STOPPED = 1, NO_NUMBER = 2 };
+enum { DONE = 0, STOPPED = 1, NO_NUMBER = 2, OTHER_KIND = 3 };
+
+/* NumPy's Mersenne Twister, and the layout of R's: its kinds, the position, the words. */
+enum { WORDS = 624, SEED = WORDS + 2, DEFAULT_KINDS = 10403 };
+struct twister {
+    uint32_t key[WORDS];
+    int position;
+};
 
 static SEXP jump;       /* where the R condition was bound */
 static int jump_waits;  /* whether one was stopped here, and not yet let go on */
+static SEXP seed_name;  /* .Random.seed */
 
 struct evaluation {
     SEXP function;
     int n;
     const double *x;
+    struct twister *stream;  /* or NULL: R's own stream is left alone */
     double value;
     int status;
 };
+
+/* R's seed, where it is one of a Mersenne Twister with normals by inversion; or NULL. */
+static int *twister_seed(SEXP seed)
+{
+    if (TYPEOF(seed) != INTSXP || XLENGTH(seed) != SEED)
+        return NULL;
+    return INTEGER(seed)[0] % 10000 == DEFAULT_KINDS % 10000 ? INTEGER(seed) : NULL;
+}
+
+/* Make R's stream stand where this one does. */
+static SEXP lend(const struct twister *stream)
+{
+    const int *before = twister_seed(Rf_findVarInFrame(R_GlobalEnv, seed_name));
+    SEXP seed = PROTECT(Rf_allocVector(INTSXP, SEED));
+    INTEGER(seed)[0] = before == NULL ? DEFAULT_KINDS : before[0];
+    INTEGER(seed)[1] = stream->position;
+    memcpy(INTEGER(seed) + 2, stream->key, sizeof stream->key);
+    Rf_defineVar(seed_name, seed, R_GlobalEnv);
+    UNPROTECT(1);
+    return seed;
+}
+
+/* Make the stream stand where R's does; false where R's is of another kind by now. */
+static int take_back(struct twister *stream, SEXP lent)
+{
+    SEXP now = Rf_findVarInFrame(R_GlobalEnv, seed_name);
+    if (now == lent) /* nothing was drawn */
+        return 1;
+    const int *seed = twister_seed(now);
+    if (seed == NULL)
+        return 0;
+    stream->position = seed[1];
+    memcpy(stream->key, seed + 2, sizeof stream->key);
+    return 1;
+}
 
 static SEXP evaluate(void *data)
 {
@@ -37,12 +85,15 @@ static SEXP evaluate(void *data)
     SEXP x = PROTECT(Rf_allocVector(REALSXP, e->n));
     memcpy(REAL(x), e->x, (size_t) e->n * sizeof(double));
     SEXP call = PROTECT(Rf_lang2(e->function, x));
+    SEXP lent = PROTECT(e->stream == NULL ? R_NilValue : lend(e->stream));
     SEXP value = PROTECT(Rf_eval(call, R_GlobalEnv));
     int numeric = TYPEOF(value) == REALSXP || TYPEOF(value) == INTSXP || TYPEOF(value) == LGLSXP;
     e->status = numeric && XLENGTH(value) == 1 ? DONE : NO_NUMBER;
     if (e->status == DONE)
         e->value = Rf_asReal(value);
-    UNPROTECT(3);
+    if (e->stream != NULL && !take_back(e->stream, lent))
+        e->status = OTHER_KIND;
+    UNPROTECT(4);
     return R_NilValue;
 }
 
@@ -52,12 +103,14 @@ static void stop_jump(void *buffer, Rboolean jumps)
         longjmp(*(jmp_buf *) buffer, 1);
 }
 
-int pyhier_evaluate(void *function, int n, const double *x, double *value)
+int pyhier_evaluate(void *function, int n, const double *x, double *value, void *stream)
 {
-    struct evaluation e = {function, n, x, R_NaReal, STOPPED};
+    struct evaluation e = {function, n, x, stream, R_NaReal, STOPPED};
     jmp_buf buffer;
     if (setjmp(buffer)) {
         jump_waits = 1;
+        if (stream != NULL)
+            take_back(stream, R_NilValue);
         return STOPPED;
     }
     R_UnwindProtect(evaluate, &e, stop_jump, &buffer, jump);
@@ -88,6 +141,15 @@ static SEXP C_function(SEXP function)
 static SEXP C_numbers(SEXP x)
 {
     return hexadecimal(REAL(x));
+}
+
+/* Make R's stream stand at this .Random.seed. Without the second line reticulate, whose every call
+ * ends with PutRNGstate(), would put back what R had last drawn from. */
+static SEXP C_seed(SEXP seed)
+{
+    Rf_defineVar(seed_name, seed, R_GlobalEnv);
+    GetRNGstate();
+    return R_NilValue;
 }
 
 /* An R array of numbers that are at an address of Python's, `stride` doubles apart along each
@@ -122,6 +184,20 @@ static SEXP C_copy(SEXP address, SEXP dim, SEXP stride)
         SEXP shape = PROTECT(Rf_coerceVector(dim, INTSXP));
         Rf_setAttrib(value, R_DimSymbol, shape);
         UNPROTECT(1);
+    }
+    UNPROTECT(1);
+    return value;
+}
+
+/* What the 64 bits of each of an integer64's doubles count, as doubles. */
+static SEXP C_integer64(SEXP bits)
+{
+    R_xlen_t n = XLENGTH(bits);
+    SEXP value = PROTECT(Rf_allocVector(REALSXP, n));
+    for (R_xlen_t i = 0; i < n; i++) {
+        int64_t whole;
+        memcpy(&whole, REAL(bits) + i, sizeof whole);
+        REAL(value)[i] = whole == INT64_MIN ? R_NaReal : (double) whole;
     }
     UNPROTECT(1);
     return value;
@@ -162,6 +238,8 @@ static const R_CallMethodDef calls[] = {
     {"C_function", (DL_FUNC) &C_function, 1},
     {"C_numbers", (DL_FUNC) &C_numbers, 1},
     {"C_copy", (DL_FUNC) &C_copy, 3},
+    {"C_integer64", (DL_FUNC) &C_integer64, 1},
+    {"C_seed", (DL_FUNC) &C_seed, 1},
     {"C_interrupts", (DL_FUNC) &C_interrupts, 1},
     {"C_go_on", (DL_FUNC) &C_go_on, 0},
     {NULL, NULL, 0}
@@ -172,6 +250,7 @@ void R_init_pyhier(DllInfo *info)
     R_registerRoutines(info, NULL, calls, NULL, NULL);
     R_useDynamicSymbols(info, FALSE);
     R_forceSymbols(info, TRUE);
+    seed_name = Rf_install(".Random.seed");
     jump = R_MakeUnwindCont();
     R_PreserveObject(jump);
 }

@@ -52,13 +52,6 @@ test_that("what is sent comes back", {
   expect_identical(echo(list(a = 1, b = list(c = "x", d = c(1, 2)))), list(a = 1, b = list(c = "x", d = c(1, 2))))
 })
 
-test_that("other kinds of random numbers are refused by name", {
-  old <- RNGkind("Wichmann-Hill")
-  on.exit(RNGkind(old[[1]]))
-  expect_error(hier_rwmetrop(schools$y, schools$sigma, 10), "Wichmann-Hill.*RNGkind")
-  expect_silent(hier_rwmetrop(schools$y, schools$sigma, 10, seed = 1))
-})
-
 test_that("R functions are let go when Python has done with them", {
   held <- function() length(ls(pyhier:::functions))
   model <- hier_normal(schools$y, schools$sigma, prior_tau = function(tau) -tau)
