@@ -12,7 +12,7 @@ import numpy as np
 
 from pyhier._types import Floats
 
-# What a number is, its decimal mark made a point: Python also takes 1_435 and digits of all scripts.
+# What a number is, with a decimal point; float() takes 1_435 and digits of all scripts, too.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.I)
 _MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 
