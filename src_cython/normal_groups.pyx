@@ -263,7 +263,7 @@ def draw_theta(object bit_generator, const double[::1] y, const double[::1] var,
     """
     cdef Source source = source_of(bit_generator, False)
     cdef Py_ssize_t i, j, groups = y.shape[0]
-    cdef double mu, tau, tau2, shrinkage
+    cdef double mu, tau, tau2, total, shrinkage
     cdef double *row
     with nogil:
         for i in range(phi.shape[0]):
@@ -272,5 +272,7 @@ def draw_theta(object bit_generator, const double[::1] y, const double[::1] var,
             row = &out[i, 0]
             random_standard_normal_fill(source.bits, groups, row)
             for j in range(groups):
-                shrinkage = var[j] / (var[j] + tau2)
-                row[j] = y[j] + shrinkage * (mu - y[j]) + tau * sqrt(shrinkage) * row[j]
+                total = var[j] + tau2
+                shrinkage = var[j] / total
+                # The two parts apart: at tau = 0 all are mu, to the last bit.
+                row[j] = tau * sqrt(shrinkage) * row[j] + shrinkage * mu + tau2 / total * y[j]

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier.models.raw import group_sums, pooled_variance
+from pyhier.models.weights import weight_spread
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def anova(values: ArrayLike, groups: Iterable[Any]) -> AnovaTable:
     grand = (sums.n * sums.centred).sum() / total
     ss = float((sums.n * (sums.centred - grand) ** 2).sum())
     between = ss / (j - 1)
-    n0 = (total - float((sums.n / total * sums.n).sum())) / (j - 1)
+    n0 = weight_spread(sums.n.astype(np.float64)) / (j - 1)
     f, raw = between / within, (between - within) / n0
     p = float(fdtrc(j - 1, total - j, f))
     ss_within = float(sums.ss.sum())

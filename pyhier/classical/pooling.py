@@ -11,8 +11,9 @@ import numpy as np
 
 from pyhier._types import Floats
 from pyhier._validation import check_level
-from pyhier.classical.random_effects import given_tau2, reml, require, weighted_mean
+from pyhier.classical.random_effects import given_tau2, reml, require
 from pyhier.models.normal_normal import NormalNormal
+from pyhier.models.weights import residuals, weighted_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -124,7 +125,7 @@ def complete_pooling(model: NormalNormal) -> CompletePooling:
     >>> ph.complete_pooling(ph.NormalNormal(schools["y"], se=schools["sigma"]))
     CompletePooling(mean=7.68561672495..., var=16.580525632..., se=4.071919158...)
     """
-    mean, precision = weighted_mean(model, 0.0)
+    mean, precision = weighted_mean(model.y, 1.0 / model.var)
     return CompletePooling(mean, 1.0 / precision, float(np.sqrt(1.0 / precision)))
 
 
@@ -148,8 +149,8 @@ def homogeneity_test(model: NormalNormal) -> HomogeneityTest:
     """
     from scipy.special import chdtrc
 
-    residuals = model.y - complete_pooling(model).mean
-    q, df = float((residuals**2 / model.var).sum()), model.y.size - 1
+    away = residuals(model.y, 1.0 / model.var)
+    q, df = float((away**2 / model.var).sum()), model.y.size - 1
     return HomogeneityTest(q, df, float(chdtrc(df, q)) if df else 1.0)
 
 

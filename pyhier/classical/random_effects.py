@@ -10,8 +10,9 @@ import numpy as np
 
 from pyhier._types import Floats
 from pyhier._validation import check_level
-from pyhier.classical.tau2 import METHODS, Scaled, estimate, weight_spread
+from pyhier.classical.tau2 import METHODS, Scaled, estimate
 from pyhier.models.normal_normal import NormalNormal
+from pyhier.models.weights import weight_spread, weighted_mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,21 +220,15 @@ def require(model: NormalNormal, groups: int, what: str) -> None:
         raise ValueError(f"y has {has}: {what} at least {groups}")
 
 
-def weighted_mean(model: NormalNormal, tau2: float) -> tuple[float, float]:
-    """The precision-weighted mean and its precision; about a y, so that a shift costs nothing."""
-    weights, origin = 1.0 / (model.var + tau2), model.y[0]
-    precision = weights.sum()
-    return float(origin + (weights * (model.y - origin)).sum() / precision), float(precision)
-
-
 def given_tau2(
     model: NormalNormal, method: str, raw: float, error: float = np.nan
 ) -> RandomEffects:
     """The mean and the effects once tau^2 is known: BDA3 eqs. 5.17 and 5.20, theta over mu."""
     tau2 = max(raw, 0.0)
-    mu, precision = weighted_mean(model, tau2)
-    shrinkage = model.var / (model.var + tau2)
-    theta = model.y + shrinkage * (mu - model.y)
+    total = model.var + tau2
+    mu, precision = weighted_mean(model.y, 1.0 / total)
+    shrinkage = model.var / total
+    theta = shrinkage * mu + (tau2 / total) * model.y
     theta_se = np.sqrt(tau2 * shrinkage + shrinkage**2 / precision)
     for array in (theta, theta_se):
         array.flags.writeable = False
@@ -248,5 +243,4 @@ def _typical_variance(model: NormalNormal) -> float:
     """The sampling variance of a typical group (Higgins and Thompson 2002, eq. 9)."""
     if model.y.size == 1:
         return float(model.var[0])
-    weights = 1.0 / model.var
-    return float((model.y.size - 1) / weight_spread(weights, int(np.argmax(weights))))
+    return (model.y.size - 1) / weight_spread(1.0 / model.var)

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from pyhier._types import Floats
+from pyhier.models.weights import all_others, weight_spread
 
 METHODS = ("DL", "REML", "ML", "PM", "EB", "HE", "SJ", "HS")
 
@@ -50,19 +51,6 @@ def estimate(method: str, data: Scaled) -> tuple[float, float]:
     return _by_moments(method, data)
 
 
-def weight_spread(weights: Floats, largest: int) -> np.float64:
-    """W - sum w^2 / W as a sum of positive terms w_j (W - w_j) / W, none of which cancels."""
-    spread: np.float64 = (weights * _others(weights, largest)).sum() / weights.sum()
-    return spread
-
-
-def _others(weights: Floats, largest: int) -> Floats:
-    """W - w_j, each without cancellation."""
-    others: Floats = weights.sum() - weights
-    others[largest] = weights[:largest].sum() + weights[largest + 1 :].sum()
-    return others
-
-
 # --- By moments of a quadratic form ---------------------------------------------------------------
 
 
@@ -72,7 +60,7 @@ def _by_moments(method: str, data: Scaled) -> tuple[float, float]:
     DerSimonian and Laird (DL), Hedges (HE), Hunter and Schmidt (HS), Sidik and Jonkman (SJ). The
     variance of a quadratic form is 2 tr(P S P S), with S the variances of y.
     """
-    groups, least = data.y.size, data.smallest
+    groups = data.y.size
     crude = float(((data.y - data.y.mean()) ** 2).sum() / groups)  # SJ's start
     if method == "SJ" and crude == 0.0:
         return 0.0, 0.0
@@ -80,7 +68,7 @@ def _by_moments(method: str, data: Scaled) -> tuple[float, float]:
     residuals = data.y - (weights * data.y).sum() / weights.sum()
     form = float((weights * residuals**2).sum())
     if method == "DL":
-        scale = 1.0 / float(weight_spread(weights, least))
+        scale = 1.0 / weight_spread(weights)
         raw = (form - (groups - 1)) * scale
     elif method == "HE":
         scale = 1.0 / (groups - 1)
@@ -91,17 +79,33 @@ def _by_moments(method: str, data: Scaled) -> tuple[float, float]:
     else:
         scale = crude / (groups - 1)
         raw = form * scale
-    variance = 2.0 * _trace_of_square(weights, data.var + max(raw, 0.0), least)
-    return raw, scale * float(np.sqrt(variance))
+    return raw, scale * np.sqrt(2.0) * _root_of_trace(weights, data.var + max(raw, 0.0))
 
 
-def _trace_of_square(weights: Floats, variances: Floats, largest: int) -> float:
-    """tr(P S P S) for P = W - w w' / sum(w), its diagonal without cancellation."""
-    share = weights / weights.sum()
-    diagonal = weights * variances * (_others(weights, largest) / weights.sum())
-    off = weights * share * variances**2 * share * weights  # w_j^4 s_j^2 / W^2 summed over j
-    total = (weights * share * variances).sum()
-    return float((diagonal**2).sum() + total**2 - off.sum())
+def _root_of_trace(weights: Floats, variances: Floats) -> float:
+    """The root of tr(P S P S) for P = W - w w' / sum(w): a sum of positive terms, none cancels.
+
+    It is of P_ij^2 s_i s_j, with P_ii = w_i (W - w_i) / W and P_ij = -w_i w_j / W.
+    """
+    total = weights.sum()
+    diagonal = weights * variances * (all_others(weights) / total)
+    sizes = weights * np.sqrt(variances)
+    return float(np.hypot(_norm(diagonal), _norm(sizes * _norm_of_others(sizes) / total)))
+
+
+def _norm(x: Floats) -> float:
+    """The root of the sum of squares, which may leave a double."""
+    top = float(x.max(initial=0.0))
+    return top * float(np.sqrt(((x / top) ** 2).sum())) if top > 0.0 else 0.0
+
+
+def _norm_of_others(x: Floats) -> Floats:
+    """The norm of all the others, at each of them, shape (groups,)."""
+    largest = int(np.argmax(x))
+    squares = (x / x[largest]) ** 2
+    others: Floats = x[largest] * np.sqrt(squares.sum() - squares)
+    others[largest] = _norm(np.delete(x, largest))
+    return others
 
 
 # --- By the generalised Q statistic ---------------------------------------------------------------
@@ -134,7 +138,7 @@ def _by_likelihood(data: Scaled, restricted: bool) -> float:
 def _score(data: Scaled, restricted: bool, tau2: float) -> float:
     """Twice the derivative of the log likelihood, restricted or not, at tau^2."""
     weights, residuals = data.weighted(tau2)
-    fall = weight_spread(weights, data.smallest) if restricted else weights.sum()
+    fall = weight_spread(weights) if restricted else weights.sum()
     return float(((weights * residuals) ** 2).sum() - fall)
 
 
@@ -147,10 +151,8 @@ def _loglik(data: Scaled, restricted: bool, tau2: float) -> float:
 def _likelihood_error(data: Scaled, tau2: float, restricted: bool) -> float:
     """By the expected information: tr(PP) / 2, or sum w^2 / 2."""
     weights = data.weighted(tau2)[0]
-    information = (weights**2).sum()
-    if restricted:
-        information = _trace_of_square(weights, np.ones_like(weights), data.smallest)
-    return float(np.sqrt(2.0 / information))
+    root = _root_of_trace(weights, np.ones_like(weights)) if restricted else _norm(weights)
+    return float(np.sqrt(2.0) / root)
 
 
 # The score's singularities are real and at most -min(var), so in log(min(var) + tau^2) it is

@@ -1,17 +1,17 @@
 """Empirical Bayes: the hyperparameters estimated from the data, then taken for known."""
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyhier._types import Floats
 from pyhier.inference.exact import exact
+from pyhier.inference.laplace import climb
 from pyhier.inference.requirements import need_model
 from pyhier.models.interface import Model
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.nodes import NodesPosterior
-from pyhier.rstats.nelder_mead import minimise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,8 @@ def empirical_bayes(
 ) -> EmpiricalBayesPosterior:
     """Estimate a model's hyperparameters, then take the posterior of the effects given them.
 
-    The prior of the hyperparameters plays no part.
+    The prior of the hyperparameters plays no part. The maximum is over all hills of the likelihood,
+    found by a ladder from one end of its ridge to the other.
 
     Parameters
     ----------
@@ -111,35 +112,53 @@ def empirical_bayes(
     return EmpiricalBayesPosterior(model, phi, method, edge)
 
 
+FLAT = 1e-12  # what a log likelihood may still gain by running on to an edge
+
+
 def _maximum_likelihood(model: Model) -> tuple[Floats, bool]:
-    """Climb the marginal likelihood until a fresh simplex gains nothing.
+    """The highest of all hills along the likelihood's ridge, and whether it is at an edge."""
+    ridge = model.ridge()
+    tops = _tops(model, ridge[_hills(model.marginal.log_likelihood(ridge))])
+    height = model.marginal.log_likelihood(tops)
+    best = int(np.argmax(height))
+    if edge := not np.all(np.isfinite(tops[best])) or _is_flat(model, tops[best]):
+        # The edge itself, where it is one of the tops: it comes first.
+        best = int(np.argmax(height >= height[best] - FLAT * (1.0 + abs(height[best]))))
+    return tops[best], edge
 
-    Where it rises towards an edge, the coordinate runs off until the likelihood is flat; a flat
-    direction is told by its curvature at the end.
+
+def _hills(height: Floats) -> NDArray[np.bool_]:
+    """Where a ridge is no lower than on both sides; beside an end also the next."""
+    walled = np.concatenate([[-np.inf], height, [-np.inf]])
+    top: NDArray[np.bool_] = (height >= walled[:-2]) & (height >= walled[2:])
+    top[1] |= top[0]
+    top[-2] |= top[-1]
+    return top
+
+
+def _tops(model: Model, starts: Floats) -> Floats:
+    """Where climbs from the starts end; what is at the edge itself comes first and stays."""
+
+    def density(point: Floats) -> float:
+        return float(model.marginal.log_likelihood(point[np.newaxis])[0])
+
+    inside = np.isfinite(starts).all(axis=1)
+    slope = model.likelihood_derivatives
+    longest = np.where(_logs(model), 2.0, np.inf)  # a flat end must not throw it far out
+    climbed = [climb(density, slope, start, FLAT, longest)[0] for start in starts[inside]]
+    return np.concatenate([starts[~inside], np.array(climbed).reshape(-1, starts.shape[1])])
+
+
+def _is_flat(model: Model, point: Floats) -> bool:
+    """Whether a log or logit can be moved by 2 one way or the other at no loss.
+
+    Where the likelihood rises towards an edge, a climb runs off until the likelihood is flat.
     """
-    target = model.marginal
-
-    def falls(phi: Sequence[float] | Floats) -> float:
-        point = np.asarray(phi, dtype=np.float64)[np.newaxis]
-        with np.errstate(all="ignore"):
-            value = float(target.log_likelihood(point)[0])
-        return -value if np.isfinite(value) else np.inf
-
-    point, value = target.start(), np.inf
-    for _ in range(50):
-        fit = minimise(point, falls, (), {"reltol": 1e-15, "maxit": 5_000}, False)
-        point, gain, value = fit.par, value - fit.value, fit.value
-        if gain <= 1e-12 * (1.0 + abs(value)):
-            break
-    return point, _is_flat(falls, point, value)
+    steps = 2.0 * np.eye(point.size)[_logs(model)]
+    height = model.marginal.log_likelihood(point + np.concatenate([0.0 * steps[:1], steps, -steps]))
+    return bool((height[0] - height[1:] < 1e-6).any())
 
 
-def _is_flat(falls: Callable[[Floats], float], point: Floats, value: float) -> bool:
-    """Whether a coordinate can be moved by 2 one way or the other at no loss."""
-    for k in range(point.size):
-        for step in (-2.0, 2.0):
-            moved = point.copy()
-            moved[k] += step
-            if falls(moved) - value < 1e-6:
-                return True
-    return False
+def _logs(model: Model) -> NDArray[np.bool_]:
+    """Which coordinates are logs or logits: others have no edge."""
+    return np.array([name.startswith("log") for name in model.coordinates])

@@ -1,6 +1,7 @@
 """The normal approximation at the posterior mode (Laplace's method)."""
 
 import builtins
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -166,39 +167,67 @@ def _fit(
 
 
 def _newton(model: Model, point: Floats) -> LaplaceFit:
-    """Climb by Newton steps, damped (Levenberg) until each one rises.
-
-    ``gain`` is the rise that a step promises: the squared distance to the mode in posterior sds.
-    Below 1e-8 the surface is a parabola and the value too coarse to judge a step by, so the steps
-    go on undamped until rounding stops them.
-    """
-    target, damping, last = model.marginal, 0.0, np.inf
+    """Climb the posterior to its mode."""
+    target = model.marginal
     density = target.density
     value = density(point)
     if not np.isfinite(value):
         raise ValueError(f"the log density is {value} at the start {point}")
-    for _ in range(200):
+
+    def derivatives(point: Floats) -> tuple[Floats, Floats]:
         gradient, hessian = target.derivatives(point)
         if not np.all(np.isfinite(gradient)):
             raise ValueError(
                 f"the prior ends at {point}, where the search for the mode led: there is no normal "
                 "approximation; take exact(model), or rwmetrop with start= and proposal="
             )
-        step = _newton_step(gradient, hessian, damping)
+        return gradient, hessian
+
+    top, hessian, converged = climb(density, derivatives, point)
+    return _fit(density, top, hessian, converged, model)
+
+
+def climb(
+    density: Callable[[Floats], float],
+    derivatives: Callable[[Floats], tuple[Floats, Floats]],
+    point: Floats,
+    slow: float = 0.0,
+    longest: Floats | float = np.inf,
+) -> tuple[Floats, Floats, bool]:
+    """Climb by Newton steps, damped (Levenberg) until each one rises.
+
+    ``gain`` is the rise that a step promises: the squared distance to the mode in posterior sds.
+    Below 1e-8 the surface is a parabola and the value too coarse to judge a step by, so the steps
+    go on undamped until rounding stops them; or, with ``slow``, until a gain below that is not much
+    below the last: near a maximum each is about the last one's square, so that there is none.
+    ``longest``, shape (p,), is how far one step may move each coordinate.
+
+    Returns
+    -------
+    point : ndarray, shape (p,)
+    hessian : ndarray, shape (p, p)
+    converged : bool
+    """
+    value, damping, last = density(point), 0.0, np.inf
+    for _ in range(200):
+        gradient, hessian = derivatives(point)
+        step = _newton_step(gradient, hessian, damping, longest)
         gain = np.inf if step is None else float(gradient @ step)
         if step is not None and damping == 0.0 and gain < 1e-8:
-            if gain < 1e-26 or gain >= last:
-                return _fit(density, point, hessian, True, model)
+            if gain < 1e-26 or gain >= last or 0.01 * last < gain < slow:
+                return point, hessian, True
             point, last = point + step, gain
         elif step is not None and (proposed := density(point + step)) > value:
             point, value = point + step, proposed
             damping = damping / 16.0 if damping > 1e-3 else 0.0
         else:
             damping = max(4.0 * damping, 1e-3)
-    return _fit(density, point, hessian, False, model)
+    return point, hessian, False
 
 
-def _newton_step(gradient: Floats, hessian: Floats, damping: float) -> Floats | None:
+def _newton_step(
+    gradient: Floats, hessian: Floats, damping: float, longest: Floats | float
+) -> Floats | None:
     """The step uphill, or None where the damped Hessian is not negative definite."""
     damped = np.diag(np.abs(np.diag(hessian)) * damping) - hessian
     try:
@@ -206,4 +235,4 @@ def _newton_step(gradient: Floats, hessian: Floats, damping: float) -> Floats | 
     except np.linalg.LinAlgError:
         return None
     step: Floats = np.linalg.solve(factor.T, np.linalg.solve(factor, gradient))
-    return step
+    return step / max(1.0, float(np.max(np.abs(step) / longest)))

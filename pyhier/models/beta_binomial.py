@@ -17,7 +17,7 @@ from pyhier._types import Floats
 from pyhier._validation import count, each_group
 from pyhier.distributions.families import Beta
 from pyhier.kernels.count_density import BetaBinomialMarginal
-from pyhier.models.counts import CountModel, whole_numbers
+from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_index, check_lengths
 from pyhier.priors.pairs import Chart, PairPrior
 from pyhier.quadrature.axes import Axis, coordinate_axis
@@ -117,9 +117,7 @@ class BetaBinomial(CountModel):
         for array in (self.successes, self.trials):
             array.flags.writeable = False
         self.failures = self.trials - self.successes
-        self._likelihood = BetaBinomialMarginal(
-            self.successes, self.trials, "" if self._own else self._kernel_prior()
-        )
+        self._likelihood = BetaBinomialMarginal(self.successes, self.trials, "")
         self.log_marginal = BetaBinomialMarginal(self.successes, self.trials, self._kernel_prior())
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -170,6 +168,14 @@ class BetaBinomial(CountModel):
         ladder = np.linspace(-4.0, 12.0, 33)
         logit = np.full(ladder.size, np.log(share) - np.log1p(-share))
         return self._best_of(np.column_stack([logit, ladder]))
+
+    def ridge(self) -> Floats:
+        """The likelihood's ridge, (logit eta, log K) of shape (n, 2), K from small to large."""
+        log_k = ladder(self.trials.max())
+        share = ridge_means(self.successes, self.trials, np.exp(log_k))
+        smooth = 0.5 / (self.trials.sum() + 1.0)
+        eta = np.clip(share, smooth, 1.0 - smooth)
+        return np.column_stack([np.log(eta) - np.log1p(-eta), log_k])
 
     def moments(self) -> Floats:
         """Phi at the beta distribution with the mean and variance of the groups' shares."""

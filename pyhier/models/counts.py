@@ -11,7 +11,7 @@ from pyhier._random import Generator, uniforms
 from pyhier._types import Floats
 from pyhier._validation import each_group, positive, vector
 from pyhier.kernels.count_density import CountMarginal
-from pyhier.kernels.density import CallableDensity, LogDensity
+from pyhier.kernels.density import CallableDensity
 from pyhier.models.groups import Grouped, Labels
 from pyhier.priors.pairs import Chart, PairPrior, differences
 
@@ -24,6 +24,21 @@ def whole_numbers(name: str, value: ArrayLike, label: Callable[[int], str]) -> F
     return counts
 
 
+def ladder(largest: float) -> Floats:
+    """Rungs of the log of K or alpha, from all groups apart to no spread that counts can show."""
+    top = np.log(max(largest, 1.0)) + 10.0
+    return np.linspace(-6.0, top, 2 + int((top + 6.0) / 0.5))
+
+
+def ridge_means(counts: Floats, size: Floats, closeness: Floats) -> Floats:
+    """The groups' mean rate as their spread weighs them, shape (rungs,).
+
+    A group's weight, over its size, is ``1 / (closeness + size)``: K, or alpha / mu.
+    """
+    weights = (1.0 / (size + rung) for rung in closeness)
+    return np.array([(weight @ counts) / (weight @ size) for weight in weights])
+
+
 class CountModel(Grouped, ABC):
     """Data of counts with a prior of two hyperparameters.
 
@@ -33,7 +48,7 @@ class CountModel(Grouped, ABC):
 
     named: tuple[str, ...]
     charts: Mapping[tuple[str, str], Chart]
-    log_marginal: LogDensity
+    log_marginal: CountMarginal
     _likelihood: CountMarginal
     _size: str
 
@@ -142,18 +157,21 @@ class CountModel(Grouped, ABC):
 
     def log_marginal_likelihood(self, phi: Floats) -> Floats:
         """Log likelihood of phi, the effects integrated out, with all constants, shape (n,)."""
-        values = self.log_posterior(phi) if self._own is None else self._likelihood.evaluate(phi)
-        if self._own is None:
-            values = values - self._named_prior(phi)
-        return values + self.log_constant
+        values = self._likelihood.evaluate(phi)
+        values += self.log_constant
+        return values
 
     def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
         """Gradient (2,) and Hessian (2, 2) of the log marginal at one phi."""
+        if self._own is None:
+            return self.log_marginal.derivatives(phi)
         gradient, hessian = self._likelihood.derivatives(phi)
-        if self._own is not None:
-            more = differences(self._own, phi)
-            gradient, hessian = gradient + more[0], hessian + more[1]
-        return gradient, hessian
+        more = differences(self._own, phi)
+        return gradient + more[0], hessian + more[1]
+
+    def likelihood_derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
+        """Gradient (2,) and Hessian (2, 2) of the log likelihood at one phi."""
+        return self._likelihood.derivatives(phi)
 
     def draw_prior(self, n: int, rng: Generator) -> Floats:
         """Draws of phi from the prior, shape (n, 2); an error where it is improper."""

@@ -98,6 +98,15 @@ class Model(Data, Effects, Prior, Protocol):
     def marginal(self) -> Target:
         """The log posterior density of phi, the effects integrated out."""
 
+    def likelihood_derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
+        """Gradient (p,) and Hessian (p, p) of the marginal log likelihood at one phi."""
+
+    def ridge(self) -> Floats:
+        """Points (n, p) along that likelihood's ridge, near each of its hills, from end to end.
+
+        An end of the range that phi may have is one of them where it has a limit: log tau = -inf.
+        """
+
     def moments(self) -> Floats:
         """A phi, shape (p,), by the method of moments."""
 

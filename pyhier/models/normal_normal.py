@@ -18,9 +18,11 @@ from pyhier._validation import each_group, positive, vector
 from pyhier.distributions.families import Normal
 from pyhier.kernels import normal_groups as kernel
 from pyhier.kernels.density import LogDensity, NormalMarginal
+from pyhier.models import normal_likelihood as likelihood
 from pyhier.models.groups import Grouped, Labels, check_index, check_lengths
 from pyhier.models.raw import group_summaries
 from pyhier.models.reductions import Collapsed, Linear
+from pyhier.models.weights import residuals, weight_spread, weighted_mean
 from pyhier.priors.tau import NormalInvChi2, TauPrior, resolve_prior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 
@@ -273,8 +275,7 @@ class NormalNormal(Grouped):
 
         See group_sums.h; each of shape (1,), for one data set.
         """
-        weights = 1.0 / self.var
-        centre = (weights * self.y).sum() / weights.sum()
+        centre = weighted_mean(self.y, 1.0 / self.var)[0]
         fits = self.var.max() <= 5e29 and self.y.max() < 1e60 and self.y.min() > -1e60
         low = 0.0 if self.var.min() >= 1e-30 else 1e-30
         ends = (low, 5e29) if fits else (np.inf, np.inf)
@@ -327,18 +328,17 @@ class NormalNormal(Grouped):
 
     def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
         """Gradient (2,) and Hessian (2, 2) of the log marginal at one (mu, log tau)."""
-        tau2 = np.exp(2.0 * phi[1])
-        weights = 1.0 / (self.var + tau2)
-        residuals = self.y - phi[0]
-        pull = weights * residuals  # d / d mu
-        share = weights * tau2
-        excess = pull * residuals - 1.0
-        cross = -2.0 * (share * pull).sum()
-        tau_curvature = 2.0 * (share * (excess * (1.0 - share) - share * (excess + 1.0))).sum()
-        gradient = np.array([pull.sum(), (share * excess).sum() + 1.0])
-        hessian = np.array([[-weights.sum(), cross], [cross, tau_curvature]])
+        gradient, hessian = self.likelihood_derivatives(phi)
         prior_gradient, prior_hessian = self._prior_derivatives(phi)
         return gradient + prior_gradient, hessian + prior_hessian
+
+    def likelihood_derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
+        """Gradient (2,) and Hessian (2, 2) of the log likelihood at one (mu, log tau)."""
+        return likelihood.derivatives(self.y, self.var, phi)
+
+    def ridge(self) -> Floats:
+        """The likelihood's ridge, (mu, log tau) of shape (n, 2), from tau = 0 on."""
+        return likelihood.ridge(self.y, self.var)
 
     def _prior_derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
         """Of the log prior; in log tau by five-point differences."""
@@ -347,7 +347,7 @@ class NormalNormal(Grouped):
         with np.errstate(invalid="ignore"):  # beyond an edge of the prior
             slope = (a - 8 * b + 8 * d - e) / (12 * h)
             curvature = (-a + 16 * b - 30 * c + 16 * d - e) / (12 * h * h)
-        gradient, hessian = np.array([0.0, slope]), np.diag([0.0, curvature])
+        gradient, hessian = np.array([0.0, slope + 1.0]), np.diag([0.0, curvature])
         if self.prior.mu is not None:
             precision = self.prior.mu_precision(phi[1:])[0]
             away = phi[0] - self.prior.mu[0]
@@ -389,10 +389,11 @@ class NormalNormal(Grouped):
                     rng.bit_generator, self.y, self.var, flat, drawn.reshape(-1, self.y.size)
                 )
             return drawn
+        tau2 = np.exp(2.0 * phi[..., 1, np.newaxis])
         shrinkage = self.pooling(phi)
         theta = normals(rng, phi.shape[:-1], self.y.size)
         theta *= np.exp(phi[..., 1, np.newaxis]) * np.sqrt(shrinkage)  # V_j = tau^2 B_j
-        theta += self.y + shrinkage * (phi[..., 0, np.newaxis] - self.y)
+        theta += shrinkage * phi[..., 0, np.newaxis] + tau2 / (self.var + tau2) * self.y
         return theta
 
     def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
@@ -425,15 +426,11 @@ class NormalNormal(Grouped):
 
     def log_posterior(self, phi: Floats) -> Floats:
         """``log_marginal`` at many points, shape (n, 2), at once."""
-        return self._log_likelihood(phi) + self.log_prior(phi)
+        return likelihood.log_likelihood(self.y, self.var, phi) + self.log_prior(phi)
 
     def log_marginal_likelihood(self, phi: Floats) -> Floats:
         """Log likelihood of (mu, log tau), theta integrated out, with all constants, shape (n,)."""
-        return self._log_likelihood(phi) + self.log_constant
-
-    def _log_likelihood(self, phi: Floats) -> Floats:
-        density = NormalMarginal(self.y, self.var).evaluate(phi, fast=True)
-        return density - phi[:, 1]  # less the Jacobian that a flat prior of tau has there
+        return likelihood.log_likelihood(self.y, self.var, phi) + self.log_constant
 
     def axis(self, name: str) -> Axis | None:
         """The axis of mu or of tau; None for a name that is neither."""
@@ -454,10 +451,11 @@ class NormalNormal(Grouped):
         log_tau = phi[..., 1]
         density = self.prior.log_density(log_tau) + log_tau
         if self.prior.mu is not None:
-            precision = self.prior.mu_precision(log_tau)
-            away = phi[..., 0] - self.prior.mu[0]
-            density = density + 0.5 * (np.log(precision) - LOG_2PI - precision * away**2)
-        return density
+            with np.errstate(over="ignore", invalid="ignore"):  # tied to a tau of 0
+                precision = self.prior.mu_precision(log_tau)
+                away = phi[..., 0] - self.prior.mu[0]
+                density = density + 0.5 * (np.log(precision) - LOG_2PI - precision * away**2)
+        return np.where(log_tau == -np.inf, -np.inf, density)
 
     def draw_prior(self, n: int, rng: Generator) -> Floats:
         """Draws of (mu, log tau) from the prior, shape (n, 2)."""
@@ -469,15 +467,12 @@ class NormalNormal(Grouped):
 
     def moments(self) -> Floats:
         """(mu, log tau) by the method of moments (DerSimonian and Laird 1986), tau perhaps 0."""
-        weights = 1.0 / self.var
-        total = weights.sum()
-        centre = self.y - (weights @ self.y) / total
-        spare = total - (weights @ weights) / total
-        excess = weights @ centre**2 - (self.y.size - 1)
-        tau2 = max(0.0, excess / spare) if spare > 0.0 else 0.0
-        weights = 1.0 / (self.var + tau2)
+        weights, spare = 1.0 / self.var, weight_spread(1.0 / self.var)
+        excess = float(weights @ residuals(self.y, weights) ** 2) - (self.y.size - 1)
+        tau2 = max(0.0, excess / spare) if self.y.size > 1 else 0.0
         with np.errstate(divide="ignore"):
-            return np.array([weights @ self.y / weights.sum(), 0.5 * np.log(tau2)])
+            log_tau = 0.5 * np.log(tau2)
+        return np.array([weighted_mean(self.y, 1.0 / (self.var + tau2))[0], log_tau])
 
     def with_prior(self, **priors: Any) -> "NormalNormal":
         """The same data under other priors: ``prior_mu=``, ``prior_tau=`` or ``prior=``.

@@ -16,7 +16,7 @@ from pyhier._types import Floats
 from pyhier._validation import each_group, positive, vector
 from pyhier.distributions.families import Gamma
 from pyhier.kernels.count_density import PoissonGammaMarginal
-from pyhier.models.counts import CountModel, whole_numbers
+from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_index, check_lengths
 from pyhier.priors.pairs import Chart, PairPrior
 from pyhier.quadrature.axes import Axis, coordinate_axis
@@ -109,9 +109,7 @@ class PoissonGamma(CountModel):
         for array in (self.counts, self.exposure):
             array.flags.writeable = False
         data = (self.counts, self.exposure)
-        self._likelihood = PoissonGammaMarginal(
-            *data, "" if self._own else self._kernel_prior(), self.z0
-        )
+        self._likelihood = PoissonGammaMarginal(*data, "")
         self.log_marginal = PoissonGammaMarginal(*data, self._kernel_prior(), self.z0)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -146,6 +144,13 @@ class PoissonGamma(CountModel):
         mean = (self.counts.sum() + 0.5) / self.exposure.sum()
         ladder = np.linspace(-4.0, 12.0, 33)
         return self._best_of(np.column_stack([ladder, np.full(ladder.size, np.log(mean))]))
+
+    def ridge(self) -> Floats:
+        """The likelihood's ridge, (log alpha, log mu) of shape (n, 2), alpha growing."""
+        mean = (self.counts.sum() + 0.5) / self.exposure.sum()
+        log_alpha = ladder(mean * self.exposure.max())
+        means = ridge_means(self.counts, self.exposure, np.exp(log_alpha) / mean)
+        return np.column_stack([log_alpha, np.log(np.where(means > 0.0, means, mean))])
 
     def moments(self) -> Floats:
         """Phi at the gamma distribution with the rates' moments (Marshall 1991)."""

@@ -1,6 +1,9 @@
 """Sums over draws and nodes that tables are made of, a few megabytes at a time."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pyhier._types import Floats
 from pyhier.models.interface import Model
@@ -9,20 +12,24 @@ BLOCK = 2**20  # numbers held at a time
 
 
 def rank_columns(theta: Floats) -> dict[str, Floats]:
-    """Mean, sd and ends of each group's rank in draws of theta, shape (draws, groups)."""
+    """Mean, sd and ends of each group's rank in draws of theta, shape (draws, groups).
+
+    Equal effects (all are at tau = 0) share their ranks evenly.
+    """
     draws, groups = theta.shape
     if draws < 2:
         raise ValueError("there is 1 draw: it takes two for a standard deviation")
     total, squares, largest, smallest = np.zeros((4, groups))
     block = max(1, BLOCK // groups)
     for i in range(0, draws, block):
-        ranks = 1.0 + np.argsort(np.argsort(-theta[i : i + block], axis=1), axis=1)
+        part = theta[i : i + block]
+        ranks = _ranks(part)
         total += ranks.sum(axis=0)
         squares += (ranks**2).sum(axis=0)
-        largest += (ranks == 1.0).sum(axis=0)
-        smallest += (ranks == groups).sum(axis=0)
+        largest += _shares(part == part.max(axis=1, keepdims=True))
+        smallest += _shares(part == part.min(axis=1, keepdims=True))
     mean = total / draws
-    # Sums of whole numbers: nothing is lost in the difference up to 2^53.
+    # Sums of whole numbers and halves: nothing is lost in the difference up to 2^51.
     var = (squares - total * mean) / (draws - 1)
     return {
         "mean": mean,
@@ -30,6 +37,23 @@ def rank_columns(theta: Floats) -> dict[str, Floats]:
         "largest": largest / draws,
         "smallest": smallest / draws,
     }
+
+
+def _ranks(theta: Floats) -> Floats:
+    """Ranks of effects from the largest down, shape (draws, groups); equal ones have the mean."""
+    order = np.argsort(-theta, axis=1)
+    ranks: NDArray[Any] = np.argsort(order, axis=1) + 1.0
+    if not np.all(np.diff(np.take_along_axis(theta, order, axis=1), axis=1)):
+        from scipy.stats import rankdata
+
+        ranks = rankdata(-theta, axis=1)
+    return ranks
+
+
+def _shares(first: NDArray[np.bool_]) -> Floats:
+    """How often each group is first, shape (groups,); several that are share it."""
+    shares: Floats = (first / first.sum(axis=1, keepdims=True)).sum(axis=0)
+    return shares
 
 
 def mean_pooling(model: Model, phi: Floats, weight: Floats) -> Floats:
