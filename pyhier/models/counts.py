@@ -36,7 +36,7 @@ def ridge_means(counts: Floats, size: Floats, closeness: Floats) -> Floats:
     A group's weight, over its size, is ``1 / (closeness + size)``: K, or alpha / mu.
     """
     weights = (1.0 / (size + rung) for rung in closeness)
-    return np.array([(weight @ counts) / (weight @ size) for weight in weights])
+    return np.array([(weight @ counts) / ((weight @ size) or 1.0) for weight in weights])
 
 
 class CountModel(Grouped, ABC):
