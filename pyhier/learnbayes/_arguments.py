@@ -71,6 +71,11 @@ def numbers(name: str, value: Any, size: int | None = None, rule: str = "finite"
     return array
 
 
+def number(name: str, value: Any) -> float:
+    """One finite number."""
+    return float(numbers(name, np.reshape(value, -1), 1)[0])
+
+
 def factor(name: str, matrix: Floats) -> Floats:
     """The upper Cholesky factor of a matrix that the caller gave."""
     try:

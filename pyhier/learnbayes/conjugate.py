@@ -9,7 +9,7 @@ from scipy.special import betaln, gammaln, log_ndtr, logsumexp, ndtr
 
 from pyhier._types import Floats
 from pyhier._validation import float_array, positive
-from pyhier.learnbayes._arguments import counts, entries, flat, numbers
+from pyhier.learnbayes._arguments import counts, entries, flat, number, numbers
 
 
 @dataclass(frozen=True)
@@ -232,8 +232,19 @@ def normal_normal_mix(probs: ArrayLike, normalpar: ArrayLike, data: ArrayLike) -
     positive("data[1] (the variance)", float(sigma2))
     mean, var = prior.T
     total = var + sigma2
-    post = np.column_stack([(mean * sigma2 + y * var) / total, var * sigma2 / total])
-    return NormalMixture(updated(weights, -0.5 * (np.log(total) + (y - mean) ** 2 / total)), post)
+    prior_share, share = sigma2 / total, var / total
+    post = np.column_stack([mean * prior_share + y * share, var * prior_share])
+    away = _sds("data[0] (the observation)", y - mean, np.sqrt(total))
+    return NormalMixture(updated(weights, -0.5 * (np.log(total) + away**2)), post)
+
+
+def _sds(name: str, distance: Any, sd: Any) -> Any:
+    """A distance in sds, of which the square is a double."""
+    with np.errstate(over="ignore"):
+        z = np.divide(distance, sd)
+    if not np.all(np.abs(z) <= 1e150):
+        raise ValueError(f"{name} is more than 1e150 standard deviations away: no odds are left")
+    return z
 
 
 def mnormt_onesided(m0: float, normpar: ArrayLike, data: ArrayLike) -> OneSidedTest:
@@ -266,9 +277,10 @@ def mnormt_onesided(m0: float, normpar: ArrayLike, data: ArrayLike) -> OneSidedT
     mean, sd = numbers("normpar", flat(normpar), 2)
     centre, error = _normal_sample(data)
     positive("normpar[1] (the prior's sd)", float(sd))
-    post_var = 1.0 / (1.0 / sd**2 + 1.0 / error**2)
-    post_mean = post_var * (mean / sd**2 + centre / error**2)
-    prior, post = (m0 - mean) / sd, (m0 - post_mean) / np.sqrt(post_var)
+    limit, whole = number("m0", m0), np.hypot(sd, error)
+    post_mean = mean * (error / whole) ** 2 + centre * (sd / whole) ** 2
+    prior = _sds("m0", limit - mean, sd)
+    post = _sds("m0", limit - post_mean, sd * (error / whole))
     log_prior, log_post = (float(log_ndtr(z) - log_ndtr(-z)) for z in (prior, post))
     with np.errstate(over="ignore"):
         factor, odds, after = np.exp([log_post - log_prior, log_prior, log_post])
@@ -314,9 +326,10 @@ def mnormt_twosided(m0: float, prob: float, t: ArrayLike, data: ArrayLike) -> Po
     """
     centre, error = _normal_sample(data)
     tau = numbers("t", np.atleast_1d(np.asarray(t, dtype=np.float64)), rule="positive")
-    var, wide = error**2, error**2 + tau**2
+    away = _sds("m0", centre - number("m0", m0), error)
     # The factor in favour of the hypothesis: N(mean; m0, var) by N(mean; m0, var + tau^2).
-    log_bf = 0.5 * np.log(wide / var) - 0.5 * (centre - m0) ** 2 * (1.0 / var - 1.0 / wide)
+    wide = np.hypot(error, tau)
+    log_bf = np.log(wide / error) - 0.5 * (away * (tau / wide)) ** 2
     return _point_test(prob, log_bf if np.ndim(t) else log_bf[0])
 
 
@@ -331,10 +344,10 @@ def _point_test(prob: float, log_bf: Any) -> PointTest:
 
 def probability(name: str, value: float) -> float:
     """A number from 0 to 1."""
-    number = float(value)
-    if not 0.0 <= number <= 1.0:
+    chance = number(name, value)
+    if not 0.0 <= chance <= 1.0:
         raise ValueError(f"{name} is {value!r}: a probability is from 0 to 1")
-    return number
+    return chance
 
 
 def pbetat(p0: float, prob: float, ab: ArrayLike, data: ArrayLike) -> PointTest:

@@ -95,7 +95,7 @@ def probabilities(prob: ArrayLike, n: int) -> NDArray[np.float64]:
     if bad.size:
         i = int(bad[0])
         raise ValueError(f"prob[{i}] is {p[i]}: weights must be finite and not negative")
-    total = float(np.add.accumulate(p)[-1])  # one after the other, as R adds
+    total = float(np.add.accumulate(p)[-1]) if n else 0.0  # one after the other, as R adds
     if not total > 0.0:
         raise ValueError("prob has no positive entry: nothing can be drawn")
     p /= total

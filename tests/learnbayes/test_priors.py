@@ -31,6 +31,11 @@ def test_bayes_factors_in_extremes():
     test = lb.mnormt_onesided(175, [170, 10], [300, 10, 3])
     assert test.BF == test.postH == 0.0
     assert lb.mnormt_onesided(175, [170, 10], [-300, 10, 3]).postH == 1.0
+    for sd in (1e-200, 1e-20, 1e200):  # of everything: R's formulas square it
+        test = lb.mnormt_onesided(5 * sd, [0, 10 * sd], [6 * sd, 10, 3 * sd])
+        assert test.BF == pytest.approx(lb.mnormt_onesided(5, [0, 10], [6, 10, 3]).BF, rel=1e-12)
+        test = lb.mnormt_twosided(5 * sd, 0.5, 2 * sd, [6 * sd, 10, 3 * sd])
+        assert test.bf == pytest.approx(lb.mnormt_twosided(5, 0.5, 2, [6, 10, 3]).bf, rel=1e-12)
     assert lb.pbetat(0.5, 0.0, [1, 1], [3, 4]).post == 0.0
     assert lb.pbetat(0.5, 1.0, [1, 1], [3, 4]).post == 1.0
 
@@ -130,6 +135,13 @@ def test_mycontour_takes_minus_infinity():
         (lambda: lb.normal_normal_mix([1], [[1, 1]], [1, 0]), "the variance"),
         (lambda: lb.mnormt_onesided(1, [1, 1], [1, 0, 1]), "the sample's size"),
         (lambda: lb.mnormt_twosided(1, 1.5, 1, [1, 5, 1]), "prob is 1.5: a probability"),
+        (lambda: lb.mnormt_twosided(-1e300, 0.5, 1, [1, 5, 1]), "m0 is more than 1e150"),
+        (lambda: lb.mnormt_twosided(np.nan, 0.5, 1, [1, 5, 1]), r"m0\[0\] is nan"),
+        (lambda: lb.mnormt_twosided([], 0.5, 1, [1, 5, 1]), "m0 is empty"),
+        (lambda: lb.mnormt_onesided(1e300, [1, 1], [1, 5, 1]), "m0 is more than 1e150"),
+        (lambda: lb.mnormt_onesided("x", [1, 1], [1, 5, 1]), "m0 must be numbers"),
+        (lambda: lb.normal_normal_mix([1], [[1, 1]], [1e300, 1]), "data.0. .the observation. is m"),
+        (lambda: lb.pbetat("x", 0.5, [1, 1], [1, 1]), "p0 must be numbers"),
         (lambda: lb.pbetap([1, 1], 5, [1.5]), "numbers of successes are whole"),
         (lambda: lb.pdisc([0.2, 1.2], [1, 1], [1, 1]), r"p\[1\] is 1.2"),
         (lambda: lb.pdisc([0, 1], [1, 1], [1, 1]), "the data is impossible"),
@@ -154,7 +166,7 @@ def test_mycontour_takes_minus_infinity():
     ],
 )  # fmt: skip
 def test_errors(call, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         call()
 
 

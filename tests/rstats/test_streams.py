@@ -131,6 +131,7 @@ def test_other_kinds_are_refused(name, value):
         (lambda s: s.sample(3, 1, prob=[1, -1, 1]), r"prob\[1\] is -1"),
         (lambda s: s.sample(3, 1, prob=[1, 1]), "prob has 2 entries: give 3"),
         (lambda s: s.sample(3, 1, prob=[0, 0, 0]), "prob has no positive entry"),
+        (lambda s: s.rmultinom(3, 5, []), "prob has no positive entry"),
         (lambda s: s.sample(0), "x is 0"),
         (lambda s: s.sample([]), "x has shape"),
         (lambda s: s.sample(5e15, 1), "R samples from at most"),
