@@ -1,6 +1,8 @@
 """Checks at the public boundary: each error names the argument, the offender and the mend."""
 
 from collections.abc import Callable
+from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -81,6 +83,60 @@ def each_group(
     if not valid.all():
         j = int(valid.argmin())
         raise ValueError(f"{name}[{j}] (group {label(j)}) is {values[j]}: {rule}")
+
+
+def aligned(**inputs: Any) -> None:
+    """Inputs are paired by position, so what names their entries must say the same, for each pair.
+
+    The names are pandas' index or xarray's coordinate of the first dimension; a list, an array or
+    None has none and goes with anything. Raises for the first pair that differs.
+
+    Parameters
+    ----------
+    **inputs
+        The arguments under their names, in the order of the signature.
+    """
+    named = [(name, value) for name, value in inputs.items() if _index_of(value) is not None]
+    for (name, value), (other, beside) in combinations(named, 2):
+        ours, theirs = _index_of(value), _index_of(beside)
+        if len(ours) == len(theirs) and not ours.equals(theirs):
+            both = all(hasattr(part, "index") for part in (value, beside))
+            where = int(np.argmin(np.asarray(ours == theirs)))
+            raise ValueError(
+                f"{name} and {other} have different {'pandas indexes' if both else 'coordinates'} "
+                f"({ours[where]} and {theirs[where]} in place {where}): align them, or pass "
+                ".to_numpy()"
+            )
+
+
+def names_aligned(name: str, names: Any, **inputs: Any) -> None:
+    """As `aligned`, of names of groups; and they are no input's own ones in another order."""
+    aligned(**inputs, **{name: names})
+    if isinstance(names, str) or not hasattr(names, "__len__"):
+        return
+    for other, value in inputs.items():
+        index = _index_of(value)
+        if index is None or type(index).__name__ == "RangeIndex" or len(index) != len(names):
+            continue
+        own, given = list(map(str, index)), list(map(str, entries_of(names)))
+        if own != given and sorted(own) == sorted(given):
+            raise ValueError(
+                f"{name} are {other}'s own index in another order: leave {name} out, align the "
+                f"two, or pass {other}.to_numpy()"
+            )
+
+
+def entries_of(names: Any) -> Any:
+    """What names to go through: a DataArray's entries would be DataArrays."""
+    return names.to_numpy() if hasattr(names, "dims") else names
+
+
+def _index_of(value: Any) -> Any:
+    """What names the entries of a Series, the rows of a frame, a DataArray's first dimension."""
+    if hasattr(value, "dims") and hasattr(value, "indexes"):
+        return value.indexes.get(value.dims[0]) if value.dims else None
+    index = getattr(value, "index", None)
+    return index if hasattr(index, "equals") else None
 
 
 def check_level(level: float) -> float:

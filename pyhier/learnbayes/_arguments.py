@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
-from pyhier._validation import each_group, float_array, vector
+from pyhier._validation import aligned, each_group, float_array, vector
 from pyhier.rstats.linalg import chol
 
 
@@ -24,6 +24,7 @@ def entries(name: str, value: Any, *keys: str) -> list[Any]:
     if missing:
         wanted = ", ".join(repr(key) for key in keys)
         raise ValueError(f"{name} has no entry {missing[0]!r}: it must have {wanted}")
+    aligned(**{f"{name}[{key!r}]": found[key] for key in keys})
     return [found[key] for key in keys]
 
 

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from pyhier._types import Floats
-from pyhier._validation import float_array
+from pyhier._validation import aligned, float_array
 from pyhier.learnbayes._arguments import flat, numbers
 from pyhier.learnbayes.conjugate import (
     future,
@@ -407,6 +407,7 @@ def pdisc(p: ArrayLike, prior: ArrayLike, data: ArrayLike) -> Floats:
 
 
 def _proportions(p: ArrayLike, name: str, weights: ArrayLike) -> tuple[Floats, Floats]:
+    aligned(**{"p": p, name: weights})
     values, found = numbers("p", flat(p)), probabilities(name, weights)
     if values.size != found.size:
         raise ValueError(f"p has {values.size} values and {name} {found.size}: give one each")
@@ -481,6 +482,7 @@ def histprior(p: ArrayLike, midpts: ArrayLike, prob: ArrayLike) -> Floats:
     >>> histprior([0.05, 0.5, 1.2], [0.1, 0.3, 0.5, 0.7, 0.9], [0.2, 0.2, 0.4, 0.1, 0.1])
     array([0.2, 0.4, 0. ])
     """
+    aligned(midpts=midpts, prob=prob)
     middle, weights = numbers("midpts", flat(midpts)), probabilities("prob", prob)
     if middle.size < 2 or middle.size != weights.size:
         raise ValueError(

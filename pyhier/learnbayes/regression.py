@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import RNG, normals
 from pyhier._types import Floats
-from pyhier._validation import count, float_array, positive
+from pyhier._validation import aligned, count, float_array, positive
 from pyhier.learnbayes._arguments import entries, flat, numbers
 from pyhier.learnbayes.samplers import laplace
 from pyhier.learnbayes.simulation import equal_gammas, rmnorm, stream
@@ -65,6 +65,7 @@ def design_matrix(name: str, value: Any) -> Floats:
 
 def regression_data(y: Any, x: Any, spare: int = 1) -> tuple[Floats, Floats]:
     """Responses and a design of full rank, with at least ``spare`` more rows than columns."""
+    aligned(y=y, X=x)
     responses, design = numbers("y", flat(y)), design_matrix("X", x)
     n, p = design.shape
     if n != responses.size:

@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, betas, binomials
 from pyhier._types import Floats
-from pyhier._validation import count, each_group
+from pyhier._validation import count, each_group, names_aligned
 from pyhier.distributions.families import Beta
 from pyhier.kernels.count_density import BetaBinomialMarginal
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
-from pyhier.models.groups import Labels, check_index, check_lengths
+from pyhier.models.groups import Labels, check_lengths
 from pyhier.priors.pairs import Chart, PairPrior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.transforms import from_line, log_slope
@@ -107,7 +107,7 @@ class BetaBinomial(CountModel):
         prior: PairPrior = "bda3",
         labels: Labels = None,
     ) -> None:
-        check_index(successes, trials, "successes", "trials")
+        names_aligned("labels", labels, successes=successes, trials=trials)
         super().__init__(np.size(np.asarray(successes)), labels, prior, "successes")
         self.successes = whole_numbers("successes", successes, self.label)
         self.trials = whole_numbers("trials", trials, self.label)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhier._validation import entries_of
 from pyhier.models.target import MarginalTarget
 
 Labels = Sequence[Any] | ArrayLike | None
@@ -47,15 +48,6 @@ class Grouped:
         return ""
 
 
-def check_index(first: Any, second: Any, name: str, other: str) -> None:
-    """Two pandas Series are paired by position, so their indexes must say the same."""
-    series = all(hasattr(part, "to_numpy") and hasattr(part, "index") for part in (first, second))
-    if series and len(first) == len(second) and not first.index.equals(second.index):
-        raise ValueError(
-            f"{name} and {other} have different pandas indexes: align them, or pass .to_numpy()"
-        )
-
-
 def check_lengths(first: np.ndarray, second: np.ndarray, name: str, other: str) -> None:
     """Two columns of data have a row a group each."""
     if first.size != second.size:
@@ -70,7 +62,7 @@ def _as_labels(labels: Labels, groups: int, counted: str) -> tuple[str, ...] | N
         return None
     if isinstance(labels, str) or not np.iterable(labels):
         raise TypeError(f"labels is {labels!r}: give a sequence of names, one a group")
-    names = tuple(map(str, labels))
+    names = tuple(map(str, entries_of(labels)))
     if len(names) != groups:
         raise ValueError(
             f"{counted} has {groups} groups and labels has {len(names)}: give one a group"

@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, normals, uniforms
 from pyhier._types import Floats
-from pyhier._validation import each_group, positive, vector
+from pyhier._validation import each_group, names_aligned, positive, vector
 from pyhier.distributions.families import Normal
 from pyhier.kernels import normal_groups as kernel
 from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.models import normal_likelihood as likelihood
-from pyhier.models.groups import Grouped, Labels, check_index, check_lengths
+from pyhier.models.groups import Grouped, Labels, check_lengths
 from pyhier.models.raw import group_summaries
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.weights import residuals, weight_spread, weighted_mean
@@ -87,11 +87,12 @@ class NormalNormal(Grouped):
                 "give se= (standard errors) or var= (sampling variances): "
                 + ("neither was given" if se is None else "both were given")
             )
+        self._given = "se" if var is None else "var"
+        data = {"y": y, self._given: se if var is None else var}
+        names_aligned("labels", labels, **data)
         self.y = vector("y", y)
         super().__init__(self.y.size, labels, "y")
-        self._given = "se" if var is None else "var"
-        check_index(y, se if var is None else var, "y", self._given)
-        spread = vector(self._given, se if var is None else var)
+        spread = vector(self._given, data[self._given])
         self._check_groups(spread)
         self.var = spread * spread if var is None else spread
         self.se = spread if var is None else np.sqrt(spread)

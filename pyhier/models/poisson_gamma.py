@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, gammas, poissons
 from pyhier._types import Floats
-from pyhier._validation import each_group, positive, vector
+from pyhier._validation import each_group, names_aligned, positive, vector
 from pyhier.distributions.families import Gamma
 from pyhier.kernels.count_density import PoissonGammaMarginal
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
-from pyhier.models.groups import Labels, check_index, check_lengths
+from pyhier.models.groups import Labels, check_lengths
 from pyhier.priors.pairs import Chart, PairPrior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.transforms import from_line
@@ -97,7 +97,7 @@ class PoissonGamma(CountModel):
         z0: float = 1.0,
         labels: Labels = None,
     ) -> None:
-        check_index(counts, exposure, "counts", "exposure")
+        names_aligned("labels", labels, counts=counts, exposure=exposure)
         super().__init__(np.size(np.asarray(counts)), labels, prior, "counts")
         self.counts = whole_numbers("counts", counts, self.label)
         self.exposure = vector("exposure", exposure)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats, Ints
-from pyhier._validation import each_group, vector
+from pyhier._validation import each_group, entries_of, names_aligned, vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +93,7 @@ def group_summaries(
 
 def group_sums(values: ArrayLike, groups: Iterable[Any]) -> _Sums:
     """Check raw data and sum it, in two passes: means first, then squares about them."""
+    names_aligned("groups", groups, values=values)
     x = vector("values", values)
     names = _names(groups)
     if len(names) != x.size:
@@ -120,7 +121,7 @@ def _names(groups: Iterable[Any]) -> list[str]:
     if getattr(groups, "ndim", 1) != 1:
         raise ValueError("groups has more than one dimension: give the group of each observation")
     names = []
-    for i, group in enumerate(groups):
+    for i, group in enumerate(entries_of(groups)):
         name = str(group)
         if name in _MISSING and not isinstance(group, str):
             raise ValueError(f"groups[{i}] is missing ({name}): drop it, or name its group")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier._validation import count, positive, vector
+from pyhier._validation import aligned, count, positive, vector
 from pyhier.rstats.quantile import quantile
 
 Rule = Callable[[Floats], float]
@@ -139,6 +139,7 @@ def density(
     >>> fit.x.round(3), fit.y.round(3)
     (array([-1.672,  3.   ,  7.672]), array([0.001, 0.19 , 0.001]))
     """
+    aligned(x=x, weights=weights)
     draws = vector("x", x)
     if not np.isfinite(draws).all():
         raise ValueError(f"x[{np.flatnonzero(~np.isfinite(draws))[0]}] is not finite")
