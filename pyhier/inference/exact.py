@@ -1,15 +1,12 @@
 """The exact posterior by quadrature over one or two hyperparameters."""
 
-import numpy as np
-
 from pyhier._types import Floats
 from pyhier.inference.requirements import need_posterior
-from pyhier.models.interface import Model, PlaneModel, Reduced, is_plane, is_reduced
+from pyhier.models.interface import Model, PlaneModel, is_plane, is_reduced
 from pyhier.posterior.exact_line import ExactPosterior
 from pyhier.posterior.exact_plane import PlanePosterior
 from pyhier.quadrature.axes import coordinate_axis
 from pyhier.quadrature.nested import nested_quadrature
-from pyhier.quadrature.panels import resolve
 
 
 def exact(model: Model) -> ExactPosterior | PlanePosterior:
@@ -44,7 +41,7 @@ def exact(model: Model) -> ExactPosterior | PlanePosterior:
     """
     need_posterior("exact", model)
     if is_reduced(model):
-        return _on_line(model)
+        return ExactPosterior.of(model)
     if is_plane(model):
         return on_plane(model)
     raise TypeError(f"{type(model).__name__} cannot be reduced to one or two coordinates")
@@ -60,24 +57,3 @@ def on_plane(model: PlaneModel) -> PlanePosterior:
 
     point = float(start[axis.free]), float(start[model.location])
     return PlanePosterior(model, nested_quadrature(log_density, *point))
-
-
-def _on_line(model: Reduced) -> ExactPosterior:
-    def rows(log_tau: Floats) -> Floats:
-        return model.collapse(log_tau).rows
-
-    reach = _reach(model.tail_indices[1])
-    return ExactPosterior(model, resolve(rows, *model.scales, reach, model.support))
-
-
-def _reach(index: float) -> float:
-    """How far beyond the data a power tail is followed before its closed form takes over.
-
-    Moments of order k leave exp(-(index - k) * reach) of their mass to the closed form, which is
-    good to exp(-reach): together below 1e-13.
-    """
-    if np.isinf(index):
-        return 0.0
-    k = max(k for k in (0, 1, 2) if index - k > 1e-6)
-    reach = 30.0 / (1.0 + index - k)
-    return reach if reach > 1.0 else 0.0

@@ -3,6 +3,7 @@
 from pyhier.models.beta_binomial import BetaBinomial
 from pyhier.models.interface import Model
 from pyhier.models.normal_normal import NormalNormal
+from pyhier.models.normal_regression import NormalRegression
 from pyhier.models.poisson_gamma import PoissonGamma
 
-__all__ = ["BetaBinomial", "Model", "NormalNormal", "PoissonGamma"]
+__all__ = ["BetaBinomial", "Model", "NormalNormal", "NormalRegression", "PoissonGamma"]

@@ -13,7 +13,8 @@ from pyhier._validation import each_group, positive, vector
 from pyhier.kernels.count_density import CountMarginal
 from pyhier.kernels.density import CallableDensity
 from pyhier.models.groups import Grouped, Labels
-from pyhier.priors.pairs import Chart, PairPrior, differences
+from pyhier.priors.differences import differences
+from pyhier.priors.pairs import Chart, PairPrior
 
 
 def whole_numbers(name: str, value: ArrayLike, label: Callable[[int], str]) -> Floats:

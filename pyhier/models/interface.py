@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeGuard
 from pyhier._random import Generator
 from pyhier._types import Floats
 from pyhier.distributions.families import Components, Family
+from pyhier.models.covariates import Covariates
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.target import Target
 from pyhier.quadrature.axes import Axis
@@ -155,8 +156,25 @@ class Reduced(Model, Protocol):
     def log_likelihood_at_zero(self) -> float:
         """Log likelihood at tau = 0, the coefficients integrated over their prior."""
 
-    def prior_density_mu(self, mu: float) -> float:
-        """Prior density of mu, where it does not depend on tau."""
+    def log_prior_at(self, coefficient: str, value: float) -> float:
+        """Log prior density of a coefficient, where it does not depend on tau."""
+
+
+class Regression(Reduced, Protocol):
+    """A reduced model whose effects centre on a linear predictor of covariates."""
+
+    @property
+    def covariates(self) -> Covariates:
+        """The design, and the prior of the coefficients."""
+
+    def combination(self, vector: Floats) -> Linear:
+        """A linear combination of the coefficients, (p,)."""
+
+    def new(self, row: Floats, last: Floats) -> Linear:
+        """The effect of a new group with a row of the design, (p,), given the last coordinate."""
+
+    def without_covariates(self) -> Reduced:
+        """The same data and prior of tau with the intercept alone."""
 
 
 class PlaneModel(Model, Protocol):
@@ -183,6 +201,11 @@ class PlaneModel(Model, Protocol):
 def is_reduced(value: object) -> TypeGuard[Reduced]:
     """Whether a model can be reduced to one coordinate."""
     return hasattr(type(value), "collapse")
+
+
+def is_regression(value: object) -> TypeGuard[Regression]:
+    """Whether a model's effects centre on covariates."""
+    return hasattr(value, "covariates") and is_reduced(value)
 
 
 def is_plane(value: object) -> TypeGuard[PlaneModel]:

@@ -4,10 +4,10 @@ y_j ~ N(theta_j, se_j^2), theta_j ~ N(mu, tau^2): Gelman et al., Bayesian Data A
 section 5.4, whose notation this file keeps. The coordinates are (mu, log tau).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cached_property, partial
 from math import inf, log
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -20,16 +20,17 @@ from pyhier.kernels import normal_groups as kernel
 from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.models import normal_likelihood as likelihood
 from pyhier.models.groups import Grouped, Labels, check_lengths
-from pyhier.models.raw import group_summaries
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.weights import residuals, weight_spread, weighted_mean
+from pyhier.models.sources import Sources
+from pyhier.priors.differences import STEPS, five_point
 from pyhier.priors.tau import NormalInvChi2, TauPrior, resolve_prior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
-class NormalNormal(Grouped):
+class NormalNormal(Sources, Grouped):
     """Group estimates with known standard errors, and normally distributed group effects.
 
     Parameters
@@ -40,6 +41,18 @@ class NormalNormal(Grouped):
         Its standard error, or its sampling variance: give exactly one of them.
     labels : sequence, optional
         Names of the groups; "1", "2", ... without it.
+    X : frame or array, shape (groups,) or (groups, covariates), optional
+        Covariates of the groups: theta_j ~ N(x_j' beta, tau^2). An intercept is added where no
+        column is constant. Categories are coded by `from_formula`.
+    intercept : bool
+        Whether to add one.
+    prior_beta : mapping, or (mean, covariance), optional
+        The prior of the coefficients, flat without it: ``{"latitude": scipy.stats.norm(0, 1)}``,
+        the others flat, or a normal one of all of them.
+    cov : list of arrays, or matrix, optional
+        In place of ``se`` or ``var`` the sampling covariance of all estimates, where several of a
+        study share a control group: a block a study, in the order of the groups, or the whole
+        matrix, dense or of scipy.sparse.
     prior_mu : scipy.stats.norm(mean, sd), optional
         The prior of mu; flat without it.
     prior_tau : str, frozen distribution or callable
@@ -71,17 +84,30 @@ class NormalNormal(Grouped):
     coefficients: tuple[str, ...] = ("mu",)
     location = 0
 
+    with_covariates: ClassVar[type["NormalNormal"]]  # what __new__ makes where X or cov is given
+
+    def __new__(cls, *_: Any, X: Any = None, cov: Any = None, **__: Any) -> "NormalNormal":  # noqa: N803
+        """Make the model; with covariates or correlated estimates one that knows of them."""
+        general = cls is NormalNormal and not (X is None and cov is None)
+        return object.__new__(cls.with_covariates if general else cls)
+
     def __init__(
         self,
         y: ArrayLike,
         *,
         se: ArrayLike | None = None,
         var: ArrayLike | None = None,
+        X: None = None,  # noqa: N803 - the field's name for a design
+        intercept: bool = True,
+        prior_beta: None = None,
+        cov: None = None,
         labels: Labels = None,
         prior_mu: Any = None,
         prior_tau: TauPrior = "uniform",
         prior: NormalInvChi2 | None = None,
     ) -> None:
+        if prior_beta is not None:
+            raise ValueError("prior_beta is the prior of covariates' coefficients: give X=")
         if (se is None) == (var is None):
             raise ValueError(
                 "give se= (standard errors) or var= (sampling variances): "
@@ -100,43 +126,6 @@ class NormalNormal(Grouped):
         self.prior = resolve_prior(prior, prior_mu, prior_tau, self.var)
         for array in (self.y, self.se, self.var):
             array.flags.writeable = False
-
-    @classmethod
-    def from_raw(
-        cls,
-        values: ArrayLike,
-        groups: Iterable[Any],
-        *,
-        variance: Literal["pooled", "per-group"] = "pooled",
-        **priors: Any,
-    ) -> "NormalNormal":
-        """Make the model of raw observations: group means and their standard errors.
-
-        Parameters
-        ----------
-        values : array_like, shape (n,)
-            The observations.
-        groups : sequence, shape (n,)
-            The group of each.
-        variance : {"pooled", "per-group"}
-            Whether all groups share one within-group variance or each has its own.
-        **priors
-            As for `NormalNormal`.
-
-        Returns
-        -------
-        NormalNormal
-            Its standard errors are taken for known, as everywhere.
-
-        Examples
-        --------
-        >>> NormalNormal.from_raw([1, 3, 4, 8, 5, 9], ["a", "a", "b", "b", "c", "c"]).y
-        array([2., 6., 7.])
-        """
-        if variance not in ("pooled", "per-group"):
-            raise ValueError(f"variance is {variance!r}: it must be 'pooled' or 'per-group'")
-        found = group_summaries(values, groups, pooled=variance == "pooled")
-        return cls(found.y, se=found.se, labels=found.labels, **priors)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the model was made of; the compiled density is made anew."""
@@ -168,8 +157,7 @@ class NormalNormal(Grouped):
             return ""
         scale = float(f"{np.max(self.se):.1g}")
         if self.prior.name == "uniform":
-            needed = 3 if self.prior.mu is None else 2
-            why = f"the uniform prior of tau, which needs at least {needed}"
+            why = f"the uniform prior of tau, which needs at least {2 + self._flat}"
         else:
             where = "tau = 0" if left <= 1e-6 else "large tau"
             why = f"this prior of tau: it has infinite mass at {where}"
@@ -249,9 +237,17 @@ class NormalNormal(Grouped):
         """Which prior is improper; empty when both are proper."""
         if self.prior.mu is None:
             return "the flat prior of mu"
+        return self._why_tau()
+
+    def _why_tau(self) -> str:
         if not self.prior.proper:
             return f"the prior of tau ({self.prior.name}), which is not known to integrate to one"
         return ""
+
+    @property
+    def _flat(self) -> int:
+        """How many coefficients have a flat prior."""
+        return int(self.prior.mu is None)
 
     def difference(self, first: int | str, second: int | str, last: Floats) -> Linear:
         """The difference of two of these, given log tau."""
@@ -263,12 +259,12 @@ class NormalNormal(Grouped):
         found = self.collapse(log_tau).log_density - log_tau - self.prior.log_density(log_tau)
         return float(found[0])
 
-    def prior_density_mu(self, mu: float) -> float:
-        """Prior density of mu, where it does not depend on tau."""
+    def log_prior_at(self, coefficient: str, value: float) -> float:
+        """Log prior density of mu at a value, where it does not depend on tau."""
         if self.prior.mu is None or self.prior.tied:
             raise ValueError("the prior of mu must be a normal one of its own: prior_mu=norm(m, s)")
         mean, sd = self.prior.mu
-        return float(np.exp(-0.5 * ((mu - mean) / sd) ** 2 - 0.5 * LOG_2PI) / sd)
+        return float(-0.5 * ((value - mean) / sd) ** 2 - 0.5 * LOG_2PI - log(sd))
 
     @cached_property
     def _constants(self) -> tuple[Floats, Floats, Floats]:
@@ -276,19 +272,25 @@ class NormalNormal(Grouped):
 
         See group_sums.h; each of shape (1,), for one data set.
         """
-        centre = weighted_mean(self.y, 1.0 / self.var)[0]
-        fits = self.var.max() <= 5e29 and self.y.max() < 1e60 and self.y.min() > -1e60
-        low = 0.0 if self.var.min() >= 1e-30 else 1e-30
+        var = self._independent_var
+        centre = weighted_mean(self.y, 1.0 / var)[0]
+        fits = var.max() <= 5e29 and self.y.max() < 1e60 and self.y.min() > -1e60
+        low = 0.0 if var.min() >= 1e-30 else 1e-30
         ends = (low, 5e29) if fits else (np.inf, np.inf)
         centres, lows, highs = np.array([centre, *ends]).reshape(3, 1)
         return centres, lows, highs
+
+    @property
+    def _independent_var(self) -> Floats:
+        """Variances of the estimates that sums are made of."""
+        return self.var
 
     @cached_property
     def scales(self) -> tuple[float, float]:
         """Where log tau matters: the least sd of anything at tau = 0, the widest spread."""
         widest = max(float(self.y.max() - self.y.min()), float(self.se.max()))
         low, high = self.support
-        least = -0.5 * log(float((1.0 / self.var).sum()))
+        least = -0.5 * log(float((1.0 / self._independent_var).sum()))
         return min(max(least, low), high), min(max(log(widest), low), high)
 
     @cached_property
@@ -307,7 +309,7 @@ class NormalNormal(Grouped):
         if self.prior.powers is not None:
             # The likelihood, mu integrated out: a constant at 0, one power of tau a group far out.
             zero, far = self.prior.powers
-            return zero + 1.0, far + self.y.size - (2.0 if self.prior.mu is None else 1.0)
+            return zero + 1.0, far + self.y.size - 1.0 - self._flat
         low, high = self.scales
         ends = np.array([low - 120.0, low - 60.0, high + 60.0, high + 120.0])
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
@@ -325,7 +327,7 @@ class NormalNormal(Grouped):
             ladder = np.linspace(float(ends[0]), float(ends[1]), 27)[1:-1]
         found = self.collapse(ladder)
         best = int(np.argmax(found.log_density))
-        return np.array([found.mean[best], ladder[best]])
+        return np.append(found.mean[..., best], ladder[best])
 
     def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
         """Gradient (2,) and Hessian (2, 2) of the log marginal at one (mu, log tau)."""
@@ -342,12 +344,8 @@ class NormalNormal(Grouped):
         return likelihood.ridge(self.y, self.var)
 
     def _prior_derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
-        """Of the log prior; in log tau by five-point differences."""
-        h = 1e-3
-        a, b, c, d, e = self.prior.log_density(phi[1] + h * np.arange(-2.0, 3.0))
-        with np.errstate(invalid="ignore"):  # beyond an edge of the prior
-            slope = (a - 8 * b + 8 * d - e) / (12 * h)
-            curvature = (-a + 16 * b - 30 * c + 16 * d - e) / (12 * h * h)
+        """Of the log prior of (mu, log tau)."""
+        slope, curvature = self._tau_derivatives(phi[1])
         gradient, hessian = np.array([0.0, slope + 1.0]), np.diag([0.0, curvature])
         if self.prior.mu is not None:
             precision = self.prior.mu_precision(phi[1:])[0]
@@ -359,6 +357,10 @@ class NormalNormal(Grouped):
                 hessian[1, 1] -= 2.0 * precision * away**2
                 hessian[[0, 1], [1, 0]] += 2.0 * precision * away
         return gradient, hessian
+
+    def _tau_derivatives(self, log_tau: float) -> tuple[float, float]:
+        """Of the log prior of tau in log tau; NaN beyond an edge."""
+        return five_point(self.prior.log_density(log_tau + STEPS))
 
     def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
         """Mu and tau, each of shape (...)."""

@@ -1,6 +1,7 @@
 """What is left of a model where most of it is integrated out in closed form."""
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Collapsed:
     def factor(self) -> list[Floats]:
         """The rows of F from the diagonal on, each of shape (columns, nodes)."""
         ends = 1 + self.size + np.concatenate([[0], np.cumsum(np.arange(self.size, 0, -1))])
-        return [self.rows[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return [self.rows[a:b] for a, b in pairwise(ends)]
 
     def combined(self, direction: Floats | None) -> tuple[Floats, Floats]:
         """Mean and variance of linear combinations of the coefficients, each of shape (..., nodes).

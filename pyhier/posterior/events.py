@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pyhier._types import Floats
 
-_NAME = r"(theta\[.*?\]|[^<>\[\]]+?)"  # a label may hold < and >
+_NAME = r"([a-z]\w*\[.*?\]|[^<>\[\]]+?)"  # a label may hold < and >
 
 _COMPARISON = re.compile(rf"^\s*{_NAME}\s*(<=|>=|<|>)\s*{_NAME}\s*$")
 

@@ -1,10 +1,10 @@
 """A posterior known by quadrature over one hyperparameter: exact marginals, exact draws."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import exp, inf
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,19 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._random import RNG, Generator, as_generator
 from pyhier._types import Floats
 from pyhier._validation import count, positive
+from pyhier.distributions.affine import Affine
 from pyhier.distributions.base import Marginal, flat_probabilities
 from pyhier.distributions.normal_mixtures import NO_MOMENT, MixtureMarginal, Mixtures
 from pyhier.distributions.tau import TauMarginal, TransformedTau
 from pyhier.kernels.mixtures import components
 from pyhier.kernels.normal_groups import draw_phi
 from pyhier.models.draws import Draws
-from pyhier.models.interface import Reduced
+from pyhier.models.interface import Reduced, Regression, is_regression
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.posterior.base import PROBS, Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.posterior.events import Probability
 from pyhier.posterior.summaries import mean_pooling
-from pyhier.quadrature.panels import Panels
+from pyhier.quadrature.panels import Panels, resolve
 from pyhier.rstats.streams import RStream
 
 if TYPE_CHECKING:
@@ -98,6 +99,21 @@ class ExactPosterior(Posterior):
         self._reduced, self._panels = model, panels
         self.log_z = panels.log_total
         self.nodes = _nodes(panels, model.scales[0] - 20.0, len(model.coefficients) == 1)
+
+    @classmethod
+    def of(cls, model: Reduced) -> "ExactPosterior":
+        """Integrate a model's last coordinate by panels."""
+        plain = len(model.coefficients) == 1
+
+        def rows(log_tau: Floats) -> Floats:
+            found = model.collapse(log_tau).rows
+            return found if plain else found[:1]
+
+        panels = resolve(rows, *model.scales, _reach(model.tail_indices[1]), model.support)
+        if not plain:  # many rows are made once, where the panels have settled
+            table = model.collapse(panels.nodes.ravel()).rows
+            panels = replace(panels, values=table.reshape(-1, *panels.nodes.shape))
+        return cls(model, panels)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -181,20 +197,87 @@ class ExactPosterior(Posterior):
         groups, size = len(self._group_of), max(1, 2**18 // self.nodes.weight.size)
         return [slice(i, min(i + size, groups)) for i in range(0, groups, size)]
 
-    def predictive(self, se: float) -> MixtureMarginal:
+    # --- Combinations and new groups --------------------------------------------------------------
+
+    def linear(self, weights: Mapping[str, float]) -> MixtureMarginal:
+        """Distribution of a linear combination of the coefficients.
+
+        Parameters
+        ----------
+        weights : mapping of str to float
+            By the coefficients' names: ``{"Intercept": 1, "latitude": 40}`` is the mean effect of
+            groups at latitude 40.
+
+        Returns
+        -------
+        MixtureMarginal
+        """
+        model = self._regression
+        return self._mixture(model.combination(model.covariates.combination(weights)))
+
+    def theta_new(self, x: Any) -> MixtureMarginal:
+        """Distribution of the effect of a new group with given covariates.
+
+        Parameters
+        ----------
+        x : mapping, frame of a row, or array_like
+            Its covariates: ``{"latitude": 40}``; an array has them in the order of the columns.
+
+        Returns
+        -------
+        MixtureMarginal
+        """
+        return self._mixture(self._new(x))
+
+    def predictive(self, se: float, x: Any = None) -> MixtureMarginal:
         """Distribution of a new estimate, of a new group, with this standard error.
 
         Parameters
         ----------
         se : float
             Its standard error.
+        x : mapping, frame of a row, or array_like, optional
+            The new group's covariates, as for `theta_new`; without them the means of the groups'.
 
         Returns
         -------
         MixtureMarginal
         """
-        new = self._reduced.given("theta_new", self.nodes.log_tau)
-        return self._mixture(new.plus_noise(positive("se", se) ** 2))
+        return self._mixture(self._new(x).plus_noise(positive("se", se) ** 2))
+
+    def r_squared(self, reference: "ExactPosterior | None" = None) -> Marginal:
+        """Distribution of the share of tau^2 that the covariates explain, 1 - tau^2 / tau0^2.
+
+        Parameters
+        ----------
+        reference : ExactPosterior, optional
+            The posterior without covariates, whose median of tau^2 is tau0^2; without it the same
+            data and prior of tau with the intercept alone.
+
+        Returns
+        -------
+        Marginal
+            Negative where tau is above tau0: the covariates explain nothing.
+        """
+        alone = self._regression.without_covariates() if reference is None else None
+        found = reference if alone is None else type(self).of(alone)
+        assert found is not None
+        return Affine(self["tau2"], 1.0, -1.0 / found["tau2"].median())
+
+    @property
+    def _regression(self) -> Regression:
+        if not is_regression(self.model):
+            raise ValueError(f"{self.model!r} has no covariates: give X= or a formula")
+        return self.model
+
+    def _new(self, x: Any) -> Linear:
+        """The effect of a new group given tau."""
+        if x is None:
+            return self._reduced.given("theta_new", self.nodes.log_tau)
+        rows = self._regression.covariates.rows(x)
+        if len(rows) != 1:
+            raise ValueError(f"x has {len(rows)} groups: give the covariates of one")
+        return self._regression.new(rows[0], self.nodes.log_tau)
 
     # --- Summaries --------------------------------------------------------------------------------
 
@@ -297,12 +380,13 @@ class ExactPosterior(Posterior):
         difference = self._mixture(self._difference(left, right))
         return Probability(difference.sf(0.0) if sign == ">" else difference.cdf(0.0))
 
-    def bayes_factor(self, hypothesis: Literal["mu = 0", "tau = 0"]) -> float:
+    def bayes_factor(self, hypothesis: str) -> float:
         """Bayes factor in favour of a point hypothesis, against the model as it is.
 
         Parameters
         ----------
-        hypothesis : {"mu = 0", "tau = 0"}
+        hypothesis : str
+            ``"tau = 0"``, or that a coefficient is 0: ``"mu = 0"``, ``"beta[latitude] = 0"``.
 
         Returns
         -------
@@ -314,13 +398,16 @@ class ExactPosterior(Posterior):
         ValueError
             If a prior is improper.
         """
-        key = hypothesis.replace(" ", "")
-        if key not in ("mu=0", "tau=0"):
-            raise ValueError(f"hypothesis is {hypothesis!r}: it must be 'mu = 0' or 'tau = 0'")
-        if key == "tau=0":
+        points = ("tau", *self._reduced.coefficients)
+        name, _, value = str(hypothesis).rpartition("=")
+        if name.strip() not in points or value.strip() not in ("0", "0.0"):
+            known = " or ".join(f"'{point} = 0'" for point in reversed(points))
+            raise ValueError(f"hypothesis is {hypothesis!r}: it must be {known}")
+        if name.strip() == "tau":
             return float(np.exp(self._reduced.log_likelihood_at_zero() - self.log_evidence))
         _ = self.log_evidence
-        return float(self["mu"].pdf(0.0) / self._reduced.prior_density_mu(0.0))
+        log_prior = self._reduced.log_prior_at(name.strip(), 0.0)
+        return float(np.exp(self[name.strip()].logpdf(0.0) - log_prior))
 
     # --- Draws ------------------------------------------------------------------------------------
 
@@ -384,3 +471,16 @@ def _nodes(panels: Panels, zero: float, plain: bool) -> Nodes:
     joined = weight[last:].copy()
     joined[0] = weight[:small].sum()
     return Nodes(log_tau[last:], joined, Collapsed(rows[:, last:], plain))
+
+
+def _reach(index: float) -> float:
+    """How far beyond the data a power tail is followed before its closed form takes over.
+
+    Moments of order k leave exp(-(index - k) * reach) of their mass to the closed form, which is
+    good to exp(-reach): together below 1e-13.
+    """
+    if np.isinf(index):
+        return 0.0
+    k = max(k for k in (0, 1, 2) if index - k > 1e-6)
+    reach = 30.0 / (1.0 + index - k)
+    return reach if reach > 1.0 else 0.0

@@ -1,0 +1,111 @@
+"""Formulas over frames, by formulae (which also knows ``(x | g)``), loaded when one is given."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from pyhier._types import Floats
+
+
+class Design:
+    """The columns of a formula, and how new data is coded as the data was.
+
+    Parameters
+    ----------
+    formula : str
+        ``"effect ~ latitude + C(alloc)"``.
+    data : DataFrame
+        A row a group, nothing missing in the columns that the formula names.
+    """
+
+    def __init__(self, formula: str, data: Any) -> None:
+        matrices = load(formula, data)
+        if matrices.group is not None:
+            raise ValueError(
+                f"formula {formula!r} has varying coefficients, (x | group): models of groups' own "
+                "estimates take covariates alone; HierarchicalRegression takes raw rows"
+            )
+        if matrices.common is None:
+            raise ValueError(f"formula {formula!r} has nothing on its right: write 'effect ~ 1'")
+        self.formula = formula
+        self.response: Floats = np.array(np.asarray(matrices.response).ravel(), dtype=np.float64)
+        self.common = matrices.common.as_dataframe()
+        self._matrix = matrices.common
+
+    def rows(self, new: Any) -> Floats:
+        """Rows of the design of new groups: a frame, or a mapping of the covariates."""
+        import pandas as pd
+
+        if not hasattr(new, "items"):
+            raise TypeError(
+                f"x is {new!r}: give a frame or a mapping of what {self.formula!r} names"
+            )
+        frame = pd.DataFrame({str(name): np.atleast_1d(value) for name, value in new.items()})
+        try:
+            made = self._matrix.evaluate_new_data(frame).design_matrix
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"x cannot be coded as {self.formula!r} was: {error}") from None
+        table = np.broadcast_to(
+            np.array(np.asarray(made), dtype=np.float64), (len(frame), np.shape(made)[-1])
+        )
+        if not np.isfinite(table).all():
+            raise ValueError(f"x has values that {self.formula!r} makes no numbers of")
+        return np.array(table)
+
+
+def load(formula: str, data: Any) -> Any:
+    """The design matrices of a formula, nothing dropped.
+
+    Raises
+    ------
+    ImportError
+        If formulae is not installed.
+    ValueError, TypeError
+        If the formula cannot be read, names no column, or meets a missing value.
+    """
+    import pandas as pd
+
+    try:
+        from formulae import design_matrices
+    except ImportError:
+        raise ImportError("formulas need formulae: pip install formulae") from None
+    if not isinstance(formula, str) or "~" not in formula:
+        raise ValueError(f"formula is {formula!r}: write it as 'effect ~ latitude'")
+    frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
+    if frame.empty:
+        raise ValueError("data has no rows")
+    matrices = _quietly(lambda: design_matrices(formula, frame, na_action="pass"), formula)
+    if matrices.response is None:
+        raise ValueError(f"formula {formula!r} names no response: write it as 'effect ~ latitude'")
+    _check_missing(matrices, frame, formula)
+    return matrices
+
+
+def _quietly(make: Callable[[], Any], formula: str) -> Any:
+    """Whatever goes wrong within the formula library is about the formula or the columns."""
+    try:
+        return make()
+    except (KeyError, NameError) as error:
+        raise ValueError(f"formula {formula!r}: the data has no column {error}") from None
+    except Exception as error:  # its parser's own classes derive from Exception
+        raise ValueError(f"formula {formula!r} cannot be read: {error}") from error
+
+
+def _check_missing(matrices: Any, frame: Any, formula: str) -> None:
+    bad = np.isnan(np.asarray(matrices.response).reshape(len(frame), -1)).any(axis=1)
+    if matrices.common is not None:
+        bad = bad | np.isnan(np.asarray(matrices.common)).any(axis=-1)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise ValueError(
+            f"data: row {row} lacks a value that {formula!r} needs: drop it, or fill it in"
+        )
+
+
+def column_of(data: Any, name: str, argument: str) -> Any:
+    """A column by its name."""
+    columns = data if isinstance(data, Mapping) else getattr(data, "columns", ())
+    if name not in columns:
+        raise ValueError(f"{argument} is {name!r}: the data has no such column")
+    return data[name].to_numpy() if hasattr(data[name], "to_numpy") else np.asarray(data[name])

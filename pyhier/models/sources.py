@@ -1,0 +1,106 @@
+"""Other ways to the normal model's data: raw observations, and a formula over a frame."""
+
+from collections.abc import Iterable
+from typing import Any, Literal, Self
+
+from numpy.typing import ArrayLike
+
+from pyhier.models.formula import Design, column_of
+from pyhier.models.raw import group_summaries
+
+
+class Sources:
+    """Constructors of a model that takes ``(y, se=, var=, X=, labels=, design=, **priors)``."""
+
+    @classmethod
+    def from_raw(
+        cls,
+        values: ArrayLike,
+        groups: Iterable[Any],
+        *,
+        variance: Literal["pooled", "per-group"] = "pooled",
+        **priors: Any,
+    ) -> Self:
+        """Make the model of raw observations: group means and their standard errors.
+
+        Parameters
+        ----------
+        values : array_like, shape (n,)
+            The observations.
+        groups : sequence, shape (n,)
+            The group of each.
+        variance : {"pooled", "per-group"}
+            Whether all groups share one within-group variance or each has its own.
+        **priors
+            As for `NormalNormal`.
+
+        Returns
+        -------
+        NormalNormal
+            Its standard errors are taken for known, as everywhere.
+
+        Examples
+        --------
+        >>> import pyhier as ph
+        >>> ph.NormalNormal.from_raw([1, 3, 4, 8, 5, 9], ["a", "a", "b", "b", "c", "c"]).y
+        array([2., 6., 7.])
+        """
+        if variance not in ("pooled", "per-group"):
+            raise ValueError(f"variance is {variance!r}: it must be 'pooled' or 'per-group'")
+        found = group_summaries(values, groups, pooled=variance == "pooled")
+        make: Any = cls
+        made: Self = make(found.y, se=found.se, labels=found.labels, **priors)
+        return made
+
+    @classmethod
+    def from_formula(
+        cls,
+        formula: str,
+        data: Any,
+        *,
+        se: str | None = None,
+        var: str | None = None,
+        label: str | None = None,
+        **options: Any,
+    ) -> Self:
+        """Make the model of a formula's columns: ``"effect ~ latitude + C(alloc)"``.
+
+        Parameters
+        ----------
+        formula : str
+            The estimates, then the covariates of the groups, in the language of R's formulas
+            (formulae). ``~ 1`` is the intercept alone.
+        data : DataFrame
+            A row a group.
+        se, var : str
+            The column of the standard errors or of the sampling variances: give exactly one, unless
+            ``cov=`` is given.
+        label : str, optional
+            The column of the groups' names.
+        **options
+            As for `NormalNormal`: ``cov=``, ``prior_beta=``, ``prior_tau=``, ...
+
+        Returns
+        -------
+        NormalNormal
+            It codes new data as these were: ``post.theta_new({"latitude": 30})``.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pyhier as ph
+        >>> trials = pd.DataFrame({"effect": [0.1, 0.4, 0.2, 0.9], "se": [0.2] * 4,
+        ...                        "dose": [1, 2, 2, 4]})
+        >>> ph.NormalNormal.from_formula("effect ~ dose", trials, se="se")
+        NormalNormal: 4 groups, standard errors given (se), beta[Intercept], beta[dose] flat, ...
+        """
+        design = Design(formula, data)
+        columns = {"se": se, "var": var, "label": label}
+        found = {name: column_of(data, c, name) for name, c in columns.items() if c is not None}
+        if "label" in found:
+            found["labels"] = found.pop("label")
+        make: Any = cls
+        made: Self = make(
+            design.response, X=design.common, intercept=False, design=design, **found, **options
+        )
+        return made
