@@ -21,8 +21,8 @@ from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.models import normal_likelihood as likelihood
 from pyhier.models.groups import Grouped, Labels, check_lengths
 from pyhier.models.reductions import Collapsed, Linear
-from pyhier.models.weights import residuals, weight_spread, weighted_mean
 from pyhier.models.sources import Sources
+from pyhier.models.weights import residuals, weight_spread, weighted_mean
 from pyhier.priors.differences import STEPS, five_point
 from pyhier.priors.tau import NormalInvChi2, TauPrior, resolve_prior
 from pyhier.quadrature.axes import Axis, coordinate_axis

@@ -165,7 +165,9 @@ class NormalRegression(NormalNormal):
         flat = LinearMarginal(y, x, var, np.zeros(p), np.empty((0, p)), 0.0)
         least = 0.5 * np.log(var[0]) - 20.0  # below it tau^2 is nothing beside the variances
         points = np.column_stack([phi[:, :-1], np.maximum(phi[:, -1], least)])
-        return flat.evaluate(points, fast=True) - points[:, -1]
+        values = flat.evaluate(points, fast=True)
+        values -= points[:, -1]
+        return values
 
     def ridge(self) -> Floats:
         """The likelihood's ridge, (beta, log tau) of shape (n, p + 1), from tau = 0 on."""
