@@ -429,11 +429,14 @@ class NormalNormal(Sources, Grouped):
 
     def log_posterior(self, phi: Floats) -> Floats:
         """``log_marginal`` at many points, shape (n, 2), at once."""
-        return likelihood.log_likelihood(self.y, self.var, phi) + self.log_prior(phi)
+        return self._log_likelihood(phi) + self.log_prior(phi)
 
     def log_marginal_likelihood(self, phi: Floats) -> Floats:
         """Log likelihood of (mu, log tau), theta integrated out, with all constants, shape (n,)."""
-        return likelihood.log_likelihood(self.y, self.var, phi) + self.log_constant
+        return self._log_likelihood(phi) + self.log_constant
+
+    def _log_likelihood(self, phi: Floats) -> Floats:
+        return likelihood.log_likelihood(self.y, self.var, phi)
 
     def axis(self, name: str) -> Axis | None:
         """The axis of mu or of tau; None for a name that is neither."""

@@ -197,6 +197,16 @@ def test_samplers_agree(bcg):
         assert abs(chain[name].mean() - bcg[name].mean()) < 4.5 * error
 
 
+def test_maximum_likelihood_is_metafors(bcg):
+    """``rma(yi, vi, mods = ~ ablat, method = "ML")``: tau^2, coefficients, log likelihood."""
+    found = ph.empirical_bayes(bcg.model)
+    assert found.estimate["tau"] ** 2 == pytest.approx(0.03435895747, rel=1e-5)
+    assert found.estimate["beta[Intercept]"] == pytest.approx(0.28210013988, rel=1e-6)
+    assert found.estimate["beta[latitude]"] == pytest.approx(-0.02950927120, rel=1e-6)
+    height = bcg.model.marginal.log_likelihood(found.phi)
+    assert height[0] == pytest.approx(-7.68566554562, rel=1e-10)
+
+
 def test_formula_codes_new_data():
     model = NormalNormal.from_formula("effect ~ latitude + C(alloc)", BCG, var="var")
     assert model.coefficients == (
