@@ -4,6 +4,14 @@ from pyhier.models.beta_binomial import BetaBinomial
 from pyhier.models.interface import Model
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
+from pyhier.models.own import HierarchicalModel
 from pyhier.models.poisson_gamma import PoissonGamma
 
-__all__ = ["BetaBinomial", "Model", "NormalNormal", "NormalRegression", "PoissonGamma"]
+__all__ = [
+    "BetaBinomial",
+    "HierarchicalModel",
+    "Model",
+    "NormalNormal",
+    "NormalRegression",
+    "PoissonGamma",
+]

@@ -19,13 +19,20 @@ def five_point(values: Floats) -> tuple[float, float]:
 
 
 def differences(function: Callable[[Floats], Floats], phi: Floats) -> tuple[Floats, Floats]:
-    """Gradient (2,) and Hessian (2, 2) of a smooth function of points (n, 2), at one of them."""
-    gradient, hessian = np.zeros(2), np.zeros((2, 2))
-    for k in range(2):
-        points = np.tile(phi, (5, 1))
-        points[:, k] += STEPS
-        gradient[k], hessian[k, k] = five_point(function(points))
-    corners = phi + H * np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
-    a, b, c, d = function(corners)
-    hessian[0, 1] = hessian[1, 0] = (a - b - c + d) / (4 * H * H)
+    """Gradient (p,) and Hessian (p, p) of a smooth function of points (n, p), at one of them."""
+    p = phi.size
+    gradient, hessian = np.zeros(p), np.zeros((p, p))
+    for k in range(p):
+        gradient[k], hessian[k, k] = five_point(function(phi + STEPS[:, None] * np.eye(p)[k]))
+        for j in range(k):
+            hessian[j, k] = hessian[k, j] = _mixed(function, phi, j, k)
     return gradient, hessian
+
+
+def _mixed(function: Callable[[Floats], Floats], phi: Floats, j: int, k: int) -> float:
+    """The mixed second derivative, by the corners of a square."""
+    corners = np.tile(phi, (4, 1))
+    corners[:, j] += H * np.array([1.0, 1.0, -1.0, -1.0])
+    corners[:, k] += H * np.array([1.0, -1.0, 1.0, -1.0])
+    a, b, c, d = function(corners).tolist()
+    return float(a - b - c + d) / (4 * H * H)

@@ -1,0 +1,108 @@
+"""check_model: our models keep their word, one of a reader's own too, and a wrong one is found."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import pyhier as ph
+from pyhier.testing import check_model
+
+HOURS = np.array([4200.0, 9100.0, 650.0, 15200.0, 2400.0, 7300.0])
+LAMPS = np.array([5, 8, 2, 12, 6, 4])
+
+
+@pytest.fixture(scope="module")
+def lifetimes():
+    """The model of the vignette, as it is printed there."""
+    text = (Path(__file__).parent.parent / "vignettes" / "own_model.md").read_text()
+    code = re.search(r"```\{code-cell\} ipython3\n(import numpy.*?)```", text, re.S)[1]
+    scope = {"__name__": "own_model"}
+    exec(compile(code, "own_model.md", "exec"), scope)
+    return scope["Lifetimes"]
+
+
+def test_the_vignettes_model_is_as_short_as_it_says(lifetimes):
+    text = (Path(__file__).parent.parent / "vignettes" / "own_model.md").read_text()
+    body = re.search(r"class Lifetimes.*?```", text, re.S)[0]
+    assert sum(bool(line.strip()) for line in body.splitlines()) <= 48
+
+
+def test_a_model_of_ones_own(lifetimes, monkeypatch):
+    monkeypatch.setitem(globals(), "Lifetimes", lifetimes)  # where pickle looks for it
+    monkeypatch.setattr(lifetimes, "__module__", __name__)
+    found = check_model(
+        lifetimes(HOURS, LAMPS), lambda order: lifetimes(HOURS[order], LAMPS[order])
+    )
+    assert not found.skipped
+    assert len(found.passed) == 9
+
+
+SCHOOLS = ph.load_dataset("eight_schools")
+RATS = ph.load_dataset("rat_tumors").iloc[40:52]
+PUMPS = ph.load_dataset("pumps")
+MODELS = {
+    "normal": lambda o: ph.NormalNormal(
+        SCHOOLS["y"].to_numpy()[o], se=SCHOOLS["sigma"].to_numpy()[o],
+        prior_mu=stats.norm(0, 5), prior_tau=stats.halfcauchy(scale=5),
+    ),
+    "covariates": lambda o: ph.NormalNormal(
+        SCHOOLS["y"].to_numpy()[o], se=SCHOOLS["sigma"].to_numpy()[o], X=np.arange(8.0)[o]
+    ),
+    "successes": lambda o: ph.BetaBinomial(
+        RATS["tumors"].to_numpy()[o], RATS["rats"].to_numpy()[o]
+    ),
+    "events": lambda o: ph.PoissonGamma(
+        PUMPS["failures"].to_numpy()[o], PUMPS["khours"].to_numpy()[o],
+        prior={"alpha": stats.expon(scale=2), "mu": stats.expon(scale=1)},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_our_models(name):
+    make = MODELS[name]
+    groups = {"successes": 12, "events": 10}.get(name, 8)
+    found = check_model(make(np.arange(groups)), make)
+    assert {"density", "derivatives", "draws of effects", "permutation", "engines"} <= {
+        *found.passed
+    }
+
+
+def wrong(lifetimes, **members):
+    return type("Wrong", (lifetimes,), members)(HOURS, LAMPS)
+
+
+def test_wrong_models_are_found(lifetimes):
+    right = lifetimes(HOURS, LAMPS)
+    phi = right.start()
+
+    def steep(self, point):
+        gradient, hessian = lifetimes.derivatives(self, point)
+        return 1.02 * gradient + 0.02, hessian
+
+    def likelihood(self, points):
+        return lifetimes.log_marginal_likelihood(self, points) + 0.1 * points[:, 0]
+
+    def theta(self, points, rng):
+        return 1.1 * lifetimes.draw_theta(self, points, rng)
+
+    def prior(self, n, rng):
+        return lifetimes.draw_prior(self, n, rng) + 0.2
+
+    assert np.isfinite(right.log_posterior(phi[None]))
+    for message, members in (
+        ("gradient in log_alpha", {"derivatives": steep}),
+        ("Bayes' theorem", {"log_marginal_likelihood": likelihood}),
+        ("draw_theta of group 1|Bayes", {"draw_theta": theta}),
+        ("draw_prior and log_prior", {"draw_prior": prior}),
+    ):
+        with pytest.raises(AssertionError, match=message):
+            check_model(wrong(lifetimes, **members))
+
+
+def test_no_model():
+    with pytest.raises(TypeError, match="model is a int"):
+        check_model(3)
