@@ -25,7 +25,9 @@ HEADERS = [
         "exp_negative",
         "normal_sums",
         "log_sums",
-        "rising",
+        "logarithm",
+        "count_terms",
+        "count_steps",
     )
 ]
 KERNELS = (

@@ -1,38 +1,76 @@
 """Log densities of the two models for counts, theta integrated out.
 
 With y successes in n trials and theta ~ Beta(alpha, beta), or y events in an exposure e and
-theta ~ Gamma(alpha, rate alpha / mu), the marginal likelihood of a group is made of ratios
-Gamma(a + y) / Gamma(a). Differences of lgamma lose all digits for large a, where the groups are
-nearly pooled, so the ratio is a product here: a (a + 1) ... (a + y - 1). Summed over the groups its
-log is sum_i c_i log(a + i), with c_i the number of groups with y > i: as many logarithms as the
-largest y, whatever the number of groups. From ``SHIFT`` on the rest of a large y comes from
-Stirling's series for the difference (Abramowitz and Stegun 6.1.41), which is exact to rounding
-there and does not cancel; for a beyond ``SHIFT`` so does all of it, and small y too where they are
-few different ones. The sums run eight terms at once (rising.h).
+theta ~ Gamma(alpha, rate alpha / mu), each group has a log probability of the order of one; a
+likelihood is their sum, binomial coefficients and factorials included. It is taken in one of two
+ways.
+
+- By steps (count_steps.h): as many logarithms as the largest count, whatever the number of groups.
+  Exposures of many groups are replaced by a few: log(1 + exp(x)) is analytic for |Im x| < pi, so a
+  polynomial of degree 13 carries it over a unit of log e (its Bernstein ellipse has the parameter
+  12.6), and a sum over the groups of a bin is one over 14 Chebyshev points with weights.
+- By groups (count_terms.h): every different group's own term, without cancellation; for counts so
+  large that the rounding of the logarithms would show, and where there are fewer groups than steps.
 
 Coordinates: (logit(alpha / (alpha + beta)), log(alpha + beta)) and (log alpha, log mu), those of
 LearnBayes' betabinexch and poissgamexch. Everything is written so that it holds wherever the
 coordinates are finite.
+
+LearnBayes' face leaves the coefficients out, and of the beta-binomial has a reference in an order
+of its own: R's optimHess divides differences of values over steps of 1e-3 by 1e-6, which takes every
+digit there is.
 """
-from libc.math cimport exp, fabs, log, log1p
+from libc.math cimport INFINITY, exp, fabs, log, log1p
 
 from pyhier.kernels.density cimport LogDensity, density_t
 
 import numpy as np
 
 
-cdef extern from "rising.h" nogil:
-    double step_sum(size_t steps, const double *more, double a)
-    double tail_sum(size_t tails, const double *tail, const double *times, double start)
-    double exposure_sum(size_t groups, const double *y, const double *log_exposure, double alpha,
-                        double shift)
-    double stirling_rest(double w)  # at 1 / w
+cdef extern from "count_terms.h" nogil:
+    struct shares:
+        pass
+    struct trials:
+        double y, f, hat, low, constant
+    struct rates:
+        pass
+    struct events:
+        double y, log_exposure, hat, low, constant
+    shares shares_at(double logit, double log_size)
+    rates rates_at(double log_alpha, double log_mu)
+    double beta_binomial_sum(size_t groups, const double *y, const double *f, const double *hat,
+                             const double *low, const double *constant, const double *times,
+                             const shares *s)
+    double poisson_gamma_sum(size_t groups, const double *y, const double *log_exposure,
+                             const double *hat, const double *low, const double *constant,
+                             const double *times, const rates *s)
+    void beta_binomial_slopes(const shares *s, const trials *g, double times, double *first,
+                              double *second)
+    void poisson_gamma_slopes(const rates *s, const events *g, double times, double *first,
+                              double *second)
+    double gamma_rest(double x)
+    double stirling_series(double w)  # at 1 / w
+    enum: LARGEST_LOG
+
+cdef extern from "count_steps.h" nogil:
+    struct total:
+        double sum, lost
+    void add(total *t, double x)
+    void add_total(total *t, const total *other, double sign)
+    total step_sum(size_t steps, const double *more, double a, double inverse)
+    total exposure_sum(size_t exposures, const double *log_exposure, const double *groups,
+                       const double *counts, double alpha, double shift, double log_scale)
 
 
 cdef enum:
-    SHIFT = 64
-    LANES = 8  # as in instruction_sets.h
-    COMPLETE = 600  # from this log precision on the groups are pooled to the last bit
+    LANES = 8        # as in instruction_sets.h
+    DEGREES = 14     # of the polynomials that carry exposures, plus one
+    MOST_STEPS = 2_000_000
+    LEAST_LOG = -640  # of a precision: what is made of a smaller one is not within the doubles
+    POOLED = 36      # log of a precision at which groups that are taken by steps are all but pooled
+    GROUP_COST = 25  # nanoseconds of a group's own term; a step's logarithm takes one
+
+cdef double NOISE = 2e-9  # of the sum by steps: standard deviation of its rounding, at most
 
 cdef enum Prior:
     NONE, BDA3, BETABINEXCH, POISSGAMEXCH
@@ -40,116 +78,7 @@ cdef enum Prior:
 PRIORS = {"": NONE, "bda3": BDA3, "betabinexch": BETABINEXCH, "poissgamexch": POISSGAMEXCH}
 
 
-# --- Sums over groups of log(Gamma(a + y) / Gamma(a)) ---------------------------------------------
-
-cdef struct Rising:
-    double first               # the number of groups with y > 0
-    Py_ssize_t steps           # the largest y up to SHIFT, less 1, padded; 0 where that is 0
-    const double *more         # at i the number of groups with y > i + 1
-    Py_ssize_t tails           # different y above SHIFT, padded
-    const double *tail         # y - SHIFT; in ``far`` y
-    const double *times        # and how many groups have it
-    double events, groups      # sums of tails and of times
-
-
-cdef struct Sums:
-    Rising near                # for a below SHIFT
-    Rising far                 # for a from there on
-
-
-cdef inline double rising(Sums *r, double a, double log_a) noexcept nogil:
-    """``log_a`` is given beside a because a may underflow."""
-    if a < SHIFT:
-        return log_sum(&r.near, a, log_a, a + SHIFT, log(a + SHIFT))
-    return log_sum(&r.far, a, log_a, a, log_a)
-
-
-cdef inline double log_sum(Rising *r, double a, double log_a, double start,
-                           double log_start) noexcept nogil:
-    cdef double total = r.first * log_a
-    if r.steps > 0:
-        total += step_sum(r.steps, r.more, a + 1.0)
-    if r.tails > 0:
-        total += tail_sum(r.tails, r.tail, r.times, start)
-        total += r.events * (log_start - 1.0) - r.groups * series(start)
-    return total
-
-
-cdef inline double stirling_ratio(double a, double y) noexcept nogil:
-    """log(Gamma(a + y) / Gamma(a)), a >= 64."""
-    return (a - 0.5) * log1p(y / a) + y * (log(a + y) - 1.0) + series(a + y) - series(a)
-
-
-cdef inline double series(double z) noexcept nogil:
-    """Stirling's correction: log Gamma(z) less (z - 1/2) log z - z + log(2 pi) / 2, z >= 64."""
-    return stirling_rest(1.0 / z)
-
-
-cdef inline double series_slope(double z) noexcept nogil:
-    """Digamma(z) less log z (A. and S. 6.3.18)."""
-    cdef double w = 1.0 / z
-    cdef double w2 = w * w
-    return -0.5 * w - w2 * (1.0 / 12.0 - w2 * (1.0 / 120.0 - w2 * (1.0 / 252.0 - w2 / 240.0)))
-
-
-cdef inline double series_curvature(double z) noexcept nogil:
-    """Trigamma(z) (A. and S. 6.4.12)."""
-    cdef double w = 1.0 / z
-    cdef double w2 = w * w
-    return w * (1.0 + 0.5 * w + w2 * (1.0 / 6.0 - w2 * (1.0 / 30.0 - w2 * (1.0 / 42.0 - w2 / 30.0))))
-
-
-cdef void rising_slopes(Sums *sums, double a, double *slope, double *curvature) noexcept nogil:
-    """First and second derivative of ``rising`` in a."""
-    cdef Rising *r = &sums.near
-    cdef double from_a = a + SHIFT, to, inverse = 1.0 / a
-    cdef Py_ssize_t i
-    slope[0] = r.first * inverse
-    curvature[0] = -r.first * inverse * inverse
-    for i in range(r.steps):
-        inverse = 1.0 / (a + 1.0 + i)
-        slope[0] += r.more[i] * inverse
-        curvature[0] -= r.more[i] * inverse * inverse
-    for i in range(r.tails):
-        to = from_a + r.tail[i]
-        slope[0] += r.times[i] * (log1p(r.tail[i] / from_a) + series_slope(to) - series_slope(from_a))
-        curvature[0] += r.times[i] * (series_curvature(to) - series_curvature(from_a))
-
-
-cdef class Counts:
-    """The counts of all groups, in the form that ``rising`` takes."""
-    cdef Sums sums
-    cdef list arrays
-
-    def __init__(self, y):
-        counts = np.asarray(y, dtype=np.float64)
-        small, large = counts[counts <= SHIFT], counts[counts > SHIFT]
-        self.arrays = []
-        self.fill(&self.sums.near, counts, large - SHIFT)
-        if 3 * np.unique(small).size < small.max(initial=0.0):  # a tail takes as long as 3 steps
-            self.fill(&self.sums.far, small[:0], counts[counts > 0.0])
-        else:
-            self.fill(&self.sums.far, small, large)
-
-    cdef void fill(self, Rising *r, stepped, tailed) except *:
-        cdef double[::1] more, tail, times
-        steps = int(min(stepped.max(initial=0.0), SHIFT))
-        above = [np.count_nonzero(stepped > i) for i in range(steps)]
-        values, groups = np.unique(tailed, return_counts=True)
-        more, tail, times = padded(above[1:]), padded(values), padded(groups)
-        self.arrays += [more, tail, times]  # what the pointers point to
-        r.first = above[0] if above else 0.0
-        r.steps, r.tails = more.shape[0] if steps > 1 else 0, tail.shape[0] if len(values) else 0
-        r.more, r.tail, r.times = &more[0], &tail[0], &times[0]
-        r.events, r.groups = np.sum(tailed), len(tailed)
-
-
-def padded(values):
-    """The values as a whole number of vectors, at least one, filled up with 0."""
-    room = np.zeros(max(LANES, (len(values) + LANES - 1) // LANES * LANES))
-    room[: len(values)] = values
-    return room
-
+# --- Priors ---------------------------------------------------------------------------------------
 
 cdef inline double softplus(double s) noexcept nogil:
     """log(1 + exp(s))."""
@@ -183,32 +112,141 @@ cdef void shared_prior_slopes(int kind, double z0, double *x, double[::1] gradie
         hessian[k, k] -= 2.0 * p * (1.0 - p)
 
 
+# --- What the sums take ---------------------------------------------------------------------------
+
+cdef struct Steps:
+    double first               # the number of groups with y > 0
+    Py_ssize_t steps           # the largest y, less 1, padded
+    const double *more         # at i the number of groups with y > i + 1
+
+
+cdef struct Groups:
+    Py_ssize_t size
+    const double *y
+    const double *other        # failures, or the log of the exposure
+    const double *hat
+    const double *low
+    const double *constant
+    const double *times
+
+
 cdef struct CountData:
-    Sums successes             # or events
-    Sums failures
-    Sums trials
-    Py_ssize_t groups
-    const double *y            # the rarer outcome, of a beta-binomial model
-    const double *others       # and the other one
-    double sign                # 1: successes are rarer; -1: failures
-    Rising common              # the other outcome
+    bint by_groups
+    Steps successes            # or events
+    Steps failures
+    Steps trials
+    Groups groups
+    double log_share           # of a reference at which the sum by steps is about 0; log mu
+    double log_rest
+    Py_ssize_t exposures
     const double *log_exposure
+    const double *exposure_groups
+    const double *exposure_counts
+    double constant            # to be added to the steps
+    double shift               # to be added to either: what a face leaves out
     int prior
     double z0
     density_t own_prior        # NULL: a named one
     void *own_prior_data
+    Py_ssize_t by_group        # the reference of LearnBayes' face
+    const double *y            # the rarer outcome, of a beta-binomial model
+    const double *others       # and the other one
+    double sign                # 1: successes are rarer; -1: failures
+    Steps common               # the other outcome
 
 
-cdef double prior_at(CountData *model, double *x) noexcept nogil:
-    if model.own_prior != NULL:
-        return model.own_prior(2, x, model.own_prior_data)
-    return shared_prior(model.prior, model.z0, x)
+cdef inline total rising(Steps *r, double a, double log_a, double inverse,
+                         double log_inverse) noexcept nogil:
+    """``log_a`` is given beside a because a may underflow."""
+    cdef total sum = step_sum(r.steps, r.more, a, inverse)
+    add(&sum, r.first * (log_a + log_inverse))
+    return sum
+
+
+def padded(values):
+    """The values as a whole number of vectors, at least one, filled up with 0."""
+    room = np.zeros(max(LANES, (len(values) + LANES - 1) // LANES * LANES))
+    room[: len(values)] = values
+    return room
+
+
+def counts_above(y):
+    """At i the number of groups with y > i."""
+    found = np.bincount(np.asarray(y).astype(np.int64))
+    return np.cumsum(found[:0:-1])[::-1].astype(np.float64)
+
+
+cdef class Counts:
+    """The counts of all groups, in the form that ``rising`` takes."""
+    cdef Steps sums
+    cdef double[::1] more
+
+    def __init__(self, y):
+        above = counts_above(y)
+        self.more = padded(above[1:])
+        self.sums.first = above[0] if above.size else 0.0
+        self.sums.steps = self.more.shape[0] if above.size > 1 else 0
+        self.sums.more = &self.more[0]
+
+
+def rounding(y):
+    """Standard deviation of the rounding of a sum by steps; its logarithms are below ten."""
+    largest = np.max(y, initial=0.0)
+    if largest > MOST_STEPS:
+        return np.inf
+    above = counts_above(y)
+    return 2e-16 * (2.0 + np.log1p(largest)) * np.sqrt(above @ above)
+
+
+def log_ratio(first, second):
+    """Log of a ratio in two parts; +-1e300 where one of them is 0."""
+    with np.errstate(divide="ignore"):
+        if max(np.max(first, initial=0.0), np.max(second, initial=0.0)) < 2.0**20:
+            whole = np.clip(np.log(first) - np.log(second), -1e300, 1e300)
+            return whole, np.zeros(whole.size)
+        exact = np.log(first.astype(np.longdouble)) - np.log(second.astype(np.longdouble))
+    exact = np.clip(exact, -1e300, 1e300)
+    whole = exact.astype(np.float64)
+    return whole, np.where(np.abs(whole) < 1e300, exact - whole, 0.0).astype(np.float64)
+
+
+def factorial_rest(y):
+    """log(y!) - y log(y) + y."""
+    cdef double[::1] x = np.asarray(y, dtype=np.float64)
+    rest = np.zeros(x.shape[0])
+    cdef double[::1] out = rest
+    cdef Py_ssize_t i
+    for i in range(x.shape[0]):
+        if x[i] > 0.0:
+            out[i] = gamma_rest(x[i]) + log(x[i])
+    return rest
+
+
+def distinct(first, second):
+    """Different pairs, and how often they are there; all of them, once, where they are many."""
+    if first.size > 200_000:
+        return first, second, np.ones(first.size)
+    order = np.lexsort((second, first))
+    first, second = first[order], second[order]
+    new = np.concatenate([[True], (np.diff(first) != 0.0) | (np.diff(second) != 0.0)])
+    at = np.flatnonzero(new)
+    return first[at], second[at], np.diff(np.append(at, first.size)).astype(np.float64)
 
 
 cdef class CountMarginal(LogDensity):
     """What both models share: the prior, by name or a density of both coordinates."""
     cdef CountData model
     cdef Counts successes, failures, trials
+    cdef list arrays
+    cdef CountMarginal data_of  # whose arrays this one's pointers point to
+
+    def with_prior(self, prior, double z0=1.0):
+        """The same data under another prior; the sums over the groups are not made anew."""
+        cdef CountMarginal new = type(self).__new__(type(self))
+        new.model, new.data_of = self.model, self
+        new.reference, new.fast, new.slack = self.reference, self.fast, self.slack
+        new._take_prior(prior, z0)
+        return new
 
     def _take_prior(self, prior, double z0):
         cdef LogDensity own
@@ -223,34 +261,94 @@ cdef class CountMarginal(LogDensity):
         self.model.prior = NONE
         self.model.own_prior, self.model.own_prior_data = own.reference, own.data
 
-    def _add_named_prior(self, double[::1] x, double[::1] gradient, double[:, ::1] hessian):
+    def _take_groups(self, *columns):
+        cdef double[::1] y, other, hat, low, constant, times
+        y, other, hat, low, constant, times = (np.ascontiguousarray(c, np.float64) for c in columns)
+        self.arrays = [y, other, hat, low, constant, times]  # what the pointers point to
+        self.model.groups = Groups(y.shape[0], &y[0], &other[0], &hat[0], &low[0], &constant[0],
+                                   &times[0])
+
+    @property
+    def by_groups(self):
+        """Whether the sum goes over different groups; over steps of the counts otherwise."""
+        return self.model.by_groups
+
+    def derivatives(self, point):
+        """Gradient (2,) and Hessian (2, 2), a named prior's included."""
+        cdef double[::1] x = np.array(point, dtype=np.float64)
+        gradient, hessian = np.zeros(2), np.zeros((2, 2))
+        cdef double[::1] g = gradient
+        cdef double[:, ::1] h = hessian
+        cdef double[2] first = [0.0, 0.0]
+        cdef double[3] second = [0.0, 0.0, 0.0]
+        with nogil:
+            self._add_slopes(&x[0], first, second)
+        g[0], g[1] = first[0], first[1]
+        h[0, 0], h[0, 1], h[1, 0], h[1, 1] = second[0], second[1], second[1], second[2]
         if self.model.own_prior == NULL:
-            shared_prior_slopes(self.model.prior, self.model.z0, &x[0], gradient, hessian)
+            shared_prior_slopes(self.model.prior, self.model.z0, &x[0], g, h)
+        return gradient, hessian
+
+    cdef void _add_slopes(self, double *x, double *first, double *second) noexcept nogil:
+        pass
+
+
+cdef double prior_at(CountData *model, double *x) noexcept nogil:
+    if model.own_prior != NULL:
+        return model.own_prior(2, x, model.own_prior_data)
+    return shared_prior(model.prior, model.z0, x)
 
 
 # --- Beta-binomial --------------------------------------------------------------------------------
 
+cdef double beta_binomial_groups(CountData *model, double *x) noexcept nogil:
+    cdef Groups *g = &model.groups
+    cdef shares s = shares_at(x[0], x[1])
+    return beta_binomial_sum(g.size, g.y, g.other, g.hat, g.low, g.constant, g.times, &s)
+
+
+cdef double beta_binomial_steps(CountData *model, double *x) noexcept nogil:
+    cdef double log_total = x[1] if x[1] < LARGEST_LOG else LARGEST_LOG
+    cdef double small = exp(-fabs(x[0])), more = log1p(small)
+    cdef double log_eta = -more if x[0] > 0.0 else x[0] - more
+    cdef double log_other = -x[0] - more if x[0] > 0.0 else -more
+    cdef double size = exp(log_total), unit = size if size > 1.0 else 1.0
+    cdef double log_unit = log_total if size > 1.0 else 0.0
+    cdef double eta = (1.0 if x[0] > 0.0 else small) / (1.0 + small)
+    cdef double other = (small if x[0] > 0.0 else 1.0) / (1.0 + small)
+    cdef double log_size = log_total - log_unit
+    cdef total sum = rising(&model.successes, size * eta, log_size + log_eta,
+                            exp(-model.log_share) / unit, -model.log_share)
+    cdef total part = rising(&model.failures, size * other, log_size + log_other,
+                             exp(-model.log_rest) / unit, -model.log_rest)
+    add_total(&sum, &part, 1.0)
+    part = rising(&model.trials, size, log_size, 1.0 / unit, 0.0)
+    add_total(&sum, &part, -1.0)
+    add(&sum, model.constant)
+    return sum.sum + sum.lost
+
+
 cdef double beta_binomial(int ndim, double *x, void *data) noexcept nogil:
     cdef CountData *model = <CountData *>data
-    cdef double log_total = x[1] if x[1] < COMPLETE else COMPLETE
-    cdef double log_alpha = log_total - softplus(-x[0]), log_beta = log_total - softplus(x[0])
-    return rising(&model.successes, exp(log_alpha), log_alpha) \
-        + rising(&model.failures, exp(log_beta), log_beta) \
-        - rising(&model.trials, exp(log_total), log_total) + prior_at(model, x)
+    cdef double value
+    if x[1] < LEAST_LOG:
+        return -INFINITY
+    value = beta_binomial_groups(model, x) if model.by_groups else beta_binomial_steps(model, x)
+    return value + model.shift + prior_at(model, x)
 
 
-cdef double mixed_ratio(double b, double s, double t) noexcept nogil:
-    """log(Gamma(b + s) Gamma(b + t) / (Gamma(b) Gamma(b + s + t))), b >= 64.
+cdef inline double stirling_ratio(double a, double y) noexcept nogil:
+    """log(Gamma(a + y) / Gamma(a)), a >= 64."""
+    return (a - 0.5) * log1p(y / a) + y * (log(a + y) - 1.0) + stirling_series(1.0 / (a + y)) \
+        - stirling_series(1.0 / a)
 
-    It is symmetric in s and t, and no term is larger than about the smaller of them.
-    """
-    cdef double u = s if s < t else t, v = t if s < t else s
-    return (b - 0.5) * log1p(u / b) - (b + v - 0.5) * log1p(u / (b + v)) - u * log1p(v / (b + u)) \
-        + series(b + u) - series(b) + series(b + v) - series(b + u + v)
+
+cdef enum:
+    SHIFT = 64  # steps of LearnBayes' reference
 
 
 cdef double beta_binomial_by_group(int ndim, double *x, void *data) noexcept nogil:
-    """The same as ``beta_binomial``, without its differences of sums over all trials.
+    """The same, without differences of sums over all trials, for LearnBayes' face.
 
     Those are of the size of the trials times log K, and their rounding, 1e-11 say, is what a
     difference of the density over a step of 1e-3 divides by 1e-6 (R's optimHess). Here the rarer of
@@ -259,11 +357,11 @@ cdef double beta_binomial_by_group(int ndim, double *x, void *data) noexcept nog
     """
     cdef CountData *model = <CountData *>data
     cdef double sign = model.sign
-    cdef double log_total = x[1] if x[1] < COMPLETE else COMPLETE
+    cdef double log_total = x[1] if x[1] < LARGEST_LOG else LARGEST_LOG
     cdef double log_alpha = log_total - softplus(-sign * x[0])
     cdef double log_beta = log_total - softplus(sign * x[0])
     cdef double total = exp(log_total), alpha = exp(log_alpha), beta = exp(log_beta)
-    cdef Rising *common = &model.common
+    cdef Steps *common = &model.common
     cdef long double value = common.first * (log_beta - log_total)
     cdef double y, f
     cdef Py_ssize_t i, j
@@ -272,11 +370,7 @@ cdef double beta_binomial_by_group(int ndim, double *x, void *data) noexcept nog
             break
         value += common.more[i - 1] * (log1p(-alpha / (total + i)) if alpha < beta
                                        else log((beta + i) / (total + i)))
-    for i in range(common.tails):
-        if common.times[i] == 0.0:
-            break
-        value += common.times[i] * mixed_ratio(beta + SHIFT, alpha, common.tail[i])
-    for j in range(model.groups):
+    for j in range(model.by_group):
         y, f = model.y[j], model.others[j]
         if y > 0.0:
             value += log_alpha - (log(total + f) if f > 0.0 else log_total)
@@ -289,106 +383,191 @@ cdef double beta_binomial_by_group(int ndim, double *x, void *data) noexcept nog
 
 
 cdef class BetaBinomialMarginal(CountMarginal):
-    """The log marginal posterior of (logit eta, log K), without the binomial coefficients.
+    """The log marginal posterior of (logit eta, log K).
 
     ``successes`` and ``trials`` are whole numbers of shape (groups,); ``prior`` is "bda3",
-    "betabinexch", "" (none) or a log density of both coordinates.
+    "betabinexch", "" (none) or a log density of both coordinates. ``coefficients`` says whether the
+    binomial coefficients are in it, ``by_groups`` in which way the sum is taken (by itself the better).
     """
     cdef double[::1] rarer, others
-    cdef Counts common
 
-    def __init__(self, successes, trials, prior="bda3"):
-        self.successes, self.failures = Counts(successes), Counts(np.subtract(trials, successes))
-        self.trials = Counts(trials)
+    def __init__(self, successes, trials, prior="bda3", bint coefficients=True,
+                 by_groups=None):
+        n = np.asarray(trials, dtype=np.float64)
+        y = np.asarray(successes, dtype=np.float64)
+        y, n = y[n > 0.0], n[n > 0.0]
+        f = n - y
+        self._take_prior(prior, 1.0)
+        self.reference = self.fast = beta_binomial
+        self.model.shift = 0.0
+        if n.size == 0:
+            self.model.by_groups, self.model.groups.size = True, 0
+            return
+        noise = max(rounding(y), rounding(f), rounding(n))
+        a, b, times = distinct(y, f)
+        steps = y.max() + f.max() + n.max()
+        best = noise > NOISE or GROUP_COST * a.size < steps
+        self.model.by_groups = best if by_groups is None else by_groups
+        constant = factorial_rest(a) + factorial_rest(b) - factorial_rest(a + b)
+        self._take_groups(a, b, *log_ratio(a, b), constant, times)
+        if not self.model.by_groups:
+            self._take_steps(y, f, n)
+        if not coefficients:
+            self._leave_out(y, f, n)
+
+    def _take_steps(self, y, f, n):
+        cdef double[2] x
+        self.successes, self.failures, self.trials = Counts(y), Counts(f), Counts(n)
         self.model.successes, self.model.failures = self.successes.sums, self.failures.sums
         self.model.trials = self.trials.sums
-        self._take_prior(prior, 1.0)
-        y = np.array(successes, dtype=np.float64)
-        f = np.asarray(trials, dtype=np.float64) - y
+        # Where the groups are pooled, at the share of all successes, the steps hardly add up.
+        x[0], x[1] = np.log(y.sum() + 0.5) - np.log(f.sum() + 0.5), POOLED
+        self.model.log_share, self.model.log_rest = -softplus(-x[0]), -softplus(x[0])
+        self.model.constant = 0.0
+        self.model.constant = beta_binomial_groups(&self.model, x) - beta_binomial_steps(&self.model, x)
+
+    def _leave_out(self, y, f, n):
+        """Be LearnBayes' face: without the coefficients, and with a reference for optimHess."""
+        from scipy.special import betaln
+
+        self.model.shift = float(np.sum(betaln(y + 1.0, f + 1.0) + np.log1p(n)))
+        if max(y.max(), f.max()) > MOST_STEPS:
+            return
         self.model.sign = 1.0 if y.sum() <= f.sum() else -1.0
         self.rarer, self.others = (y, f) if self.model.sign > 0.0 else (f, y)
-        self.common = self.failures if self.model.sign > 0.0 else self.successes
-        self.model.groups = self.rarer.shape[0]
+        common = Counts(self.others)
+        self.arrays.append(common)
+        self.model.common = common.sums
+        self.model.by_group = self.rarer.shape[0]
         self.model.y, self.model.others = &self.rarer[0], &self.others[0]
-        self.model.common = self.common.sums.near
-        self.reference, self.fast = beta_binomial_by_group, beta_binomial
+        self.reference = beta_binomial_by_group
         # Logarithms of sizes up to 700, one a trial, each good to 2e-16 of itself.
-        self.slack = 3e-13 * <double>np.sum(trials)
+        self.slack = 3e-13 * <double>np.sum(n)
 
-    def derivatives(self, point):
-        """Gradient (2,) and Hessian (2, 2), a named prior's included."""
-        cdef double[::1] x = np.array(point, dtype=np.float64)
-        gradient, hessian = np.zeros(2), np.zeros((2, 2))
-        cdef double[::1] g = gradient
-        cdef double[:, ::1] h = hessian
-        cdef double p = 1.0 / (1.0 + exp(-x[0])), q = 1.0 / (1.0 + exp(x[0]))
-        cdef double total = exp(x[1])
-        cdef double alpha = total * p, beta = total * q
-        cdef double da, daa, db, dbb, dk, dkk
-        rising_slopes(&self.model.successes, alpha, &da, &daa)
-        rising_slopes(&self.model.failures, beta, &db, &dbb)
-        rising_slopes(&self.model.trials, total, &dk, &dkk)
-        g[0] = da * alpha * q - db * beta * p
-        g[1] = da * alpha + db * beta - dk * total
-        h[0, 0] = daa * (alpha * q) ** 2 + dbb * (beta * p) ** 2 \
-            + (q - p) * (da * alpha * q - db * beta * p)
-        h[0, 1] = daa * alpha * alpha * q - dbb * beta * beta * p + g[0]
-        h[1, 0] = h[0, 1]
-        h[1, 1] = daa * alpha * alpha + dbb * beta * beta - dkk * total * total + g[1]
-        self._add_named_prior(x, g, h)
-        return gradient, hessian
+    cdef void _add_slopes(self, double *x, double *first, double *second) noexcept nogil:
+        cdef Groups *g = &self.model.groups
+        cdef shares s = shares_at(x[0], x[1])
+        cdef trials group
+        cdef Py_ssize_t i
+        for i in range(g.size):
+            group = trials(g.y[i], g.other[i], g.hat[i], g.low[i], g.constant[i])
+            beta_binomial_slopes(&s, &group, g.times[i], first, second)
 
 
 # --- Poisson-gamma --------------------------------------------------------------------------------
 
+cdef double poisson_gamma_groups(CountData *model, double *x) noexcept nogil:
+    cdef Groups *g = &model.groups
+    cdef rates s = rates_at(x[0], x[1])
+    return poisson_gamma_sum(g.size, g.y, g.other, g.hat, g.low, g.constant, g.times, &s)
+
+
+cdef double poisson_gamma_steps(CountData *model, double *x) noexcept nogil:
+    cdef double log_alpha = x[0] if x[0] < LARGEST_LOG else LARGEST_LOG
+    cdef double alpha = exp(log_alpha), unit = alpha if alpha > 1.0 else 1.0
+    cdef double log_unit = log_alpha if alpha > 1.0 else 0.0
+    cdef total sum = rising(&model.successes, alpha, log_alpha - log_unit, 1.0 / unit, 0.0)
+    cdef total part = exposure_sum(model.exposures, model.log_exposure, model.exposure_groups,
+                                   model.exposure_counts, alpha, x[1] - log_alpha,
+                                   log_unit - model.log_share)
+    add_total(&sum, &part, 1.0)
+    add(&sum, model.constant)
+    return sum.sum + sum.lost
+
+
 cdef double poisson_gamma(int ndim, double *x, void *data) noexcept nogil:
     cdef CountData *model = <CountData *>data
-    cdef double log_alpha = x[0] if x[0] < COMPLETE else COMPLETE
-    cdef double alpha = exp(log_alpha)
-    cdef double total = exposure_sum(model.groups, model.y, model.log_exposure, alpha,
-                                     x[1] - log_alpha)  # at log(e mu / alpha)
-    return rising(&model.successes, alpha, log_alpha) - total + prior_at(model, x)
+    cdef double value
+    if x[0] < LEAST_LOG:
+        return -INFINITY
+    value = poisson_gamma_groups(model, x) if model.by_groups else poisson_gamma_steps(model, x)
+    return value + model.shift + prior_at(model, x)
+
+
+def few_exposures(const double[::1] log_exposure, const double[::1] y):
+    """Chebyshev points of log e, with the groups and the counts that they stand for."""
+    cdef Py_ssize_t bins, b, i, k
+    low = np.min(log_exposure)
+    bins = int(np.max(log_exposure) - low) + 1
+    moments = np.zeros((2, bins, DEGREES))
+    cdef double[:, :, ::1] sum = moments
+    cdef double start = low, x, here, before, swap
+    with nogil:
+        for i in range(y.shape[0]):
+            b = <Py_ssize_t>(log_exposure[i] - start)
+            x = 2.0 * (log_exposure[i] - start - b) - 1.0
+            before, here = x, 1.0  # T_{-1} = T_1
+            for k in range(DEGREES):
+                sum[0, b, k] += here
+                sum[1, b, k] += y[i] * here
+                swap = here
+                here = 2.0 * x * here - before
+                before = swap
+    angle = (np.arange(DEGREES) + 0.5) * (np.pi / DEGREES)
+    basis = np.cos(np.outer(np.arange(DEGREES), angle)) * (2.0 / DEGREES)
+    basis[0] *= 0.5
+    weights = moments @ basis
+    points = low + np.arange(bins)[:, None] + 0.5 * (np.cos(angle) + 1.0)
+    kept = moments[0, :, 0] > 0.0
+    return points[kept].ravel(), weights[0, kept].ravel(), weights[1, kept].ravel()
 
 
 cdef class PoissonGammaMarginal(CountMarginal):
-    """The log marginal posterior of (log alpha, log mu), without the terms log(y!).
+    """The log marginal posterior of (log alpha, log mu).
 
     ``counts`` are whole numbers and ``exposure`` positive, both of shape (groups,); ``prior`` is
     "poissgamexch" with its ``z0``, "" (none) or a log density of both coordinates.
+    ``coefficients`` says whether the terms log(y!) are in it, ``by_groups`` in which way the sum is
+    taken (by itself the better).
     """
-    cdef double[::1] y, log_exposure
+    cdef double[::1] log_exposure, exposure_groups, exposure_counts
 
-    def __init__(self, counts, exposure, prior="poissgamexch", double z0=1.0):
-        self.successes = Counts(counts)
-        self.model.successes = self.successes.sums
-        self.y = np.array(counts, dtype=np.float64)
-        self.log_exposure = np.log(np.asarray(exposure, dtype=np.float64))
-        self.model.groups = self.y.shape[0]
-        self.model.y, self.model.log_exposure = &self.y[0], &self.log_exposure[0]
+    def __init__(self, counts, exposure, prior="poissgamexch", double z0=1.0,
+                 bint coefficients=True, by_groups=None):
+        y, e = (np.asarray(part, dtype=np.float64) for part in (counts, exposure))
         self._take_prior(prior, z0)
         self.reference = self.fast = poisson_gamma
+        a, b, times = distinct(y, e)
+        logs = self._exposures(y, e)
+        steps = y.max(initial=0.0) + 3 * logs[0].size
+        best = rounding(y) > NOISE or GROUP_COST * a.size < steps
+        self.model.by_groups = best if by_groups is None else by_groups
+        self._take_groups(a, np.log(b), *log_ratio(a, b), factorial_rest(a), times)
+        if not self.model.by_groups:
+            self._take_steps(y, e, logs)
+        self.model.shift = 0.0
+        if not coefficients:
+            from scipy.special import gammaln
 
-    def derivatives(self, point):
-        """Gradient (2,) and Hessian (2, 2), a named prior's included."""
-        cdef double[::1] x = np.array(point, dtype=np.float64)
-        gradient, hessian = np.zeros(2), np.zeros((2, 2))
-        cdef double[::1] g = gradient
-        cdef double[:, ::1] h = hessian
-        cdef double alpha = exp(x[0]), da, daa, s, p, pull, bend
-        cdef Py_ssize_t j
-        rising_slopes(&self.model.successes, alpha, &da, &daa)
-        g[0] = alpha * da
-        h[0, 0] = alpha * da + alpha * alpha * daa
-        for j in range(self.model.groups):
-            s = self.log_exposure[j] + x[1] - x[0]
-            p = 1.0 / (1.0 + exp(-s))
-            pull = self.y[j] / (1.0 + exp(s)) - alpha * p
-            bend = -(self.y[j] + alpha) * p / (1.0 + exp(s))
-            g[1] += pull
-            g[0] -= alpha * softplus(s) + pull
-            h[1, 1] += bend
-            h[0, 1] -= bend + alpha * p
-            h[0, 0] += bend + 2.0 * alpha * p - alpha * softplus(s)
-        h[1, 0] = h[0, 1]
-        self._add_named_prior(x, g, h)
-        return gradient, hessian
+            self.model.shift = float(np.sum(gammaln(y + 1.0)))
+
+    def _exposures(self, y, e):
+        """Logs of different exposures, or of a few that stand for them, their groups and counts."""
+        if y.size < 4 * DEGREES or not np.ptp(np.log(e)) < y.size / (4.0 * DEGREES):
+            different, which = np.unique(e, return_inverse=True)
+            return np.log(different), np.bincount(which), np.bincount(which, y)
+        return few_exposures(np.log(e), y)
+
+    def _take_steps(self, y, e, logs):
+        cdef double[2] x
+        self.successes = Counts(y)
+        self.model.successes = self.successes.sums
+        self.log_exposure, self.exposure_groups, self.exposure_counts = map(padded, logs)
+        self.model.exposures = self.log_exposure.shape[0]
+        self.model.log_exposure = &self.log_exposure[0]
+        self.model.exposure_groups = &self.exposure_groups[0]
+        self.model.exposure_counts = &self.exposure_counts[0]
+        # Where the groups are pooled, at the rate of all events, only the exposures' mean is left.
+        x[0], x[1] = POOLED, np.log(y.sum() + 0.5) - np.log(e.sum())
+        self.model.log_share = x[1]
+        self.model.constant = 0.0
+        self.model.constant = poisson_gamma_groups(&self.model, x) - poisson_gamma_steps(&self.model, x)
+
+    cdef void _add_slopes(self, double *x, double *first, double *second) noexcept nogil:
+        cdef Groups *g = &self.model.groups
+        cdef rates s = rates_at(x[0], x[1])
+        cdef events group
+        cdef Py_ssize_t i
+        for i in range(g.size):
+            group = events(g.y[i], g.other[i], g.hat[i], g.low[i], g.constant[i])
+            poisson_gamma_slopes(&s, &group, g.times[i], first, second)

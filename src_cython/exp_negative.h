@@ -4,9 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* exp(x) for x <= 0, to an ulp and a half: 2^k times a polynomial on |r| <= log(2) / 2, the power of
- * two in two factors, so that it goes on into the denormal numbers. */
-static inline double exp_negative(double x)
+/* exp(x) = (1 + p) one two for x <= 0: a polynomial on |r| <= log(2) / 2, and the power of two in two
+ * factors, so that it goes on into the denormal numbers. */
+static inline double split_exp(double x, double *one, double *two)
 {
     const double shift = 6755399441055744.0; /* 1.5 * 2^52: adding it rounds to a whole number */
     const double least = x < -746.0 ? -746.0 : x; /* exp(-746) is 0 */
@@ -28,15 +28,31 @@ static inline double exp_negative(double x)
     p = p * (r * r) + r;
     /* The low bits of `shifted` are k; half of it goes into each factor's exponent. */
     uint64_t first, second;
-    double half = k * 0.5 + shift, rest, one, two;
+    double half = k * 0.5 + shift, rest;
     memcpy(&first, &half, sizeof first);
     rest = k - (half - shift) + shift;
     memcpy(&second, &rest, sizeof second);
     first = (first + 1023) << 52;
     second = (second + 1023) << 52;
-    memcpy(&one, &first, sizeof one);
-    memcpy(&two, &second, sizeof two);
+    memcpy(one, &first, sizeof *one);
+    memcpy(two, &second, sizeof *two);
+    return p;
+}
+
+/* exp(x) for x <= 0, to an ulp and a half. */
+static inline double exp_negative(double x)
+{
+    double one, two;
+    const double p = split_exp(x, &one, &two);
     return (1.0 + p) * one * two;
+}
+
+/* 1 - exp(x) for x <= 0, to two ulps of itself. */
+static inline double one_less_exp(double x)
+{
+    double one, two;
+    const double p = split_exp(x, &one, &two);
+    return one * two == 1.0 ? -p : 1.0 - (1.0 + p) * one * two;
 }
 
 #endif

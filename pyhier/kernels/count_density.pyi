@@ -1,4 +1,4 @@
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -8,6 +8,9 @@ from pyhier.kernels.density import LogDensity
 Floats = NDArray[np.float64]
 
 class CountMarginal(LogDensity):
+    @property
+    def by_groups(self) -> bool: ...
+    def with_prior(self, prior: str | LogDensity, z0: float = 1.0) -> Self: ...
     def derivatives(self, point: ArrayLike) -> tuple[Floats, Floats]: ...
 
 class BetaBinomialMarginal(CountMarginal):
@@ -16,6 +19,8 @@ class BetaBinomialMarginal(CountMarginal):
         successes: Floats,
         trials: Floats,
         prior: Literal["bda3", "betabinexch", ""] | LogDensity = "bda3",
+        coefficients: bool = True,
+        by_groups: bool | None = None,
     ) -> None: ...
 
 class PoissonGammaMarginal(CountMarginal):
@@ -25,4 +30,6 @@ class PoissonGammaMarginal(CountMarginal):
         exposure: Floats,
         prior: Literal["poissgamexch", ""] | LogDensity = "poissgamexch",
         z0: float = 1.0,
+        coefficients: bool = True,
+        by_groups: bool | None = None,
     ) -> None: ...

@@ -183,7 +183,7 @@ def bayes_influence(theta: ArrayLike, data: ArrayLike, *, rng: RStream | None = 
     without = np.empty((y.size, 3))
     for j in range(y.size):
         if n[j] > 0.0:
-            density = BetaBinomialMarginal(y[[j]], n[[j]], prior="")
+            density = BetaBinomialMarginal(y[[j]], n[[j]], prior="", coefficients=False)
             logs = -density.evaluate(draws)
         else:
             logs = np.zeros(len(draws))

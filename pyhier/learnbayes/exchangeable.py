@@ -89,7 +89,7 @@ def betabinexch(data: ArrayLike) -> LogDensity:
     -58.4339
     """
     y, n = trials("data", data)
-    density = BetaBinomialMarginal(y, n, prior="betabinexch")
+    density = BetaBinomialMarginal(y, n, prior="betabinexch", coefficients=False)
     return undefined_as_in_r(density, "betabinexch", [y, n])
 
 
@@ -120,7 +120,7 @@ def betabinexch0(data: ArrayLike) -> LogDensity:
     -58.82094
     """
     y, n = trials("data", data)
-    density = BetaBinomialCoordinates(BetaBinomialMarginal(y, n, prior=""))
+    density = BetaBinomialCoordinates(BetaBinomialMarginal(y, n, prior="", coefficients=False))
     return undefined_as_in_r(density, "betabinexch0", [y, n])
 
 
@@ -156,7 +156,7 @@ def bfexch(datapar: object) -> LogDensity:
     data, k = entries("datapar", datapar, "data", "K")
     y, n = trials("datapar['data']", data)
     constant = -float(betaln(y.sum() + 1, (n - y).sum() + 1))
-    marginal = BetaBinomialMarginal(y, n, prior="")
+    marginal = BetaBinomialMarginal(y, n, prior="", coefficients=False)
     precision = positive("datapar['K']", k)
     density = BetaBinomialCoordinates(marginal, precision, constant)
     return undefined_as_in_r(density, "bfexch", [y, n], [precision])
@@ -199,7 +199,7 @@ def poissgamexch(datapar: object) -> LogDensity:
     # R's likelihood is without the factors e_j^y_j.
     par = [np.log(positive("datapar['z0']", z0)), -float(np.sum(y * np.log(e)))]
     prior = TablePosterior("poissgamexch prior", 2, par=par)
-    density = PoissonGammaMarginal(y, e, prior=prior)
+    density = PoissonGammaMarginal(y, e, prior=prior, coefficients=False)
     return undefined_as_in_r(density, "poissgamexch", [e, y], [z0])
 
 

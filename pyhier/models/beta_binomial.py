@@ -117,8 +117,7 @@ class BetaBinomial(CountModel):
         for array in (self.successes, self.trials):
             array.flags.writeable = False
         self.failures = self.trials - self.successes
-        self._likelihood = BetaBinomialMarginal(self.successes, self.trials, "")
-        self.log_marginal = BetaBinomialMarginal(self.successes, self.trials, self._kernel_prior())
+        self._take(BetaBinomialMarginal(self.successes, self.trials, ""))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the model was made of; the compiled density is made anew."""
@@ -150,11 +149,6 @@ class BetaBinomial(CountModel):
         if self.prior == "bda3":
             return log_slope("logit", logit) - 0.5 * log_k
         return log_k - 2.0 * np.logaddexp(0.0, log_k)
-
-    @property
-    def log_constant(self) -> float:
-        """The binomial coefficients, which ``log_marginal`` leaves out."""
-        return float(self._log_coefficients().sum())
 
     def _log_coefficients(self) -> Floats:
         from scipy.special import betaln

@@ -51,7 +51,8 @@ class CountModel(Grouped, ABC):
     charts: Mapping[tuple[str, str], Chart]
     log_marginal: CountMarginal
     _likelihood: CountMarginal
-    _size: str
+    z0 = 1.0
+    log_constant = 0.0  # coefficients and factorials are in ``log_marginal``
 
     def __init__(self, groups: int, labels: Labels, prior: PairPrior, counted: str) -> None:
         super().__init__(groups, labels, counted)
@@ -128,12 +129,12 @@ class CountModel(Grouped, ABC):
             return ", ".join(f"{name} {dist.dist.name}" for name, dist in prior.items())
         return "callable"
 
-    def _kernel_prior(self) -> Any:
-        """The prior as the compiled densities take it."""
+    def _take(self, likelihood: CountMarginal) -> None:
+        """Make the compiled densities: the likelihood alone, and with the prior."""
         own = self._own
-        if own is None:
-            return self.prior
-        return CallableDensity(lambda x: float(own(x)), (), 2)
+        prior = str(self.prior) if own is None else CallableDensity(lambda x: float(own(x)), (), 2)
+        self.log_marginal = likelihood.with_prior(prior, self.z0)
+        self._likelihood = self.log_marginal if own is None else likelihood
 
     def log_prior(self, phi: Floats) -> Floats:
         """Log prior density of phi, shape (...), up to a constant where it is improper."""

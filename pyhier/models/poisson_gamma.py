@@ -108,9 +108,7 @@ class PoissonGamma(CountModel):
         self.z0 = positive("z0", z0)
         for array in (self.counts, self.exposure):
             array.flags.writeable = False
-        data = (self.counts, self.exposure)
-        self._likelihood = PoissonGammaMarginal(*data, "")
-        self.log_marginal = PoissonGammaMarginal(*data, self._kernel_prior(), self.z0)
+        self._take(PoissonGammaMarginal(self.counts, self.exposure, ""))
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the model was made of; the compiled density is made anew."""
@@ -131,13 +129,6 @@ class PoissonGamma(CountModel):
         away = phi[..., 0] - np.log(self.z0)
         density: Floats = away - 2.0 * np.logaddexp(0.0, away)
         return density
-
-    @property
-    def log_constant(self) -> float:
-        """The factorials, which ``log_marginal`` leaves out."""
-        from scipy.special import gammaln
-
-        return -float(gammaln(self.counts + 1.0).sum())
 
     def start(self) -> Floats:
         """The best of a ladder of log alpha, with mu at the rate of all events."""

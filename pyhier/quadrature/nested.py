@@ -21,7 +21,7 @@ Function = Callable[[Rows, Floats], Floats]
 CUT = 45.0  # nodes below the highest by exp(-CUT) = 3e-20 are left out
 STEP = 0.8  # of t, to begin with
 TOLERANCE = 2e-6  # of the last halving's change: 4e-12 after it
-REACH, MORE, LIMIT = 5, 2, 400  # steps of t on each side: to begin with, more at a time, at most
+REACH, MORE, LIMIT = 5, 2, 880  # steps of t on each side: to begin with, more at a time, at most
 LEVELS = 8
 NEGLIGIBLE = 1e-17  # share of the integral of nodes that may be left out
 

@@ -42,7 +42,7 @@ def test_beta_binomial_equals_its_twin(groups, largest):
     n = rng.integers(0, largest + 1, groups).astype(float)
     y = rng.binomial(n.astype(int), rng.beta(1, 3, groups)).astype(float)
     for prior in ("bda3", "betabinexch"):
-        density = BetaBinomialMarginal(y, n, prior)
+        density = BetaBinomialMarginal(y, n, prior, coefficients=False)
         for phi in np.column_stack([rng.uniform(-3, 3, 10), rng.uniform(-3, 6, 10)]):
             allowed = 8 * EPS * size_of_terms(phi, y, n)
             assert density(phi) == pytest.approx(beta_binomial(phi, y, n, prior), abs=allowed)
@@ -54,44 +54,100 @@ def test_poisson_gamma_equals_its_twin(groups, largest):
     rng = np.random.default_rng([groups, largest])
     y = rng.integers(0, largest + 1, groups).astype(float)
     e = 10.0 ** rng.uniform(-2, 4, groups)
-    density = PoissonGammaMarginal(y, e, "poissgamexch", 0.53)
+    density = PoissonGammaMarginal(y, e, "poissgamexch", 0.53, coefficients=False)
     for phi in np.column_stack([rng.uniform(-3, 5, 10), rng.uniform(-8, 3, 10)]):
         allowed = 8 * EPS * (size_of_terms(phi, y, y) + np.sum(y * np.abs(np.log(e))) * 4)
         assert density(phi) == pytest.approx(poisson_gamma(phi, y, e, 0.53), abs=allowed)
 
 
-# Where lgamma's differences have no digits left: groups nearly pooled, and nothing in common.
-@pytest.mark.parametrize(
-    "phi", [(-1.3, 2.0), (0.4, 40.0), (-1.4, 80.0), (3.0, -30.0), (-40.0, 5.0)]
-)
-def test_beta_binomial_in_fifty_digits(phi):
-    y, n = np.array([3, 0, 17, 90, 400]), np.array([20, 12, 17, 300, 5000])
-    with mpmath.workdps(80):
-        k = mpmath.exp(mpmath.mpf(phi[1]))
-        a = k / (1 + mpmath.exp(-mpmath.mpf(phi[0])))
-        b = k / (1 + mpmath.exp(mpmath.mpf(phi[0])))
-        exact = mpmath.log(a) + mpmath.log(b) - mpmath.mpf(5) / 2 * mpmath.log(k)
-        for successes, trials in zip(y.tolist(), n.tolist(), strict=True):
-            exact += mpmath.loggamma(a + successes) - mpmath.loggamma(a)
-            exact += mpmath.loggamma(b + trials - successes) - mpmath.loggamma(b)
-            exact -= mpmath.loggamma(k + trials) - mpmath.loggamma(k)
-    # A logarithm of K for every trial, that cancels between the three products.
-    allowed = 8 * EPS * n.sum() * max(8.0, abs(phi[0]) + abs(phi[1]))
-    assert BetaBinomialMarginal(y, n)(phi) == pytest.approx(float(exact), abs=allowed)
+def exact_beta_binomial(phi, y, n):
+    """Log probability of all groups, in 330 digits."""
+    k = mpmath.exp(mpmath.mpf(phi[1]))
+    a = k / (1 + mpmath.exp(-mpmath.mpf(phi[0])))
+    b = k / (1 + mpmath.exp(mpmath.mpf(phi[0])))
+    total = mpmath.mpf(0)
+    for s, m in zip(map(int, y), map(int, n), strict=True):
+        total += mpmath.loggamma(a + s) - mpmath.loggamma(a) - mpmath.loggamma(s + 1)
+        total += mpmath.loggamma(b + m - s) - mpmath.loggamma(b) - mpmath.loggamma(m - s + 1)
+        total -= mpmath.loggamma(k + m) - mpmath.loggamma(k) - mpmath.loggamma(m + 1)
+    return float(total)
 
 
-@pytest.mark.parametrize("phi", [(0.0, -6.0), (40.0, -6.0), (-6.0, 200.0), (-25.0, 900.0)])
-def test_poisson_gamma_in_fifty_digits(phi):
-    y, e = np.array([0, 2, 17, 90]), np.array([500.0, 1e3, 2e3, 1e4])
-    with mpmath.workdps(80):
-        a = mpmath.exp(mpmath.mpf(phi[0]))
-        b = a / mpmath.exp(mpmath.mpf(phi[1]))
-        exact = mpmath.log(a) - 2 * mpmath.log(a + 1)
-        for events, exposure in zip(y.tolist(), e.tolist(), strict=True):
-            exact += mpmath.loggamma(a + events) - mpmath.loggamma(a) + a * mpmath.log(b)
-            exact += events * mpmath.log(exposure) - (a + events) * mpmath.log(b + exposure)
-    allowed = 8 * EPS * (y.sum() + 4) * max(8.0, abs(phi[0]) + abs(phi[1]))
-    assert PoissonGammaMarginal(y, e)(phi) == pytest.approx(float(exact), abs=allowed)
+def exact_poisson_gamma(phi, y, e):
+    a, mu = mpmath.exp(mpmath.mpf(phi[0])), mpmath.exp(mpmath.mpf(phi[1]))
+    total = mpmath.mpf(0)
+    for s, exposure in zip(map(int, y), e, strict=True):
+        m = mpmath.mpf(float(exposure)) * mu
+        total += mpmath.loggamma(a + s) - mpmath.loggamma(a) - mpmath.loggamma(s + 1)
+        total += a * mpmath.log(a / (a + m)) + s * mpmath.log(m / (a + m))
+    return float(total)
+
+
+def extremes(rng, largest):
+    """Counts over all decades, some of them 0 or all there are; hyperparameters that fit or not."""
+    groups = rng.integers(1, 7)
+    n = np.floor(10.0 ** rng.uniform(0, np.log10(largest), groups))
+    y = rng.binomial(n.astype(np.int64), rng.beta(*10.0 ** rng.uniform(-2, 3, 2), groups))
+    share = (y.sum() + 0.5) / (n.sum() + 1)
+    off = rng.normal() * 10.0 ** rng.uniform(-9, 1)
+    size = rng.choice([rng.uniform(-30, 100), rng.uniform(0, 40), rng.uniform(-200, 500)])
+    return y.astype(float), n, np.array([np.log(share) - np.log1p(-share) + off, size])
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("largest", [100, 1e6, 1e15])
+def test_in_330_digits(seed, largest):
+    """Good to a few ulps of its own size and of the hyperparameters' logs, whatever the counts."""
+    rng = np.random.default_rng([seed, int(np.log10(largest))])
+    y, n, phi = extremes(rng, largest)
+    e = 10.0 ** rng.uniform(-6, 6, y.size)
+    rate = np.array([phi[1], np.log((y.sum() + 0.5) / e.sum()) + 3 * rng.normal()])
+    with mpmath.workdps(330):
+        binomial, poisson = exact_beta_binomial(phi, y, n), exact_poisson_gamma(rate, y, e)
+    found = BetaBinomialMarginal(y, n, "").evaluate(phi[None])[0]
+    assert found == pytest.approx(
+        binomial, rel=1e-13, abs=4e-16 * y.size * (20 + np.abs(phi).max())
+    )
+    found = PoissonGammaMarginal(y, e, "").evaluate(rate[None])[0]
+    allowed = 4e-16 * y.size * (20 + np.abs(rate).max())
+    # Its share of an exposure is made of logs: good to an ulp of these, of the whole deviance.
+    assert found == pytest.approx(poisson, rel=2e-16 * (20 + 2 * np.abs(rate).max()), abs=allowed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_both_ways_agree(seed):
+    """By steps, exposures being replaced by a few, and by groups."""
+    rng = np.random.default_rng([11, seed])
+    n = rng.integers(1, 200, 20_000)
+    y = rng.binomial(n, rng.beta(2, 10, n.size))
+    e = np.exp(rng.normal(0, 1.5, n.size))
+    binomial = np.column_stack([rng.normal(-1.5, 1, 12), rng.uniform(-10, 40, 12)])
+    poisson = np.column_stack([rng.uniform(-10, 40, 12), rng.normal(2, 1, 12)])
+    for kernel, data, points in (
+        (BetaBinomialMarginal, (y, n, ""), binomial),
+        (PoissonGammaMarginal, (y, e, ""), poisson),
+    ):
+        steps, groups = (kernel(*data, by_groups=by_groups) for by_groups in (False, True))
+        assert not kernel(*data).by_groups
+        np.testing.assert_allclose(
+            steps.evaluate(points), groups.evaluate(points), rtol=1e-14, atol=2e-9
+        )
+
+
+@pytest.mark.parametrize("away", [30.0, 50.0, 900.0, 1e6])
+def test_far_out(away):
+    """Where exp of the coordinates is nothing or infinite, logs go on as they do in 330 digits."""
+    y, n, e = np.array([0.0, 3.0, 1e6]), np.array([4.0, 3.0, 1e9]), np.array([1.0, 10.0, 1e3])
+    with mpmath.workdps(330):
+        for log_alpha in (-30.0, -2.0, 8.0):
+            phi = [log_alpha, away]
+            found = PoissonGammaMarginal(y, e, "", by_groups=True)(phi)
+            assert found == pytest.approx(exact_poisson_gamma(phi, y, e), rel=1e-14)
+            assert PoissonGammaMarginal(y, e, "", by_groups=False)(phi) == pytest.approx(found)
+        near = exact_beta_binomial([-80.0, 3.0], y, n)
+    # Below, log p falls by the groups with a success.
+    falls = [BetaBinomialMarginal(y, n, "")([-z, 3.0]) + 2.0 * (z - 80.0) for z in (80, 800, 8000)]
+    np.testing.assert_allclose(falls, near, rtol=1e-14)
 
 
 def random_densities(rng):
@@ -152,7 +208,7 @@ def test_beta_binomial_reference_in_50_digits(seed):
                 for s, t in zip(y, n, strict=True)
             )
         )  # fmt: skip
-    density = BetaBinomialMarginal(y, n, prior="")
+    density = BetaBinomialMarginal(y, n, prior="", coefficients=False)
     assert density(point) == pytest.approx(expected, rel=1e-13, abs=1e-13)
     fast = density.evaluate([point], fast=True)[0]
     assert fast == pytest.approx(expected, rel=1e-13, abs=3e-13 * n.sum())  # the kernel's slack
