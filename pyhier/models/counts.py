@@ -52,7 +52,6 @@ class CountModel(Grouped, ABC):
     log_marginal: CountMarginal
     _likelihood: CountMarginal
     z0 = 1.0
-    log_constant = 0.0  # coefficients and factorials are in ``log_marginal``
 
     def __init__(self, groups: int, labels: Labels, prior: PairPrior, counted: str) -> None:
         super().__init__(groups, labels, counted)
@@ -134,7 +133,7 @@ class CountModel(Grouped, ABC):
         own = self._own
         prior = str(self.prior) if own is None else CallableDensity(lambda x: float(own(x)), (), 2)
         self.log_marginal = likelihood.with_prior(prior, self.z0)
-        self._likelihood = self.log_marginal if own is None else likelihood
+        self._likelihood = likelihood
 
     def log_prior(self, phi: Floats) -> Floats:
         """Log prior density of phi, shape (...), up to a constant where it is improper."""
@@ -153,15 +152,13 @@ class CountModel(Grouped, ABC):
         return self._likelihood.evaluate(phi) + self._own(phi)
 
     @property
-    @abstractmethod
     def log_constant(self) -> float:
-        """What ``log_marginal`` leaves out of likelihood times prior."""
+        """Nothing: coefficients and factorials are in ``log_marginal``."""
+        return 0.0
 
     def log_marginal_likelihood(self, phi: Floats) -> Floats:
         """Log likelihood of phi, the effects integrated out, with all constants, shape (n,)."""
-        values = self._likelihood.evaluate(phi)
-        values += self.log_constant
-        return values
+        return self._likelihood.evaluate(phi)
 
     def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
         """Gradient (2,) and Hessian (2, 2) of the log marginal at one phi."""
