@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pyhier._text import printable
 from pyhier._types import Floats
 
 # What a number is, with a decimal point; float() takes 1_435 and digits of all scripts, too.
@@ -193,6 +194,7 @@ def format_table(names: Sequence[str], columns: Mapping[str, Floats]) -> str:
 
     All cells get as many decimals as put four digits on the median of the column ``sd``.
     """
+    names = [printable(name) for name in names]
     size = np.median(np.abs(columns["sd"]))
     digits = 3 - int(np.floor(np.log10(size))) if size > 0.0 and np.isfinite(size) else 3
     cells = [[_cell(value, digits, head) for value in column] for head, column in columns.items()]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyhier._text import printable
 from pyhier._types import Floats
 
 
@@ -82,7 +83,7 @@ def each_group(
     """Raise for the first group that is not valid."""
     if not valid.all():
         j = int(valid.argmin())
-        raise ValueError(f"{name}[{j}] (group {label(j)}) is {values[j]}: {rule}")
+        raise ValueError(f"{name}[{j}] (group {printable(label(j))}) is {values[j]}: {rule}")
 
 
 def aligned(**inputs: Any) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from pyhier import __version__
 from pyhier._table import Table, format_table
+from pyhier._text import printable
 from pyhier._validation import count
 from pyhier._words import in_shell_words
 from pyhier.datasets import dataset_path
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 2
     except (ValueError, TypeError, OSError) as error:
-        print(f"pyhier: error: {in_shell_words(str(error))}", file=sys.stderr)
+        print(f"pyhier: error: {printable(in_shell_words(str(error)))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("pyhier: interrupted, nothing was written", file=sys.stderr)

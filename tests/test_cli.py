@@ -183,6 +183,29 @@ def test_labels_of_all_kinds_can_be_drawn(capsys, csv, tmp_path):
     assert "theta[a, b]" in out
 
 
+def test_control_characters_are_escaped(capsys, csv):
+    """A label that would colour the terminal, in the table and in errors."""
+    text = 'g,y,s\n"\x1b[31mA",28,15\n"B\x07",8,10\nC,-3,16\n'
+    code, out, _ = run(capsys, "fit", csv(text), "--y", "y", "--se", "s", "--label", "g")
+    assert code == 0
+    assert "theta[\\x1b[31mA]" in out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+    bad = csv(text.replace(",15", ",-15"))
+    _, _, err = run(capsys, "fit", bad, "--y", "y", "--se", "s", "--label", "g")
+    assert "(group \\x1b[31mA)" in err
+    assert "\x1b" not in err
+
+
+def test_a_million_blank_lines_before_the_header(capsys, csv):
+    file = csv("\n" * 1_000_000 + "y,s\n1,1\n2,1\n4,2\n")
+    start = time.process_time()
+    assert run(capsys, "fit", file, "--y", "y", "--se", "s")[0] == 0
+    assert (
+        time.process_time() - start < 20.0
+    )  # about 1; in quadratic time it was a quarter of an hour
+
+
 def test_nothing_is_left_when_terminated(tmp_path):
     out = tmp_path / "new"
     command = [sys.executable, "-m", "pyhier", "fit", SCHOOLS, *COLUMNS, "--method", "rwmetrop"]

@@ -1,5 +1,6 @@
 """WinBUGS' data format: an R list of numbers, vectors and arrays."""
 
+import math
 import re
 from typing import NoReturn
 
@@ -7,6 +8,8 @@ import numpy as np
 
 from pyhier._types import Floats
 from pyhier.rstats.format import NA
+
+MOST = 10_000_000  # numbers that a file's ranges may make: 1:3e8 would take all memory
 
 _TOKEN = re.compile(
     r"""\s*(?:\#[^\n]*\s*)*(?:
@@ -34,7 +37,7 @@ class _Reader:
 
     def __init__(self, text: str, source: str) -> None:
         self.text, self.source, self.place = text, source, 0
-        self.kind, self.token = "", ""
+        self.kind, self.token, self.made = "", "", 0.0
         self.advance()
 
     def advance(self) -> str:
@@ -49,10 +52,14 @@ class _Reader:
         self.place = found.end()
         return passed
 
+    @property
+    def line(self) -> int:
+        """The line reached."""
+        return self.text.count("\n", 0, self.place) + 1
+
     def fail(self, wanted: str) -> NoReturn:
-        line = self.text.count("\n", 0, self.place) + 1
         seen = repr(self.token) if self.kind != "end" else "the end of the file"
-        raise ValueError(f"{self.source}, line {line}: {wanted} must stand where {seen} does")
+        raise ValueError(f"{self.source}, line {self.line}: {wanted} must stand where {seen} does")
 
     def take(self, token: str) -> None:
         if self.token != token or self.kind in ("number", "end"):
@@ -66,7 +73,10 @@ class _Reader:
         while self.token != ")":
             if self.kind != "name":
                 self.fail("a variable's name")
-            name = self.advance().strip("\"'`")
+            name = self.token.strip("\"'`")
+            if name in found:
+                self.fail("a variable that is not there yet")
+            self.advance()
             self.take("=")
             found[name] = self.value()
             if self.token != ")":
@@ -89,19 +99,27 @@ class _Reader:
         while self.token != ")":
             label = ".Data"
             if self.kind == "name" and self.token in (".Data", ".Dim", "dim"):
-                label = ".Dim" if self.advance() != ".Data" else ".Data"
+                label = ".Data" if self.token == ".Data" else ".Dim"
+                self.advance()
                 self.take("=")
+            if label in parts:
+                self.fail("one .Data and one .Dim")
             parts[label] = self.vector()
             if self.token != ")":
                 self.take(",")
         if set(parts) != {".Data", ".Dim"}:
             self.fail("a structure's .Data and .Dim")
         self.take(")")
+        if not all(extent.is_integer() and extent >= 0.0 for extent in parts[".Dim"]):
+            raise ValueError(
+                f"{self.source}: a structure's .Dim is {parts['.Dim']}: it must be whole numbers "
+                "from 0 up"
+            )
         shape = [int(extent) for extent in parts[".Dim"]]
-        if int(np.prod(shape)) != len(parts[".Data"]):
+        if math.prod(shape) != len(parts[".Data"]):
             raise ValueError(
                 f"{self.source}: a structure of .Dim {shape} has {len(parts['.Data'])} numbers: "
-                f"it must have {int(np.prod(shape))}"
+                f"it must have {math.prod(shape)}"
             )
         return np.array(parts[".Data"]).reshape(shape)
 
@@ -119,14 +137,22 @@ class _Reader:
         return self.span()
 
     def span(self) -> list[float]:
-        """A number, or a range as ``1:10``."""
+        """A number, or a range as ``1:10``: from the first in steps of 1, as far as the last."""
         first = self.number()
         if self.token != ":":
             return [first]
         self.take(":")
         last = self.number()
-        step = 1 if last >= first else -1
-        return [float(v) for v in range(int(first), int(last) + step, step)]
+        # As in R the last is reached where it is off by rounding only.
+        steps = abs(last - first) + 1e-10
+        self.made += steps
+        if not self.made <= MOST:
+            raise ValueError(
+                f"{self.source}, line {self.line}: the range {first:g}:{last:g} is of more numbers "
+                f"than {MOST:,}"
+            )
+        sign = 1.0 if last >= first else -1.0
+        return [first + sign * step for step in range(int(steps) + 1)]
 
     def number(self) -> float:
         sign = 1.0

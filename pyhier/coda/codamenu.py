@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from pyhier._text import printable
 from pyhier.coda.access import window
 from pyhier.coda.convert import as_mcmc_list
 from pyhier.coda.correlation import autocorr, crosscorr
@@ -206,7 +207,7 @@ class _Menus:
     def list_data(self) -> None:
         first = self.work[0]
         print("WORKING DATA\n============")
-        print(f"Variables selected : {', '.join(self.work.labels)}")
+        print(f"Variables selected : {', '.join(map(printable, self.work.labels))}")
         print(f"Chains selected    : {', '.join(self.work.names or ())}")
         print(f"Iterations - start : {first.start}\n               end : {first.end}")
         print(f"Thinning interval  : {first.thin}\n")

@@ -54,7 +54,9 @@ def as_mcmc_list(x: Any, varnames: Sequence[str] | None = None) -> McmcList:
     ----------
     x : Mcmc, sequence of Mcmc, array_like, posterior or ArviZ object
         An array has shape (chain, iteration) or (chain, iteration, variable), as ArviZ has them;
-        a posterior is what an engine returns.
+        a posterior is what an engine returns. An ArviZ object's coordinate ``draw`` says the
+        iterations where it is of whole numbers at equal distances; ArviZ's own begins at 0, which
+        is iteration 1 here.
     varnames : sequence of str, optional
         The variables' names, for an array.
 
@@ -85,6 +87,8 @@ def as_mcmc_list(x: Any, varnames: Sequence[str] | None = None) -> McmcList:
         return _from_arviz(x)
     if isinstance(x, list | tuple) and any(isinstance(item, Mcmc) for item in x):
         return mcmc_list(*x)
+    if isinstance(x, list | tuple) and x and all(hasattr(item, "columns") for item in x):
+        return mcmc_list([mcmc(item, varnames=varnames) for item in x])
     array = np.asarray(x)
     if hasattr(x, "columns") or array.ndim not in (2, 3):
         raise TypeError(
@@ -95,10 +99,12 @@ def as_mcmc_list(x: Any, varnames: Sequence[str] | None = None) -> McmcList:
     return from_array(draws if draws.ndim == 3 else draws[..., np.newaxis], varnames)
 
 
-def from_array(draws: Floats, varnames: Sequence[str] | None = None) -> McmcList:
+def from_array(
+    draws: Floats, varnames: Sequence[str] | None = None, start: int = 1, thin: int = 1
+) -> McmcList:
     """Chains of draws of shape (chain, iteration, variable)."""
     names = None if varnames is None else check_names("varnames", varnames, draws.shape[2])
-    return mcmc_list([mcmc(chain, varnames=names) for chain in draws])
+    return mcmc_list([mcmc(chain, varnames=names, start=start, thin=thin) for chain in draws])
 
 
 def mcmcUpgrade(x: Any) -> Draws:  # noqa: N802 (R's name)
@@ -161,10 +167,12 @@ def _is_arviz(x: Any) -> bool:
 
 
 def _dataset(x: Any) -> Any:
-    try:
-        return x if hasattr(x, "data_vars") and "chain" in x.dims else x.posterior
-    except AttributeError:
-        return None
+    dims = getattr(x, "dims", ())
+    if hasattr(x, "data_vars") and "chain" in dims:
+        return x
+    if hasattr(x, "to_dataset") and "chain" in dims and "draw" in dims:  # a DataArray
+        return x.to_dataset(name=x.name or "x")
+    return getattr(x, "posterior", None)
 
 
 def _from_arviz(x: Any) -> McmcList:
@@ -182,7 +190,18 @@ def _from_arviz(x: Any) -> McmcList:
         values = np.asarray(draws, dtype=np.float64)
         columns.append(values.reshape(*values.shape[:2], -1))
         names += _cells(str(name), labels)
-    return from_array(np.concatenate(columns, axis=2), names)
+    return from_array(np.concatenate(columns, axis=2), names, *_iterations_of(dataset))
+
+
+def _iterations_of(dataset: Any) -> tuple[int, int]:
+    """First iteration and thinning interval of a data set of draws; 1 and 1 where it has none."""
+    times = np.asarray(dataset.coords["draw"]) if "draw" in dataset.coords else np.empty(0)
+    if times.dtype.kind not in "iuf" or not times.size or not np.all(times == np.floor(times)):
+        return 1, 1
+    steps = np.unique(np.diff(times)) if times.size > 1 else np.ones(1)
+    if steps.size != 1 or steps[0] < 1:
+        return 1, 1
+    return int(times[0]) or 1, int(steps[0])
 
 
 def _cells(name: str, labels: list[list[str]]) -> Iterator[str]:

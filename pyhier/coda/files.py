@@ -72,6 +72,7 @@ def read_coda(
             )
         rows = slice(first - 1, last)
         parts.append((name, iterations[rows], draws[rows]))
+        _refuse_second_chain(output_file, name, iterations[rows], first)
     times = np.unique(np.concatenate([found for _, found, _ in parts]))
     table = np.full((len(times), len(parts)), NA)
     for j, (name, found, values) in enumerate(parts):
@@ -83,13 +84,14 @@ def read_coda(
 
 def _read_index(path: Path) -> list[tuple[str, int, int]]:
     """Names and first and last rows; a name may be quoted, or have spaces."""
-    index = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    index: list[tuple[str, int, int]] = []
+    names: set[str] = set()
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         fields = line.rsplit(None, 2)
         if not fields:
             continue
         try:
-            name, first, last = fields[0], int(float(fields[1])), int(float(fields[2]))
+            name, first, last = fields[0], _whole(fields[1]), _whole(fields[2])
         except (IndexError, ValueError):
             raise ValueError(
                 f"{path}, line {number}, is {line!r}: it must be a name and the numbers of the "
@@ -97,14 +99,55 @@ def _read_index(path: Path) -> list[tuple[str, int, int]]:
             ) from None
         if not 1 <= first <= last:
             raise ValueError(f"{path}, line {number}: rows {first} to {last} of {name} are none")
-        index.append((name.strip().strip("'\""), first, last))
+        name = name.strip().strip("'\"")
+        if name in names:
+            raise ValueError(f"{path}, line {number}: there is a variable {name} already")
+        names.add(name)
+        index.append((name, first, last))
     if not index:
         raise ValueError(f"{path} is empty: it must name a variable a line")
     return index
 
 
+def read_text(path: Path) -> str:
+    """A file's text, which is UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise ValueError(f"{path}, line {line}, is not text in UTF-8: {error.reason}") from None
+
+
+def _real(text: str) -> float:
+    """A number as R's ``scan`` reads it; float() would take 1_000 too."""
+    if "_" in text:
+        raise ValueError
+    return float.fromhex(text) if "0x" in text.lower() else float(text)
+
+
+def _whole(text: str) -> int:
+    """A whole number within a double, which R may have written as 1e+05."""
+    number = _real(text)
+    if not (number.is_integer() and abs(number) < 2.0**53):
+        raise ValueError
+    return int(number)
+
+
+def _refuse_second_chain(path: FilePath, name: str, iterations: Ints, first: int) -> None:
+    """One variable has one draw an iteration."""
+    times, rows, counts = np.unique(iterations, return_index=True, return_counts=True)
+    again = np.flatnonzero(counts > 1)
+    if again.size:
+        k = int(again[np.argmin(rows[again])])
+        second = int(np.flatnonzero(iterations == times[k])[1])
+        raise ValueError(
+            f"{path}: {name} has iteration {times[k]} twice, in lines {first + int(rows[k])} and "
+            f"{first + second}: a file must hold one chain"
+        )
+
+
 def _read_draws(path: Path) -> tuple[Ints, Floats]:
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = read_text(path).splitlines()
     while lines and not lines[-1].strip():
         lines.pop()
     if not lines:
@@ -114,11 +157,12 @@ def _read_draws(path: Path) -> tuple[Ints, Floats]:
     for i, line in enumerate(lines):
         try:
             time, draw = line.split()
-            iterations[i] = int(time)
-            draws[i] = NA if draw == "NA" else float(draw)
+            iterations[i] = _whole(time)
+            draws[i] = NA if draw == "NA" else _real(draw)
         except ValueError:
             raise ValueError(
-                f"{path}, line {i + 1}, is {line!r}: it must be an iteration and a draw"
+                f"{path}, line {i + 1}, is {line!r}: it must be an iteration, a whole number, and "
+                "a draw"
             ) from None
     return iterations, draws
 
@@ -246,6 +290,9 @@ def write_coda(x: Draws, stem: FilePath = "CODA") -> list[Path]:
     """
     chains = chains_of(x)
     n = len(chains[0])
+    broken = [name for name in chains[0].labels if len(name.splitlines()) != 1]
+    if broken:
+        raise ValueError(f"x has a variable {broken[0]!r}: an index file has a name a line")
     index = "".join(
         f"{name} {j * n + 1} {(j + 1) * n}\n" for j, name in enumerate(chains[0].labels)
     )
@@ -300,7 +347,7 @@ def bugs2jags(infile: FilePath, outfile: FilePath) -> list[str]:
     """
     from pyhier.coda.bugs_data import parse
 
-    data = parse(Path(infile).read_text(encoding="utf-8"), str(infile))
+    data = parse(read_text(Path(infile)), str(infile))
     text = "".join(f"{_quoted(name)} <-\n{_dumped(value)}\n" for name, value in data.items())
     Path(outfile).write_text(text, encoding="utf-8")
     return list(data)

@@ -15,6 +15,7 @@ from pyhier._types import Floats
 from pyhier.coda.objects import Draws
 from pyhier.coda.results import chains_in, draws_of, each_finite
 from pyhier.rstats.kernel_density import density
+from pyhier.rstats.moments import sd
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -98,7 +99,7 @@ def lowess(y: Floats, x: Floats) -> Floats:
 def bandwidth(y: Floats) -> float:
     """coda's: 1.06 times the least of standard deviation and IQR / 1.34, times n^(-1/5)."""
     lower, upper = np.quantile(y, [0.25, 0.75])
-    spread = min(y.std(ddof=1), (upper - lower) / 1.34) or y.std(ddof=1)
+    spread = min(sd(y), (upper - lower) / 1.34) or sd(y)
     return float(1.06 * spread * y.size**-0.2)
 
 

@@ -19,6 +19,7 @@ from pyhier.coda.results import chains_in, draws_of, each_finite
 from pyhier.coda.vectors import NamedVector
 from pyhier.kernels.series import centre, lagged_products
 from pyhier.rstats.format import vector_text
+from pyhier.rstats.moments import mean_and_sd
 
 # A series whose distance from a straight line has a smaller standard deviation than this counts as
 # constant, in coda 0.19-4 as here (R's tolerance for equal numbers, the square root of epsilon).
@@ -113,10 +114,9 @@ def batch_errors(chains: list[Floats], size: int) -> Floats:
     means = []
     for x in chains:
         batches = x.shape[0] // size
-        means.append(x[: batches * size].reshape(batches, size, -1).mean(axis=1))
+        means.append(mean_and_sd(x[: batches * size].reshape(batches, size, -1), axis=1)[0])
     n = sum(x.shape[0] for x in chains)
-    error: Floats = np.concatenate(means).std(axis=0, ddof=1) * math.sqrt(size / n)
-    return error
+    return mean_and_sd(np.concatenate(means))[1] * math.sqrt(size / n)
 
 
 def glm_at_zero(
@@ -148,17 +148,23 @@ def _gamma_at_zero(power: Floats, frequency: Floats, order: int) -> float:
         _warn(f"a polynomial of order {order} through {power.size} frequencies leaves no residual")
     # In units of its mean: coda's fit bends where the periodogram is near the machine's epsilon.
     scale = power.mean()
-    if power.min() <= 1e-30 * scale:
-        raise ValueError(
-            f"the periodogram is zero at frequency {frequency[power.argmin()]:g}, so it has no "
-            "logarithm: the series repeats itself exactly"
-        )
     basis = np.vander(frequency, min(order + 1, power.size), increasing=True)
     y = power / scale
+    if y.min() <= 1e-30:  # R's start has no logarithm there; the likelihood mostly has a maximum
+        best = gamma_maximum(y, basis)
+        if best is None:
+            raise ValueError(
+                f"the periodogram is zero at frequency {frequency[y.argmin()]:g} and most others: "
+                "the series repeats itself exactly; use spectrum0_ar"
+            )
+        return float(scale) * math.exp(best[0])
     coefficients, converged = gamma_regression(y, basis)
     if not converged and not _gamma_deviance(y, basis @ coefficients)[1] <= -2.0 * np.log(y).sum():
-        # Farther from the data than no polynomial at all; some of these are errors in R's glm.
-        raise ValueError("the fit to the periodogram diverged: use spectrum0_ar")
+        # Farther from the data than no polynomial at all: R's glm went astray, mostly to an error.
+        best = gamma_maximum(y, basis)
+        if best is None:
+            raise ValueError("the fit to the periodogram diverged: use spectrum0_ar")
+        return float(scale) * math.exp(best[0])
     if not converged:
         _warn("the fit to the periodogram did not converge: spectrum0_ar may do better")
     return float(scale) * math.exp(coefficients[0])
@@ -193,6 +199,39 @@ def gamma_regression(y: Floats, basis: Floats) -> tuple[Floats, bool]:
                 return coefficients, True
             working, before, last = basis @ coefficients + ratio - 1.0, deviance, coefficients
     return coefficients, False
+
+
+def gamma_maximum(y: Floats, basis: Floats) -> Floats | None:
+    """The same coefficients where some y are 0: Newton's method on the concave log likelihood.
+
+    It is the sum of ``-eta - y exp(-eta)``, eta linear in the basis. Indicators often have an
+    ordinate of 0; R's ``glm`` begins at log(y), and is an error then or, where rounding makes it
+    1e-33, an error or a number that means nothing. None where there is no maximum.
+    """
+    coefficients, value = np.zeros(basis.shape[1]), -float(y.sum())
+    total, basis, y = basis.sum(axis=0), basis[y > 0.0], y[y > 0.0]
+    for _ in range(200):
+        ratio = y * np.exp(-(basis @ coefficients))
+        gradient = basis.T @ ratio - total
+        curvature = basis.T * ratio @ basis
+        # A little more of it: in a direction that no y bends, the likelihood has no maximum.
+        curvature += 1e-10 * np.trace(curvature) * np.eye(gradient.size)
+        step = np.linalg.solve(curvature, gradient)
+        gain = float(gradient @ step)
+        if gain <= 1e-20 * y.size:
+            return coefficients
+        size, new = 1.0, -np.inf
+        while not new > value and size > 1e-20:
+            trial = coefficients + size * step
+            with np.errstate(over="ignore"):
+                new = -float(total @ trial + (y * np.exp(-(basis @ trial))).sum())
+            size *= 0.5
+        if not new > value:
+            return coefficients  # as near as rounding lets it
+        coefficients, value = trial, new
+        if np.abs(coefficients).max() > 1e3:
+            break
+    return None
 
 
 def _gamma_deviance(y: Floats, log_mean: Floats) -> tuple[Floats, float]:

@@ -13,6 +13,7 @@ from pyhier.coda.results import PerChain, draws_of, per_chain
 from pyhier.coda.spectrum import ar_at_zero
 from pyhier.coda.vectors import NamedMatrix, NamedVector
 from pyhier.rstats.format import DIGITS, NA, format_number
+from pyhier.rstats.moments import mean_and_sd
 from pyhier.rstats.quantile import quantile
 
 QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
@@ -133,9 +134,9 @@ def _statistics(
     pooled: Floats, chains: list[Floats], names: tuple[str, ...] | None
 ) -> NamedMatrix | NamedVector:
     n = len(pooled)
-    with np.errstate(invalid="ignore"):  # infinite draws have no standard deviation
-        mean = pooled.mean(axis=0)
-        sd = pooled.std(axis=0, ddof=1) if n > 1 else np.full(mean.size, NA)
+    mean, sd = mean_and_sd(pooled)
+    if n == 1:
+        sd = np.full(mean.size, NA)
     spectrum = np.mean([_spectrum(chain) for chain in chains], axis=0)
     table = np.column_stack([mean, sd, sd / np.sqrt(n), np.sqrt(spectrum / n)])
     if len(table) == 1:

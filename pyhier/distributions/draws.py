@@ -10,6 +10,7 @@ from pyhier._random import RNG, as_generator, uniforms
 from pyhier._types import Floats
 from pyhier._validation import check_level, count
 from pyhier.distributions.base import Marginal
+from pyhier.rstats.moments import mean_and_sd, sd
 
 
 class SampleMarginal(Marginal):
@@ -44,15 +45,15 @@ class SampleMarginal(Marginal):
 
     def mean(self) -> float:
         """Mean of the draws."""
-        return float(self.draws.mean())
+        return float(mean_and_sd(self.draws.ravel())[0])
 
     def var(self) -> float:
         """Variance of the draws, over n - 1."""
-        return float(self.draws.var(ddof=1))
+        return self.std() ** 2
 
     def std(self) -> float:
         """Standard deviation of the draws, over n - 1."""
-        return float(self.draws.std(ddof=1))
+        return sd(self.draws.ravel())
 
     def cdf(self, x: ArrayLike) -> Floats:
         """Share of the draws at or below ``x``, of ``x``'s shape."""

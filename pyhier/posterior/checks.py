@@ -13,6 +13,7 @@ import numpy as np
 
 from pyhier._types import Floats
 from pyhier.posterior.events import Probability, share
+from pyhier.rstats.moments import mean_and_sd
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,10 +85,11 @@ class PredictiveCheck:
         import pandas as pd
 
         flat = self.replicated.reshape(len(self.names), -1)
+        mean, sd = mean_and_sd(flat, axis=1)
         columns = {
             "observed": self.observed,
-            "mean": flat.mean(axis=1),
-            "sd": flat.std(axis=1, ddof=1),
+            "mean": mean,
+            "sd": sd,
             "p": np.array(self.p, dtype=np.float64),
             "se": np.array([p.se for p in self.p]),
             "ties": (flat == self.observed[:, None]).mean(axis=1),

@@ -24,6 +24,7 @@ from pyhier.posterior.diagnostics import (
 )
 from pyhier.posterior.draw_arrays import DrawArrays
 from pyhier.posterior.summaries import mean_pooling
+from pyhier.rstats.moments import mean_and_sd
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,9 +121,10 @@ class DrawsPosterior(Posterior):
         self._require_draws()
         draws = [self.draws_of(name).ravel() for name in self.names]
         quantiles = np.array([np.quantile(values, probs) for values in draws])
+        mean, sd = np.transpose([mean_and_sd(values) for values in draws])
         return {
-            "mean": np.array([values.mean() for values in draws]),
-            "sd": np.array([values.std(ddof=1) for values in draws]),
+            "mean": mean,
+            "sd": sd,
             **{f"{100 * p:g}%": quantiles[:, i] for i, p in enumerate(probs)},
         }
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyhier._text import printable
 from pyhier._types import Floats
 
 DIGITS = 7  # R's getOption("digits")
@@ -157,6 +158,7 @@ def vector_text(
     values = np.asarray(x, dtype=np.float64)
     if values.size == 0:
         return "numeric(0)" if names is None else "named numeric(0)"
+    names = names and [printable(name) for name in names]
     shown, omitted = values[:MAX_PRINT], values.size - MAX_PRINT
     cells = format_numbers(shown, digits)
     lines = strings_text(cells, width) if names is None else _named(cells, names, width)
@@ -244,8 +246,10 @@ def cells_text(
         wide = len(str(n + 1)) + 3  # R leaves room for one row more
         stub = [f"[{i + 1},]".rjust(wide) for i in range(n)]
     else:
-        stub = list(rownames[:n])
-    heads = [f"[,{j + 1}]" for j in range(len(cells))] if colnames is None else list(colnames)
+        stub = [printable(name) for name in rownames[:n]]
+    heads = [f"[,{j + 1}]" for j in range(len(cells))]
+    if colnames is not None:
+        heads = [printable(name) for name in colnames]
     stub_width = max(map(len, stub), default=0)
     widths = [
         max(len(head), max(map(len, column), default=0))

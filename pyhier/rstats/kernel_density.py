@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
 from pyhier._validation import aligned, count, positive, vector
+from pyhier.rstats.moments import sd
 from pyhier.rstats.quantile import quantile
 
 Rule = Callable[[Floats], float]
@@ -45,9 +46,9 @@ def bw_nrd0(x: ArrayLike) -> float:
     0.890766
     """
     draws = _sample(x)
-    sd = float(draws.std(ddof=1))
+    spread = sd(draws)
     lower, upper = quantile(draws, [0.25, 0.75])
-    least = min(sd, (upper - lower) / 1.34) or sd or abs(float(draws[0])) or 1.0
+    least = min(spread, (upper - lower) / 1.34) or spread or abs(float(draws[0])) or 1.0
     return float(0.9 * least * draws.size**-0.2)
 
 
@@ -61,7 +62,7 @@ def bw_nrd(x: ArrayLike) -> float:
     """
     draws = _sample(x)
     lower, upper = quantile(draws, [0.25, 0.75])
-    least = min(float(draws.std(ddof=1)), (upper - lower) / 1.34)
+    least = min(sd(draws), (upper - lower) / 1.34)
     return float(1.06 * least * draws.size**-0.2)
 
 

@@ -99,9 +99,8 @@ def test_periodogram_regression(r):
             try:
                 theirs, warned = r(code, x=x, order=order)
             except RError:
-                failures += 1
-                with pytest.raises(ValueError, match="diverged"):
-                    spectrum.glm_at_zero(x, order=order)
+                failures += 1  # of R's glm; the likelihood has a maximum (tests/coda)
+                assert 0.0 < spectrum.glm_at_zero(x, order=order) < np.inf, seed
                 continue
             ours = spectrum.glm_at_zero(x, order=order)
         assert ours == pytest.approx(theirs, rel=GLM), seed

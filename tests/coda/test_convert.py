@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import pyhier as ph
 from pyhier import coda
@@ -39,3 +40,49 @@ def test_frames_and_arrays():
     cube = np.arange(24.0).reshape(3, 4, 2)
     assert np.array_equal(coda.as_mcmc_list(cube)[2], cube[2])
     assert coda.as_data_frame(coda.as_mcmc_list(cube)).shape == (12, 2)
+    several = coda.as_mcmc_list([frame, frame + 1.0])
+    assert (coda.varnames(several), coda.nchain(several)) == (("mu", "tau"), 2)
+    assert np.array_equal(several[1]["tau"], [4.0, 5.0])
+
+
+@pytest.mark.parametrize(("start", "thin"), [(101, 2), (1, 1), (1, 5), (5, 5), (1000, 1)])
+def test_arviz_keeps_the_iterations(start, thin):
+    pytest.importorskip("arviz")
+    rng = np.random.default_rng(1)
+    chains = coda.mcmc_list(
+        [coda.mcmc(rng.normal(size=(10, 1)), start=start, thin=thin, varnames=["mu"])] * 2
+    )
+    back = coda.as_mcmc_list(coda.to_arviz(chains))
+    assert back[0].mcpar == chains[0].mcpar
+    assert np.array_equal(back[1], chains[1])
+
+
+def test_iterations_of_arviz_objects():
+    """ArviZ counts from 0, coda from 1; a part keeps its numbers; gaps have none."""
+    draws = xr.DataArray(np.zeros((2, 6)), dims=["chain", "draw"], name="mu")
+    numbered = draws.assign_coords(draw=np.arange(6))
+    for array, expected in (
+        (draws, (1, 6, 1)),
+        (numbered, (1, 6, 1)),
+        (numbered.isel(draw=slice(2, None)), (2, 5, 1)),
+        (numbered.isel(draw=slice(1, None, 2)), (1, 5, 2)),
+        (numbered.isel(draw=[0, 1, 5]), (1, 3, 1)),
+        (numbered.assign_coords(draw=np.arange(6) + 0.5), (1, 6, 1)),
+    ):
+        for x in (array, array.to_dataset()):
+            chains = coda.as_mcmc_list(x)
+            assert (chains[0].mcpar, chains.varnames) == (expected, ("mu",))
+
+
+def test_a_variable_beside_an_array_of_its_name():
+    pytest.importorskip("arviz")
+    names = ["theta[1]", "theta", "eta[A]", "theta[2]", "eta[B]", "zeta[A,1]"]
+    x = coda.mcmc(np.random.default_rng(1).normal(size=(8, 6)), varnames=names)
+    back = coda.as_mcmc_list(coda.to_arviz(x))
+    assert sorted(back.varnames) == sorted(names)
+    for name in names:
+        assert np.array_equal(back[0][name], x[name])
+    with pytest.raises(ValueError, match="x has 'mu' more than once"):
+        coda.to_arviz(coda.mcmc(np.zeros((3, 2)), varnames=["mu", "mu"]))
+    with pytest.raises(ValueError, match="x has a variable 'draw'"):
+        coda.to_arviz(coda.mcmc(np.zeros((3, 2)), varnames=["mu", "draw"]))

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import optimize
 
+from pyhier import coda
 from pyhier.coda.spectrum import (
     ar_at_zero,
     batch_errors,
@@ -105,3 +107,69 @@ def test_no_residual():
     x = np.random.default_rng(1).normal(size=4)
     with pytest.warns(RuntimeWarning, match="leaves no residual"):
         assert glm_at_zero(x, order=1) > 0
+
+
+CONSTANTS = [0.1, 1.0 / 3.0, 1e10 + 0.1, -1e-300]
+
+
+@pytest.mark.parametrize("value", CONSTANTS)
+def test_constants_have_no_rounding_noise(value):
+    """R sums in long double: sd and batch error are 0, the mean is the constant."""
+    chain = coda.mcmc(np.full((100, 2), value), varnames=["a", "b"])
+    for x in (chain, coda.mcmc_list([chain, chain])):
+        table = coda.summary(x).statistics
+        np.testing.assert_array_equal(table[:, "Mean"], value)
+        np.testing.assert_array_equal(table.values[:, 1:], 0.0)
+        np.testing.assert_array_equal(coda.batchSE(x, 7).values, 0.0)
+
+
+def test_batches_of_constants_that_differ():
+    two = coda.mcmc_list([coda.mcmc(np.column_stack([np.full(100, v), np.ones(100)]))
+                          for v in (0.1, 0.3)])  # fmt: skip
+    # In R: batchSE(mcmc.list(mcmc(cbind(rep(.1, 100), 1)), mcmc(cbind(rep(.3, 100), 1))), 10)
+    np.testing.assert_allclose(coda.batchSE(two, 10).values, [0.0229415733870562, 0.0], rtol=1e-12)
+
+
+def zeros_of_indicators():
+    """Indicators whose periodogram has an ordinate of 0, to rounding."""
+    rng = np.random.default_rng(0)
+    found = []
+    while len(found) < 12:
+        n, share = int(rng.choice([20, 50, 100, 200])), rng.choice([0.5, 0.1, 0.9])
+        y = (rng.random(n) < share).astype(float)
+        power = np.abs(np.fft.rfft(y)[1:]) ** 2
+        if np.ptp(y) and power.min() < 1e-30 * power.mean():
+            found.append(y)
+    return found
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_an_ordinate_of_zero_has_a_likelihood(order):
+    """R's glm begins at its logarithm; the maximum is there all the same."""
+    for y in zeros_of_indicators():
+        power = np.abs(np.fft.rfft(y)[1:]) ** 2 / y.size
+        basis = np.vander(np.arange(1, power.size + 1) / y.size, order + 1, increasing=True)
+
+        def falls(c, power=power, basis=basis):
+            return float((basis @ c + power * np.exp(-(basis @ c))).sum())
+
+        best = optimize.minimize(
+            falls, np.full(order + 1, 0.0), method="Nelder-Mead",
+            options={"xatol": 1e-9, "fatol": 1e-13, "maxiter": 10_000, "maxfev": 10_000},
+        )  # fmt: skip
+        assert glm_at_zero(y, order=order) == pytest.approx(np.exp(best.x[0]), rel=1e-5)
+
+
+@pytest.mark.parametrize("y", [np.tile([0.0, 1.0], 50), np.tile([0.0, 0.0, 1.0, 1.0], 50)])
+def test_a_periodic_series_is_said(y):
+    """All its power is in one or two frequencies: the likelihood has no maximum."""
+    with pytest.raises(ValueError, match="repeats itself exactly"):
+        glm_at_zero(y)
+
+
+def test_names_with_control_characters_are_escaped():
+    x = coda.mcmc(np.random.default_rng(1).normal(size=(50, 2)), varnames=["a\x1b[31m", "b\n"])
+    for text in (str(coda.summary(x).statistics), str(coda.batchSE(x, 5))):
+        assert "\x1b" not in text
+        assert r"a\x1b[31m" in text
+        assert r"b\n" in text
