@@ -32,6 +32,10 @@ HEADERS = [
 ]
 KERNELS = (
     "random",
+    "special",
+    "tails",
+    "densities",
+    "distribution_functions",
     "streams",
     "count_streams",
     "sampling",

@@ -15,8 +15,8 @@ from pyhier.kernels.gibbs import probit
 from pyhier.learnbayes._arguments import entries, factor, flat, numbers, rows
 from pyhier.learnbayes.regression import covariates, design_matrix, regression_data
 from pyhier.learnbayes.simulation import dmnorm, stream
-from pyhier.rstats.distributions import pnorm, qnorm
 from pyhier.rstats.linalg import chol, solve
+from pyhier.rstats.real_line import pnorm, qnorm
 from pyhier.rstats.streams import RStream
 
 EPSILON = float(np.finfo(float).eps)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pyhier._types import Floats
 from pyhier._validation import positive
 from pyhier.learnbayes._arguments import entries
-from pyhier.rstats.distributions import qnorm
+from pyhier.rstats.real_line import qnorm
 
 
 @dataclass(frozen=True)

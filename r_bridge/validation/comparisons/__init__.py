@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pyhier.r_bridge.validation.comparison import Comparison
 from pyhier.r_bridge.validation.comparisons import (
     coda,
+    distributions,
     learnbayes,
     metafor,
     posteriors,
@@ -16,6 +17,7 @@ from pyhier.r_bridge.validation.comparisons import (
 
 COMPARISONS = (
     *stats.COMPARISONS,
+    *distributions.COMPARISONS,
     *learnbayes.COMPARISONS,
     *samplers.COMPARISONS,
     *standard_models.COMPARISONS,

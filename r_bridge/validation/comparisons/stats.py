@@ -136,8 +136,8 @@ COMPARISONS = (
         "stats", "rmultinom", _multinomial, "rmultinom(10, size, prob)",
         lambda size, prob: rstats.rmultinom(10, size, prob),
     ),
-    Comparison("stats", "pnorm", _normals, "pnorm(x)", lambda x: rstats.pnorm(x), 0.0, SAME),
-    Comparison("stats", "qnorm", _chances, "qnorm(p)", lambda p: rstats.qnorm(p), 0.0, SAME),
+    Comparison("stats", "pnorm, plain", _normals, "pnorm(x)", lambda x: rstats.pnorm(x), 0.0, SAME),
+    Comparison("stats", "qnorm, plain", _chances, "qnorm(p)", lambda p: rstats.qnorm(p), 0.0, SAME),
     Comparison(
         "stats", "quantile", _quantile, "unname(quantile(x, probs, type = kind))",
         lambda x, probs, kind: rstats.quantile(x, probs, kind), 1e-12,

@@ -1,0 +1,3 @@
+from pyhier.kernels.density import Floats
+
+def fill(family: str, x: Floats, par: Floats, give_log: bool, out: Floats) -> None: ...

@@ -1,0 +1,3 @@
+from pyhier.kernels.density import Floats
+
+def fill(name: str, a: Floats, b: Floats, out: Floats) -> None: ...

@@ -1,0 +1,1 @@
+"""The incomplete gamma and beta functions, for the other kernels."""
