@@ -1,6 +1,6 @@
 """Tables of numbers as DataFrames; the rows' and columns' names are made into indexes only once."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,17 @@ def _index(names: tuple[str, ...], title: str | None) -> "pd.Index[str]":
 def _names(names: tuple[str, ...], title: str | None = None) -> "pd.Index[str]":
     # A view, for whoever renames the index of a table must not rename those of all others.
     return (_index if len(names) < MANY else _index.__wrapped__)(names, title).view()
+
+
+def percents(probs: Iterable[float]) -> list[str]:
+    """Names of quantiles' columns: "2.5%"; as many digits as tell them apart, and from 0 and 1."""
+    given, ends = [float(p) for p in probs], {"0%": 0.0, "100%": 1.0}
+    for digits in (6, 9, 12, 15):
+        names = [f"{100.0 * p:.{digits}g}%" for p in given]
+        honest = all(ends.get(name, p) == p for name, p in zip(names, given, strict=True))
+        if honest and len(set(names)) == len(set(given)):
+            return names
+    return [f"{100.0 * p!r}%" for p in given]
 
 
 def frame(

@@ -140,8 +140,22 @@ def _index_of(value: Any) -> Any:
     return index if hasattr(index, "equals") else None
 
 
-def check_level(level: float) -> float:
+def check_level(level: object) -> float:
     """Return a probability strictly between 0 and 1."""
-    if not 0.0 < level < 1.0:
+    try:
+        share = float(level)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        raise TypeError(f"level is {level!r}: it must be a number, such as 0.95") from None
+    if not 0.0 < share < 1.0:
         raise ValueError(f"level is {level!r}: it must lie between 0 and 1, such as 0.95")
-    return float(level)
+    return share
+
+
+def probabilities(name: str, value: Any) -> Floats:
+    """Return probabilities as a float64 array of the same shape."""
+    chances = float_array(name, value, np.ndim(value))
+    bad = chances[~((chances >= 0.0) & (chances <= 1.0))]
+    if bad.size:
+        percent = f": for {bad[0]:g}% give {bad[0] / 100.0:g}" if 1.0 < bad[0] <= 100.0 else ""
+        raise ValueError(f"{name} is {value!r}: probabilities lie between 0 and 1{percent}")
+    return chances

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pyhier._frame import percents
 from pyhier._types import Floats
 from pyhier._validation import check_level
 from pyhier.classical.random_effects import given_tau2, reml, require
@@ -102,8 +103,8 @@ def no_pooling(model: NormalNormal, level: float = 0.95) -> "pd.DataFrame":
 
     tail = 0.5 * (1.0 - check_level(level))
     frame = pd.DataFrame(dict(model.observed()), index=pd.Index(model.labels, name="group"))
-    for q in (tail, 1.0 - tail):
-        frame[f"{100 * q:g}%"] = model.y + ndtri(q) * model.se
+    for name, q in zip(percents([tail, 1.0 - tail]), (tail, 1.0 - tail), strict=True):
+        frame[name] = model.y + ndtri(q) * model.se
     return frame
 
 

@@ -51,13 +51,9 @@ class Affine(Marginal):
         tail = self._of.sf if self._scale > 0.0 else self._of.cdf
         return tail(self._inverse(x))
 
-    def ppf(self, q: ArrayLike) -> Floats:
-        """Quantiles, of ``q``'s shape."""
-        return self._forward((self._of.ppf if self._scale > 0.0 else self._of.isf)(q))
-
-    def isf(self, q: ArrayLike) -> Floats:
-        """Points with ``q`` above them, of ``q``'s shape."""
-        return self._forward((self._of.isf if self._scale > 0.0 else self._of.ppf)(q))
+    def _quantiles(self, q: Floats, upper: bool) -> Floats:
+        inverse = self._of.isf if upper == (self._scale > 0.0) else self._of.ppf
+        return self._forward(inverse(q))
 
     def mean(self) -> float:
         """The mean."""

@@ -7,14 +7,14 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._types import Floats
-from pyhier._validation import check_level, count
+from pyhier._validation import check_level, count, probabilities
 
 
 class Marginal:
     """What ``post[name]`` is: scipy.stats' functions of one quantity.
 
-    Subclasses give ``pdf``, ``cdf``, ``sf``, ``ppf``, ``isf``, ``mean`` and ``var``; what follows
-    from these is here, and what they know better they replace.
+    Subclasses give ``pdf``, ``cdf``, ``sf``, ``_quantiles``, ``mean`` and ``var``; what follows
+    from these is here, and what they know better they replace (not ``ppf``, ``isf``: they check).
 
     Attributes
     ----------
@@ -27,13 +27,25 @@ class Marginal:
     pdf: Callable[[ArrayLike], Floats]
     cdf: Callable[[ArrayLike], Floats]
     sf: Callable[[ArrayLike], Floats]
-    ppf: Callable[[ArrayLike], Floats]
-    isf: Callable[[ArrayLike], Floats]
     mean: Callable[[], float]
     var: Callable[[], float]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(mean {self.mean():g}, sd {self.std():g})"
+
+    def ppf(self, q: ArrayLike) -> Floats:
+        """Quantiles, of ``q``'s shape."""
+        chances = probabilities("q", q)
+        return self._quantiles(chances.ravel(), False).reshape(chances.shape)
+
+    def isf(self, q: ArrayLike) -> Floats:
+        """Points with ``q`` above them, of ``q``'s shape; accurate for small ``q``."""
+        chances = probabilities("q", q)
+        return self._quantiles(chances.ravel(), True).reshape(chances.shape)
+
+    def _quantiles(self, q: Floats, upper: bool) -> Floats:
+        """Points with ``q``, shape (n,), below them; with ``upper``, above them."""
+        raise NotImplementedError
 
     def logpdf(self, x: ArrayLike) -> Floats:
         """Log of the density at ``x``, of ``x``'s shape."""
@@ -117,11 +129,3 @@ def flat_points(x: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
     """Points in one dimension, and their shape."""
     points = np.asarray(x, dtype=np.float64)
     return np.ascontiguousarray(points.ravel()), points.shape
-
-
-def flat_probabilities(q: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
-    """Probabilities, checked, in one dimension, and their shape."""
-    flat, shape = flat_points(q)
-    if not np.all((flat >= 0.0) & (flat <= 1.0)):
-        raise ValueError(f"q is {q!r}: probabilities lie between 0 and 1")
-    return flat, shape

@@ -171,27 +171,14 @@ class LineMarginal(Marginal):
         mass = self._tail(self._t(place), side)
         return np.where(np.isnan(points), np.nan, mass.reshape(points.shape))
 
-    def ppf(self, q: ArrayLike) -> Floats:
-        """Quantiles, of ``q``'s shape."""
-        return self._invert(q, 0)
-
-    def isf(self, q: ArrayLike) -> Floats:
-        """Points with ``q`` above them, of ``q``'s shape; accurate for small ``q``."""
-        return self._invert(q, 1)
-
-    def _invert(self, q: ArrayLike, side: int) -> Floats:
-        wanted = np.asarray(q, dtype=np.float64)
-        if not np.all((wanted >= 0.0) & (wanted <= 1.0)):
-            raise ValueError(f"q is {q!r}: probabilities lie between 0 and 1")
-        flat = wanted.ravel()
-        small = flat <= 0.5
-        t = np.empty(flat.size)
-        t[small] = self._invert_tail(flat[small], side)
-        t[~small] = self._invert_tail(1.0 - flat[~small], 1 - side)
+    def _quantiles(self, q: Floats, upper: bool) -> Floats:
+        side, small = int(upper), q <= 0.5
+        t = np.empty(q.size)
+        t[small] = self._invert_tail(q[small], side)
+        t[~small] = self._invert_tail(1.0 - q[~small], 1 - side)
         values = from_line(self._line, self._place(t))
-        first, last = self.support if side == 0 else self.support[::-1]
-        values = np.where(flat == 0.0, first, np.where(flat == 1.0, last, values))
-        return values.reshape(wanted.shape)
+        first, last = self.support[::-1] if upper else self.support
+        return np.where(q == 0.0, first, np.where(q == 1.0, last, values))
 
     def _invert_tail(self, q: Floats, side: int) -> Floats:
         """Newton's method on the log of the tail's mass, inside a bracket."""

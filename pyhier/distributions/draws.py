@@ -65,13 +65,9 @@ class SampleMarginal(Marginal):
         """Share of the draws above ``x``, of ``x``'s shape."""
         return 1.0 - self.cdf(x)
 
-    def ppf(self, q: ArrayLike) -> Floats:
-        """Quantiles of the draws (R's type 7, NumPy's default), of ``q``'s shape."""
-        return np.quantile(self._sorted, np.asarray(q, dtype=np.float64))
-
-    def isf(self, q: ArrayLike) -> Floats:
-        """Points with the share ``q`` above them, of ``q``'s shape."""
-        return self.ppf(1.0 - np.asarray(q, dtype=np.float64))
+    def _quantiles(self, q: Floats, upper: bool) -> Floats:
+        """R's type 7, NumPy's default."""
+        return np.quantile(self._sorted, 1.0 - q if upper else q)
 
     def mode(self) -> float:
         """Where the density by `pdf` is largest."""
@@ -151,9 +147,9 @@ class WeightedMarginal(SampleMarginal):
         below = np.append(0.0, self._below)[np.searchsorted(self._order, points, side="right")]
         return np.where(np.isnan(points), np.nan, np.minimum(below, 1.0))
 
-    def ppf(self, q: ArrayLike) -> Floats:
-        """The least value with at least ``q`` of the weight at or below it, of ``q``'s shape."""
-        wanted = np.asarray(q, dtype=np.float64) * self._below[-1]
+    def _quantiles(self, q: Floats, upper: bool) -> Floats:
+        """The least values with at least that share of the weight at or below them."""
+        wanted = (1.0 - q if upper else q) * self._below[-1]
         at = np.searchsorted(self._below, wanted * (1.0 - 1e-15), side="left")
         quantiles: Floats = self._order[np.minimum(at, self._order.size - 1)]
         return quantiles

@@ -73,20 +73,11 @@ class FamilyMixture(Marginal):
         above: Floats = self._family.sf(points.ravel()) @ self._weight
         return above.reshape(points.shape)
 
-    def ppf(self, q: ArrayLike) -> Floats:
-        """Quantiles, of ``q``'s shape."""
-        return self._invert(q, upper=False)
-
-    def isf(self, q: ArrayLike) -> Floats:
-        """Points with ``q`` above them, of ``q``'s shape; accurate for small ``q``."""
-        return self._invert(q, upper=True)
-
-    def _invert(self, q: ArrayLike, upper: bool) -> Floats:
+    def _quantiles(self, q: Floats, upper: bool) -> Floats:
         """By the density, where panels resolve it; else by Newton's steps on logs of tails."""
         if self._weight.size > FEW and self._by_density is not None:
             return self._by_density.isf(q) if upper else self._by_density.ppf(q)
-        target = np.asarray(q, dtype=np.float64)
-        flat = target.ravel()
+        flat = q
         mean, sd = self._family.line_moments()
         reach = np.inf if self._family.line == "identity" else DOUBLES
         low = np.full(flat.size, max(float(np.min(mean - 40.0 * sd)), -reach))
@@ -100,8 +91,7 @@ class FamilyMixture(Marginal):
             left = left[~done]
         values = from_line(self._family.line, z)
         values = np.where(flat == (1.0 if upper else 0.0), self.support[0], values)
-        values = np.where(flat == (0.0 if upper else 1.0), self.support[1], values)
-        return values.reshape(target.shape)
+        return np.where(flat == (0.0 if upper else 1.0), self.support[1], values)
 
     @cached_property
     def _by_density(self) -> LineMarginal | None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier.distributions.base import Marginal, flat_points, flat_probabilities
+from pyhier.distributions.base import Marginal, flat_points
 from pyhier.kernels import mixtures as kernel
 
 NO_MOMENT = 1e-6  # a tail's exponent is known to about this
@@ -112,15 +112,8 @@ class MixtureMarginal(Marginal):
         above: Floats = table[1].reshape(shape)
         return above
 
-    def ppf(self, q: ArrayLike) -> Floats:
-        """Quantiles, of ``q``'s shape."""
-        flat, shape = flat_probabilities(q)
-        return self._table.quantiles(flat).reshape(shape)
-
-    def isf(self, q: ArrayLike) -> Floats:
-        """Points with ``q`` above them, of ``q``'s shape; accurate for small ``q``."""
-        flat, shape = flat_probabilities(q)
-        return self._table.quantiles(flat, upper=True).reshape(shape)
+    def _quantiles(self, q: Floats, upper: bool) -> Floats:
+        return self._table.quantiles(q, upper=upper)
 
     def mean(self) -> float:
         """The mean; NaN where the distribution has none (its tails are too heavy)."""

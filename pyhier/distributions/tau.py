@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier.distributions.base import Marginal, flat_points, flat_probabilities
+from pyhier.distributions.base import Marginal, flat_points
 from pyhier.quadrature.panels import CHANGE, NODES, WEIGHTS, Panels
 
 
@@ -160,19 +160,9 @@ class TauMarginal(Marginal):
         """Probability of at most every log tau."""
         return self._tail(log_tau, 0)
 
-    def ppf(self, q: ArrayLike) -> Floats:
-        """Quantiles, of ``q``'s shape."""
-        flat, shape = flat_probabilities(q)
-        return self._invert(flat, 0).reshape(shape)
-
-    def isf(self, q: ArrayLike) -> Floats:
-        """Points with ``q`` above them, of ``q``'s shape; accurate for small ``q``."""
-        flat, shape = flat_probabilities(q)
-        return self._invert(flat, 1).reshape(shape)
-
-    def _invert(self, q: Floats, side: int) -> Floats:
+    def _quantiles(self, q: Floats, upper: bool) -> Floats:
         """Invert the tail asked for where it is the smaller one, and the other where it is not."""
-        tau = np.empty(q.size)
+        side, tau = int(upper), np.empty(q.size)
         small = q <= 0.5
         for on, part, mass in ((side, small, q), (1 - side, ~small, 1.0 - q)):
             if part.any():
@@ -301,15 +291,9 @@ class TransformedTau(Marginal):
         """Probability of more than ``x``, of ``x``'s shape."""
         return self._tau.sf(self._inverse(x))
 
-    def ppf(self, q: ArrayLike) -> Floats:
-        """Quantiles, of ``q``'s shape."""
+    def _quantiles(self, q: Floats, upper: bool) -> Floats:
         with np.errstate(divide="ignore"):
-            return self._of_log(np.log(self._tau.ppf(q)))
-
-    def isf(self, q: ArrayLike) -> Floats:
-        """Points with ``q`` above them, of ``q``'s shape."""
-        with np.errstate(divide="ignore"):
-            return self._of_log(np.log(self._tau.isf(q)))
+            return self._of_log(np.log(self._tau.isf(q) if upper else self._tau.ppf(q)))
 
     def mean(self) -> float:
         """The mean; ``inf`` where there is none."""

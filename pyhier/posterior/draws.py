@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyhier._arviz import load_arviz
+from pyhier._frame import percents
 from pyhier._random import RNG, Generator, as_generator, uniforms
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import count, probabilities
 from pyhier.distributions.draws import SampleMarginal
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Model, is_plane, is_reduced
@@ -120,12 +121,13 @@ class DrawsPosterior(Posterior):
         """The summary as plain columns: what `summary` frames and the command line prints."""
         self._require_draws()
         draws = [self.draws_of(name).ravel() for name in self.names]
-        quantiles = np.array([np.quantile(values, probs) for values in draws])
+        q = probabilities("probs", probs).ravel()
+        quantiles = np.array([np.quantile(values, q) for values in draws])
         mean, sd = np.transpose([mean_and_sd(values) for values in draws])
         return {
             "mean": mean,
             "sd": sd,
-            **{f"{100 * p:g}%": quantiles[:, i] for i, p in enumerate(probs)},
+            **dict(zip(percents(q), quantiles.T, strict=True)),
         }
 
     def shrinkage_factors(self) -> Floats:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyhier._frame import percents
 from pyhier._random import RNG, Generator, as_generator
 from pyhier._types import Floats
-from pyhier._validation import count, positive
+from pyhier._validation import count, positive, probabilities
 from pyhier.distributions.affine import Affine
-from pyhier.distributions.base import Marginal, flat_probabilities
+from pyhier.distributions.base import Marginal
 from pyhier.distributions.normal_mixtures import NO_MOMENT, MixtureMarginal, Mixtures
 from pyhier.distributions.tau import TauMarginal, TransformedTau
 from pyhier.kernels.mixtures import components
@@ -283,14 +284,14 @@ class ExactPosterior(Posterior):
 
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
-        q = flat_probabilities(probs)[0]
+        q = probabilities("probs", probs).ravel()
         slices, tau = self._slices(), self._tau
         first = self._reduced.coefficients
         whole: tuple[str | slice, ...] = (*first, *slices, "theta_new")
         blocks = [whole] if len(slices) == 1 else [(part,) for part in whole]
         others = np.hstack([_columns(self._mixtures(*block), q) for block in blocks])
         table = np.insert(others, len(first), (tau.mean(), tau.std(), *tau.ppf(q)), axis=1)
-        return dict(zip(("mean", "sd", *(f"{100 * p:g}%" for p in probs)), table, strict=True))
+        return dict(zip(("mean", "sd", *percents(q)), table, strict=True))
 
     def shrinkage_factors(self) -> Floats:
         """Posterior mean of each group's shrinkage factor, shape (groups,)."""

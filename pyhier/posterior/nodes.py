@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from pyhier._frame import percents
 from pyhier._random import RNG, Generator, as_generator, uniforms
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import count, probabilities
 from pyhier.distributions.draws import WeightedMarginal
 from pyhier.distributions.families import Family
 from pyhier.distributions.mixtures import FamilyMixture, flattened
@@ -57,7 +58,10 @@ class NodesPosterior(Posterior):
             return WeightedMarginal(self._hyper[name], self.weight)
         if name in self.model.coordinates:
             return WeightedMarginal(self.phi[:, self.model.coordinates.index(name)], self.weight)
-        return FamilyMixture(*self._effect(name))
+        family, weight = self._effect(name)
+        if not np.any(family.var):  # at tau = 0 the effects are points
+            return WeightedMarginal(np.broadcast_to(family.mean, weight.shape), weight)
+        return FamilyMixture(family, weight)
 
     def _effect(self, name: str) -> tuple[Family, Floats]:
         """Distributions of an effect at the nodes, and their weights."""
@@ -70,11 +74,12 @@ class NodesPosterior(Posterior):
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
         marginals = [self[name] for name in self.names]
-        quantiles = np.array([marginal.ppf(np.asarray(probs)) for marginal in marginals])
+        q = probabilities("probs", probs).ravel()
+        quantiles = np.array([marginal.ppf(q) for marginal in marginals])
         return {
             "mean": np.array([marginal.mean() for marginal in marginals]),
             "sd": np.array([marginal.std() for marginal in marginals]),
-            **{f"{100 * p:g}%": quantiles[:, i] for i, p in enumerate(probs)},
+            **dict(zip(percents(q), quantiles.T, strict=True)),
         }
 
     def shrinkage_factors(self) -> Floats:

@@ -66,3 +66,15 @@ def test_no_evidence_under_an_improper_prior():
     model = ph.NormalNormal([1.0, 2.0, 4.0, 8.0], se=[1.0] * 4)
     with pytest.raises(ValueError, match="no evidence under the flat prior of mu"):
         _ = ph.grid(model, limits=[(-5, 12), (-3, 4)]).log_evidence
+
+
+def test_probabilities_are_checked_in_one_place():
+    """By ppf and isf of the base: a marginal gives its quantiles and no check of its own."""
+
+    def below(kind):
+        return [kind, *(more for sub in kind.__subclasses__() for more in below(sub))]
+
+    kinds = below(Marginal)[1:]
+    assert len(kinds) >= 7
+    for kind in kinds:
+        assert not {"ppf", "isf"} & set(vars(kind)), kind

@@ -50,6 +50,39 @@ def shape(post, *more):
     return (*made, *more)
 
 
+NO_PROBABILITIES = [1.5, -0.1, np.nan, np.inf, [0.5, 25.0], [[0.1], [np.nan]]]
+
+
+def test_what_is_no_probability_is_refused_everywhere(post):
+    """By ppf and isf of every marginal, and by every table of quantiles."""
+    for name in (*post.names[:2], post.names[2], post.names[-1], *post.model.coordinates):
+        marginal = post[name]
+        for q in NO_PROBABILITIES:
+            for inverse in (marginal.ppf, marginal.isf):
+                with pytest.raises(ValueError, match="q is .*: probabilities lie between 0 and 1"):
+                    inverse(q)
+        with pytest.raises(TypeError, match="q must be numbers"):
+            marginal.ppf("0.5")
+        for level in (0.0, 1.0, 95, np.nan, -0.5):
+            for interval in (marginal.interval, marginal.hdi):
+                with pytest.raises(ValueError, match="level is"):
+                    interval(level)
+        assert marginal.ppf([[0.1, 0.9]]).shape == (1, 2)
+        assert float(marginal.ppf(0.25)) == pytest.approx(float(marginal.isf(0.75)), rel=1e-6)
+    for probs in NO_PROBABILITIES[:5]:
+        with pytest.raises(ValueError, match="probs is .*: probabilities lie between 0 and 1"):
+            post.summary(probs=probs)
+    with pytest.raises(ValueError, match="for 25% give 0.25"):
+        post.summary(probs=[25, 50, 75])
+
+
+def test_columns_of_quantiles_have_names_of_their_own(post):
+    probs = [0.0, 0.12345678, 0.12345679, 0.5, 0.9999999, 1.0]
+    names = list(post.summary(probs=probs).columns[2:8])
+    assert names == ["0%", "12.345678%", "12.345679%", "50%", "99.99999%", "100%"]
+    assert list(post.summary(probs=[0.025, 1 / 3]).columns[2:4]) == ["2.5%", "33.3333%"]
+
+
 def test_predictions_are_data_of_the_effects(post):
     y = post.predict(draws=400, rng=1)
     assert y.shape == shape(post, len(post.model.labels))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import pyhier as ph
 from pyhier.distributions.families import Beta, Gamma, Normal
 from pyhier.distributions.mixtures import FamilyMixture
 
@@ -50,3 +51,19 @@ def test_one_node_is_its_distribution():
     mixture = FamilyMixture(Beta(np.array([5.4]), np.array([18.6])), np.ones(1))
     q = np.array([1e-9, 0.025, 0.5, 0.975])
     np.testing.assert_allclose(mixture.ppf(q), stats.beta(5.4, 18.6).ppf(q), rtol=1e-11)
+
+
+@pytest.mark.parametrize("engine", [ph.empirical_bayes, lambda m: ph.given(m, mu=3.0, tau=0.0)])
+def test_effects_at_tau_0_are_points(model, engine):
+    """All are mu: its distribution function steps there, and no table warns."""
+    post = engine(model)
+    mu = post.estimate["mu"] if hasattr(post, "estimate") else 3.0
+    for name in ("theta[A]", "theta_new", "mu"):
+        marginal = post[name]
+        assert (marginal.mean(), marginal.std(), marginal.median()) == (mu, 0.0, mu)
+        np.testing.assert_array_equal(marginal.cdf([mu - 1.0, mu, mu + 1.0]), [0.0, 1.0, 1.0])
+        np.testing.assert_array_equal(marginal.sf([mu - 1.0, mu, mu + 1.0]), [1.0, 0.0, 0.0])
+        assert marginal.interval(0.9) == marginal.hdi(0.9) == (mu, mu)
+    table = post.summary()
+    assert (table.drop("tau").to_numpy() == [mu, 0.0, mu, mu, mu, mu, mu]).all()
+    assert (table.loc["tau"] == 0.0).all()
