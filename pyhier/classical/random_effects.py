@@ -4,15 +4,31 @@ The classical random-effects model, as R's metafor fits it. It takes the data of
 its priors alone.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier._validation import check_level
-from pyhier.classical.tau2 import METHODS, Scaled, estimate
+from pyhier.classical.meta_regression import (
+    FIXED,
+    MetaRegression,
+    Prediction,
+    Test,
+    check_method,
+    design_of,
+    given,
+    inflation,
+    meta_regression,
+)
+from pyhier.classical.tau2 import Scaled, estimate
 from pyhier.models.normal_normal import NormalNormal
+from pyhier.models.normal_regression import NormalRegression
 from pyhier.models.weights import weight_spread, weighted_mean
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +64,77 @@ class RandomEffects:
     theta_se: Floats
     i2: float
     h2: float
+    test: str = "z"
+    _model: NormalNormal | None = field(default=None, repr=False)
 
     @property
     def tau(self) -> float:
         """The square root of tau2."""
         return float(np.sqrt(self.tau2))
 
+    @cached_property
+    def regression(self) -> MetaRegression:
+        """The same fit as one on the intercept alone: what `MetaRegression` has, this has too."""
+        assert self._model is not None
+        return given(self._model, design_of(self._model), self.method, self.test, self.tau2_raw)
+
+    @property
+    def beta(self) -> Floats:
+        """The mean as the one coefficient, shape (1,)."""
+        return np.array([self.mu])
+
+    @property
+    def QE(self) -> float:  # noqa: N802 - metafor's name
+        """Cochran's Q, the test of heterogeneity."""
+        return self.regression.QE
+
+    @property
+    def QM(self) -> float:  # noqa: N802 - metafor's name
+        """The test of the mean: chi-squared, or F with "knha", "adhoc" and "t"."""
+        return self.regression.QM
+
+    @property
+    def I2(self) -> float:  # noqa: N802 - metafor's name
+        """I^2 in percent."""
+        return 100.0 * self.i2
+
+    @property
+    def H2(self) -> float:  # noqa: N802 - metafor's name
+        """H^2."""
+        return self.h2
+
+    @property
+    def R2(self) -> float:  # noqa: N802 - metafor's name
+        """NaN: there are no covariates."""
+        return np.nan
+
+    @property
+    def hat_values(self) -> Floats:
+        """Each estimate's share of the weights, shape (groups,)."""
+        return self.regression.hat_values
+
+    @property
+    def standardized_residuals(self) -> Floats:
+        """Residuals by their standard errors, shape (groups,)."""
+        return self.regression.standardized_residuals
+
+    def predict(self, level: float = 0.95) -> Prediction:
+        """The mean, its interval and the prediction interval, as `MetaRegression.predict`."""
+        low_high = np.array(self.interval(level)), np.array(self.prediction_interval(level))
+        return Prediction(self.mu, self.se, *low_high)
+
+    def leave_one_out(self) -> "pd.DataFrame":
+        """The fit without each group in turn: see `MetaRegression.leave_one_out`."""
+        return self.regression.leave_one_out()
+
+    def tau2_interval(
+        self, level: float = 0.95, method: Literal["QP", "PL"] = "QP"
+    ) -> tuple[float, float]:
+        """Confidence interval of tau^2: see `MetaRegression.tau2_interval`."""
+        return self.regression.tau2_interval(level, method)
+
     def interval(self, level: float = 0.95) -> tuple[float, float]:
-        """Confidence interval of mu, by the normal distribution."""
+        """Confidence interval of mu, by the normal or the t distribution, as `test` says."""
         return self._about_mu(self.se, level)
 
     def prediction_interval(self, level: float = 0.95) -> tuple[float, float]:
@@ -66,27 +145,42 @@ class RandomEffects:
         return self._about_mu(float(np.hypot(self.se, self.tau)), level)
 
     def _about_mu(self, sd: float, level: float) -> tuple[float, float]:
-        from scipy.special import ndtri
-
-        half = float(ndtri(0.5 + 0.5 * check_level(level))) * sd
+        half = self.regression.quantile(level) * sd
         return self.mu - half, self.mu + half
 
 
-def random_effects(model: NormalNormal, method: str = "REML") -> RandomEffects:
-    """Estimate tau^2 in one of eight ways, and the mean and the effects given it.
+@overload
+def random_effects(  # type: ignore[overload-overlap]
+    model: NormalRegression, method: str = ..., test: Test = ...
+) -> MetaRegression: ...
+
+
+@overload
+def random_effects(model: NormalNormal, method: str = ..., test: Test = ...) -> RandomEffects: ...
+
+
+def random_effects(
+    model: NormalNormal, method: str = "REML", test: Test = "z"
+) -> RandomEffects | MetaRegression:
+    """Estimate tau^2 in one of eight ways, and the mean or the coefficients and effects given it.
 
     Parameters
     ----------
     model : NormalNormal
-        Its y and standard errors; its priors play no part.
+        Its y, standard errors and covariates; its priors play no part.
     method : str
         ``"REML"``, ``"ML"`` (restricted and plain maximum likelihood), ``"DL"`` (DerSimonian and
         Laird), ``"PM"`` or ``"EB"`` (Paule and Mandel, which is empirical Bayes), ``"HE"``
-        (Hedges), ``"SJ"`` (Sidik and Jonkman), ``"HS"`` (Hunter and Schmidt).
+        (Hedges), ``"SJ"`` (Sidik and Jonkman), ``"HS"`` (Hunter and Schmidt); ``"FE"`` or ``"EE"``
+        for tau^2 = 0.
+    test : {"z", "knha", "adhoc", "t"}
+        How the mean or the coefficients are tested: by the normal distribution, by Knapp and
+        Hartung's standard errors and the t distribution, by these where they are the larger ones,
+        or by the plain ones and the t distribution.
 
     Returns
     -------
-    RandomEffects
+    RandomEffects, or MetaRegression of a model with covariates
         Where tau^2 is 0, ``tau2_raw`` of PM, ML and REML is the root of the estimating equation
         nearest to 0 from below, or ``-min(se_j^2)`` if it has none. One group tells nothing of
         tau^2: it is 0 then, without a standard error, as in metafor.
@@ -123,15 +217,16 @@ def random_effects(model: NormalNormal, method: str = "REML") -> RandomEffects:
     PM 185.77 153.52 9.118 0.817
     SJ 185.18 116.62 9.120 0.816
     """
-    if method not in METHODS:
-        raise ValueError(f"method is {method!r}: it must be one of {', '.join(METHODS)}")
-    if model.y.size == 1:
-        return given_tau2(model, method, 0.0)
+    check_method(method, test)
+    if isinstance(model, NormalRegression):
+        return meta_regression(model, model.covariates, method, test)
+    if model.y.size == 1 or method in FIXED:
+        return given_tau2(model, method, 0.0, test=test)
     smallest = int(np.argmin(model.var))  # its variance is the unit, its y the origin
     unit = float(model.var[smallest])
     y, var = (model.y - model.y[smallest]) / model.se[smallest], model.var / unit
     raw, error = estimate(method, Scaled(y, var, smallest))
-    return given_tau2(model, method, raw * unit, error * unit)
+    return given_tau2(model, method, raw * unit, error * unit, test)
 
 
 def dersimonian_laird(model: NormalNormal) -> RandomEffects:
@@ -221,12 +316,14 @@ def require(model: NormalNormal, groups: int, what: str) -> None:
 
 
 def given_tau2(
-    model: NormalNormal, method: str, raw: float, error: float = np.nan
+    model: NormalNormal, method: str, raw: float, error: float = np.nan, test: Test = "z"
 ) -> RandomEffects:
     """The mean and the effects once tau^2 is known: BDA3 eqs. 5.17 and 5.20, theta over mu."""
     tau2 = max(raw, 0.0)
     total = model.var + tau2
     mu, precision = weighted_mean(model.y, 1.0 / total)
+    if test in ("knha", "adhoc"):  # the factor is of the variance
+        precision /= inflation(model.y - mu, 1.0 / total, test, model.y.size - 1)
     shrinkage = model.var / total
     theta = shrinkage * mu + (tau2 / total) * model.y
     theta_se = np.sqrt(tau2 * shrinkage + shrinkage**2 / precision)
@@ -235,7 +332,7 @@ def given_tau2(
     by_sampling = tau2 / _typical_variance(model)
     return RandomEffects(
         method, tau2, raw, error, mu, float(np.sqrt(1.0 / precision)), theta, theta_se,
-        by_sampling / (1.0 + by_sampling), 1.0 + by_sampling,
+        by_sampling / (1.0 + by_sampling), 1.0 + by_sampling, test, model,
     )  # fmt: skip
 
 

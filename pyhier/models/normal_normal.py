@@ -280,6 +280,12 @@ class NormalNormal(Sources, Grouped):
         centres, lows, highs = np.array([centre, *ends]).reshape(3, 1)
         return centres, lows, highs
 
+    correlated = False  # whether the estimates' errors are
+
+    def independent(self, x: Floats) -> tuple[Floats, Floats, Floats]:
+        """Y, columns of a design and var of estimates with independent errors."""
+        return self.y, x, self.var
+
     @property
     def _independent_var(self) -> Floats:
         """Variances of the estimates that sums are made of."""

@@ -119,9 +119,7 @@ class NormalRegression(NormalNormal):
     @cached_property
     def _table(self) -> tuple[Floats, Floats, Floats]:
         """y, x and var as independent estimates, by rising variance."""
-        y, x, var = self.y, self.covariates.x, self.var
-        if self._rotation is not None:
-            y, x, var = self._rotation.rotated(y), self._rotation.rotated(x), self._rotation.var
+        y, x, var = self.independent(self.covariates.x)
         order = np.argsort(var, kind="stable")
         y, x, var = (np.ascontiguousarray(part[order]) for part in (y, x, var))
         return y, x, var
@@ -154,6 +152,17 @@ class NormalRegression(NormalNormal):
         prior = self.covariates.prior
         constant = float(prior.log_density(prior.mean))
         return LinearMarginal(*self._table, prior.mean, prior.root, constant, self.prior.density)
+
+    @property
+    def correlated(self) -> bool:  # type: ignore[override]
+        """Whether the estimates' errors are correlated."""
+        return self._rotation is not None
+
+    def independent(self, x: Floats) -> tuple[Floats, Floats, Floats]:
+        """Y, columns of a design and var of estimates with independent errors."""
+        if self._rotation is None:
+            return self.y, x, self.var
+        return self._rotation.rotated(self.y), self._rotation.rotated(x), self._rotation.var
 
     @property
     def _independent_var(self) -> Floats:

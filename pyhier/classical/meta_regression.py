@@ -1,0 +1,400 @@
+"""The classical side with covariates: `random_effects` of a model with X=, as metafor's ``rma``."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from pyhier._types import Floats
+from pyhier._validation import check_level
+from pyhier.classical import tau2_covariates as estimators
+from pyhier.classical.least_squares import LeastSquares, least_squares
+from pyhier.classical.tau2 import METHODS, find_root
+from pyhier.models.covariates import INTERCEPT, Covariates, NormalPrior
+from pyhier.models.normal_normal import NormalNormal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Test = Literal["z", "knha", "adhoc", "t"]
+TESTS = ("z", "knha", "adhoc", "t")
+FIXED = ("FE", "EE")
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """The mean effect at given covariates, and a new group's.
+
+    Attributes
+    ----------
+    mean, se : ndarray, shape (rows,), or float
+    interval : ndarray, shape (rows, 2) or (2,)
+        Confidence interval of the mean.
+    prediction_interval : ndarray, of that shape
+        Of the effect of a new group, tau^2 taken for known.
+    """
+
+    mean: Any
+    se: Any
+    interval: Floats
+    prediction_interval: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class MetaRegression:
+    """An estimate of tau^2 with covariates, and what follows once it is taken for known.
+
+    Attributes
+    ----------
+    method, test : str
+        See `random_effects`.
+    labels, names : tuple of str
+        Of the groups and of the coefficients.
+    tau2, tau2_se : float
+        The estimate and its asymptotic standard error (NaN for FE and EE).
+    tau2_raw : float
+        What a moment estimate was before it was cut at 0.
+    beta, se : ndarray, shape (p,)
+        The coefficients and their standard errors.
+    vb : ndarray, shape (p, p)
+        Their covariance.
+    QE : float
+        The weighted squares about the fit with tau^2 = 0: the test of residual heterogeneity.
+    QM : float
+        The test of all coefficients but the intercept: chi-squared, or F with "knha", "adhoc" and
+        "t".
+    I2, H2, R2 : float
+        Residual heterogeneity as a share of the unaccounted variance and as a ratio, and the share
+        of tau^2 that the covariates explain; I2 and R2 in percent, as metafor prints them. R2 is
+        NaN without an intercept.
+    theta, theta_se : ndarray, shape (groups,)
+        Empirical Bayes effects (best linear unbiased predictions), and their standard errors.
+    """
+
+    method: str
+    test: str
+    labels: tuple[str, ...]
+    names: tuple[str, ...]
+    tau2: float
+    tau2_se: float
+    tau2_raw: float
+    beta: Floats
+    se: Floats
+    vb: Floats
+    QE: float
+    QM: float
+    I2: float
+    H2: float
+    R2: float
+    theta: Floats
+    theta_se: Floats
+    _model: NormalNormal = field(repr=False)
+    _covariates: Covariates = field(repr=False)
+
+    @property
+    def tau(self) -> float:
+        """The square root of tau2."""
+        return float(np.sqrt(self.tau2))
+
+    @property
+    def df(self) -> int:
+        """Groups less coefficients."""
+        return self._model.y.size - self.beta.size
+
+    @property
+    def QEp(self) -> float:  # noqa: N802 - metafor's name
+        """The probability of a larger QE where there is no residual heterogeneity."""
+        from scipy.special import chdtrc
+
+        return float(chdtrc(self.df, self.QE))
+
+    @property
+    def QMp(self) -> float:  # noqa: N802 - metafor's name
+        """The probability of a larger QM where the covariates explain nothing."""
+        from scipy.special import chdtrc, fdtrc
+
+        m = len(_tested(self.names))
+        return float(chdtrc(m, self.QM) if self.test == "z" else fdtrc(m, self.df, self.QM))
+
+    @cached_property
+    def _data(self) -> tuple[Floats, Floats, Floats]:
+        """y, x and var of independent estimates."""
+        return self._model.independent(self._covariates.x)
+
+    @cached_property
+    def _fit(self) -> LeastSquares:
+        if self._model.correlated:
+            raise ValueError("this is for estimates that are independent: the model has cov=")
+        return estimators.at(*self._data, self.tau2)
+
+    @property
+    def fitted(self) -> Floats:
+        """The line at the groups' covariates, shape (groups,)."""
+        values: Floats = self._covariates.x @ self.beta
+        return values
+
+    @property
+    def residuals(self) -> Floats:
+        """The estimates less the line, shape (groups,)."""
+        return self._model.y - self.fitted
+
+    @property
+    def hat_values(self) -> Floats:
+        """The diagonal of the hat matrix, shape (groups,)."""
+        return self._fit.hat
+
+    @property
+    def standardized_residuals(self) -> Floats:
+        """Residuals by their standard errors, shape (groups,): metafor's ``rstandard``."""
+        spread = 1.0 / self._fit.weights
+        values: Floats = self.residuals / np.sqrt(spread * (1.0 - self._fit.hat))
+        return values
+
+    def quantile(self, level: float) -> float:
+        """How many standard errors wide half an interval is."""
+        from scipy.special import ndtri, stdtrit
+
+        upper = 0.5 + 0.5 * check_level(level)
+        return float(ndtri(upper) if self.test == "z" else stdtrit(self.df, upper))
+
+    def interval(self, level: float = 0.95) -> Floats:
+        """Confidence intervals of the coefficients, shape (p, 2)."""
+        half = self.quantile(level) * self.se
+        return np.column_stack([self.beta - half, self.beta + half])
+
+    def predict(self, x: Any = None, level: float = 0.95) -> Prediction:
+        """The mean effect at given covariates, with confidence and prediction intervals.
+
+        Parameters
+        ----------
+        x : mapping, frame or array_like, optional
+            Covariates of new groups: ``{"latitude": 40}``, or an array in the order of the
+            columns, the intercept left out. Without it the groups' own.
+        level : float
+
+        Returns
+        -------
+        Prediction
+            Numbers and intervals of shape (2,) for one row of numbers, arrays for several.
+        """
+        rows = self._covariates.x if x is None else self._covariates.rows(x)
+        mean = rows @ self.beta
+        se = np.sqrt(np.einsum("ij,jk,ik->i", rows, self.vb, rows))
+        quantile = self.quantile(level)
+        spreads = (quantile * se, quantile * np.sqrt(se**2 + self.tau2))
+        bands = [np.column_stack([mean - half, mean + half]) for half in spreads]
+        if x is not None and len(rows) == 1:
+            return Prediction(float(mean[0]), float(se[0]), bands[0][0], bands[1][0])
+        return Prediction(mean, se, *bands)
+
+    def table(self, level: float = 0.95) -> "pd.DataFrame":
+        """A row a coefficient: ``beta``, ``se``, the statistic, its p-value and the interval."""
+        import pandas as pd
+        from scipy.special import ndtr, stdtr
+
+        ratio = self.beta / self.se
+        tail = ndtr(-abs(ratio)) if self.test == "z" else stdtr(self.df, -abs(ratio))
+        low, high = self.interval(level).T
+        columns = {
+            "beta": self.beta, "se": self.se, "z" if self.test == "z" else "t": ratio,
+            "p": 2.0 * tail, "lower": low, "upper": high,
+        }  # fmt: skip
+        return pd.DataFrame(columns, index=pd.Index(self.names, name="coefficient"))
+
+    def leave_one_out(self) -> "pd.DataFrame":
+        """The fit without each group in turn: a row a group left out.
+
+        Returns
+        -------
+        DataFrame
+            Columns the coefficients, ``tau2``, ``QE`` and ``I2``; NaN where the covariates of the
+            others do not tell the coefficients apart.
+        """
+        import pandas as pd
+
+        if self._model.correlated:
+            raise ValueError("this is for estimates that are independent: the model has cov=")
+        rows = [self._without(j) for j in range(self._model.y.size)]
+        columns = [*self.names, "tau2", "QE", "I2"]
+        return pd.DataFrame(rows, index=pd.Index(self.labels, name="left out"), columns=columns)
+
+    def _without(self, j: int) -> Floats:
+        kept = np.arange(self._model.y.size) != j
+        x = self._covariates.x[kept]
+        if len(x) <= x.shape[1] or np.linalg.matrix_rank(x) < x.shape[1]:
+            return np.full(self.beta.size + 3, np.nan)
+        rest = NormalNormal(self._model.y[kept], var=self._model.var[kept])
+        fit = meta_regression(rest, replace(self._covariates, x=x), self.method, self.test)
+        return np.array([*fit.beta, fit.tau2, fit.QE, fit.I2])
+
+    def tau2_interval(
+        self, level: float = 0.95, method: Literal["QP", "PL"] = "QP"
+    ) -> tuple[float, float]:
+        """Confidence interval of tau^2.
+
+        Parameters
+        ----------
+        level : float
+        method : {"QP", "PL"}
+            By inverting the generalised Q (Viechtbauer 2007), or the profile likelihood of ML and
+            REML.
+
+        Returns
+        -------
+        (float, float)
+            From 0 where the interval reaches it; (0, 0) where it is empty, as in metafor.
+        """
+        check_level(level)
+        if method == "QP":
+            return self._by_q(level)
+        if method != "PL" or self.method not in ("ML", "REML"):
+            raise ValueError(f"method is {method!r}: it must be 'QP', or 'PL' with ML and REML")
+        return self._by_profile(level)
+
+    def _by_q(self, level: float) -> tuple[float, float]:
+        from scipy.special import chdtri
+
+        tail = 0.5 * (1.0 - level)
+        ends = (float(chdtri(self.df, tail)), float(chdtri(self.df, 1.0 - tail)))
+
+        def apart(target: float, tau2: float) -> float:
+            return estimators.at(*self._data, tau2).squares - target
+
+        low, high = (self._falls_to_zero(partial(apart, end)) for end in ends)
+        return low, high
+
+    def _by_profile(self, level: float) -> tuple[float, float]:
+        from scipy.special import chdtri
+
+        height = partial(estimators.log_likelihood, *self._data, self.method == "REML")
+        target = height(self.tau2) - 0.5 * float(chdtri(1, 1.0 - level))
+
+        def above(tau2: float) -> float:
+            return height(tau2) - target
+
+        low = 0.0 if above(0.0) >= 0.0 else find_root(above, 0.0, self.tau2)
+        return low, self._falls_to_zero(above, self.tau2)
+
+    def _falls_to_zero(self, function: Any, low: float = 0.0) -> float:
+        """Where a function that is positive at ``low`` falls through 0; ``low`` where it is not."""
+        if function(low) <= 0.0:
+            return low
+        high = max(2.0 * low, float(self._data[2].min()))
+        while function(high) > 0.0:
+            high *= 4.0
+        return find_root(function, low, high)
+
+
+def design_of(model: NormalNormal) -> Covariates:
+    """The design of the intercept alone."""
+    flat = NormalPrior(np.zeros(1), np.empty((0, 1)), np.full(1, np.inf))
+    return Covariates((INTERCEPT,), np.ones((model.y.size, 1)), flat)
+
+
+def meta_regression(
+    model: NormalNormal, covariates: Covariates, method: str, test: str
+) -> MetaRegression:
+    """Estimate tau^2, and the coefficients and effects given it."""
+    y, x, var = model.independent(covariates.x)
+    groups, p = x.shape
+    if groups <= p:
+        raise ValueError(f"y has {groups} groups: tau^2 and {p} coefficients need at least {p + 1}")
+    if method in FIXED:
+        return given(model, covariates, method, test, 0.0)
+    unit = float(var.min())
+    raw, error = estimators.estimate(method, y / np.sqrt(unit), x, var / unit)
+    return given(model, covariates, method, test, raw * unit, error * unit)
+
+
+def given(
+    model: NormalNormal,
+    covariates: Covariates,
+    method: str,
+    test: str,
+    raw: float,
+    error: float = np.nan,
+) -> MetaRegression:
+    """The coefficients and effects once tau^2 is known."""
+    y, x, var = model.independent(covariates.x)
+    tau2, df = max(raw, 0.0), y.size - x.shape[1]
+    fit, fixed = estimators.at(y, x, var, tau2), estimators.at(y, x, var, 0.0)
+    vb = fit.cov * inflation(fit.residuals, fit.weights, test, df)
+    theta, theta_se = _effects(model, covariates.x, tau2, fit.beta, vb)
+    result = MetaRegression(
+        method, test, tuple(model.labels), covariates.names, tau2, error, raw,
+        fit.beta, np.sqrt(np.diag(vb)), vb, fixed.squares,
+        _wald(fit.beta, vb, covariates.names, test), *_heterogeneity(fixed, method, tau2, df),
+        _explained(model, covariates, method, tau2, fixed), theta, theta_se, model, covariates,
+    )  # fmt: skip
+    for array in (result.beta, result.se, vb, theta, theta_se):
+        array.flags.writeable = False
+    return result
+
+
+def inflation(residuals: Floats, weights: Floats, test: str, df: int) -> float:
+    """Knapp and Hartung's (2003) factor of the coefficients' covariance."""
+    if test in ("z", "t") or df < 1:
+        return 1.0
+    factor = float((weights * residuals**2).sum()) / df
+    return max(1.0, factor) if test == "adhoc" else factor
+
+
+def _tested(names: tuple[str, ...]) -> list[int]:
+    """Which coefficients the omnibus test is of: all but the intercept, or the intercept alone."""
+    return [k for k, name in enumerate(names) if name != INTERCEPT] or [0]
+
+
+def _wald(beta: Floats, vb: Floats, names: tuple[str, ...], test: str) -> float:
+    at = _tested(names)
+    value = float(beta[at] @ np.linalg.solve(vb[np.ix_(at, at)], beta[at]))
+    return value if test == "z" else value / len(at)
+
+
+def _heterogeneity(fixed: LeastSquares, method: str, tau2: float, df: int) -> tuple[float, float]:
+    """I^2 in percent and H^2 (Higgins and Thompson 2002), of the residual heterogeneity."""
+    if method in FIXED:
+        ratio = fixed.squares / df
+        return max(0.0, 100.0 * (1.0 - 1.0 / ratio)) if ratio > 0.0 else 0.0, ratio
+    by_sampling = tau2 * fixed.trace / df
+    return 100.0 * by_sampling / (1.0 + by_sampling), 1.0 + by_sampling
+
+
+def _explained(
+    model: NormalNormal, covariates: Covariates, method: str, tau2: float, fixed: LeastSquares
+) -> float:
+    """The share of the intercept-only tau^2 that is gone, in percent (Raudenbush 2009)."""
+    if INTERCEPT not in covariates.names or covariates.size == 1:
+        return np.nan
+    y, alone, var = model.independent(np.ones((model.y.size, 1)))
+    unit = float(var.min())
+    if method in FIXED:
+        before = least_squares(y, alone, 1.0 / var).squares / (y.size - 1)
+        after = fixed.squares / (y.size - covariates.size)
+    else:
+        raw, _ = estimators.estimate(method, y / np.sqrt(unit), alone, var / unit)
+        before, after = max(raw, 0.0) * unit, tau2
+    return 100.0 * max(0.0, (before - after) / before) if before > 0.0 else 0.0
+
+
+def _effects(
+    model: NormalNormal, x: Floats, tau2: float, beta: Floats, vb: Floats
+) -> tuple[Floats, Floats]:
+    """Best linear unbiased predictions and their standard errors."""
+    with np.errstate(divide="ignore"):
+        log_tau = 0.5 * np.log(np.array([tau2]))
+    given_tau = model.given(slice(0, model.y.size), log_tau)
+    direction = x[..., np.newaxis] if given_tau.direction is None else given_tau.direction
+    along = (given_tau.slope * (direction * beta[:, np.newaxis]).sum(axis=-2))[:, 0]
+    theta = np.asarray(given_tau.intercept)[:, 0] + along
+    rows = (np.asarray(given_tau.slope)[..., np.newaxis] * direction)[..., 0]
+    spread = np.asarray(given_tau.var)[:, 0] + np.einsum("ij,jk,ik->i", rows, vb, rows)
+    return theta, np.sqrt(spread)
+
+
+def check_method(method: str, test: str) -> None:
+    """Raise where either is none that there is."""
+    if method not in (*METHODS, *FIXED):
+        raise ValueError(f"method is {method!r}: it must be one of {', '.join((*METHODS, *FIXED))}")
+    if test not in TESTS:
+        raise ValueError(f"test is {test!r}: it must be one of {', '.join(TESTS)}")
