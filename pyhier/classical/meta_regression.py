@@ -151,16 +151,9 @@ class MetaRegression:
         values: Floats = self.residuals / np.sqrt(spread * (1.0 - self._fit.hat))
         return values
 
-    def quantile(self, level: float) -> float:
-        """How many standard errors wide half an interval is."""
-        from scipy.special import ndtri, stdtrit
-
-        upper = 0.5 + 0.5 * check_level(level)
-        return float(ndtri(upper) if self.test == "z" else stdtrit(self.df, upper))
-
     def interval(self, level: float = 0.95) -> Floats:
         """Confidence intervals of the coefficients, shape (p, 2)."""
-        half = self.quantile(level) * self.se
+        half = half_width(self.test, self.df, level) * self.se
         return np.column_stack([self.beta - half, self.beta + half])
 
     def predict(self, x: Any = None, level: float = 0.95) -> Prediction:
@@ -181,7 +174,7 @@ class MetaRegression:
         rows = self._covariates.x if x is None else self._covariates.rows(x)
         mean = rows @ self.beta
         se = np.sqrt(np.einsum("ij,jk,ik->i", rows, self.vb, rows))
-        quantile = self.quantile(level)
+        quantile = half_width(self.test, self.df, level)
         spreads = (quantile * se, quantile * np.sqrt(se**2 + self.tau2))
         bands = [np.column_stack([mean - half, mean + half]) for half in spreads]
         if x is not None and len(rows) == 1:
@@ -330,6 +323,14 @@ def given(
     for array in (result.beta, result.se, vb, theta, theta_se):
         array.flags.writeable = False
     return result
+
+
+def half_width(test: str, df: int, level: float) -> float:
+    """How many standard errors wide half an interval is."""
+    from scipy.special import ndtri, stdtrit
+
+    upper = 0.5 + 0.5 * check_level(level)
+    return float(ndtri(upper) if test == "z" else stdtrit(df, upper))
 
 
 def inflation(residuals: Floats, weights: Floats, test: str, df: int) -> float:

@@ -19,6 +19,7 @@ from pyhier.classical.meta_regression import (
     check_method,
     design_of,
     given,
+    half_width,
     inflation,
     meta_regression,
 )
@@ -145,7 +146,7 @@ class RandomEffects:
         return self._about_mu(float(np.hypot(self.se, self.tau)), level)
 
     def _about_mu(self, sd: float, level: float) -> tuple[float, float]:
-        half = self.regression.quantile(level) * sd
+        half = half_width(self.test, self.theta.size - 1, level) * sd
         return self.mu - half, self.mu + half
 
 
