@@ -1,4 +1,4 @@
-# make demo | test | fuzz | bench | docs | check: each sets up what it needs. See .ci/setup for the system.
+# make demo | test | quick | fuzz | bench | docs | check: each sets up what it needs. See .ci/setup for the system.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -14,7 +14,7 @@ export MPLBACKEND := Agg
 
 SECONDS ?= 600  # of make fuzz
 
-.PHONY: demo test fuzz bench docs check clean
+.PHONY: demo test quick fuzz bench docs check clean
 
 demo: $(EXTENSIONS)
 	$(BIN)/pyhier demo
@@ -37,6 +37,14 @@ check: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest pyhier.kernels --mypy-config-file pyproject.toml \
+	    --ignore-disjoint-bases --allowlist .ci/stubs.allow --ignore-unused-allowlist
+
+# The short loop: no R, no table of engines, no documents, nothing that simulates for long.
+quick: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/pytest -q -x tests/test_architecture.py tests/kernels tests/quadrature \
+	    tests/distributions tests/priors tests/models tests/posterior tests/classical
 
 $(VENV)/bin/python:
 	.ci/setup python $(PYTHON)
