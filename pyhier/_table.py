@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -128,6 +129,16 @@ class Table:
                 )
             values[i] = float(plain)
         return values
+
+    def columns(self) -> dict[str, Any]:
+        """All columns by name: numbers where every cell is one, text elsewhere."""
+        return {name: self._column(name) for name in self.names if self.names.count(name) == 1}
+
+    def _column(self, name: str) -> Any:
+        try:
+            return self.numbers(name)
+        except ValueError:
+            return self.text(name)
 
     def place(self, i: int, name: str) -> str:
         """Where the file has a group's cell."""

@@ -25,6 +25,7 @@ from pyhier.datasets import dataset_path
 from pyhier.inference import exact, laplace, rwmetrop
 from pyhier.inference.chains import MetropolisPosterior
 from pyhier.models import NormalNormal
+from pyhier.models.formula import Design
 from pyhier.posterior import DrawsPosterior, Posterior
 from pyhier.posterior.diagnostics import ConvergenceWarning
 from pyhier.priors.grammar import MU_PRIORS, SCALED, parse_prior
@@ -84,6 +85,10 @@ def _parser() -> argparse.ArgumentParser:
     spread.add_argument("--se", metavar="COL", help="column of the standard errors")
     spread.add_argument("--var", metavar="COL", help="column of the sampling variances")
     run.add_argument("--label", metavar="COL", help="column of the groups' names")
+    run.add_argument(
+        "--formula", metavar="FORMULA",
+        help="covariates of the groups, as in R: '~ latitude + C(allocation)'",
+    )  # fmt: skip
     run.add_argument(
         "--sep", help="what separates the cells (default: comma, or semicolon with --decimal ,)"
     )
@@ -169,10 +174,23 @@ def _model(options: argparse.Namespace) -> NormalNormal:
     kind = "se" if options.var is None else "var"
     columns = {"y": options.y, kind: getattr(options, kind)}
     arguments[kind] = table.numbers(columns[kind], labels)
+    if options.formula is not None:
+        arguments |= _covariates(options, table)
     try:
         return NormalNormal(y, labels=labels, **arguments)
     except ValueError as error:
         raise ValueError(_located(str(error), table, columns)) from None
+
+
+def _covariates(options: argparse.Namespace, table: Table) -> dict[str, Any]:
+    """The design of ``--formula``, whose left side is the column of the estimates."""
+    if not options.formula.lstrip().startswith("~"):
+        raise ValueError(f"--formula is {options.formula!r}: write it as '~ latitude'")
+    try:
+        design = Design(f"`{options.y}` {options.formula}", table.columns())
+    except ValueError as error:
+        raise ValueError(f"--formula: {error}") from None
+    return {"X": design.common, "intercept": False, "design": design}
 
 
 def _located(message: str, table: Table, columns: Mapping[str, str]) -> str:
@@ -197,7 +215,8 @@ def _head(posterior: Posterior, kind: str, seed: int) -> str:
 def _table(posterior: Posterior) -> str:
     columns = posterior.columns(PROBS)
     shrinkage = np.full(len(posterior.names), np.nan)
-    shrinkage[2:-1] = posterior.shrinkage_factors()  # mu and tau before the groups, theta_new after
+    factors = posterior.shrinkage_factors()
+    shrinkage[-1 - factors.size : -1] = factors  # hyperparameters before the groups, theta_new last
     return format_table(posterior.names, columns | {"shrinkage": shrinkage})
 
 

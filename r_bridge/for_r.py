@@ -185,7 +185,7 @@ def _simulate(posterior: Posterior, n: float, rng: RStream) -> Floats:
     return made.reshape(-1, made.shape[-1])
 
 
-def _evidence(posterior: Any) -> float:
+def _log_evidence(posterior: Any) -> float:
     return float(posterior.log_evidence)
 
 
@@ -245,7 +245,7 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "shrinkage": _shrinkage,
     "predict": _predict,
     "simulate": _simulate,
-    "evidence": _evidence,
+    "log_evidence": _log_evidence,
     "laplace": _laplace,
     "sampler": _sampler,
     "validation": _validation,

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -383,3 +384,26 @@ print(sorted(slow & set(sys.modules)))
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip().split("\n")[-1] == "[]"
+
+
+def test_fit_with_covariates(tmp_path, capsys):
+    """The trials of the BCG vaccine by latitude; the values are those of test_normal_regression."""
+    bcg = ph.load_dataset("bcg")
+    risk, control = (
+        bcg["vaccinated_cases"] / bcg["vaccinated"],
+        bcg["control_cases"] / bcg["control"],
+    )
+    var = (1 - risk) / bcg["vaccinated_cases"] + (1 - control) / bcg["control_cases"]
+    latitude = [44, 55, 42, 52, 13, 44, 19, 13, 27, 42, 18, 33, 33]
+    columns = {"log RR": np.log(risk / control), "var": var, "latitude": latitude}
+    frame = bcg.assign(**columns)
+    frame.to_csv(tmp_path / "bcg.csv", index=False)
+    arguments = ["fit", str(tmp_path / "bcg.csv"), "--y", "log RR", "--var", "var"]
+    assert main([*arguments, "--formula", "~ latitude"]) == 0
+    printed = capsys.readouterr().out
+    row = next(line for line in printed.splitlines() if line.startswith("beta[latitude]"))
+    assert float(row.split()[1]) == pytest.approx(-0.0287166, abs=1e-4)
+    assert main([*arguments, "--formula", "latitude"]) == 2
+    assert "write it as '~ latitude'" in capsys.readouterr().err
+    assert main([*arguments, "--formula", "~ height"]) == 2
+    assert "no column" in capsys.readouterr().err

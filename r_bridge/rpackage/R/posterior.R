@@ -298,7 +298,7 @@ marginal <- function(x, name) {
 
 #' @rdname hier_posterior
 #' @export
-log_evidence <- function(x) python_call("evidence", posterior = live(as_posterior(x)))
+log_evidence <- function(x) python_call("log_evidence", posterior = live(as_posterior(x)))
 
 #' @rdname hier_posterior
 #' @export
