@@ -6,6 +6,7 @@ A model is data with priors (`NormalNormal`, `BetaBinomial`, `PoissonGamma`); an
 """
 
 from pyhier.classical.anova import anova
+from pyhier.classical.meta_regression import MetaRegression
 from pyhier.classical.pooling import (
     compare_poolings,
     complete_pooling,
@@ -45,6 +46,7 @@ __all__ = [
     "BetaBinomial",
     "ConvergenceWarning",
     "LaplaceFit",
+    "MetaRegression",
     "NormalInvChi2",
     "NormalNormal",
     "PoissonGamma",

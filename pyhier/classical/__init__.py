@@ -1,6 +1,7 @@
 """The classical side: poolings, random effects, the analysis of variance."""
 
 from pyhier.classical.anova import AnovaTable, anova
+from pyhier.classical.meta_regression import MetaRegression, Prediction
 from pyhier.classical.pooling import (
     compare_poolings,
     complete_pooling,
@@ -17,6 +18,8 @@ from pyhier.classical.random_effects import (
 
 __all__ = [
     "AnovaTable",
+    "MetaRegression",
+    "Prediction",
     "RandomEffects",
     "anova",
     "compare_poolings",
