@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier._validation import check_level
 from pyhier.classical import tau2_covariates as estimators
@@ -23,7 +24,7 @@ FIXED = ("FE", "EE")
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction:
+class Prediction(Frozen):
     """The mean effect at given covariates, and a new group's.
 
     Attributes
@@ -42,7 +43,7 @@ class Prediction:
 
 
 @dataclass(frozen=True, eq=False)
-class MetaRegression:
+class MetaRegression(Frozen):
     """An estimate of tau^2 with covariates, and what follows once it is taken for known.
 
     Attributes

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pyhier._frame import percents
+from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier._validation import check_level
 from pyhier.classical.random_effects import given_tau2, reml, require
@@ -55,7 +56,7 @@ class HomogeneityTest:
 
 
 @dataclass(frozen=True, eq=False)
-class JamesStein:
+class JamesStein(Frozen):
     """Effects that are all pulled to the mean by the same factor.
 
     Attributes

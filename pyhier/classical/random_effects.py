@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
+from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier.classical.meta_regression import (
     FIXED,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class RandomEffects:
+class RandomEffects(Frozen):
     """An estimate of tau^2, and what follows once it is taken for known.
 
     Attributes

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier.coda.objects import Mcmc
 from pyhier.coda.results import PerChain, chains_in, draws_of, each_finite, finite_draws, per_chain
@@ -21,7 +22,7 @@ LAGS = (0, 1, 5, 10, 50)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AutocorrArray:
+class AutocorrArray(Frozen):
     """Auto- and cross-correlations of one chain; they print as R's array.
 
     Attributes

@@ -12,6 +12,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier._validation import float_array
 from pyhier.coda.vectors import html_table
@@ -21,7 +22,7 @@ Names = tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Mcmc:
+class Mcmc(Frozen):
     """A Markov chain, made by `mcmc`; it prints as R's and converts with ``numpy.asarray``.
 
     Attributes

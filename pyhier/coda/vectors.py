@@ -9,11 +9,12 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
+from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier.rstats.format import DIGITS, format_numbers, matrix_text, vector_text
 
 
-class _Named(NDArrayOperatorsMixin):
+class _Named(Frozen, NDArrayOperatorsMixin):
     """What converts to an array, and computes as one; the result is a plain array."""
 
     values: Floats

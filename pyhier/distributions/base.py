@@ -5,12 +5,13 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhier._frozen import Frozen
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._types import Floats
 from pyhier._validation import check_level, count, probabilities
 
 
-class Marginal:
+class Marginal(Frozen):
     """What ``post[name]`` is: scipy.stats' functions of one quantity.
 
     Subclasses give ``pdf``, ``cdf``, ``sf``, ``_quantiles``, ``mean`` and ``var``; what follows

@@ -11,12 +11,13 @@ from typing import Protocol
 
 import numpy as np
 
+from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier.quadrature.transforms import Line
 
 
 @dataclass(frozen=True)
-class Components:
+class Components(Frozen):
     """K weighted distributions of one family at every node of phi.
 
     Attributes
@@ -73,7 +74,7 @@ class Family(Protocol):
 
 
 @dataclass(frozen=True)
-class Normal:
+class Normal(Frozen):
     """Normal distributions.
 
     Attributes
@@ -121,7 +122,7 @@ class Normal:
 
 
 @dataclass(frozen=True)
-class Beta:
+class Beta(Frozen):
     """Beta distributions.
 
     Attributes
@@ -185,7 +186,7 @@ class Beta:
 
 
 @dataclass(frozen=True)
-class Gamma:
+class Gamma(Frozen):
     """Gamma distributions.
 
     Attributes

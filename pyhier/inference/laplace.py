@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhier._frozen import Frozen
 from pyhier._random import RNG, as_generator
 from pyhier._types import Floats
 from pyhier._validation import count, vector
@@ -21,7 +22,7 @@ from pyhier.rstats.nelder_mead import minimise
 
 
 @dataclass(frozen=True)
-class LaplaceFit:
+class LaplaceFit(Frozen):
     """A normal approximation, under LearnBayes' names.
 
     Attributes

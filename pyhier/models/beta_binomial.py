@@ -38,12 +38,16 @@ def _mean_and_size(phi: Floats) -> tuple[Floats, Floats]:
 
 def _shape_axis(sign: float) -> Axis:
     """The axis of log alpha (1) or log beta (-1): log K less log(1 + exp(-+ logit eta))."""
-    return Axis(
-        "log",
-        0,
-        lambda phi: phi[..., 1] - np.logaddexp(0.0, -sign * phi[..., 0]),
-        lambda place, logit: np.stack([logit, place + np.logaddexp(0.0, -sign * logit)], axis=-1),
-    )
+    return Axis("log", 0, partial(_log_shape, sign), partial(_of_log_shape, sign))
+
+
+def _log_shape(sign: float, phi: Floats) -> Floats:
+    place: Floats = phi[..., 1] - np.logaddexp(0.0, -sign * phi[..., 0])
+    return place
+
+
+def _of_log_shape(sign: float, place: Floats, logit: Floats) -> Floats:
+    return np.stack([logit, place + np.logaddexp(0.0, -sign * logit)], axis=-1)
 
 
 _CHARTS = {

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier._validation import float_array
 
@@ -66,7 +67,7 @@ class NormalPrior:
 
 
 @dataclass(frozen=True, eq=False)
-class Covariates:
+class Covariates(Frozen):
     """The design of a linear predictor.
 
     Attributes

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._frozen import Frozen
 from pyhier._types import Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Draws:
+class Draws(Frozen):
     """Draws of phi and, given each, of the effects; the arrays are read-only.
 
     Attributes

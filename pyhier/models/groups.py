@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhier._frozen import Frozen
 from pyhier._validation import entries_of
 from pyhier.models.target import MarginalTarget
 
 Labels = Sequence[Any] | ArrayLike | None
 
 
-class Grouped:
+class Grouped(Frozen):
     """Data in groups that have names; "1", "2", ... unless they are given others."""
 
     def __init__(self, groups: int, labels: Labels, counted: str) -> None:

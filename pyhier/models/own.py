@@ -104,7 +104,9 @@ class HierarchicalModel(Grouped, ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickles: everything but the density for the loops, which is made anew."""
-        return {name: value for name, value in self.__dict__.items() if name != "log_marginal"}
+        state = super().__getstate__()
+        state.pop("log_marginal", None)
+        return state
 
     def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
         """Gradient (p,) and Hessian (p, p) of the log posterior density, by differences."""

@@ -48,6 +48,15 @@ _CHARTS = {
 }
 
 
+def _log_rate(phi: Floats) -> Floats:
+    place: Floats = phi[..., 0] - phi[..., 1]
+    return place
+
+
+def _of_log_rate(place: Floats, log_alpha: Floats) -> Floats:
+    return np.stack([log_alpha, log_alpha - place], axis=-1)
+
+
 class PoissonGamma(CountModel):
     """Events in an exposure, group by group, with rates from one gamma distribution.
 
@@ -167,11 +176,8 @@ class PoissonGamma(CountModel):
         axes = {
             "alpha": coordinate_axis(0, "log"),
             "mu": coordinate_axis(1, "log"),
-            "beta": Axis(
-                "log", 0, lambda phi: phi[..., 0] - phi[..., 1],
-                lambda place, log_alpha: np.stack([log_alpha, log_alpha - place], axis=-1),
-            ),
-        }  # fmt: skip
+            "beta": Axis("log", 0, _log_rate, _of_log_rate),
+        }
         return axes.get(name)
 
     def moment_index(self, name: str) -> float:

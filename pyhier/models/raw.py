@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhier._frozen import Frozen
 from pyhier._types import Floats, Ints
 from pyhier._validation import each_group, entries_of, names_aligned, vector
 
 
 @dataclass(frozen=True, eq=False)
-class GroupSummaries:
+class GroupSummaries(Frozen):
     """What the normal model needs to know of raw observations.
 
     Attributes
@@ -35,7 +36,7 @@ class GroupSummaries:
 
 
 @dataclass(frozen=True, eq=False)
-class _Sums:
+class _Sums(Frozen):
     """Sizes, means and sums of squares of the groups; ``centred`` are the means less a constant."""
 
     labels: tuple[str, ...]

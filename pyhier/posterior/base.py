@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._frame import frame
+from pyhier._frozen import Frozen
 from pyhier._random import RNG, Generator, as_generator
 from pyhier._types import Floats
 from pyhier._validation import count, float_array
@@ -32,7 +33,7 @@ MANY = 200_000  # made for the probability of an event
 PREDICTION = 1  # the stage of random numbers that makes new data of effects
 
 
-class Posterior:
+class Posterior(Frozen):
     """What every engine returns, whatever it knows its marginals by.
 
     Subclasses give ``names``, ``__getitem__``, ``columns``, ``shrinkage_factors``,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier.posterior.events import Probability, share
 from pyhier.rstats.moments import mean_and_sd
@@ -32,7 +33,7 @@ NAMED: dict[str, Callable[[Floats], Floats]] = {
 
 
 @dataclass(frozen=True)
-class PredictiveCheck:
+class PredictiveCheck(Frozen):
     """Statistics of the data beside those of data from the posterior.
 
     Attributes

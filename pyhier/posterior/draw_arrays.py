@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Model
 
 
-class DrawArrays(Mapping[str, Floats]):
+class DrawArrays(Frozen, Mapping[str, Floats]):
     """A model's draws by name, each of shape (chain, draw); ``theta`` is all effects at once.
 
     Parameters

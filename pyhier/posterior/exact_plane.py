@@ -6,6 +6,7 @@ another axis; a marginal of an effect is a mixture of its conditional distributi
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,7 +17,7 @@ from pyhier._types import Floats
 from pyhier._validation import count
 from pyhier.distributions.density import LineMarginal
 from pyhier.distributions.mixtures import amid
-from pyhier.models.interface import PlaneModel
+from pyhier.models.interface import Model, PlaneModel
 from pyhier.posterior.effect_density import EffectDensity, EffectNodes
 from pyhier.posterior.nodes import NodesPosterior
 from pyhier.quadrature.axes import Axis, coordinate_axis
@@ -87,11 +88,8 @@ class PlanePosterior(NodesPosterior):
         top = int(np.argmax(self.weight))
         middle, scale = amid(self.weight, places, np.zeros(places.size))
         width = amid(self.weight, free, np.zeros(free.size))[1]
-        model = self.model
-        density = Nested(
-            lambda x, free: model.marginal.log_density(axis.phi(x, free)),
-            float(places[top]), float(free[top]), width,
-        )  # fmt: skip
+        plane = OnPlane(self.model, axis.phi)
+        density = Nested(plane, float(places[top]), float(free[top]), width)
         return LineMarginal(axis.line, density, middle, scale, self._plane_model.moment_index(name))
 
     @cached_property
@@ -126,10 +124,27 @@ class PlanePosterior(NodesPosterior):
 
     @cached_property
     def _cells(self) -> "Cells":
-        def log_density(outer: Floats, inner: Floats) -> Floats:
-            return self.model.marginal.log_density(self._at(inner, outer))
+        by_outer = coordinate_axis(1 - self._plane_model.location).phi
+        return Cells(OnPlane(self.model, by_outer), self._plane)
 
-        return Cells(log_density, self._plane)
+
+@dataclass(frozen=True)
+class OnPlane:
+    """A model's log posterior density at two numbers that make phi; it pickles.
+
+    Attributes
+    ----------
+    model : Model
+    phi : callable
+        Takes both, each (n,).
+    """
+
+    model: Model
+    phi: Callable[[Floats, Floats], Floats]
+
+    def __call__(self, first: Floats, second: Floats) -> Floats:
+        """The log density, shape (n,)."""
+        return self.model.marginal.log_density(self.phi(first, second))
 
 
 class Cells:

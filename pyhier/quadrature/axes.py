@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -23,6 +24,8 @@ class Axis:
         Its place on the line at phi, shape (..., 2).
     phi : callable
         phi at its places and the free coordinate's values; the map keeps areas.
+
+    Posteriors keep axes, and pickle: the functions are of modules, not made inside others.
     """
 
     line: Line
@@ -33,8 +36,13 @@ class Axis:
 
 def coordinate_axis(k: int, line: Line = "identity") -> Axis:
     """The axis of coordinate ``k``, or of a hyperparameter that has it for its place."""
+    return Axis(line, 1 - k, partial(_coordinate, k), partial(_beside, k))
 
-    def phi(place: Floats, free: Floats) -> Floats:
-        return np.stack((place, free) if k == 0 else (free, place), axis=-1)
 
-    return Axis(line, 1 - k, lambda phi: phi[..., k], phi)
+def _coordinate(k: int, phi: Floats) -> Floats:
+    place: Floats = phi[..., k]
+    return place
+
+
+def _beside(k: int, place: Floats, free: Floats) -> Floats:
+    return np.stack((place, free) if k == 0 else (free, place), axis=-1)

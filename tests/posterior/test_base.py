@@ -1,5 +1,9 @@
 """What every posterior can do, of every model and known by whatever an engine found."""
 
+import copy
+import multiprocessing
+import pickle
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -81,6 +85,61 @@ def test_columns_of_quantiles_have_names_of_their_own(post):
     names = list(post.summary(probs=probs).columns[2:8])
     assert names == ["0%", "12.345678%", "12.345679%", "50%", "99.99999%", "100%"]
     assert list(post.summary(probs=[0.025, 1 / 3]).columns[2:4]) == ["2.5%", "33.3333%"]
+
+
+def arrays(value, path="", seen=None):
+    """All arrays that an object of ours holds, by where."""
+    seen = set() if seen is None else seen
+    if id(value) in seen:
+        return
+    seen.add(id(value))
+    if isinstance(value, np.ndarray):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from arrays(item, f"{path}[{key}]", seen)
+    elif isinstance(value, list | tuple):
+        for key, item in enumerate(value):
+            yield from arrays(item, f"{path}[{key}]", seen)
+    elif hasattr(value, "__dict__") and type(value).__module__.startswith("pyhier"):
+        yield from arrays(vars(value), f"{path}.", seen)
+
+
+def copies(value):
+    return pickle.loads(pickle.dumps(value)), copy.deepcopy(value), copy.copy(value)
+
+
+def test_models_in_other_processes():
+    """Models go there and posteriors come back."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found = pool.map(ph.exact, list(models().values()))
+    for model, other in zip(models().values(), found, strict=True):
+        np.testing.assert_array_equal(other.group_means(), ph.exact(model).group_means())
+
+
+def test_posteriors_and_marginals_pickle_and_copy(post):
+    """Before and after use, to the same numbers; what is read-only stays so."""
+    names = (post.names[0], post.names[2], post.names[-1])
+    for _ in range(2):
+        quantiles = {name: post[name].ppf([0.1, 0.9]) for name in names}
+        means = {name: post[name].mean() for name in names}
+        for other in copies(post):
+            assert {name: other[name].mean() for name in names} == pytest.approx(means, rel=1e-14)
+            flags = {path: array.flags.writeable for path, array in arrays(other)}
+            for path, array in arrays(post):
+                assert array.flags.writeable or not flags.get(path, False), path
+        for name, expected in quantiles.items():
+            for other in copies(post[name]):
+                np.testing.assert_allclose(other.ppf([0.1, 0.9]), expected, rtol=1e-14)
+    drawn = [other.to_draws(20, rng=1).theta for other in (post, *copies(post))]
+    np.testing.assert_array_equal(drawn[1:], [drawn[0]] * 3)
+
+
+def test_probabilities_pickle_with_their_errors(post):
+    left, right = post.names[2:4]
+    found = post.to_draws(100, rng=1).probability(f"{left} > {right}")
+    for other in copies(found):
+        assert (other, getattr(other, "se", None)) == (found, getattr(found, "se", None))
 
 
 def test_predictions_are_data_of_the_effects(post):
