@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pyhier._arviz import load_arviz
+from pyhier._arviz import arviz_object, load_arviz
 from pyhier.coda.objects import Draws, chains_of
 
 _ELEMENT = re.compile(r"(?P<name>[^\[\]]+)\[(?P<label>[^\[\],]+)\]")
@@ -34,7 +34,7 @@ def to_arviz(x: Draws) -> Any:
     ValueError
         If two variables have one name, or one is called as a dimension of the draws.
     """
-    arviz = load_arviz()
+    load_arviz()  # which brings xarray, or says what to install
     import xarray as xr
 
     chains = chains_of(x)
@@ -56,9 +56,7 @@ def to_arviz(x: Draws) -> Any:
             f"x has a variable {clash[0]!r}, which is a dimension of the draws: rename it"
         )
     dataset = xr.Dataset(data, coords=coords)
-    if hasattr(arviz, "InferenceData"):
-        return arviz.InferenceData(posterior=dataset)
-    return xr.DataTree.from_dict({"posterior": dataset})
+    return arviz_object({"posterior": dataset})
 
 
 def _variables(labels: Sequence[str]) -> dict[str, list[tuple[str | None, int]]]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pyhier._arviz import load_arviz
+from pyhier._arviz import arviz_object, load_arviz
 from pyhier._types import Floats
 from pyhier.posterior.draw_arrays import DrawArrays
 
@@ -45,7 +45,7 @@ def _quantities(drawn: DrawArrays) -> dict[str, Floats]:
 
 def _tree(drawn: DrawArrays, groups: Mapping[str, Mapping[str, Floats]]) -> Any:
     """Arrays by group and name, with the data, as what this version of ArviZ works on."""
-    arviz = load_arviz()
+    load_arviz()  # which brings xarray, or says what to install
     import xarray as xr
 
     model, response = drawn.model, _response(drawn)
@@ -62,6 +62,4 @@ def _tree(drawn: DrawArrays, groups: Mapping[str, Mapping[str, Floats]]) -> Any:
         arrays = {name: (DIMS[array.ndim], array) for name, array in values.items()}
         used = {dim for dims, _ in arrays.values() for dim in dims}
         datasets[group] = xr.Dataset(arrays, {dim: coords[dim] for dim in used}, attributes)
-    if hasattr(arviz, "InferenceData"):
-        return arviz.InferenceData(**datasets)
-    return xr.DataTree.from_dict(datasets)
+    return arviz_object(datasets)

@@ -61,19 +61,24 @@ def evaluate(code: str, **inputs: Any) -> Any:
     **inputs
         R variables for the code: numbers, strings, bools, None, arrays (of up to any number of
         dimensions), sequences and mappings of such (R lists), and Python functions of arrays, whose
-        exceptions come back unchanged.
+        exceptions come back unchanged. Whole numbers beyond R's integers go as doubles.
 
     Returns
     -------
     object
         R vectors of length 1 as Python scalars, longer ones and matrices as arrays of R's shape (of
-        floats where a logical one has an NA), lists with names as dicts, other lists as lists,
-        NULL as None.
+        floats where a logical or integer one has an NA), factors as their labels, lists with names
+        as dicts, other lists as lists, NULL as None. Names of vectors and dimensions and other
+        attributes (dates' class, units) are not carried: ask R for them.
 
     Raises
     ------
     RError
         If R stops with an error.
+    ValueError
+        If an R list has names for some elements only, or one twice, which a dict cannot have.
+    TypeError
+        If an input is of a kind that R has not.
     RUnavailableError
         If R, rpy2 or an R package that the code loads is missing.
 
@@ -119,6 +124,7 @@ def _to_r(value: Any, callbacks: _Callbacks) -> Any:
     array = np.asarray(value)
     if array.dtype == object:
         return interface.ListSexpVector([_to_r(item, callbacks) for item in value])
+    array = _for_r(array)
     kinds = {
         "f": interface.FloatSexpVector,
         "i": interface.IntSexpVector,
@@ -130,6 +136,19 @@ def _to_r(value: Any, callbacks: _Callbacks) -> Any:
     if array.ndim < 2:
         return vector
     return interface.baseenv["array"](vector, dim=interface.IntSexpVector(array.shape))
+
+
+def _for_r(array: np.ndarray) -> np.ndarray:
+    """Numbers that R has: its integers are of 32 bits, and the least of these is its NA."""
+    if array.dtype.kind not in "fiubU":
+        raise TypeError(f"an array of {array.dtype} has no place in R: give numbers or strings")
+    if array.dtype.kind in "iu" and array.size:
+        size = max(abs(int(array.min())), abs(int(array.max())))
+        if size > 2**53:
+            raise ValueError(f"{size} is more than R's numbers hold exactly (2^53)")
+        if size >= 2**31:
+            return array.astype(np.float64)
+    return array
 
 
 # rpy2 swallows an exception in a callback and R goes on; this makes R stop.
@@ -157,18 +176,45 @@ def _from_r(value: Any) -> Any:
         return None
     if isinstance(value, interface.ListSexpVector):
         items = [_from_r(item) for item in value]
-        names = _from_r(interface.baseenv["names"](value))
-        return items if names is None else dict(zip(np.atleast_1d(names), items, strict=True))
+        names = interface.baseenv["names"](value)
+        if names is interface.NULL:
+            return items
+        return _named(["" if n is interface.NA_Character else str(n) for n in names], items)
+    kind = set(interface.baseenv["class"](value)) if value.list_attrs() else set()
+    if "factor" in kind:
+        value = interface.baseenv["as.character"](value)
     if isinstance(value, interface.StrSexpVector):
-        array = np.array(list(value), dtype=object)
+        array = np.array([None if s is interface.NA_Character else s for s in value], dtype=object)
     elif isinstance(value, interface.sexp.SexpVector):
-        array = np.array(np.asarray(value))
-        if isinstance(value, interface.BoolSexpVector):
-            missing = array == np.iinfo(np.int32).min  # R's NA
-            array = np.where(missing, np.nan, array) if missing.any() else array.astype(bool)
+        array = _numbers(value, "integer64" in kind)
     else:
         return value
     return array.item() if array.size == 1 and array.ndim == 1 else array
+
+
+def _named(names: list[str], items: list[Any]) -> dict[str, Any]:
+    """A named list as a dict, which has every name once."""
+    wrong = [name for name in names if not name or names.count(name) > 1]
+    if wrong:
+        which = f"{wrong[0]!r} more than once" if wrong[0] else "no name for some elements"
+        raise ValueError(f"the R list has {which}: name all differently, or unname() it")
+    return dict(zip(names, items, strict=True))
+
+
+def _numbers(value: Any, integer64: bool) -> np.ndarray:
+    """Numbers and logicals; with R's NA they are floats, and bit64's integers are no doubles."""
+    interface = _interface()
+    array = np.array(np.asarray(value))
+    if integer64:
+        array = array.view(np.int64)
+        missing = array == np.iinfo(np.int64).min
+    elif isinstance(value, interface.BoolSexpVector | interface.IntSexpVector):
+        missing = array == np.iinfo(np.int32).min
+    else:
+        return array
+    if missing.any():
+        return np.where(missing, np.nan, array)
+    return array.astype(bool) if isinstance(value, interface.BoolSexpVector) else array
 
 
 def versions() -> dict[str, str]:

@@ -44,3 +44,40 @@ def test_versions(r):
 
 def test_examples(r):
     assert doctest.testmod(live_r, extraglobs={"np": np}).failed == 0
+
+
+def test_missing_integers_are_no_numbers(r):
+    np.testing.assert_array_equal(r("c(1L, NA)"), [1.0, np.nan])
+    np.testing.assert_array_equal(r("matrix(c(1L, NA, 3L, 4L), 2)"), [[1.0, 3.0], [np.nan, 4.0]])
+    assert np.isnan(r("NA_integer_"))
+    assert r("c('a', NA)").tolist() == ["a", None]
+    # bit64's integers are the bits of doubles.
+    assert r("structure(c(5e-324, 1e-323), class = 'integer64')").tolist() == [1, 2]
+
+
+def test_lists_that_no_dict_can_hold(r):
+    for code in ("list(a = 1, 2, 3)", "structure(list(1, 2), names = c('a', NA))"):
+        with pytest.raises(ValueError, match="the R list has no name for some elements"):
+            r(code)
+    with pytest.raises(ValueError, match="the R list has 'a' more than once"):
+        r("list(a = 1, a = 2)")
+    assert r("list(a = 1, b = list(c = 2))") == {"a": 1.0, "b": {"c": 2.0}}
+
+
+def test_factors_are_their_labels(r):
+    assert r("factor(c('u', 'v', NA, 'u'))").tolist() == ["u", "v", None, "u"]
+    assert r("data.frame(g = factor(c('b', 'a')))")["g"].tolist() == ["b", "a"]
+
+
+@pytest.mark.parametrize("value", [2**31, -(2**31), 2**53, [1, 2**40]])
+def test_whole_numbers_beyond_rs_integers(r, value):
+    np.testing.assert_array_equal(r("x", x=value), np.asarray(value, dtype=float))
+    assert r("typeof(x)", x=value) == "double"
+    assert r("typeof(x)", x=2**31 - 1) == "integer"
+
+
+def test_what_r_has_no_place_for(r):
+    with pytest.raises(ValueError, match="is more than R's numbers hold exactly"):
+        r("x", x=2**60)
+    with pytest.raises(TypeError, match="an array of complex128 has no place in R"):
+        r("x", x=1j)
