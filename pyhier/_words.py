@@ -12,6 +12,10 @@ _INDEX = re.compile(r"\b([a-z_]+)\[(\d+)\](?= \(group)")
 _MAPPING = re.compile(r"\{('\w+': \"[^\"]*\"(?:, '\w+': \"[^\"]*\")*)\}")
 _ENTRY = re.compile(r"'(\w+)': ")
 _ARGUMENT = re.compile(r"\b(prior(?:_\w+)?|method|se|var|labels)=(?=[\"'l])")
+_ENGINE = re.compile(
+    r"\b(exact|rwmetrop|gibbs|indepmetrop|importance|sir|rejection|grid|empirical_bayes)\(model\)"
+)
+_BARE = re.compile(r"\b(\w+)=(?=[,;)])")
 _OPTION = re.compile(r"\b(prior_tau|prior_mu)=")
 
 
@@ -43,7 +47,11 @@ def in_r_words(message: str) -> str:
     'give a proper prior, such as prior_tau = "halfcauchy(7)"'
     >>> in_r_words("such as prior={'eta': scipy.stats.beta(1, 1), 'K': scipy.stats.lognorm(1)}")
     'such as prior = list(eta = "beta(1, 1)", K = "lognorm(1)")'
+    >>> in_r_words("run longer (draws=, burn_in=), or take exact(model)")
+    'run longer (m, burn_in), or take hier_exact(model)'
     """
+    message = _ENGINE.sub(r"hier_\1(model)", message)
+    message = _BARE.sub(lambda found: "m" if found[1] == "draws" else found[1], message)
     message = _INDEX.sub(lambda found: f"{found[1]}[{int(found[2]) + 1}]", message)
     message = _MAPPING.sub(
         lambda found: f"list({_ENTRY.sub(lambda entry: f'{entry[1]} = ', found[1])})",

@@ -4,6 +4,7 @@
 """
 
 import json
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from pyhier.r_bridge.crossing import Handle
 import pyhier as ph
 from pyhier import learnbayes as lb
 from pyhier._types import Floats
-from pyhier.posterior import Posterior
+from pyhier.posterior import ExactPosterior, Posterior, SampleMarginal
+from pyhier.posterior.diagnostics import ConvergenceWarning, diagnose, find_trouble
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.priors.grammar import MU_PRIORS, PAIR_PRIORS, SCALED, parse_prior
 from pyhier.priors.tau import PRIOR_NAMES
@@ -134,18 +136,41 @@ def _draws(posterior: Posterior, n: float, rng: RStream) -> dict[str, Any]:
     return _drawn(as_draws(posterior, int(n), rng))
 
 
-def _remake(model: Any, phi: Floats, theta: Any, theta_new: Floats) -> dict[str, Any]:
+class _Chains(DrawsPosterior):
+    """Markov chains that R has kept."""
+
+    markov = True
+
+
+def _remake(model: Any, phi: Floats, theta: Any, theta_new: Floats, markov: bool) -> dict[str, Any]:
     """The posterior of draws that a saved R object holds, shape (draw, chain, ...)."""
     effects = None if theta is None else np.ascontiguousarray(theta.transpose(1, 0, 2))
     phi = np.ascontiguousarray(phi.transpose(1, 0, 2))
-    return _posterior(DrawsPosterior(model, phi, effects, np.ascontiguousarray(theta_new.T)))
+    made = (_Chains if markov else DrawsPosterior)(
+        model, phi, effects, np.ascontiguousarray(theta_new.T)
+    )
+    return _posterior(made)
 
 
 # --- Questions to a posterior ---------------------------------------------------------------------
 
 
-def _summary(posterior: Posterior, probs: Floats) -> dict[str, Any]:
+def _table(posterior: Posterior, probs: Floats) -> dict[str, Any]:
     return {"columns": posterior.columns(probs.tolist()), "rows": list(posterior.names)}
+
+
+def _summary(posterior: Posterior, probs: Floats) -> Any:
+    """The table; of Markov chains with diagnostics, and a warning where one is bad."""
+    return posterior.summary(probs.tolist()) if posterior.markov else _table(posterior, probs)
+
+
+def _diagnose(draws: Floats, names: list[str]) -> Any:
+    """Diagnostics of draws of shape (draw, chain, variable), a row a variable; a warning if bad."""
+    columns = diagnose([draws[..., i].T for i in range(draws.shape[-1])])
+    trouble = find_trouble(names, columns, draws.shape[1])
+    if trouble:
+        warnings.warn(f"{trouble}. Run longer (m)", ConvergenceWarning, stacklevel=1)
+    return {"columns": columns, "rows": names}
 
 
 def _marginal(posterior: Posterior, name: str, what: str, x: Any) -> Any:
@@ -183,6 +208,33 @@ def _simulate(posterior: Posterior, n: float, rng: RStream) -> Floats:
     """Data sets of as many draws, shape (n, group)."""
     made = as_draws(posterior, int(n), rng).predict(rng=rng)
     return made.reshape(-1, made.shape[-1])
+
+
+def _deviations(posterior: Any, centre: str, probs: Floats) -> dict[str, Any]:
+    """How far each group's effect is from their centre: mean, sd and quantiles, a row a group."""
+    names = [f"theta[{label}]" for label in posterior.model.labels]
+    if isinstance(posterior, DrawsPosterior):
+        middle = posterior.draws_of(centre)
+        found = [SampleMarginal(posterior.draws_of(name) - middle) for name in names]
+    elif isinstance(posterior, ExactPosterior):
+        found = [posterior._mixture(posterior._difference(name, centre)) for name in names]
+    else:
+        raise TypeError("this posterior has no distribution of differences: ask hier_draws() of it")
+    rows = np.array([(one.mean(), one.std(), *one.ppf(probs)) for one in found])
+    columns = dict(zip(("pred", "se", "pi.lb", "pi.ub"), rows.T, strict=True))
+    return {"columns": columns, "rows": names}
+
+
+def _log_likelihood(model: Any, values: Mapping[str, float]) -> float:
+    """Log likelihood of the hyperparameters, the effects integrated out."""
+    return float(model.marginal.log_likelihood(model.phi_at(**values)[np.newaxis])[0])
+
+
+def _weights(posterior: Any) -> Any:
+    """Share of each estimate in the posterior mean of mu."""
+    if not hasattr(posterior, "weights"):
+        raise TypeError("weights are of exact posteriors of the normal model")
+    return posterior.weights()["mu"].to_numpy()
 
 
 def _log_evidence(posterior: Any) -> float:
@@ -239,7 +291,12 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "laplace_model": _laplace_model,
     "draws": _draws,
     "remake": _remake,
+    "table": _table,
     "summary": _summary,
+    "diagnose": _diagnose,
+    "deviations": _deviations,
+    "log_likelihood": _log_likelihood,
+    "weights": _weights,
     "marginal": _marginal,
     "probability": _probability,
     "shrinkage": _shrinkage,

@@ -4,6 +4,8 @@ Vectors cross as NumPy arrays and back through ``numpy.asarray``: rpy2's ``memor
 reference to None a call, which ends the process after about a thousand of them.
 """
 
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,6 +39,8 @@ class _Callbacks:
 @cache
 def _interface() -> Any:
     """Start R, once; rpy2 prints what R prints to the console, which is kept quiet here."""
+    if shutil.which("R") is None and not os.environ.get("R_HOME"):
+        raise RUnavailableError(f"there is no R on the PATH; {INSTALL}")
     try:
         import rpy2.rinterface as interface
         from rpy2.rinterface_lib import callbacks
@@ -218,11 +222,12 @@ def _numbers(value: Any, integer64: bool) -> np.ndarray:
 
 
 def versions() -> dict[str, str]:
-    """Versions of R and of the packages compared with, for reports."""
+    """Versions of R and of those packages compared with that are installed, for reports."""
     return dict(
         evaluate(
-            "c(list(R = paste(R.version$major, R.version$minor, sep = '.')), sapply("
-            "c('LearnBayes', 'coda', 'metafor'), function(p) as.character(packageVersion(p)), "
-            "simplify = FALSE))"
+            "compared <- c('LearnBayes', 'coda', 'metafor');"
+            "here <- compared[nzchar(vapply(compared, function(p) system.file(package = p), ''))];"
+            "c(list(R = paste(R.version$major, R.version$minor, sep = '.')), "
+            "sapply(here, function(p) as.character(packageVersion(p)), simplify = FALSE))"
         )
     )

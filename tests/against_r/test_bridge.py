@@ -1,6 +1,9 @@
 """The bridge itself: what crosses, and what its errors say."""
 
 import doctest
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -40,6 +43,30 @@ def test_many_callbacks(r):
 
 def test_versions(r):
     assert set(versions()) == {"R", "LearnBayes", "coda", "metafor"}
+
+
+def test_without_r():
+    done = _in_a_process("import pyhier.r_bridge as b; b.evaluate('1')", PATH="/nowhere")
+    assert "RUnavailableError: there is no R on the PATH; install R" in done.stderr
+
+
+def test_validate_needs_what_it_compares_alone(r, tmp_path):
+    """R's own functions are compared where LearnBayes, coda and metafor are not installed."""
+    code = "import pyhier.cli, sys; sys.exit(pyhier.cli.main(['validate', '{}']))"
+    done = _in_a_process(code.format("stats"), R_LIBS_SITE=str(tmp_path), R_LIBS=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "LearnBayes" not in done.stdout
+    done = _in_a_process(code.format("coda"), R_LIBS_SITE=str(tmp_path), R_LIBS=str(tmp_path))
+    assert done.returncode == 2
+    assert "no package called" in done.stderr
+
+
+def _in_a_process(code, **environment):
+    """Run Python code in a process of its own, without what rpy2 has set in this one."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("R_HOME", "LD_LIBRARY_PATH")}
+    return subprocess.run(
+        [sys.executable, "-c", code], env=kept | environment, capture_output=True, text=True
+    )
 
 
 def test_examples(r):

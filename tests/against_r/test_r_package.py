@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "r_bridge" / "rpackage"
 NEEDED = [
     *("reticulate", "testthat", "knitr", "rmarkdown"),
-    *("LearnBayes", "coda", "metafor", "posterior", "dplyr"),
+    *("LearnBayes", "coda", "metafor", "posterior", "dplyr", "generics", "nlme", "tibble"),
 ]
 
 
@@ -57,12 +57,39 @@ def _absent(why):
     pytest.skip(why)
 
 
-def test_r_cmd_check_is_ok(run):
-    """Examples, the testthat tests and the vignette are run by it."""
-    status, said = run("CMD", "build", str(PACKAGE))
+def blocks(language):
+    """The code of the package's README in one language, a block each."""
+    return re.findall(rf"```{language}\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def tarball(run):
+    """What the README's commands build; they install it into the empty library, too."""
+    (run.folder / "r_bridge").mkdir()
+    (run.folder / "r_bridge" / "rpackage").symlink_to(PACKAGE)
+    (shell,) = blocks("sh")
+    for command in shell.splitlines():
+        status, said = run(*command.split()[1:])
+        assert status == 0, said
+    return shell.split()[-1]
+
+
+def test_readme_from_an_empty_library(run, tarball):
+    """All that the README says; but where Python is: it is here already."""
+    setup, *use = blocks("r")
+    assert "install_pyhier(source" in setup
+    (run.folder / "use.R").write_text("options(warn = 2)\n" + "".join(use))
+    status, said = run("--vanilla", "--no-echo", "-f", "use.R")
     assert status == 0, said
-    (tarball,) = re.findall(r"building .(pyhier_\S+?\.tar\.gz)", said)
-    status, said = run("CMD", "check", "--no-manual", tarball)
+    assert "exact, by quadrature" in said
+    assert "r_hat" in said
+    find = "stopifnot(nrow(vignette(package = 'pyhier')$results) == 1)"
+    assert run("--vanilla", "--no-echo", "-e", find)[0] == 0
+
+
+def test_r_cmd_check_is_ok(run, tarball):
+    """Examples and the testthat tests are run by it; the vignette was when it was built."""
+    status, said = run("CMD", "check", "--no-manual", "--no-vignettes", tarball)
     failed = "".join(path.read_text() for path in run.folder.rglob("*.Rout.fail"))
     assert status == 0, said + failed
     assert "Status: OK" in said, said

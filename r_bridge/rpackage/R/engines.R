@@ -23,7 +23,7 @@
 #' @export
 hier_exact <- function(y, ...) {
   model <- as_model(y, ...)
-  run_engine("hier_exact", model, "exact")
+  refit_by(run_engine("hier_exact", model, "exact"), hier_exact)
 }
 
 # Run an engine without a burn-in; what it takes is kept, so that a saved posterior can be made anew.
@@ -45,7 +45,8 @@ hier_given <- function(model, ...) {
   values <- mapply(numbers, names(list(...)), list(...), SIMPLIFY = FALSE)
   spec <- list(.entry = "given", values = values)
   found <- do.call(python_call, c(spec, list(model = live(model))))
-  new_posterior("hier_given", model, found, values = values, spec = spec)
+  fit <- new_posterior("hier_given", model, found, values = values, spec = spec)
+  do.call(refit_by, c(list(fit, hier_given), values))
 }
 
 #' Random-walk Metropolis on the hyperparameters
@@ -97,12 +98,15 @@ hier_rwmetrop <- function(y, se, m, proposal = NULL, start = NULL, seed = NULL, 
     stop_pyhier("m is missing: the number of draws")
   }
   steps <- proposal_of(proposal, scale, model)
-  if (is.null(start) && chains == 1) {
-    start <- steps$mode
-  }
-  run_chains(
-    "hier_rwmetrop", model, "rwmetrop", m, start, seed, burn_in, chains, theta,
+  fit <- run_chains(
+    "hier_rwmetrop", model, "rwmetrop", m, if (is.null(start) && chains == 1) steps$mode else start,
+    seed, burn_in, chains, theta,
     proposal = steps$var, scale = steps$scale
+  )
+  refit_by(
+    fit, hier_rwmetrop,
+    m = m, proposal = proposal, start = start, seed = seed, scale = scale, burn_in = burn_in,
+    chains = chains, theta = theta
   )
 }
 
@@ -159,9 +163,13 @@ NULL
 hier_gibbs <- function(model, m, scale = NULL, start = NULL, seed = NULL, burn_in = 0, chains = 1,
                        theta = TRUE) {
   check_model(model)
-  run_chains(
+  fit <- run_chains(
     "hier_gibbs", model, "gibbs", m, start, seed, burn_in, chains, theta,
     scale = numeric_array("scale", by_coordinate("scale", scale, model))
+  )
+  refit_by(
+    fit, hier_gibbs,
+    m = m, scale = scale, start = start, seed = seed, burn_in = burn_in, chains = chains, theta = theta
   )
 }
 
@@ -171,28 +179,36 @@ hier_indepmetrop <- function(model, m, proposal = NULL, start = NULL, seed = NUL
                              df = 4, burn_in = 0, chains = 1, theta = TRUE) {
   check_model(model)
   source <- source_of(proposal, scale, df, model)
-  do.call(run_chains, c(
+  fit <- do.call(run_chains, c(
     list("hier_indepmetrop", model, "indepmetrop", m, start, seed, burn_in, chains, theta), source
   ))
+  refit_by(
+    fit, hier_indepmetrop,
+    m = m, proposal = proposal, start = start, seed = seed, scale = scale, df = df, burn_in = burn_in,
+    chains = chains, theta = theta
+  )
 }
 
 #' @rdname hier_engines
 #' @export
 hier_importance <- function(model, m, proposal = NULL, seed = NULL, scale = NULL, df = 4) {
-  run_weighted("hier_importance", model, "importance", m, proposal, seed, scale, df)
+  fit <- run_weighted("hier_importance", model, "importance", m, proposal, seed, scale, df)
+  refit_by(fit, hier_importance, m = m, proposal = proposal, seed = seed, scale = scale, df = df)
 }
 
 #' @rdname hier_engines
 #' @export
 hier_sir <- function(model, m, proposal = NULL, seed = NULL, scale = NULL, df = 4, theta = TRUE) {
-  run_weighted("hier_sir", model, "sir", m, proposal, seed, scale, df, theta = isTRUE(theta))
+  fit <- run_weighted("hier_sir", model, "sir", m, proposal, seed, scale, df, theta = isTRUE(theta))
+  refit_by(fit, hier_sir, m = m, proposal = proposal, seed = seed, scale = scale, df = df, theta = theta)
 }
 
 #' @rdname hier_engines
 #' @export
 hier_rejection <- function(model, m, proposal = NULL, seed = NULL, scale = NULL, df = 4,
                            theta = TRUE) {
-  run_weighted("hier_rejection", model, "rejection", m, proposal, seed, scale, df, theta = isTRUE(theta))
+  fit <- run_weighted("hier_rejection", model, "rejection", m, proposal, seed, scale, df, theta = isTRUE(theta))
+  refit_by(fit, hier_rejection, m = m, proposal = proposal, seed = seed, scale = scale, df = df, theta = theta)
 }
 
 run_weighted <- function(class, model, engine, m, proposal, seed, scale, df, ...) {
@@ -223,18 +239,21 @@ hier_grid <- function(model, size = 100, limits = NULL) {
   if (length(size) > 1) {
     size <- as.list(size)
   }
-  run_engine(
+  fit <- run_engine(
     "hier_grid", model, "grid",
     size = size,
     limits = numeric_array("limits", by_coordinate("limits", limits, model))
   )
+  refit_by(fit, hier_grid, size = unlist(size), limits = limits)
 }
 
 #' @rdname hier_engines
 #' @export
 hier_empirical_bayes <- function(model, method = c("ml", "moments")) {
   check_model(model)
-  run_engine("hier_empirical_bayes", model, "empirical_bayes", method = match.arg(method))
+  method <- match.arg(method)
+  fit <- run_engine("hier_empirical_bayes", model, "empirical_bayes", method = method)
+  refit_by(fit, hier_empirical_bayes, method = method)
 }
 
 as_model <- function(y, ...) {

@@ -112,7 +112,7 @@ hier_normal.formula <- function(y, data = NULL, se, var, labels, raw = FALSE,
   } else {
     model <- raw_normal(parts, match.arg(variance), ...)
   }
-  with_call(model, match.call())
+  with_call(model, match.call(), y)
 }
 
 # Estimates need se or var; observations are taken for raw only where that is said.
@@ -199,6 +199,7 @@ hier_binomial.default <- function(successes, trials, labels = NULL, prior = "bda
 #' @rdname hier_counts
 #' @export
 hier_binomial.formula <- function(successes, data = NULL, ...) {
+  no_dots(..., .known = "prior")
   parts <- formula_parts(successes, data)
   response <- parts$response
   if (!is.matrix(response) || ncol(response) != 2) {
@@ -208,7 +209,7 @@ hier_binomial.formula <- function(successes, data = NULL, ...) {
     numbers("successes", response[, 1]), numbers("failures", response[, 2]) + response[, 1],
     labels = parts$group, ...
   )
-  with_call(model, match.call())
+  with_call(model, match.call(), successes)
 }
 
 #' @rdname hier_counts
@@ -233,17 +234,19 @@ hier_poisson.default <- function(counts, exposure, labels = NULL, prior = "poiss
 #' @rdname hier_counts
 #' @export
 hier_poisson.formula <- function(counts, data = NULL, ...) {
+  no_dots(..., .known = c("prior", "z0"))
   parts <- formula_parts(counts, data)
   if (is.null(parts$offset)) {
     stop_pyhier("the right side must have offset(log(exposure)), as for glm()")
   }
   model <- hier_poisson.default(parts$response, exp(parts$offset), labels = parts$group, ...)
-  with_call(model, match.call())
+  with_call(model, match.call(), counts)
 }
 
-with_call <- function(model, call) {
+with_call <- function(model, call, formula = NULL) {
   call[[1]] <- as.name(paste0("hier_", model$family))
   model$call <- call
+  model$formula <- formula
   model
 }
 
@@ -273,13 +276,6 @@ formula_parts <- function(formula, data) {
     response = response, name = names(frame)[[1]], data = data,
     group = if (length(groups)) frame[[groups]], offset = model.offset(frame)
   )
-}
-
-#' @export
-print.hier_model <- function(x, ...) {
-  cat(x$shown, "\n", sep = "")
-  print(x$data, ...)
-  invisible(x)
 }
 
 #' The same data under another prior
@@ -322,7 +318,7 @@ hier_sensitivity <- function(model, priors, probs = default_probs) {
 #' @export
 update.hier_model <- function(object, ...) {
   changes <- list(...)
-  known <- grep("^prior", names(object$spec), value = TRUE)
+  known <- prior_arguments(object)
   unknown <- setdiff(names(changes), known)
   if (length(unknown) || is.null(names(changes))) {
     stop_pyhier("unknown: ", paste(unknown, collapse = ", "), "; this model has ", paste(known, collapse = ", "))
@@ -338,5 +334,4 @@ update.hier_model <- function(object, ...) {
   object
 }
 
-#' @export
-nobs.hier_model <- function(object, ...) length(object$labels)
+prior_arguments <- function(model) grep("^prior", names(model$spec), value = TRUE)

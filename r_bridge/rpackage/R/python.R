@@ -69,20 +69,24 @@ environment_python <- function() {
 #' `~/.virtualenvs`), and installs the Python package pyhier of this package's version. From then on
 #' this package uses it, unless `RETICULATE_PYTHON` says otherwise.
 #'
-#' @param source What pip is to install: the released package by default; or the folder of a clone
-#'   of the repository, or a wheel.
+#' @param source What pip is to install: the folder of a clone of the repository, a wheel, or the
+#'   released package (the default).
 #' @param python The Python (3.11 or later) to make the environment with; `python3` by default.
 #' @param ... More arguments for [reticulate::virtualenv_create()].
 #' @return The path of the environment's Python, invisibly.
 #' @examples
 #' \dontrun{
-#' install_pyhier()
 #' install_pyhier(source = "~/src/pyhier") # from a clone
 #' }
+#' # What it made, if it was run:
+#' reticulate::virtualenv_exists("r-pyhier")
 #' @export
 install_pyhier <- function(source = paste0("pyhier==", package_version()), python = NULL, ...) {
+  released <- missing(source)
   if (file.exists(source)) {
     source <- normalizePath(source)
+  } else if (grepl("[/\\\\]|[.]whl$", source)) {
+    stop_pyhier("there is nothing at ", source, ": give the folder of a clone of pyhier, or a wheel")
   }
   if (is.null(python)) {
     python <- Sys.which("python3")
@@ -93,16 +97,46 @@ install_pyhier <- function(source = paste0("pyhier==", package_version()), pytho
       )
     }
   }
-  reticulate::virtualenv_create(environment_name, python = python, packages = NULL, ...)
+  with_own_libraries(reticulate::virtualenv_create(environment_name, python = python, packages = NULL, ...))
   made <- environment_python()
-  status <- system2(made, c("-m", "pip", "install", "--upgrade", shQuote(source)))
-  if (status != 0) {
-    stop_pyhier("pip could not install ", source, ": what it said is above")
+  if (pip_install(made, source) != 0) {
+    stop_pyhier(
+      "pip could not install ", source, ": what it said is above",
+      if (released) "; give source = the folder of a clone of pyhier, or a wheel, if it is not released"
+    )
   }
   if (reticulate::py_available(initialize = FALSE)) {
     message("Restart R to use it: this session has already started ", pyhier_python())
   }
   invisible(made)
+}
+
+# With ArviZ, for the diagnostics of Markov chains.
+pip_install <- function(python, source) {
+  what <- sub("(?===|$)", "[arviz]", source, perl = TRUE)
+  with_own_libraries(system2(python, c("-m", "pip", "install", "--upgrade", shQuote(what))))
+}
+
+# Run something with the LD_LIBRARY_PATH that R was started with: R puts its own in front, which is
+# for R's programs and not for Python's.
+with_own_libraries <- function(code) {
+  now <- Sys.getenv("LD_LIBRARY_PATH", NA)
+  if (!is.na(now)) {
+    on.exit(Sys.setenv(LD_LIBRARY_PATH = now))
+    own <- own_libraries(now)
+    if (nzchar(own)) Sys.setenv(LD_LIBRARY_PATH = own) else Sys.unsetenv("LD_LIBRARY_PATH")
+  }
+  force(code)
+}
+
+own_libraries <- function(now) {
+  script <- file.path(R.home("etc"), "ldpaths")
+  if (!file.exists(script)) {
+    return(now)
+  }
+  ask <- shQuote("unset LD_LIBRARY_PATH R_LD_LIBRARY_PATH; . \"$0\"; echo \"$LD_LIBRARY_PATH\"")
+  rs <- system2("sh", c("-c", ask, shQuote(script)), stdout = TRUE)
+  if (startsWith(now, rs)) sub("^:", "", substring(now, nchar(rs) + 1)) else now
 }
 
 package_version <- function() as.character(utils::packageVersion("pyhier"))
@@ -145,7 +179,7 @@ import_boundary <- function(python) {
     shQuote(paste0("pyhier==", package_version()))
   )
   import <- function(module) {
-    tryCatch(reticulate::import(module), error = function(e) {
+    tryCatch(elsewhere_than_here(reticulate::import(module)), error = function(e) {
       why <- strsplit(conditionMessage(e), "\n", fixed = TRUE)[[1]][[1]]
       if (grepl("No module named 'pyhier'", why, fixed = TRUE)) {
         why <- "it has no package pyhier"
@@ -165,4 +199,20 @@ import_boundary <- function(python) {
     )
   }
   import("pyhier.r_bridge.for_r")
+}
+
+# Run an import without the working directory, which an R that sits in a clone would take for the
+# installed package.
+elsewhere_than_here <- function(import) {
+  path <- reticulate::import("sys", convert = FALSE)$path
+  before <- reticulate::py_to_r(path)
+  here <- c("", ".", normalizePath(getwd()))
+  named <- strsplit(Sys.getenv("PYTHONPATH"), .Platform$path.sep, fixed = TRUE)[[1]]
+  path$clear()
+  path$extend(as.list(setdiff(before, setdiff(here, named))))
+  on.exit({
+    path$clear()
+    path$extend(as.list(before))
+  })
+  force(import)
 }

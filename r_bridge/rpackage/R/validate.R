@@ -13,9 +13,10 @@
 #'   within its tolerance. Its attribute `versions` names what was compared. A function out of its
 #'   tolerance is a warning.
 #' @examples
-#' \dontrun{
-#' validate("metafor")
-#' }
+#' \dontshow{if (pyhier_available() && reticulate::py_module_available("rpy2") &&
+#'   requireNamespace("metafor", quietly = TRUE)) withAutoprint(\{}
+#' head(validate("metafor"))
+#' \dontshow{\})}
 #' @export
 validate <- function(packages = NULL, full = FALSE, seed = 0, json = NULL, html = NULL) {
   report <- if (is.null(json)) tempfile(fileext = ".json") else json
@@ -34,7 +35,7 @@ validate <- function(packages = NULL, full = FALSE, seed = 0, json = NULL, html 
     Sys.unsetenv("R_TESTS")
     on.exit(Sys.setenv(R_TESTS = tests), add = TRUE)
   }
-  status <- system2(pyhier_python(), arguments)
+  status <- with_own_libraries(system2(pyhier_python(), arguments))
   if (!status %in% c(0, 1) || !file.exists(report)) {
     stop_pyhier("pyhier validate ended with status ", status, ": what it said is above")
   }

@@ -26,7 +26,7 @@ run_r <- function(code, ...) {
   paths <- paste0("\"", .libPaths(), "\"", collapse = ", ")
   writeLines(c(paste0(".libPaths(c(", paths, "))"), "library(pyhier)", code), file)
   set <- c(...)
-  old <- Sys.getenv(names(set), unset = NA)
+  old <- if (length(set)) Sys.getenv(names(set), unset = NA)
   on.exit(
     {
       Sys.unsetenv(names(set)[is.na(old)])
@@ -35,7 +35,7 @@ run_r <- function(code, ...) {
     },
     add = TRUE
   )
-  do.call(Sys.setenv, as.list(set))
+  if (length(set)) do.call(Sys.setenv, as.list(set))
   suppressWarnings(
     system2(file.path(R.home("bin"), "Rscript"), c("--vanilla", file), stdout = TRUE, stderr = TRUE)
   )

@@ -79,3 +79,35 @@ test_that("a folder of sources in the way is an error that says so", {
   )
   expect_match(said_with(source_folder), "folder of pyhier's sources.*start R elsewhere")
 })
+
+test_that("R that sits in a clone takes the installed package", {
+  clone <- tempfile("clone")
+  dir.create(file.path(clone, "pyhier"), recursive = TRUE)
+  writeLines("raise ImportError('the sources')", file.path(clone, "pyhier", "__init__.py"))
+  code <- c(
+    paste0("setwd('", clone, "')"), "stopifnot(nobs(hier_normal(1:4, 1:4)) == 4)",
+    "path <- reticulate::import('sys')$path", "cat(pyhier:::package_version())"
+  )
+  expect_identical(tail(run_r(code, RETICULATE_PYTHON = python), 1), pyhier:::package_version())
+})
+
+test_that("Python's programs do not see R's libraries", {
+  skip_if_not(file.exists(file.path(R.home("etc"), "ldpaths")))
+  code <- c(
+    "seen <- function() system2('sh', c('-c', shQuote('echo \"<$LD_LIBRARY_PATH>\"')), stdout = TRUE)",
+    "stopifnot(grepl(R.home('lib'), seen(), fixed = TRUE))",
+    "cat(pyhier:::with_own_libraries(seen()), '\\n')",
+    "stopifnot(grepl(R.home('lib'), Sys.getenv('LD_LIBRARY_PATH'), fixed = TRUE))"
+  )
+  said <- tail(run_r(code, LD_LIBRARY_PATH = "/mine"), 1)
+  expect_match(said, "<(.*:)?/mine>")
+  expect_no_match(said, R.home("lib"), fixed = TRUE)
+})
+
+test_that("install_pyhier() says what to give", {
+  expect_error(install_pyhier("no/such/clone"), "nothing at no/such/clone: give the folder of a clone")
+})
+
+test_that("there is a citation", {
+  expect_match(paste(format(citation("pyhier")), collapse = " "), "Hierarchical Models with R's Numbers")
+})

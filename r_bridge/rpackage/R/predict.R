@@ -1,0 +1,45 @@
+# New data.
+
+#' @rdname hier_posterior
+#' @export
+predict.hier_posterior <- function(object, newdata = NULL, level = 0.95, draws = 10000, seed = NULL,
+                                   ...) {
+  no_dots(...)
+  tail <- (1 - check_level(level)) / 2
+  size <- names(object$model$data)[[ncol(object$model$data)]]
+  rows <- object$model$labels
+  if (is.data.frame(newdata)) {
+    rows <- rownames(newdata)
+    newdata <- decoded_columns(as.data.frame(newdata))[[size]]
+    if (is.null(newdata)) {
+      stop_pyhier("newdata has no column ", size, ": what the model knows of a new group beside its data")
+    }
+  } else if (!is.null(newdata)) {
+    rows <- seq_along(newdata)
+  }
+  made <- python_call(
+    "predict",
+    posterior = live(object),
+    size = if (!is.null(newdata)) numbers_to_python(numbers(paste0("newdata$", size), newdata)),
+    draws = whole_number("draws", draws, 2), rng = seed
+  )
+  data.frame(
+    fit = colMeans(made), sd = apply(made, 2, sd), lwr = apply(made, 2, quantile, tail),
+    upr = apply(made, 2, quantile, 1 - tail), row.names = rows
+  )
+}
+
+#' @rdname hier_posterior
+#' @export
+simulate.hier_posterior <- function(object, nsim = 1, seed = NULL, ...) {
+  no_dots(...)
+  stream <- stream_of(seed)
+  made <- python_call(
+    "simulate",
+    posterior = live(object), n = whole_number("nsim", nsim), rng = stream
+  )
+  frame <- as.data.frame(t(made), row.names = object$model$labels)
+  names(frame) <- paste0("sim_", seq_len(nrow(made)))
+  attr(frame, "seed") <- stream$rng
+  frame
+}
