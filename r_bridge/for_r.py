@@ -213,6 +213,7 @@ def _simulate(posterior: Posterior, n: float, rng: RStream) -> Floats:
 def _deviations(posterior: Any, centre: str, probs: Floats) -> dict[str, Any]:
     """How far each group's effect is from their centre: mean, sd and quantiles, a row a group."""
     names = [f"theta[{label}]" for label in posterior.model.labels]
+    found: list[Any]
     if isinstance(posterior, DrawsPosterior):
         middle = posterior.draws_of(centre)
         found = [SampleMarginal(posterior.draws_of(name) - middle) for name in names]
