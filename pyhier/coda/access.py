@@ -10,17 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
-from pyhier.coda.objects import (
-    Draws,
-    Mcmc,
-    McmcList,
-    Names,
-    chains_of,
-    check_names,
-    map_chains,
-    require_draws,
-    whole,
-)
+from pyhier.coda.iterations import Names, check_names, whole
+from pyhier.coda.objects import Draws, Mcmc, McmcList, chains_of, map_chains, require_draws
 
 D = TypeVar("D", Mcmc, McmcList)
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from pyhier._types import Floats
 from pyhier._validation import float_array
-from pyhier.coda.objects import Draws, Mcmc, McmcList, check_names, mcmc, mcmc_list
+from pyhier.coda.iterations import check_names
+from pyhier.coda.objects import Draws, Mcmc, McmcList, mcmc, mcmc_list
 
 
 def as_mcmc(x: Any) -> Mcmc:

@@ -13,12 +13,13 @@ from pyhier.coda.gelman import gelman_diag
 from pyhier.coda.geweke import check_fractions, geweke_z
 from pyhier.coda.plots import COLOURS, Panels, panels, title
 from pyhier.coda.results import chains_in, draws_of, each_finite
+from pyhier.rstats.results import ByName
 
 FIRST = 50  # draws in the first bin of Gelman and Rubin's plot
 
 
 @dataclass(frozen=True)
-class GelmanPlot:
+class GelmanPlot(ByName):
     """Shrink factors of longer and longer beginnings of the chains.
 
     Attributes
@@ -109,7 +110,7 @@ def last_iterations(first: int, end: int, thin: int, bin_width: int, max_bins: i
 
 
 @dataclass(frozen=True)
-class GewekePlot:
+class GewekePlot(ByName):
     """Geweke's Z-scores of the rest of the chains as more of the beginning is left out.
 
     Attributes

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats, Ints
-from pyhier.coda.objects import Draws, Mcmc, McmcList, chains_of, mcmc_list, whole
+from pyhier.coda.iterations import whole
+from pyhier.coda.objects import Draws, Mcmc, McmcList, chains_of, mcmc_list
 from pyhier.rstats.format import NA
 
 FilePath = str | PathLike[str]

@@ -13,13 +13,14 @@ from pyhier.coda.convert import as_mcmc_list
 from pyhier.coda.results import each_finite
 from pyhier.coda.vectors import NamedMatrix
 from pyhier.rstats.format import format_number
+from pyhier.rstats.results import ByName
 
 COLUMNS = ("Point est.", "Upper C.I.")
 BLOCK = 4096
 
 
 @dataclass(frozen=True, repr=False)
-class GelmanDiag:
+class GelmanDiag(ByName):
     """Potential scale reduction factors; it prints as R's.
 
     Attributes

@@ -12,10 +12,11 @@ from pyhier.coda.results import PerChain, draws_of, finite_draws, per_chain
 from pyhier.coda.spectrum import ar_at_zero
 from pyhier.coda.vectors import NamedVector
 from pyhier.rstats.format import format_number
+from pyhier.rstats.results import ByName
 
 
 @dataclass(frozen=True, repr=False)
-class GewekeDiag:
+class GewekeDiag(ByName):
     """Geweke's Z-scores; it prints as R's.
 
     Attributes

@@ -14,6 +14,7 @@ from pyhier.coda.results import PerChain, draws_of, finite_draws, per_chain
 from pyhier.coda.spectrum import ar_at_zero
 from pyhier.coda.vectors import NamedMatrix
 from pyhier.rstats.format import NA, cells_text, format_numbers
+from pyhier.rstats.results import ByName
 
 COLUMNS = ("stest", "start", "pvalue", "htest", "mean", "halfwidth")
 TERMS = 4  # of the series that coda sums
@@ -67,7 +68,7 @@ def _series(q: float, eps: float, terms: int) -> float:
 
 
 @dataclass(frozen=True, repr=False)
-class HeidelDiag:
+class HeidelDiag(ByName):
     """Stationarity and half-width tests of each variable; it prints as R's.
 
     Attributes

@@ -1,8 +1,8 @@
 """The two objects of coda: a Markov chain, and chains run in parallel.
 
 A chain is an array of draws with the iterations that it stands for: ``start``, ``end`` and
-``thin``. As in R, taking columns of a chain gives a chain, and taking rows gives a plain array,
-since rows picked by hand are no longer equally spaced; `window`, `head` and `tail` keep a chain.
+``thin``. Taking columns of a chain gives a chain, and so does a slice of its rows, whose iterations
+stay equally spaced; rows picked by hand are a plain array. Chains compute (arithmetic.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,14 +15,14 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier._validation import float_array
+from pyhier.coda.arithmetic import ChainArithmetic, ListArithmetic
+from pyhier.coda.iterations import Names, check_names, iterations
 from pyhier.coda.vectors import html_table
 from pyhier.rstats.format import format_number, format_numbers, matrix_text, vector_text
 
-Names = tuple[str, ...]
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Mcmc(Frozen):
+class Mcmc(ChainArithmetic, Frozen):
     """A Markov chain, made by `mcmc`; it prints as R's and converts with ``numpy.asarray``.
 
     Attributes
@@ -50,8 +50,10 @@ class Mcmc(Frozen):
     [1,]  1   5
     [2,]  2   7
     [3,]  4   6
-    >>> float(x["tau"][1]), x[1:, "tau"], x[:, 0].end
-    (7.0, array([7., 6.]), 21)
+    >>> float(x["tau"][1]), x[1:, "tau"].values, x[1:].mcpar
+    (7.0, array([7., 6.]), (16, 21, 5))
+    >>> np.mean(x["mu"] < 3.0).round(2), np.log(x / x["mu"]).varnames
+    (np.float64(0.67), ('mu', 'tau'))
     """
 
     values: Floats
@@ -83,7 +85,7 @@ class Mcmc(Frozen):
     @property
     def matrix(self) -> Floats:
         """The draws as a matrix, shape (iterations, variables)."""
-        return self.values.reshape(len(self.values), -1)
+        return np.asarray(self.values, dtype=np.float64).reshape(len(self.values), -1)
 
     @property
     def labels(self) -> Names:
@@ -106,19 +108,36 @@ class Mcmc(Frozen):
             isinstance(key, list) and bool(key) and all(isinstance(item, str) for item in key)
         ):
             key = (slice(None), key)
+        if isinstance(key, slice):
+            return self._rows(key)
         if not isinstance(key, tuple):
             return self.values[np.asarray(key) if isinstance(key, Mcmc) else key]
         if self.ndim == 1:
             raise IndexError("this chain is a vector: it takes one index, its iterations")
         rows, columns = key
         columns = self._columns(columns)
-        if not (isinstance(rows, slice) and rows == slice(None)):
+        if isinstance(rows, slice) and rows != slice(None):
+            return self._rows(rows)[:, columns]
+        if not isinstance(rows, slice):
             return self.values[rows, :][..., columns]
         picked = self.values[:, columns]
         names = None
         if self.varnames is not None and picked.ndim == 2:
             names = tuple(np.array(self.varnames, dtype=object)[columns])
         return replace(self, values=picked.copy(), varnames=names, title=None)
+
+    def _rows(self, rows: slice) -> Any:
+        """Equally spaced rows, forwards, with the iterations that they stand for."""
+        places = range(len(self))[rows]
+        if not places or places.step < 1:
+            return self.values[rows]
+        first = self.start + places[0] * self.thin
+        thin = self.thin * places.step
+        names = None if self.rownames is None else self.rownames[rows]
+        return replace(
+            self, values=self.values[rows].copy(), start=first,
+            end=first + (len(places) - 1) * thin, thin=thin, rownames=names, title=None,
+        )  # fmt: skip
 
     def _columns(self, columns: Any) -> Any:
         """Columns by name as columns by place."""
@@ -165,7 +184,7 @@ class Mcmc(Frozen):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class McmcList:
+class McmcList(ListArithmetic):
     """Chains run in parallel, made by `mcmc_list`; a sequence of `Mcmc`.
 
     Attributes
@@ -315,7 +334,7 @@ def mcmc(
         )
     if array.size == 0:
         raise ValueError(f"data has shape {array.shape}: there must be at least one draw")
-    first, last, step = _iterations(len(array), start, end, thin)
+    first, last, step = iterations(len(array), start, end, thin)
     array = array[: (last - first) // step + 1]
     if varnames is not None:
         names = check_names("varnames", varnames, 1 if array.ndim == 1 else array.shape[1])
@@ -338,50 +357,6 @@ def _names_of(data: Any) -> tuple[Names | None, Names | None]:
     if columns is None:
         return None, rownames
     return tuple(map(str, columns)), rownames
-
-
-def whole(name: str, value: object) -> int:
-    """Return a whole number, of any sign; R's 8.0 is one."""
-    if isinstance(value, bool | np.bool_) or np.ndim(value) != 0:  # type: ignore[arg-type]
-        raise ValueError(f"bad value for {name}: {value!r} must be one whole number")
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}: it must be a whole number") from None
-    if not number.is_integer():
-        raise ValueError(f"{name} is {value!r}: it must be a whole number")
-    return int(number)
-
-
-def _iterations(rows: int, start: object, end: object, thin: object) -> tuple[int, int, int]:
-    """First and last iteration and thinning interval of so many rows; ``end`` may cut some."""
-    step = whole("thin", thin)
-    if step < 1:
-        raise ValueError(f"thin is {thin!r}: it must be at least 1")
-    if end is None:
-        first = 1 if start is None else whole("start", start)
-        return first, first + (rows - 1) * step, step
-    last = whole("end", end)
-    first = last - (rows - 1) * step if start is None else whole("start", start)
-    if last < first:
-        raise ValueError(f"start cannot be after end: they are {first} and {last}")
-    wanted = (last - first) // step + 1
-    if wanted > rows:
-        raise ValueError(
-            f"Start, end and thin incompatible with data: iterations {first} to {last} by {step} "
-            f"are {wanted} draws, and there are {rows}"
-        )
-    return first, first + (wanted - 1) * step, step
-
-
-def check_names(argument: str, names: Sequence[str], n: int) -> Names:
-    """Return as many names as there must be."""
-    if isinstance(names, str):
-        raise TypeError(f"{argument} is one string: give a sequence of {n} names")
-    found = tuple(map(str, names))
-    if len(found) != n:
-        raise ValueError(f"{argument} has {len(found)} names: there must be {n}")
-    return found
 
 
 def mcmc_list(

@@ -14,13 +14,14 @@ from pyhier.coda.objects import Mcmc
 from pyhier.coda.results import PerChain, draws_of, finite_draws, per_chain
 from pyhier.coda.vectors import NamedMatrix, NamedVector
 from pyhier.rstats.format import NA, cells_text, format_number, format_numbers, signif
+from pyhier.rstats.results import ByName
 
 COLUMNS = ("M", "N", "Nmin", "I")
 LARGEST = 2**31 - 1  # R's largest integer: longer runs are NA there
 
 
 @dataclass(frozen=True, repr=False)
-class RafteryDiag:
+class RafteryDiag(ByName):
     """Run lengths of each variable; it prints as R's.
 
     Attributes

@@ -20,6 +20,7 @@ from pyhier.coda.vectors import NamedVector
 from pyhier.kernels.series import centre, lagged_products
 from pyhier.rstats.format import vector_text
 from pyhier.rstats.moments import mean_and_sd
+from pyhier.rstats.results import ByName
 
 # A series whose distance from a straight line has a smaller standard deviation than this counts as
 # constant, in coda 0.19-4 as here (R's tolerance for equal numbers, the square root of epsilon).
@@ -245,7 +246,7 @@ def _warn(message: str) -> None:
 
 
 @dataclass(frozen=True, repr=False)
-class Spectrum0:
+class Spectrum0(ByName):
     """Spectral density at zero of each variable.
 
     Attributes

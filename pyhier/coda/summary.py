@@ -15,13 +15,14 @@ from pyhier.coda.vectors import NamedMatrix, NamedVector
 from pyhier.rstats.format import DIGITS, NA, format_number
 from pyhier.rstats.moments import mean_and_sd
 from pyhier.rstats.quantile import quantile
+from pyhier.rstats.results import ByName
 
 QUANTILES = (0.025, 0.25, 0.5, 0.75, 0.975)
 COLUMNS = ("Mean", "SD", "Naive SE", "Time-series SE")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SummaryMcmc:
+class SummaryMcmc(ByName):
     """What `summary` returns; it prints as R's.
 
     Attributes

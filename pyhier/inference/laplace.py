@@ -19,10 +19,11 @@ from pyhier.models.interface import Model, is_model
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.rstats.linalg import chol, log_determinant, solve
 from pyhier.rstats.nelder_mead import minimise
+from pyhier.rstats.results import ByName
 
 
 @dataclass(frozen=True)
-class LaplaceFit(Frozen):
+class LaplaceFit(ByName, Frozen):
     """A normal approximation, under LearnBayes' names.
 
     Attributes

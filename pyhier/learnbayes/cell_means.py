@@ -12,6 +12,7 @@ from pyhier.kernels.gibbs import hierarchical_regression, ordered_means
 from pyhier.learnbayes._arguments import rows, table
 from pyhier.learnbayes.simulation import stream
 from pyhier.rstats.linalg import solve
+from pyhier.rstats.results import ByName
 from pyhier.rstats.streams import RStream
 
 SD = 0.65  # of one student's average, taken as known
@@ -42,7 +43,7 @@ ORDERED = np.array(
 
 
 @dataclass(frozen=True)
-class HiergibbsResult:
+class HiergibbsResult(ByName):
     """What LearnBayes' ``hiergibbs`` returns.
 
     Attributes

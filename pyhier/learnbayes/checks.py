@@ -14,10 +14,11 @@ from pyhier.kernels.count_density import BetaBinomialMarginal
 from pyhier.learnbayes._arguments import entries, flat, numbers
 from pyhier.learnbayes.exchangeable import trials
 from pyhier.rstats import RStream, rnorm, sample
+from pyhier.rstats.results import ByName
 
 
 @dataclass(frozen=True)
-class Influence:
+class Influence(ByName):
     """What LearnBayes' ``bayes.influence`` returns.
 
     Attributes

@@ -10,10 +10,11 @@ from scipy.special import betaln, gammaln, log_ndtr, logsumexp, ndtr
 from pyhier._types import Floats
 from pyhier._validation import float_array, positive
 from pyhier.learnbayes._arguments import counts, entries, flat, number, numbers
+from pyhier.rstats.results import ByName
 
 
 @dataclass(frozen=True)
-class BetaMixture:
+class BetaMixture(ByName):
     """A mixture of beta distributions.
 
     Attributes
@@ -29,7 +30,7 @@ class BetaMixture:
 
 
 @dataclass(frozen=True)
-class GammaMixture:
+class GammaMixture(ByName):
     """A mixture of gamma distributions.
 
     Attributes
@@ -45,7 +46,7 @@ class GammaMixture:
 
 
 @dataclass(frozen=True)
-class NormalMixture:
+class NormalMixture(ByName):
     """A mixture of normal distributions.
 
     Attributes
@@ -61,7 +62,7 @@ class NormalMixture:
 
 
 @dataclass(frozen=True)
-class OneSidedTest:
+class OneSidedTest(ByName):
     """What LearnBayes' ``mnormt.onesided`` returns.
 
     Attributes
@@ -81,7 +82,7 @@ class OneSidedTest:
 
 
 @dataclass(frozen=True)
-class PointTest:
+class PointTest(ByName):
     """A test that a parameter has one value.
 
     Attributes

@@ -20,13 +20,14 @@ from pyhier.learnbayes.conjugate import (
     updated,
 )
 from pyhier.rstats.format import format_number, vector_text
+from pyhier.rstats.results import ByName
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True)
-class Bayes:
+class Bayes(ByName):
     """A discrete posterior of one parameter; R's class ``bayes``.
 
     Attributes
@@ -55,7 +56,7 @@ def _name(value: Any) -> str:
 
 
 @dataclass(frozen=True)
-class Bayes2:
+class Bayes2(ByName):
     """A discrete posterior of two parameters; R's class ``bayes2``.
 
     Attributes
@@ -71,7 +72,7 @@ class Bayes2:
 
 
 @dataclass(frozen=True)
-class DiscreteInterval:
+class DiscreteInterval(ByName):
     """A highest-probability set of a discrete distribution.
 
     Attributes
@@ -87,7 +88,7 @@ class DiscreteInterval:
 
 
 @dataclass(frozen=True)
-class BayesSummary:
+class BayesSummary(ByName):
     """What ``summary`` of a discrete posterior returns.
 
     Attributes

@@ -14,11 +14,12 @@ from pyhier._validation import count, vector
 from pyhier.inference.proposal import normal_or_t
 from pyhier.inference.target import LogPosterior, log_density
 from pyhier.learnbayes._arguments import numbers
+from pyhier.rstats.results import ByName
 from pyhier.rstats.streams import default_stream
 
 
 @dataclass(frozen=True)
-class ImpsamplingResult:
+class ImpsamplingResult(ByName):
     """What LearnBayes' ``impsampling`` returns.
 
     Attributes
@@ -40,7 +41,7 @@ class ImpsamplingResult:
 
 
 @dataclass(frozen=True)
-class SimcontourResult:
+class SimcontourResult(ByName):
     """What LearnBayes' ``simcontour`` returns.
 
     Attributes

@@ -17,13 +17,14 @@ from pyhier.learnbayes.regression import covariates, design_matrix, regression_d
 from pyhier.learnbayes.simulation import dmnorm, stream
 from pyhier.rstats.linalg import chol, solve
 from pyhier.rstats.real_line import pnorm, qnorm
+from pyhier.rstats.results import ByName
 from pyhier.rstats.streams import RStream
 
 EPSILON = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
-class BayesProbitResult:
+class BayesProbitResult(ByName):
     """What LearnBayes' ``bayes.probit`` returns.
 
     Attributes

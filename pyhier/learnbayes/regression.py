@@ -16,12 +16,13 @@ from pyhier.learnbayes._arguments import entries, flat, numbers
 from pyhier.learnbayes.samplers import laplace
 from pyhier.learnbayes.simulation import equal_gammas, rmnorm, stream
 from pyhier.rstats.linalg import solve
+from pyhier.rstats.results import ByName
 
 EPSILON = float(np.finfo(float).eps)
 
 
 @dataclass(frozen=True)
-class BlinregResult:
+class BlinregResult(ByName):
     """What LearnBayes' ``blinreg`` returns.
 
     Attributes
@@ -37,7 +38,7 @@ class BlinregResult:
 
 
 @dataclass(frozen=True)
-class ModelSelectionResult:
+class ModelSelectionResult(ByName):
     """What LearnBayes' ``bayes.model.selection`` returns.
 
     Attributes

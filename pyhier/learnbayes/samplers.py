@@ -19,11 +19,12 @@ from pyhier.inference.target import LogPosterior, log_density
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.sampler import coordinate_walk, independence, random_walk
 from pyhier.learnbayes._arguments import flat
+from pyhier.rstats.results import ByName
 from pyhier.rstats.streams import default_stream
 
 
 @dataclass(frozen=True)
-class RwmetropResult:
+class RwmetropResult(ByName):
     """What LearnBayes' ``rwmetrop`` and ``indepmetrop`` return.
 
     Attributes
@@ -39,7 +40,7 @@ class RwmetropResult:
 
 
 @dataclass(frozen=True)
-class GibbsResult:
+class GibbsResult(ByName):
     """What LearnBayes' ``gibbs`` returns.
 
     Attributes

@@ -13,10 +13,11 @@ from pyhier._types import Floats
 from pyhier._validation import positive
 from pyhier.learnbayes._arguments import entries
 from pyhier.rstats.real_line import qnorm
+from pyhier.rstats.results import ByName
 
 
 @dataclass(frozen=True)
-class NormalSelectResult:
+class NormalSelectResult(ByName):
     """What LearnBayes' ``normal.select`` returns.
 
     Attributes
@@ -30,7 +31,7 @@ class NormalSelectResult:
 
 
 @dataclass(frozen=True)
-class CareertrajResult:
+class CareertrajResult(ByName):
     """What LearnBayes' ``careertraj.setup`` returns.
 
     Attributes

@@ -14,11 +14,12 @@ from pyhier._validation import count, float_array, positive, square_matrix
 from pyhier.kernels.gibbs import normal_sample, robust_location
 from pyhier.learnbayes._arguments import entries, factor, flat, numbers
 from pyhier.rstats.linalg import chol, log_determinant, solve
+from pyhier.rstats.results import ByName
 from pyhier.rstats.streams import RStream, default_stream
 
 
 @dataclass(frozen=True)
-class NormpostsimResult:
+class NormpostsimResult(ByName):
     """What LearnBayes' ``normpostsim`` returns.
 
     Attributes
@@ -32,7 +33,7 @@ class NormpostsimResult:
 
 
 @dataclass(frozen=True)
-class RobusttResult:
+class RobusttResult(ByName):
     """What LearnBayes' ``robustt`` returns.
 
     Attributes

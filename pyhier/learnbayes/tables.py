@@ -10,10 +10,11 @@ from pyhier._types import Floats
 from pyhier._validation import count, float_array, positive
 from pyhier.learnbayes._arguments import numbers
 from pyhier.rstats import RStream, rgamma
+from pyhier.rstats.results import ByName
 
 
 @dataclass(frozen=True)
-class IndependenceTest:
+class IndependenceTest(ByName):
     """What LearnBayes' ``bfindep`` returns.
 
     Attributes

@@ -11,6 +11,14 @@ from pyhier.rstats.beta_family import (
     qf,
     qt,
 )
+from pyhier.rstats.calculus import (
+    IntegrateResult,
+    OptimizeResult,
+    UnirootResult,
+    integrate,
+    optimize,
+    uniroot,
+)
 from pyhier.rstats.count_families import (
     dbinom,
     dgeom,
@@ -99,12 +107,16 @@ from pyhier.rstats.special import (
     trigamma,
 )
 from pyhier.rstats.streams import RStream
+from pyhier.rstats.variance import sd, var
 
 __all__ = [
     "NA",
     "Density",
+    "IntegrateResult",
     "OptimResult",
+    "OptimizeResult",
     "RStream",
+    "UnirootResult",
     "beta",
     "bw_nrd",
     "bw_nrd0",
@@ -132,6 +144,7 @@ __all__ = [
     "factorial",
     "format_numbers",
     "gamma",
+    "integrate",
     "is_na",
     "lbeta",
     "lchoose",
@@ -139,6 +152,7 @@ __all__ = [
     "lgamma",
     "optim",
     "optimHess",
+    "optimize",
     "pbeta",
     "pbinom",
     "pcauchy",
@@ -193,8 +207,11 @@ __all__ = [
     "runif",
     "rweibull",
     "sample",
+    "sd",
     "set_seed",
     "signif",
     "solve",
     "trigamma",
+    "uniroot",
+    "var",
 ]

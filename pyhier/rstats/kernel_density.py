@@ -11,6 +11,7 @@ from pyhier._types import Floats
 from pyhier._validation import aligned, count, positive, vector
 from pyhier.rstats.moments import sd
 from pyhier.rstats.quantile import quantile
+from pyhier.rstats.results import ByName
 
 Rule = Callable[[Floats], float]
 
@@ -77,7 +78,7 @@ def _sample(x: ArrayLike) -> Floats:
 
 
 @dataclass(frozen=True)
-class Density:
+class Density(ByName):
     """A kernel density estimate.
 
     Attributes

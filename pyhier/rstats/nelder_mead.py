@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
 from pyhier._validation import vector
+from pyhier.rstats.results import ByName, one_number
 
 Objective = Callable[[Sequence[float]], float]
 
@@ -24,7 +25,7 @@ BIG = 1.0e35  # what R's optim takes a value that is not finite for
 
 
 @dataclass(frozen=True)
-class OptimResult:
+class OptimResult(ByName):
     """What R's ``optim`` returns, under R's names.
 
     Attributes
@@ -172,7 +173,7 @@ def minimise(
 
     def scaled(x: Sequence[float]) -> float:
         point = np.array([a * b for a, b in zip(x, parscale, strict=True)])
-        return float(fn(point, *args)) / options.fnscale
+        return one_number(fn(point, *args), "optim") / options.fnscale
 
     best, value, calls, convergence = _nelder_mead(
         scaled, [a / b for a, b in zip(start, parscale, strict=True)], options
@@ -381,7 +382,7 @@ def optimHess(  # noqa: N802
             ends = []
             for sign in (1.0, -1.0):
                 x[i] = (scaled[i] + sign * eps) * parscale[i]
-                ends.append(float(fn(np.array(x), *args)) / options.fnscale)
+                ends.append(one_number(fn(np.array(x), *args), "optimHess") / options.fnscale)
             x[i] = scaled[i] * parscale[i]
             slopes.append((ends[0] - ends[1]) / (2.0 * eps))
             if not math.isfinite(slopes[-1]):
