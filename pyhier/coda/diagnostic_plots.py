@@ -11,7 +11,8 @@ from pyhier.coda.access import window
 from pyhier.coda.convert import as_mcmc_list
 from pyhier.coda.gelman import gelman_diag
 from pyhier.coda.geweke import check_fractions, geweke_z
-from pyhier.coda.plots import COLOURS, Panels, panels, title
+from pyhier.coda.graphics import COLOURS, with_graphics
+from pyhier.coda.plots import Panels, panels, title
 from pyhier.coda.results import chains_in, draws_of, each_finite
 from pyhier.rstats.results import ByName
 
@@ -36,6 +37,7 @@ class GelmanPlot(ByName):
     axes: Panels
 
 
+@with_graphics
 def gelman_plot(
     x: Any,
     bin_width: int = 10,
@@ -77,7 +79,7 @@ def gelman_plot(
     )
     made = panels(shrink.shape[1], axes)
     for j, (ax, label) in enumerate(zip(made, chains.labels, strict=True)):
-        ax.plot(ends, shrink[:, j, 0], color="black", label="median")
+        ax.plot(ends, shrink[:, j, 0], color=COLOURS[0], label="median")
         ax.plot(
             ends, shrink[:, j, 1], color=COLOURS[1], linestyle="--",
             label=f"{50 * (1 + confidence):g}%",
@@ -126,6 +128,7 @@ class GewekePlot(ByName):
     axes: Panels
 
 
+@with_graphics
 def geweke_plot(
     x: Any,
     frac1: float = 0.1,

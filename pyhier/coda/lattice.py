@@ -10,8 +10,9 @@ from pyhier._types import Floats
 from pyhier._validation import count
 from pyhier.coda.access import window
 from pyhier.coda.correlation import autocorrelations, crosscorr
+from pyhier.coda.graphics import COLOURS, with_graphics
 from pyhier.coda.objects import Draws
-from pyhier.coda.plots import COLOURS, Panels, panels, title
+from pyhier.coda.plots import Panels, panels, title
 from pyhier.coda.results import chains_in, draws_of, each_finite
 from pyhier.rstats.kernel_density import density
 
@@ -44,6 +45,7 @@ def _cells(
     ]
 
 
+@with_graphics
 def xyplot(x: Any, outer: bool = False, start: int = 1, thin: int = 1, axes: Any = None) -> Panels:
     """Traces below one another, the chains of a variable in one panel.
 
@@ -74,6 +76,7 @@ def xyplot(x: Any, outer: bool = False, start: int = 1, thin: int = 1, axes: Any
     return made
 
 
+@with_graphics
 def densityplot(
     x: Any, outer: bool = False, start: int = 1, thin: int = 1, axes: Any = None
 ) -> Panels:
@@ -103,6 +106,7 @@ def densityplot(
     return made
 
 
+@with_graphics
 def qqmath(x: Any, outer: bool = False, start: int = 1, thin: int = 1, axes: Any = None) -> Panels:
     """Quantiles of the draws against those of a normal distribution.
 
@@ -135,6 +139,7 @@ def qqmath(x: Any, outer: bool = False, start: int = 1, thin: int = 1, axes: Any
     return made
 
 
+@with_graphics
 def acfplot(
     x: Any,
     outer: bool = False,
@@ -193,6 +198,7 @@ def default_lag(n: int) -> int:
     return min(n - 1, math.floor(10.0 * math.log10(n)))
 
 
+@with_graphics
 def autocorr_plot(x: Any, lag_max: int | None = None, axes: Any = None) -> Panels:
     """Autocorrelations from -1 to 1, a panel for each variable of each chain.
 
@@ -223,6 +229,7 @@ def autocorr_plot(x: Any, lag_max: int | None = None, axes: Any = None) -> Panel
     return made
 
 
+@with_graphics
 def crosscorr_plot(x: Any, colours: Any = 10, axes: Any = None) -> Panels:
     """Picture of the correlations between variables.
 
@@ -248,6 +255,7 @@ def crosscorr_plot(x: Any, colours: Any = 10, axes: Any = None) -> Panels:
     return made
 
 
+@with_graphics
 def levelplot(x: Any, start: int = 1, thin: int = 1, cuts: int = 10, axes: Any = None) -> Panels:
     """Correlations between the variables of a chain, as levels of colour.
 
@@ -288,6 +296,7 @@ def _correlations(ax: Any, x: Any, colormap: Any, norm: Any) -> None:
     ax.figure.colorbar(picture, ax=ax, shrink=0.8, label="correlation")
 
 
+@with_graphics
 def splom(x: Any, start: int = 1, thin: int = 1, axes: Any = None) -> Panels:
     """Scatter plots of each variable against each other one, a colour a chain.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
+from pyhier.coda.graphics import COLOURS, with_graphics
 from pyhier.coda.objects import Draws
 from pyhier.coda.results import chains_in, draws_of, each_finite
 from pyhier.rstats.kernel_density import density
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 Panels = NDArray[np.object_]
 BandwidthRule = Callable[[Floats], float]
-
-COLOURS = ("#1f5a99", "#b0651d", "#3b7d4f", "#8c3b6b", "#6b6b6b", "#b59a1c")
 
 
 def panels(count: int, axes: Any = None, columns: int = 0, height: float = 2.4) -> Panels:
@@ -58,6 +57,7 @@ def _of(x: Any) -> tuple[Draws, list[Floats], tuple[str, ...], Floats]:
     return chains, each_finite(chains), first.labels, iterations
 
 
+@with_graphics
 def traceplot(x: Any, smooth: bool = False, axes: Any = None) -> Panels:
     """Sampled values against iterations, a line a chain.
 
@@ -125,6 +125,7 @@ def bounded_density(y: Floats, bw: float) -> tuple[Floats, Floats]:
     return fit.x[kept], fit.y[kept] * len(copies)
 
 
+@with_graphics
 def densplot(
     x: Any,
     show_obs: bool = True,
@@ -182,6 +183,7 @@ def _bars(ax: "Axes", y: Floats, right: bool) -> None:
     )  # fmt: skip
 
 
+@with_graphics
 def plot(
     x: Any,
     trace: bool = True,
@@ -232,6 +234,7 @@ def cumulative_quantiles(y: Floats, probs: Sequence[float]) -> Floats:
     return out
 
 
+@with_graphics
 def cumuplot(x: Any, probs: Sequence[float] = (0.025, 0.5, 0.975), axes: Any = None) -> Panels:
     """Evolution of sample quantiles with the number of iterations, a panel a variable and chain.
 
