@@ -1,6 +1,7 @@
 """Any log density a user may hand over, as the one kind of object the kernels call."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pyhier.kernels.density import CallableDensity, CheckedDensity, ForeignDensity, LogDensity
@@ -10,7 +11,12 @@ SIGNATURE = "float64(intc, CPointer(float64), CPointer(int64))"
 LogPosterior = LogDensity | Callable[..., float] | Any
 
 
-def log_density(function: LogPosterior, ndim: int, args: tuple[Any, ...] = ()) -> LogDensity:
+def log_density(
+    function: LogPosterior,
+    ndim: int,
+    args: tuple[Any, ...] = (),
+    named: Mapping[str, Any] | None = None,
+) -> LogDensity:
     """Return a `LogDensity` of ``ndim`` coordinates.
 
     Parameters
@@ -22,6 +28,8 @@ def log_density(function: LogPosterior, ndim: int, args: tuple[Any, ...] = ()) -
         The number of coordinates.
     args : tuple
         The data that the function takes after ``x``.
+    named : mapping, optional
+        More of them, by the function's own names.
 
     Raises
     ------
@@ -29,6 +37,8 @@ def log_density(function: LogPosterior, ndim: int, args: tuple[Any, ...] = ()) -
         If the function cannot be called, or takes no data and some is given.
     """
     kind = type(function).__module__
+    if named:
+        args = _in_order(function, args, named)
     if hasattr(function, "compiled_for"):
         density: LogDensity = function.compiled_for(*args)
     elif isinstance(function, LogDensity):
@@ -50,6 +60,23 @@ def log_density(function: LogPosterior, ndim: int, args: tuple[Any, ...] = ()) -
             f"the start has {ndim} coordinates and the log posterior takes {density.ndim}"
         )
     return density
+
+
+def _in_order(function: Any, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+    """All data in the order of the function's parameters."""
+    try:
+        signature = inspect.signature(getattr(function, "py_func", function))
+        bound = signature.bind(None, *args, **named)
+    except (TypeError, ValueError) as error:
+        names = ", ".join(named)
+        raise TypeError(f"the log posterior does not take {names} by name: {error}") from None
+    if bound.kwargs:
+        raise TypeError(
+            f"the log posterior takes {', '.join(bound.kwargs)} by name alone: make it a parameter "
+            "that may be given by its place"
+        )
+    bound.apply_defaults()
+    return bound.args[1:]
 
 
 def _without_data(function: Any, args: tuple[Any, ...]) -> Any:

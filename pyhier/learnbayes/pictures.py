@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
 from pyhier._validation import count
+from pyhier.coda.graphics import colours
 from pyhier.inference.target import LogPosterior, log_density
 from pyhier.learnbayes._arguments import flat, numbers
 from pyhier.learnbayes.conjugate import pbetap
@@ -28,6 +29,12 @@ def _axes(ax: "Axes | None") -> "Axes":
 
     _, new = plt.subplots(layout="constrained")
     return new
+
+
+def _current() -> "Axes":
+    import matplotlib.pyplot as plt
+
+    return plt.gca()
 
 
 def log_surface(logf: LogPosterior, limits: ArrayLike, data: Any) -> tuple[Floats, Floats, Floats]:
@@ -65,6 +72,8 @@ def mycontour(
     limits: ArrayLike,
     data: Any = None,
     *,
+    add: bool = False,
+    col: Any = "black",
     ax: "Axes | None" = None,
     **contour: Any,
 ) -> "Axes":
@@ -78,8 +87,12 @@ def mycontour(
         xlo, xhi, ylo, yhi.
     data : object, optional
         What ``logf`` takes after the parameters.
+    add : bool
+        Whether to draw on the current Axes, as R's contours are added to a plot.
+    col : str or int
+        The lines' colour, by name or R's number.
     ax : Axes, optional
-        Where to draw.
+        Where to draw; its labels and title stay unless others are given.
     **contour
         For ``Axes.contour``; ``xlab``, ``ylab`` and ``main`` as in R.
 
@@ -101,16 +114,17 @@ def mycontour(
     'x'
     """
     x, y, z = log_surface(logf, limits, data)
-    axes = _axes(ax)
-    labels = {key: contour.pop(key, "") for key in ("xlab", "ylab", "main")}
-    style = {"levels": LEVELS, "colors": "black", "linestyles": "solid"} | contour
+    axes = _current() if add and ax is None else _axes(ax)
+    words = {"xlab": "xlabel", "ylab": "ylabel", "main": "title"}
+    labels = {words[key]: contour.pop(key) for key in words if key in contour}
+    style = {"levels": LEVELS, "colors": colours(col), "linestyles": "solid"} | contour
     if "cmap" in contour:
         del style["colors"]
     lines = axes.contour(x, y, np.maximum(z, -1e300).T, **style)
     if "levels" not in contour:
         texts = {-6.9: "0.1%", -4.6: "1%", -2.3: "10%"}
         axes.clabel(lines, fmt=lambda level: texts[round(level, 1)], fontsize=8)
-    axes.set(xlabel=labels["xlab"], ylabel=labels["ylab"], title=labels["main"])
+    axes.set(**labels)
     return axes
 
 

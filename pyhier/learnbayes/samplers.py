@@ -55,7 +55,7 @@ class GibbsResult(ByName):
     accept: Floats
 
 
-def laplace(logpost: LogPosterior, mode: ArrayLike, *args: Any) -> LaplaceFit:
+def laplace(logpost: LogPosterior, mode: ArrayLike, *args: Any, **named: Any) -> LaplaceFit:
     """Find a log posterior's mode and the normal approximation there.
 
     Parameters
@@ -65,8 +65,8 @@ def laplace(logpost: LogPosterior, mode: ArrayLike, *args: Any) -> LaplaceFit:
         or a ``scipy.LowLevelCallable``.
     mode : array_like, shape (p,)
         A guess at the mode.
-    *args
-        The data that ``logpost`` takes.
+    *args, **named
+        The data that ``logpost`` takes, by place or by its names.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def laplace(logpost: LogPosterior, mode: ArrayLike, *args: Any) -> LaplaceFit:
     (array([9.6814, 2.2497]), True)
     """
     start = vector("mode", flat(np.atleast_1d(mode)))
-    return nelder_mead(log_density(logpost, start.size, args), start)
+    return nelder_mead(log_density(logpost, start.size, args, named), start)
 
 
 def rwmetrop(
@@ -97,6 +97,7 @@ def rwmetrop(
     *args: Any,
     rng: RNG = None,
     progress: bool | None = None,
+    **named: Any,
 ) -> RwmetropResult:
     """Run a random-walk Metropolis chain.
 
@@ -110,8 +111,8 @@ def rwmetrop(
         Where the chain starts.
     m : int
         Iterations.
-    *args
-        The data that ``logpost`` takes.
+    *args, **named
+        The data that ``logpost`` takes, by place or by its names.
     rng : None, int, numpy.random.Generator or RStream
         R's global stream (``rstats.set_seed``) without it.
     progress : bool, optional
@@ -144,7 +145,9 @@ def rwmetrop(
         raise ValueError("proposal must have the entries 'var' and 'scale', and no others")
     upper = proposal_factor(proposal["var"], point.size, symmetric=False)
     kernel = partial(random_walk, upper, positive("proposal scale", proposal["scale"]))
-    par, accept = _run(kernel, log_density(logpost, point.size, args), point, m, rng, progress)
+    par, accept = _run(
+        kernel, log_density(logpost, point.size, args, named), point, m, rng, progress
+    )
     return RwmetropResult(par, float(accept[0]))
 
 
@@ -156,6 +159,7 @@ def indepmetrop(
     *args: Any,
     rng: RNG = None,
     progress: bool | None = None,
+    **named: Any,
 ) -> RwmetropResult:
     """Run an independence Metropolis chain with normal proposals.
 
@@ -165,7 +169,7 @@ def indepmetrop(
         ``logpost(theta, *args)``, as for `laplace`.
     proposal : mapping
         ``{"mu": mean (p,), "var": covariance (p, p)}``.
-    start, m, *args, rng, progress
+    start, m, *args, rng, progress, **named
         As for `rwmetrop`.
 
     Returns
@@ -193,7 +197,7 @@ def indepmetrop(
         raise ValueError("proposal must have the entries 'mu' and 'var', and no others")
     source = normal_or_t("proposal mu", proposal["mu"], proposal["var"], np.inf, point.size)
     kernel = partial(independence, source.mean, source.upper, np.inf)
-    density = log_density(logpost, point.size, args)
+    density = log_density(logpost, point.size, args, named)
     known = (float(source.log_density(point)),)
     par, accept = _run(kernel, density, point, m, rng, progress, known=known)
     return RwmetropResult(par, float(accept[0]))
@@ -207,6 +211,7 @@ def gibbs(
     *args: Any,
     rng: RNG = None,
     progress: bool | None = None,
+    **named: Any,
 ) -> GibbsResult:
     """Run a Metropolis-within-Gibbs chain: a random walk along each coordinate in turn.
 
@@ -220,7 +225,7 @@ def gibbs(
         Iterations.
     scale : array_like, shape (p,)
         The sds of the steps.
-    *args, rng, progress
+    *args, rng, progress, **named
         As for `rwmetrop`.
 
     Returns
@@ -243,7 +248,7 @@ def gibbs(
     """
     point = vector("start", np.ravel(start))
     kernel = partial(coordinate_walk, check_scale(scale, point.size))
-    density = log_density(logpost, point.size, args)
+    density = log_density(logpost, point.size, args, named)
     return GibbsResult(*_run(kernel, density, point, m, rng, progress, moves=point.size))
 
 

@@ -336,8 +336,8 @@ def dmt(
 
 def rtruncated(
     n: int,
-    lo: float,
-    hi: float,
+    lo: ArrayLike,
+    hi: ArrayLike,
     pf: Callable[..., Any],
     qf: Callable[..., Any],
     *args: Any,
@@ -350,8 +350,9 @@ def rtruncated(
     ----------
     n : int
         The number of draws.
-    lo, hi : float
-        Where it is truncated; either may be infinite.
+    lo, hi : float or array_like
+        Where it is truncated; either may be infinite. They, and the parameters, may be vectors,
+        recycled to the draws as in R.
     pf, qf : callable
         Its distribution function and its inverse: ``rstats.pnorm`` and ``rstats.qnorm``, or the
         ``cdf`` and ``ppf`` of a scipy.stats distribution.
@@ -377,13 +378,20 @@ def rtruncated(
     array([3.19250876, 3.2837436 , 3.49261454])
     """
     size = count("n", n)
-    low, high = float(pf(lo, *args, **kwargs)), float(pf(hi, *args, **kwargs))
-    if not 0.0 <= low < high <= 1.0:
+    below, above = (np.ravel(np.asarray(pf(end, *args, **kwargs), np.float64)) for end in (lo, hi))
+    longest = max(below.size, above.size)
+    low, high = np.resize(below, longest), np.resize(above, longest)
+    bad = np.flatnonzero(~((low >= 0.0) & (low < high) & (high <= 1.0)))
+    if bad.size:
+        k = int(bad[0])
+        ends = [float(np.resize(end, longest)[k]) for end in (lo, hi)]
         raise ValueError(
-            f"pf is {low} at lo = {lo} and {high} at hi = {hi}: between them there must be mass"
+            f"pf is {low[k]} at lo = {ends[0]} and {high[k]} at hi = {ends[1]}: between them there "
+            "must be mass"
         )
     u = uniforms(stream(rng), size)
-    return np.asarray(qf(low + u * (high - low), *args, **kwargs), dtype=np.float64)
+    p = np.resize(below, size) + u * np.resize(high - low, size)  # R's recycling, step by step
+    return np.asarray(qf(p, *args, **kwargs), dtype=np.float64)
 
 
 def normpostsim(

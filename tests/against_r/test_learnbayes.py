@@ -211,3 +211,59 @@ def test_discrete_posteriors_as_r_prints_them(step):
     """
     post = lb.discrete_bayes(stats.poisson.pmf, pd.Series(1.0, index=values), [2, 4, 0, 3])
     assert str(post) == evaluate(code, v=values)
+
+
+def test_beta_select_with_rs_early_stop(r):
+    """The same two digits from R's search, with the quantiles in either order."""
+    rng = np.random.default_rng(1)
+    for _ in range(30):
+        x1 = rng.uniform(0.05, 0.6)
+        x2 = x1 + rng.uniform(0.05, 0.35)
+        low, high = {"p": rng.choice([0.1, 0.5]), "x": x1}, {"p": rng.choice([0.75, 0.9]), "x": x2}
+        for pair in ((low, high), (high, low)):
+            theirs = r("beta.select(a, b)", a=pair[0], b=pair[1])
+            np.testing.assert_array_equal(lb.beta_select(*pair, r=True), theirs)
+
+
+def test_rtruncated_vectors(r):
+    code = "set.seed(3); rtruncated(7, c(0, 1, 2), c(3, 5), pgamma, qgamma, c(2, 3), 1.5)"
+    theirs = r(f"suppressWarnings({{ {code} }})")
+    rstats.set_seed(3)
+    draws = lb.rtruncated(7, [0, 1, 2], [3, 5], rstats.pgamma, rstats.qgamma, [2, 3], 1.5)
+    np.testing.assert_allclose(draws, theirs, rtol=1e-12)
+
+
+CURVES = [
+    ("cos(x) * x", lambda x: np.cos(x) * x, 0.0, 3.0),
+    ("abs(x - 0.7)", lambda x: abs(x - 0.7), -1, 2),
+    ("x^4 - 3 * x", lambda x: x**4 - 3 * x, -5, 6), ("exp(x) - 5", lambda x: np.exp(x) - 5, -3, 8),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "f", "low", "high"), CURVES, ids=[c[0] for c in CURVES])
+def test_optimize_uniroot_integrate(r, code, f, low, high):
+    """The same steps, so the same bits, but where exp or a power differs in its last place."""
+    theirs = r(
+        f"""f <- function(x) {code}; i <- integrate(f, a, b)
+        u <- tryCatch(unlist(uniroot(f, c(a, b))[c("root", "f.root", "iter", "estim.prec")]),
+                      error = function(e) NULL)
+        list(unlist(optimize(f, c(a, b))), unlist(optimize(f, c(a, b), maximum = TRUE)),
+             u, i$value, i$abs.error, i$subdivisions, capture.output(i))""",
+        a=float(low), b=float(high),
+    )  # fmt: skip
+    best, worst = rstats.optimize(f, (low, high)), rstats.optimize(f, (low, high), maximum=True)
+    np.testing.assert_allclose([best.minimum, best.objective], theirs[0], rtol=1e-14)
+    np.testing.assert_allclose([worst.maximum, worst.objective], theirs[1], rtol=1e-14)
+    if theirs[2] is not None:
+        found = rstats.uniroot(f, (low, high))
+        ours = [found.root, found.f_root, found.iter, found.estim_prec]
+        np.testing.assert_allclose(ours, theirs[2], rtol=1e-9)
+    area = rstats.integrate(f, low, high)
+    np.testing.assert_allclose([area.value, area.abs_error], theirs[3:5], rtol=1e-10)
+    assert (area.subdivisions, str(area)) == (theirs[5], theirs[6])
+
+
+def test_sd_and_var(r):
+    x = np.random.default_rng(2).normal(1e5, 3.0, (40, 3))
+    np.testing.assert_array_equal(rstats.var(x), r("var(x)", x=x))
+    assert rstats.sd(x[:, 0]) == r("sd(x[, 1])", x=x)
