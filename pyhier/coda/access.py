@@ -1,5 +1,7 @@
 """What R's accessor functions say about chains, and parts of them: window, head, tail."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """WinBUGS' data format: an R list of numbers, vectors and arrays."""
 
+from __future__ import annotations
+
 import math
 import re
 from typing import NoReturn

@@ -3,6 +3,8 @@
 The steps are the functions of this package, with the settings of `coda_options`.
 """
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -1,5 +1,7 @@
 """Chains from arrays, frames, posteriors and ArviZ objects, and back to ArviZ."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any

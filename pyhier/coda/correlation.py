@@ -1,5 +1,7 @@
 """Correlations within chains: of variables with their own past, and with each other."""
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """How Gelman's and Geweke's diagnostics evolve along the chains, and their plots."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

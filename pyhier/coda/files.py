@@ -4,6 +4,8 @@ An index file says which rows of a chain's file hold a variable's draws; a row h
 and a draw.
 """
 
+from __future__ import annotations
+
 import warnings
 from collections.abc import Sequence
 from os import PathLike

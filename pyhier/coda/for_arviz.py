@@ -1,5 +1,7 @@
 """Chains as ArviZ keeps them."""
 
+from __future__ import annotations
+
 import re
 from collections import Counter
 from collections.abc import Sequence

@@ -1,5 +1,7 @@
 """Gelman and Rubin's diagnostic: whether chains that started apart agree."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,5 +1,7 @@
 """Geweke's diagnostic: whether the first and the last part of a chain have the same mean."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any

@@ -1,5 +1,7 @@
 """Heidelberger and Welch's diagnostic, and the Cramer-von Mises distribution that it rests on."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 from typing import Any

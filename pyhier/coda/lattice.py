@@ -1,5 +1,7 @@
 """The lattice family of coda's plots: space-saving panels of traces, densities, correlations."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from typing import Any

@@ -1,5 +1,7 @@
 """Which function here is which of coda's, and what differs; complete both ways, a test says so."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 
 SAME = ""

@@ -5,6 +5,8 @@ A chain is an array of draws with the iterations that it stands for: ``start``, 
 stay equally spaced; rows picked by hand are a plain array. Chains compute (arithmetic.py).
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload

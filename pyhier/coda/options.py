@@ -1,5 +1,7 @@
 """The settings of `codamenu`, as in R: they change nothing outside of it."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from typing import Any
 

@@ -4,6 +4,8 @@ Axes come as an array, one for each panel, made in one figure unless given. matp
 plot is drawn.
 """
 
+from __future__ import annotations
+
 from bisect import insort
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -164,7 +166,7 @@ def densplot(
     return made
 
 
-def _curve(ax: "Axes", y: Floats, bw: float, iterations: int, show_obs: bool) -> None:
+def _curve(ax: Axes, y: Floats, bw: float, iterations: int, show_obs: bool) -> None:
     at, height = bounded_density(y, bw)
     ax.plot(at, height, color=COLOURS[0])
     if show_obs:
@@ -172,7 +174,7 @@ def _curve(ax: "Axes", y: Floats, bw: float, iterations: int, show_obs: bool) ->
     ax.set_xlabel(f"N = {iterations}   Bandwidth = {bw:.4g}")
 
 
-def _bars(ax: "Axes", y: Floats, right: bool) -> None:
+def _bars(ax: Axes, y: Floats, right: bool) -> None:
     first, last = int(y.min()), int(y.max())
     step = max(1, -(-(last - first + 1) // 30))  # thirty bars at most
     edges = np.arange(first, last + step + 1, step) - (1.0 if right else 0.0)

@@ -1,5 +1,7 @@
 """Questions at a terminal, with their answers checked: what `codamenu` asks by."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any

@@ -1,5 +1,7 @@
 """Raftery and Lewis's diagnostic: how long a chain must be to know a quantile."""
 
+from __future__ import annotations
+
 import math
 import warnings
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """What diagnostics take and give: checked draws in, a result for each chain out."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -71,7 +73,7 @@ class PerChain(Sequence[R], Generic[R]):
     @overload
     def __getitem__(self, key: int | str) -> R: ...
     @overload
-    def __getitem__(self, key: slice) -> "tuple[R, ...]": ...
+    def __getitem__(self, key: slice) -> tuple[R, ...]: ...
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
             if self.names is None or key not in self.names:

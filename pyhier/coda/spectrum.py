@@ -5,6 +5,8 @@ conventions; `glm_at_zero` is Heidelberger and Welch's polynomial through the pe
 a Gamma regression with log link. Arrays of draws have a row an iteration, a column a variable.
 """
 
+from __future__ import annotations
+
 import math
 import warnings
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """What chains say about each variable: moments, their errors, quantiles, intervals, rejections."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

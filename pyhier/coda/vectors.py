@@ -1,5 +1,7 @@
 """Numbers that know their names, as R's named vectors and matrices do; they print as R's."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape

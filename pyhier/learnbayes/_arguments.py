@@ -1,5 +1,7 @@
 """R's lists and data matrices as Python has them: mappings, results and tables."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from typing import Any
 

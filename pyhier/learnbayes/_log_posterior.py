@@ -1,5 +1,7 @@
 """What makes a compiled density into one of LearnBayes' functions ``f(theta, data)``."""
 
+from __future__ import annotations
+
 import functools
 import inspect
 from collections.abc import Callable
@@ -25,11 +27,11 @@ class BuiltIn:
         self._vectorised = vectorised
         signature = inspect.signature(density_of)
         theta = inspect.Parameter(
-            coordinates, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=ArrayLike
+            coordinates, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="ArrayLike"
         )
         self._coordinates, self._data = coordinates, ", ".join(signature.parameters)
         self.__signature__ = signature.replace(
-            parameters=[theta, *signature.parameters.values()], return_annotation=float
+            parameters=[theta, *signature.parameters.values()], return_annotation="float"
         )
 
     __name__: str

@@ -1,5 +1,7 @@
 """LearnBayes' Gibbs samplers for the two-way table of grade point averages (Albert 2009, ch. 7)."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

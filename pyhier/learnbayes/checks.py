@@ -1,5 +1,7 @@
 """LearnBayes' checks of a fitted model: predictions, outliers, influential groups."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any

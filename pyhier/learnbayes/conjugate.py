@@ -1,5 +1,7 @@
 """LearnBayes' conjugate priors: mixtures, predictive distributions, tests of one parameter."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -1,5 +1,7 @@
 """LearnBayes' discrete priors: posteriors, summaries, highest-probability sets."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -38,7 +40,7 @@ class Bayes(ByName):
         Prior predictive probability of the data.
     """
 
-    prob: "pd.Series[float]"
+    prob: pd.Series[float]
     pred: float
 
     @property
@@ -67,7 +69,7 @@ class Bayes2(ByName):
         Prior predictive probability of the data.
     """
 
-    prob: "pd.DataFrame"
+    prob: pd.DataFrame
     pred: float
 
 
@@ -107,7 +109,7 @@ class BayesSummary(ByName):
     set: Floats
 
 
-def _series(name: str, value: Any) -> "pd.Series[float]":
+def _series(name: str, value: Any) -> pd.Series[float]:
     import pandas as pd
 
     if not isinstance(value, pd.Series | Mapping):
@@ -193,7 +195,7 @@ def _predictive(weights: Floats, logs: Floats) -> float:
 
 
 def discrete_bayes_2(
-    df: Callable[..., Any], prior: "pd.DataFrame", y: Any = None, *args: Any, **kwargs: Any
+    df: Callable[..., Any], prior: pd.DataFrame, y: Any = None, *args: Any, **kwargs: Any
 ) -> Bayes2:
     """Posterior of two parameters with a discrete prior.
 
@@ -250,7 +252,7 @@ def discrete_bayes_2(
     return Bayes2(frame, _predictive(weights, logs.ravel()))
 
 
-def prior_two_parameters(parameter1: ArrayLike, parameter2: ArrayLike) -> "pd.DataFrame":
+def prior_two_parameters(parameter1: ArrayLike, parameter2: ArrayLike) -> pd.DataFrame:
     """A uniform prior on a grid of two parameters.
 
     Parameters
@@ -277,7 +279,7 @@ def prior_two_parameters(parameter1: ArrayLike, parameter2: ArrayLike) -> "pd.Da
     return pd.DataFrame(prob, index=rows, columns=columns)
 
 
-def print_bayes(x: Bayes) -> "pd.Series[float]":
+def print_bayes(x: Bayes) -> pd.Series[float]:
     """Print a discrete posterior's probabilities as R does, and return them.
 
     Parameters

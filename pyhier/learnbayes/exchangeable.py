@@ -1,5 +1,7 @@
 """LearnBayes' log posteriors of exchangeable groups, effects integrated out."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import betaln

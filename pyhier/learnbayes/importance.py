@@ -1,5 +1,7 @@
 """LearnBayes' samplers with independent draws: from a t proposal, or from a grid."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import chain

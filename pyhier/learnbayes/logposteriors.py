@@ -1,5 +1,7 @@
 """LearnBayes' other log posteriors: compiled densities with a face of R's form."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

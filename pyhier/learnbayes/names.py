@@ -3,6 +3,8 @@
 The data sets keep R's names: ``load_dataset("baseball.1964")``.
 """
 
+from __future__ import annotations
+
 FUNCTIONS = {
     "bayes.influence": "bayes_influence",
     "bayes.model.selection": "bayes_model_selection",

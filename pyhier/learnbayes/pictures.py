@@ -1,5 +1,7 @@
 """LearnBayes' pictures, on matplotlib: each takes an Axes, or makes one, and returns it."""
 
+from __future__ import annotations
+
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +24,7 @@ GRID = 50  # LearnBayes' points a side
 LEVELS = (-6.9, -4.6, -2.3)  # 0.1, 1 and 10 per cent of the height at the mode
 
 
-def _axes(ax: "Axes | None") -> "Axes":
+def _axes(ax: Axes | None) -> Axes:
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
@@ -31,7 +33,7 @@ def _axes(ax: "Axes | None") -> "Axes":
     return new
 
 
-def _current() -> "Axes":
+def _current() -> Axes:
     import matplotlib.pyplot as plt
 
     return plt.gca()
@@ -74,9 +76,9 @@ def mycontour(
     *,
     add: bool = False,
     col: Any = "black",
-    ax: "Axes | None" = None,
+    ax: Axes | None = None,
     **contour: Any,
-) -> "Axes":
+) -> Axes:
     """Contours of a density of two parameters, at 10, 1 and 0.1 per cent of its height.
 
     Parameters
@@ -129,8 +131,8 @@ def mycontour(
 
 
 def triplot(
-    prior: ArrayLike, data: ArrayLike, where: str = "topright", *, ax: "Axes | None" = None
-) -> "Axes":
+    prior: ArrayLike, data: ArrayLike, where: str = "topright", *, ax: Axes | None = None
+) -> Axes:
     """Prior, likelihood and posterior of a proportion under a beta prior.
 
     Parameters
@@ -186,7 +188,7 @@ def _place(where: str) -> Any:
     return {"left": "center left", "right": "center right"}.get(where, where)
 
 
-def predplot(prior: ArrayLike, n: int, yobs: float, *, ax: "Axes | None" = None) -> "Axes":
+def predplot(prior: ArrayLike, n: int, yobs: float, *, ax: Axes | None = None) -> Axes:
     """Prior predictive distribution of a binomial count, and the count observed.
 
     Parameters
@@ -234,7 +236,7 @@ def predplot(prior: ArrayLike, n: int, yobs: float, *, ax: "Axes | None" = None)
     return axes
 
 
-def plot_bayes(x: Bayes, *, ax: "Axes | None" = None, **bar: Any) -> "Axes":
+def plot_bayes(x: Bayes, *, ax: Axes | None = None, **bar: Any) -> Axes:
     """Bars of a discrete posterior.
 
     Parameters
@@ -263,7 +265,7 @@ def plot_bayes(x: Bayes, *, ax: "Axes | None" = None, **bar: Any) -> "Axes":
     return _bars(x.prob, ax, bar)
 
 
-def _bars(prob: "pd.Series[float]", ax: "Axes | None", bar: dict[str, Any]) -> "Axes":
+def _bars(prob: pd.Series[float], ax: Axes | None, bar: dict[str, Any]) -> Axes:
     values, heights = prob.index, prob.to_numpy()
     axes = _axes(ax)
     places = np.arange(len(heights))
@@ -274,7 +276,7 @@ def _bars(prob: "pd.Series[float]", ax: "Axes | None", bar: dict[str, Any]) -> "
     return axes
 
 
-def plot_bayes2(x: Bayes2, marginal: int = 0, *, ax: "Axes | None" = None, **style: Any) -> "Axes":
+def plot_bayes2(x: Bayes2, marginal: int = 0, *, ax: Axes | None = None, **style: Any) -> Axes:
     """A discrete posterior of two parameters: the grid, or bars of one marginal.
 
     Parameters

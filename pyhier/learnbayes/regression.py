@@ -1,5 +1,7 @@
 """LearnBayes' normal regressions, and the choice between them; probit ones are in probit.py."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """LearnBayes' ``laplace`` and its Markov chains, faces of the package's own engines."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial

@@ -1,5 +1,7 @@
 """LearnBayes' choice of priors from two quantiles, and the set-up of career trajectories."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,5 +1,7 @@
 """LearnBayes' functions of two-way tables of counts."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np

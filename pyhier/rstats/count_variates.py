@@ -1,5 +1,7 @@
 """The whole-number variates of an R stream: R's names, order and recycling."""
 
+from __future__ import annotations
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 

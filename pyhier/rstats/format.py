@@ -5,6 +5,8 @@ one number of decimals for all; and in fixed notation unless that is wider than 
 matrix does so column by column. See ``?print.default`` and ``?options`` (digits, scipen).
 """
 
+from __future__ import annotations
+
 import struct
 from collections.abc import Sequence
 from typing import Any

@@ -1,5 +1,7 @@
 """R's functions of random numbers, drawing from R's one global stream unless given another."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

@@ -1,5 +1,7 @@
 """R's ``density``: a kernel estimate by binning and the fast Fourier transform."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -5,6 +5,8 @@ another order. The matrices here are covariances of a handful of hyperparameters
 floats are fast enough.
 """
 
+from __future__ import annotations
+
 import math
 
 import numpy as np

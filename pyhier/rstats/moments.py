@@ -4,6 +4,8 @@ R sums in long double, where a constant's mean is that constant and its sd 0; su
 mean an ulp off and a standard deviation of 1e-17, which a bandwidth or a table then shows.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from pyhier._types import Floats

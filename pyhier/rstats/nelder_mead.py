@@ -5,6 +5,8 @@ names: Nash, Compact Numerical Methods for Computers (1990), algorithm 19. The o
 part of the contract, because the tests ask for R's result to the last bit.
 """
 
+from __future__ import annotations
+
 import math
 import sys
 import warnings
@@ -74,7 +76,7 @@ class _Control:
     temp: float = 10.0
 
     @classmethod
-    def of(cls, control: Mapping[str, Any] | None) -> "_Control":
+    def of(cls, control: Mapping[str, Any] | None) -> _Control:
         known = cls.__dataclass_fields__
         for name in control or {}:
             if name not in known:

@@ -1,5 +1,7 @@
 """R's ``quantile``, in the nine types of Hyndman and Fan."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

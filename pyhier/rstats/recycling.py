@@ -1,5 +1,7 @@
 """Variates of R's families into arrays: R's recycling over the parameters, in one pass."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import numpy as np

@@ -1,5 +1,7 @@
 """R's ``sample``, with R's draws."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import numpy as np

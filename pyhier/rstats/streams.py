@@ -6,6 +6,8 @@ takes the next 625 values, the first of which it replaces by the position 624 (R
 ``RNGkind``).
 """
 
+from __future__ import annotations
+
 import secrets
 from typing import Any
 

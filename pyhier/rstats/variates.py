@@ -1,5 +1,7 @@
 """The continuous variates of an R stream, and `sample`: R's names, order and recycling."""
 
+from __future__ import annotations
+
 import builtins
 from typing import Any
 
