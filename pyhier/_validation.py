@@ -1,6 +1,8 @@
 """Checks at the public boundary: each error names the argument, the offender and the mend."""
 
+import os
 from collections.abc import Callable
+from functools import cache
 from itertools import combinations
 from typing import Any
 
@@ -66,15 +68,75 @@ def count(name: str, value: object, minimum: int = 1) -> int:
     return int(value)
 
 
+def amount(name: str, value: object, each: int = 1, minimum: int = 1) -> int:
+    """Return a whole number of things of ``each`` doubles, which must fit into memory.
+
+    Asked for before anything is allocated: an array too large for the machine may be granted and
+    end the process when it is filled.
+    """
+    number = count(name, value, minimum)
+    needed, there = 8.0 * number * max(each, 1), _memory()
+    if needed > there:
+        raise ValueError(
+            f"{name} is {value!r}: that takes {needed / 2**30:.3g} GB and this machine has "
+            f"{there / 2**30:.3g}; ask for fewer"
+        )
+    return number
+
+
+@cache
+def _memory() -> float:
+    """Bytes of memory of this machine; 64 GB where the system does not say."""
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (AttributeError, ValueError, OSError):
+        return 2.0**36
+
+
+def is_number(value: object) -> bool:
+    """Whether something is one real number: also an array of one, and no text or bool."""
+    if isinstance(value, np.ndarray):
+        return value.size == 1 and value.dtype.kind in "iuf"
+    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+
+
+def number(name: str, value: object, kind: str = "a finite number") -> float:
+    """Return one finite float."""
+    if not is_number(value):
+        raise TypeError(f"{name} is {value!r}: it must be {kind}")
+    found = float(np.asarray(value, dtype=np.float64).item())
+    if not np.isfinite(found):
+        raise ValueError(f"{name} is {value!r}: it must be {kind}")
+    return found
+
+
 def positive(name: str, value: object) -> float:
     """Return a positive finite float."""
-    try:
-        number = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}: it must be a positive number") from None
-    if not (np.isfinite(number) and number > 0.0):
+    found = number(name, value, "a positive number, positive and finite")
+    if found <= 0.0:
         raise ValueError(f"{name} is {value!r}: it must be positive and finite")
-    return number
+    return found
+
+
+def not_negative(name: str, value: object) -> float:
+    """Return a finite float from 0 up."""
+    found = number(name, value, "a finite number from 0 up")
+    if found < 0.0:
+        raise ValueError(f"{name} is {value!r}: it must be a finite number from 0 up")
+    return found
+
+
+def returned(what: str, value: object) -> float:
+    """What a user's function returned, as a float: NaN and infinities are its own affair."""
+    if not is_number(value):
+        raise TypeError(f"{what} returned {value!r}: it must return one number")
+    return float(np.asarray(value, dtype=np.float64).item())
+
+
+def function(name: str, value: object, takes: str) -> None:
+    """Raise unless a value can be called."""
+    if not callable(value):
+        raise TypeError(f"{name} is {value!r}: it must be a function of {takes}")
 
 
 def each_group(
@@ -140,21 +202,42 @@ def _index_of(value: Any) -> Any:
     return index if hasattr(index, "equals") else None
 
 
-def check_level(level: object) -> float:
+def check_level(level: object, name: str = "level") -> float:
     """Return a probability strictly between 0 and 1."""
+    kind = "a number between 0 and 1, such as 0.95"
+    found = number(name, level, kind)
+    if not 0.0 < found < 1.0:
+        raise ValueError(f"{name} is {level!r}: it must lie between 0 and 1, such as 0.95")
+    return found
+
+
+def probability_list(name: str, value: object) -> Floats:
+    """Return a non-empty vector of probabilities from 0 to 1."""
+    if isinstance(value, int | float) and not 0.0 <= value <= 1.0:
+        raise ValueError(f"{name} is {value!r}: probabilities lie between 0 and 1, such as [0.5]")
+    if not np.iterable(value) or isinstance(value, str | bytes):
+        raise TypeError(f"{name} is {value!r}: give a sequence of probabilities, such as [0.5]")
+    found = vector(name, value if isinstance(value, np.ndarray) else list(value))
+    return probabilities(name, found)
+
+
+def numbers(name: str, value: object) -> Floats:
+    """Return numbers of any shape as float64, a view where they are it already."""
     try:
-        share = float(level)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(f"level is {level!r}: it must be a number, such as 0.95") from None
-    if not 0.0 < share < 1.0:
-        raise ValueError(f"level is {level!r}: it must lie between 0 and 1, such as 0.95")
-    return share
+        array = np.asarray(value)
+    except ValueError as error:  # ragged
+        raise ValueError(f"{name} is {value!r}: it must be numbers ({error})") from None
+    if array.dtype.kind not in "iuf":
+        if array.dtype == object and any(item is None for item in array.flat):
+            raise TypeError(f"{name} is {value!r}: it must be numbers, none missing")
+        array = float_array(name, value, array.ndim)
+    return np.asarray(array, dtype=np.float64)
 
 
-def probabilities(name: str, value: Any) -> Floats:
-    """Return probabilities as a float64 array of the same shape."""
-    chances = float_array(name, value, np.ndim(value))
-    bad = chances[~((chances >= 0.0) & (chances <= 1.0))]
+def probabilities(name: str, value: object) -> Floats:
+    """Return probabilities from 0 to 1 as float64, of any shape."""
+    chances = numbers(name, value)
+    bad = chances[~((chances >= 0.0) & (chances <= 1.0))]  # NaN is none either
     if bad.size:
         percent = f": for {bad[0]:g}% give {bad[0] / 100.0:g}" if 1.0 < bad[0] <= 100.0 else ""
         raise ValueError(f"{name} is {value!r}: probabilities lie between 0 and 1{percent}")

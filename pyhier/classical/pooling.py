@@ -12,9 +12,10 @@ import numpy as np
 from pyhier._frame import percents
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
-from pyhier._validation import check_level
+from pyhier._validation import check_level, not_negative
 from pyhier.classical.random_effects import given_tau2, reml, require
 from pyhier.models.normal_normal import NormalNormal
+from pyhier.models.requirements import need_normal
 from pyhier.models.weights import residuals, weighted_mean
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def no_pooling(model: NormalNormal, level: float = 0.95) -> "pd.DataFrame":
     import pandas as pd
     from scipy.special import ndtri
 
+    need_normal("no_pooling", model)
     tail = 0.5 * (1.0 - check_level(level))
     frame = pd.DataFrame(dict(model.observed()), index=pd.Index(model.labels, name="group"))
     for name, q in zip(percents([tail, 1.0 - tail]), (tail, 1.0 - tail), strict=True):
@@ -127,6 +129,7 @@ def complete_pooling(model: NormalNormal) -> CompletePooling:
     >>> ph.complete_pooling(ph.NormalNormal(schools["y"], se=schools["sigma"]))
     CompletePooling(mean=7.68561672495..., var=16.580525632..., se=4.071919158...)
     """
+    need_normal("complete_pooling", model)
     mean, precision = weighted_mean(model.y, 1.0 / model.var)
     return CompletePooling(mean, 1.0 / precision, float(np.sqrt(1.0 / precision)))
 
@@ -151,6 +154,7 @@ def homogeneity_test(model: NormalNormal) -> HomogeneityTest:
     """
     from scipy.special import chdtrc
 
+    need_normal("homogeneity_test", model)
     away = residuals(model.y, 1.0 / model.var)
     q, df = float((away**2 / model.var).sum()), model.y.size - 1
     return HomogeneityTest(q, df, float(chdtrc(df, q)) if df else 1.0)
@@ -194,6 +198,7 @@ def james_stein(model: NormalNormal) -> JamesStein:
     >>> ph.james_stein(ph.NormalNormal([1.0, 3.0, 5.0, 7.0, 9.0], se=[2.0] * 5))
     JamesStein(mean=5.0, shrinkage=0.2, theta=array([1.8, 3.4, 5. , 6.6, 8.2]))
     """
+    need_normal("james_stein", model)
     require(model, 4, "shrinking to an estimated mean needs")
     mean, q = complete_pooling(model).mean, homogeneity_test(model).statistic
     excess = model.y.size - 3
@@ -239,6 +244,7 @@ def compare_poolings(model: NormalNormal, tau: float | None = None) -> "pd.DataF
     """
     import pandas as pd
 
+    need_normal("compare_poolings", model)
     fit = reml(model) if tau is None else given_tau2(model, "given", _tau(tau) ** 2)
     pooled = complete_pooling(model)
     return pd.DataFrame(
@@ -257,10 +263,7 @@ def compare_poolings(model: NormalNormal, tau: float | None = None) -> "pd.DataF
 
 def _tau(tau: object) -> float:
     """A tau whose square stays within a double."""
-    try:
-        number = float(tau)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        raise TypeError(f"tau is {tau!r}: it must be a number from 0 up") from None
-    if not 0.0 <= number <= 1e70:
-        raise ValueError(f"tau is {tau!r}: it must be a finite number from 0 up")
-    return number
+    found = not_negative("tau", tau)
+    if found > 1e70:
+        raise ValueError(f"tau is {tau!r}: it must be a finite number from 0 up, below 1e70")
+    return found

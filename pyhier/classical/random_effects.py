@@ -27,6 +27,7 @@ from pyhier.classical.meta_regression import (
 from pyhier.classical.tau2 import Scaled, estimate
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
+from pyhier.models.requirements import need_normal
 from pyhier.models.weights import weight_spread, weighted_mean
 
 if TYPE_CHECKING:
@@ -219,6 +220,7 @@ def random_effects(
     PM 185.77 153.52 9.118 0.817
     SJ 185.18 116.62 9.120 0.816
     """
+    need_normal("random_effects", model)
     check_method(method, test)
     if isinstance(model, NormalRegression):
         return meta_regression(model, model.covariates, method, test)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from pyhier._frozen import Frozen
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._types import Floats
-from pyhier._validation import check_level, count, probabilities
+from pyhier._validation import amount, check_level, numbers, probabilities
 
 
 class Marginal(Frozen):
@@ -122,11 +122,11 @@ class Marginal(Frozen):
 
     def rvs(self, size: int = 1, rng: RNG = None) -> Floats:
         """Independent draws, shape (size,), by inversion."""
-        u = uniforms(as_generator(rng), count("size", size))
+        u = uniforms(as_generator(rng), amount("size", size))
         return self.ppf(u)
 
 
 def flat_points(x: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
     """Points in one dimension, and their shape."""
-    points = np.asarray(x, dtype=np.float64)
+    points = numbers("x", x)
     return np.ascontiguousarray(points.ravel()), points.shape

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
+from pyhier._validation import numbers
 from pyhier.distributions.base import Marginal
 from pyhier.quadrature.nested import CUT
 from pyhier.quadrature.panels import COEFFICIENTS, NODES, Panels
@@ -142,7 +143,7 @@ class LineMarginal(Marginal):
 
     def logpdf(self, x: ArrayLike) -> Floats:
         """Log of the density at ``x``, of ``x``'s shape; without underflow."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers("x", x)
         place = to_line(self._line, points.ravel())
         values = np.where(np.isnan(place), -np.inf, place)
         inside = np.isfinite(place)
@@ -165,7 +166,7 @@ class LineMarginal(Marginal):
         return self._mass(x, 1)
 
     def _mass(self, x: ArrayLike, side: int) -> Floats:
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers("x", x)
         low, high = self.support
         place = to_line(self._line, np.clip(points.ravel(), low, high))
         mass = self._tail(self._t(place), side)

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._types import Floats
-from pyhier._validation import check_level, count
+from pyhier._validation import amount, check_level, numbers
 from pyhier.distributions.base import Marginal
 from pyhier.rstats.moments import mean_and_sd, sd
 
@@ -57,7 +57,7 @@ class SampleMarginal(Marginal):
 
     def cdf(self, x: ArrayLike) -> Floats:
         """Share of the draws at or below ``x``, of ``x``'s shape."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers("x", x)
         share = np.searchsorted(self._sorted, points, side="right") / self._sorted.size
         return np.where(np.isnan(points), np.nan, share)
 
@@ -89,19 +89,19 @@ class SampleMarginal(Marginal):
 
     def pdf(self, x: ArrayLike) -> Floats:
         """Density at ``x`` by a Gaussian kernel (Scott's bandwidth), of ``x``'s shape."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers("x", x)
         density: Floats = self._kde(points.ravel()).reshape(points.shape)
         return density
 
     def logpdf(self, x: ArrayLike) -> Floats:
         """Log of `pdf`."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers("x", x)
         density: Floats = self._kde.logpdf(points.ravel()).reshape(points.shape)
         return density
 
     def rvs(self, size: int = 1, rng: RNG = None) -> Floats:
         """Draws picked from the draws, with replacement, shape (size,)."""
-        u = uniforms(as_generator(rng), count("size", size))
+        u = uniforms(as_generator(rng), amount("size", size))
         return self.draws.ravel()[(u * self._sorted.size).astype(np.intp)]
 
 
@@ -143,7 +143,7 @@ class WeightedMarginal(SampleMarginal):
 
     def cdf(self, x: ArrayLike) -> Floats:
         """Weight at or below ``x``, of ``x``'s shape."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers("x", x)
         below = np.append(0.0, self._below)[np.searchsorted(self._order, points, side="right")]
         return np.where(np.isnan(points), np.nan, np.minimum(below, 1.0))
 
@@ -173,4 +173,4 @@ class WeightedMarginal(SampleMarginal):
 
     def rvs(self, size: int = 1, rng: RNG = None) -> Floats:
         """Values picked by their weights, shape (size,)."""
-        return self.ppf(uniforms(as_generator(rng), count("size", size)))
+        return self.ppf(uniforms(as_generator(rng), amount("size", size)))

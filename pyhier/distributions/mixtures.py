@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._types import Floats
+from pyhier._validation import numbers
 from pyhier.distributions.base import Marginal
 from pyhier.distributions.density import LineMarginal
 from pyhier.distributions.families import Components, Family
@@ -49,7 +50,7 @@ class FamilyMixture(Marginal):
 
     def logpdf(self, x: ArrayLike) -> Floats:
         """Log of the density at ``x``, of ``x``'s shape; without underflow."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers("x", x)
         z = to_line(self._family.line, points.ravel())
         with np.errstate(invalid="ignore", over="ignore"):
             density = self._log_line_density(z) - log_slope(self._family.line, z)
@@ -63,13 +64,13 @@ class FamilyMixture(Marginal):
 
     def cdf(self, x: ArrayLike) -> Floats:
         """Probability of at most ``x``, of ``x``'s shape."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers("x", x)
         below: Floats = self._family.cdf(points.ravel()) @ self._weight
         return below.reshape(points.shape)
 
     def sf(self, x: ArrayLike) -> Floats:
         """Probability of more than ``x``, of ``x``'s shape; accurate in the far tail."""
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers("x", x)
         above: Floats = self._family.sf(points.ravel()) @ self._weight
         return above.reshape(points.shape)
 

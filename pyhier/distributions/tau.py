@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
+from pyhier._validation import numbers
 from pyhier.distributions.base import Marginal, flat_points
 from pyhier.quadrature.panels import CHANGE, NODES, WEIGHTS, Panels
 
@@ -270,7 +271,7 @@ class TransformedTau(Marginal):
         return np.exp(self._power * log_tau) if self._power else log_tau
 
     def _inverse(self, x: ArrayLike) -> Floats:
-        points = np.asarray(x, dtype=np.float64)
+        points = numbers("x", x)
         if not self._power:
             return np.exp(points)
         return np.where(points > 0.0, np.sqrt(np.maximum(points, 0.0)), np.minimum(points, 0.0))

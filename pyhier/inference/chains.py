@@ -13,11 +13,11 @@ from numpy.typing import ArrayLike
 from pyhier._progress import progress_bar
 from pyhier._random import RNG, Generator, as_generator, for_chains
 from pyhier._types import Floats
-from pyhier._validation import count, float_array
+from pyhier._validation import amount, float_array, numbers
 from pyhier.inference.laplace import laplace
-from pyhier.inference.requirements import need_posterior
 from pyhier.kernels.density import LogDensity
 from pyhier.models.interface import Model
+from pyhier.models.requirements import need_posterior
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.rstats.streams import RStream
 
@@ -206,14 +206,13 @@ class Plan:
         progress: bool | None,
     ) -> "Plan":
         """Check the arguments that the engines share."""
-        keep, first, chains = (
-            count("draws", draws),
-            count("burn_in", burn_in, 0),
-            count("chains", chains),
-        )
         need_posterior(engine, model)
+        many = amount("chains", chains)
+        each = many * (len(model.coordinates) + len(model.labels) * theta + 1)
+        keep = amount("draws", draws, each)
+        first = amount("burn_in", burn_in, many * len(model.coordinates), 0)
         generator = as_generator(rng)
-        return cls(model, keep, first, generator, for_chains(generator, chains), theta, progress)
+        return cls(model, keep, first, generator, for_chains(generator, many), theta, progress)
 
     def run(self, kernels: Sequence[Kernel], starts: Floats, **state: Any) -> MetropolisPosterior:
         """Run one chain a kernel and draw the effects."""
@@ -276,7 +275,7 @@ def starting_points(
     """
     chains, p = len(generators), len(upper)
     if start is not None:
-        points = np.asarray(start, dtype=np.float64)
+        points = numbers("start", start)
         if points.shape not in ((p,), (chains, p)):
             raise ValueError(
                 f"start has shape {points.shape}: it must be ({p},), or ({chains}, {p}) to start "

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from pyhier._types import Floats
 from pyhier.inference.exact import exact
 from pyhier.inference.laplace import climb
-from pyhier.inference.requirements import need_model
 from pyhier.models.interface import Model
+from pyhier.models.requirements import need_model
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.nodes import NodesPosterior
 

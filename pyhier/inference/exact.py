@@ -1,8 +1,8 @@
 """The exact posterior by quadrature over one or two hyperparameters."""
 
 from pyhier._types import Floats
-from pyhier.inference.requirements import need_posterior
 from pyhier.models.interface import Model, PlaneModel, is_plane, is_reduced
+from pyhier.models.requirements import need_posterior
 from pyhier.posterior.exact_line import ExactPosterior
 from pyhier.posterior.exact_plane import PlanePosterior
 from pyhier.quadrature.axes import coordinate_axis

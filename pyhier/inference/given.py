@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from pyhier.inference.requirements import need_model
 from pyhier.models.interface import Model
+from pyhier.models.requirements import need_model
 from pyhier.posterior.nodes import NodesPosterior
 
 

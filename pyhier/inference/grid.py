@@ -9,10 +9,10 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._types import Floats
-from pyhier._validation import count, float_array
+from pyhier._validation import amount, count, float_array, numbers
 from pyhier.inference.laplace import laplace
-from pyhier.inference.requirements import need_posterior
 from pyhier.models.interface import Model
+from pyhier.models.requirements import need_posterior
 from pyhier.posterior.nodes import NodesPosterior
 
 DROP = 16.0  # how far below the mode's the log density is at the limits: a factor of 1e-7
@@ -111,9 +111,13 @@ def grid(
     """
     need_posterior("grid", model)
     p = len(model.coordinates)
-    sizes = [count("size", n, 2) for n in np.broadcast_to(np.asarray(size, dtype=object), (p,))]
     if p > 3:
         raise ValueError(f"the model has {p} coordinates: a grid of so many has too many points")
+    given_sizes = [size] * p if isinstance(size, str) or not np.iterable(size) else list(size)
+    if len(given_sizes) != p:
+        raise ValueError(f"size has {len(given_sizes)} entries: give one, or {p}")
+    sizes = [count("size", n, 2) for n in given_sizes]
+    amount("size", max(sizes), 8 * int(np.prod(sizes, dtype=object)) // max(sizes))
     box = _find_limits(model) if limits is None else _check_limits(limits, p)
     axes = tuple(np.linspace(low, high, n) for (low, high), n in zip(box, sizes, strict=True))
     log_density = _on_grid(model, axes)
@@ -150,7 +154,7 @@ def _on_grid(model: Model, axes: Sequence[Floats]) -> Floats:
 
 
 def _check_limits(limits: ArrayLike, p: int) -> Floats:
-    given = np.asarray(limits, dtype=np.float64)
+    given = numbers("limits", limits)
     if given.shape not in ((p, 2), (2 * p,)):
         raise ValueError(f"limits has shape {given.shape}: give ({p}, 2), least and greatest")
     box = float_array("limits", given.reshape(p, 2), 2)

@@ -7,10 +7,10 @@ import numpy as np
 
 from pyhier._random import RNG, Generator, as_generator, picks
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import amount
 from pyhier.inference.proposal import ProposalLike, proposal_of
-from pyhier.inference.requirements import need_posterior
 from pyhier.models.interface import Model
+from pyhier.models.requirements import need_posterior
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.nodes import NodesPosterior
 
@@ -163,7 +163,9 @@ def importance(
     True
     """
     need_posterior("importance", model)
-    found = weighted_draws(model, count("draws", draws), proposal, scale, df, as_generator(rng))
+    found = weighted_draws(
+        model, amount("draws", draws, len(model.labels) + 8), proposal, scale, df, as_generator(rng)
+    )
     return ImportancePosterior(model, found)
 
 
@@ -217,8 +219,8 @@ def sir(
     True
     """
     need_posterior("sir", model)
-    n, generator = count("draws", draws), as_generator(rng)
-    size = 10 * n if pool is None else count("pool", pool)
+    n, generator = amount("draws", draws, len(model.labels) + 8), as_generator(rng)
+    size = amount("draws", 10 * n, 8) if pool is None else amount("pool", pool, 8)
     found = weighted_draws(model, size, proposal, scale, df, generator)
     phi = found.phi[picks(generator, found.weight, n)]
     result = ResampledPosterior.from_phi(

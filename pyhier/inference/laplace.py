@@ -11,11 +11,11 @@ from numpy.typing import ArrayLike
 from pyhier._frozen import Frozen
 from pyhier._random import RNG, as_generator
 from pyhier._types import Floats
-from pyhier._validation import count, vector
-from pyhier.inference.requirements import need_posterior
+from pyhier._validation import amount, vector
 from pyhier.inference.target import LogPosterior, log_density
 from pyhier.kernels.density import LogDensity
 from pyhier.models.interface import Model, is_model
+from pyhier.models.requirements import need_model, need_posterior
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.rstats.linalg import chol, log_determinant, solve
 from pyhier.rstats.nelder_mead import minimise
@@ -70,7 +70,8 @@ class LaplaceFit(ByName, Frozen):
         if self.model is None:
             raise TypeError("only the fit of a model can be sampled: laplace(model)")
         generator = as_generator(rng)
-        z = generator.standard_normal(count("n", n) * self.mode.size).reshape(-1, self.mode.size)
+        many = amount("n", n, self.mode.size + len(self.model.labels) + 1)
+        z = generator.standard_normal(many * self.mode.size).reshape(-1, self.mode.size)
         phi = self.mode + z @ np.linalg.cholesky(self.var).T
         return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
 
@@ -128,6 +129,8 @@ def laplace(
         point = vector("start", target.start() if start is None else start)
         density = log_density(target.density, point.size)
         return _newton(model, point) if method == "newton" else nelder_mead(density, point, model)
+    if not callable(model) or isinstance(model, type):
+        need_model("laplace", model)
     if start is None:
         raise ValueError("start is missing: a log density needs a point to start from")
     if method == "newton":

@@ -4,10 +4,10 @@ import numpy as np
 
 from pyhier._random import RNG, Generator, as_generator, uniforms
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import amount
 from pyhier.inference.proposal import Proposal, ProposalLike, proposal_of
-from pyhier.inference.requirements import need_posterior
 from pyhier.models.interface import Model
+from pyhier.models.requirements import need_posterior
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.rstats.nelder_mead import minimise
 
@@ -88,7 +88,7 @@ def rejection(
     True
     """
     need_posterior("rejection", model)
-    n, generator = count("draws", draws), as_generator(rng)
+    n, generator = amount("draws", draws, len(model.labels) + 8), as_generator(rng)
     source = proposal_of(model, proposal, df, scale)
     bound = _bound(model, source, generator)
     kept, tried, found = [], 0, 0

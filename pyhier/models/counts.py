@@ -9,11 +9,12 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, uniforms
 from pyhier._types import Floats
-from pyhier._validation import each_group, positive, vector
+from pyhier._validation import each_group, positive, returned, vector
 from pyhier.kernels.count_density import CountMarginal
 from pyhier.kernels.density import CallableDensity
 from pyhier.models.groups import Grouped, Labels
 from pyhier.priors.differences import differences
+from pyhier.priors.frozen import frozen, refuse_unfrozen
 from pyhier.priors.pairs import Chart, PairPrior
 
 
@@ -73,8 +74,9 @@ class CountModel(Grouped, ABC):
             return None
         if isinstance(prior, Mapping):
             return self._independent(prior)
+        refuse_unfrozen("prior", prior)
         if callable(prior):
-            return self._joint(prior)
+            return self._tried(self._joint(prior))
         raise TypeError(
             f"prior is {prior!r}: it must be a name, a mapping of two scipy.stats frozen "
             "distributions or a callable log density"
@@ -95,21 +97,34 @@ class CountModel(Grouped, ABC):
         for name, value in values.items():
             if positive(name, value) >= 1.0 and name == "eta":
                 raise ValueError(f"eta is {value!r}: it must lie between 0 and 1")
-        return chart.to_phi(np.array(first, dtype=float), np.array(second, dtype=float))
+        return chart.to_phi(np.array(float(first)), np.array(float(second)))
 
     def _independent(self, prior: Mapping[str, Any]) -> Callable[[Floats], Floats]:
-        chart, first, second = self._chart(prior)
-        for name, dist in prior.items():
-            if not (hasattr(dist, "dist") and hasattr(dist, "logpdf")):
-                raise TypeError(f"prior[{name!r}] is {dist!r}: give a scipy.stats distribution")
-            if dist.support()[0] < 0.0:
+        chart, *given = self._chart(prior)
+        names = next(pair for pair in self.charts if set(pair) == set(prior))
+        both = [frozen(f"prior[{n!r}]", dist) for n, dist in zip(names, given, strict=True)]
+        for name, dist in zip(names, both, strict=True):
+            low, high = dist.support()
+            if low < 0.0:
                 raise ValueError(f"prior[{name!r}] allows negative values: {name} is positive")
+            if name == "eta" and high > 1.0:
+                raise ValueError("prior['eta'] allows values above 1: eta is a probability")
 
         def log_density(phi: Floats) -> Floats:
             a, b = chart.of_phi(phi)
-            density: Floats = first.logpdf(a) + second.logpdf(b) + chart.log_jacobian(phi)
+            density: Floats = both[0].logpdf(a) + both[1].logpdf(b) + chart.log_jacobian(phi)
             return density
 
+        return log_density
+
+    @staticmethod
+    def _tried(log_density: Callable[[Floats], Floats]) -> Callable[[Floats], Floats]:
+        """A user's log density, called once for errors that name the argument."""
+        try:
+            log_density(np.zeros(2))
+        except TypeError as error:
+            told = str(error)
+            raise TypeError(told if told.startswith("prior ") else f"prior: {told}") from error
         return log_density
 
     def _joint(self, prior: Callable[[float, float], float]) -> Callable[[Floats], Floats]:
@@ -118,7 +133,7 @@ class CountModel(Grouped, ABC):
         def log_density(phi: Floats) -> Floats:
             a, b = chart.of_phi(phi)
             pairs = zip(a.ravel().tolist(), b.ravel().tolist(), strict=True)
-            values = np.array([float(prior(x, y)) for x, y in pairs])
+            values = np.array([returned("prior", prior(x, y)) for x, y in pairs])
             return values.reshape(a.shape) + chart.log_jacobian(phi)
 
         return log_density

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, normals, uniforms
 from pyhier._types import Floats
-from pyhier._validation import each_group, names_aligned, positive, vector
+from pyhier._validation import each_group, names_aligned, not_negative, number, positive, vector
 from pyhier.distributions.families import Normal
 from pyhier.kernels import normal_groups as kernel
 from pyhier.kernels.density import LogDensity, NormalMarginal
@@ -376,9 +376,7 @@ class NormalNormal(Sources, Grouped):
         """(mu, log tau) at ``mu=`` and ``tau=``; tau may be 0."""
         if set(values) != {"mu", "tau"}:
             raise ValueError(f"the hyperparameters are mu and tau: {sorted(values)} were given")
-        mu, tau = float(values["mu"]), float(values["tau"])
-        if not (np.isfinite(mu) and tau >= 0.0 and np.isfinite(tau)):
-            raise ValueError(f"mu={mu}, tau={tau}: mu must be finite, tau from 0 up and finite")
+        mu, tau = number("mu", values["mu"]), not_negative("tau", values["tau"])
         with np.errstate(divide="ignore"):
             return np.array([mu, np.log(tau)])
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, normals, uniforms
 from pyhier._types import Floats
-from pyhier._validation import vector
+from pyhier._validation import not_negative, vector
 from pyhier.distributions.families import Normal
 from pyhier.kernels import linear_groups as kernel
 from pyhier.kernels.density import LogDensity
@@ -366,9 +366,9 @@ class NormalRegression(NormalNormal):
 
     def phi_at(self, **values: float) -> Floats:
         """(beta, log tau) at values of all coefficients, by their names, and of tau."""
-        tau = float(values.pop("tau", np.nan))
-        if not (tau >= 0.0 and np.isfinite(tau)):
-            raise ValueError(f"tau={tau}: give tau, from 0 up and finite")
+        if "tau" not in values:
+            raise ValueError(f"the hyperparameters are {', '.join(self.coefficients)} and tau")
+        tau = not_negative("tau", values.pop("tau"))
         beta = self.covariates.combination(values, "the hyperparameters")
         if len(values) < self.covariates.size:
             raise ValueError(f"the hyperparameters are {', '.join(self.coefficients)} and tau")

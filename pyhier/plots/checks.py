@@ -5,7 +5,17 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from pyhier.plots.style import POOLED, RAW, SERIES, name_rows, new_axes, plain, rows_height, symbol
+from pyhier.plots.style import (
+    POOLED,
+    RAW,
+    SERIES,
+    name_rows,
+    need,
+    new_axes,
+    plain,
+    rows_height,
+    symbol,
+)
 from pyhier.posterior.checks import PredictiveCheck
 from pyhier.workflow.sensitivity import Sensitivity
 
@@ -37,6 +47,8 @@ def predictive_check(
     >>> plots.predictive_check(post.predictive_check("max", rng=1)).get_xlabel()
     'max of new data'
     """
+    how = "what post.predictive_check returned"
+    need("predictive_check", "check", check, PredictiveCheck, how)
     if name is None:
         if len(check.names) > 1:
             raise ValueError(f"name is missing: the statistics are {', '.join(check.names)}")
@@ -79,6 +91,9 @@ def sensitivity(
     -------
     Axes
     """
+    need("sensitivity", "found", found, Sensitivity, "what ph.sensitivity returned")
+    if isinstance(names, str):
+        raise TypeError(f"names is {names!r}: give a sequence of quantities")
     posteriors = list(found.posteriors.items())
     if names is None:
         names = [name for name in posteriors[0][1].names if name.startswith("theta")]

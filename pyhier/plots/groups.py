@@ -16,6 +16,7 @@ from pyhier.plots.style import (
     intervals,
     label_points,
     name_rows,
+    need_posterior,
     new_axes,
     plain,
     rows_height,
@@ -50,6 +51,7 @@ def forest(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) ->
     >>> [tick.get_text() for tick in ax.get_yticklabels()][:2]
     ['2012-2013', '2013-2014']
     """
+    need_posterior("forest", posterior)
     from scipy.special import ndtri
 
     tail = 0.5 * (1.0 - check_level(level))
@@ -89,6 +91,7 @@ def shrinkage(posterior: Posterior, ax: Axes | None = None) -> Axes:
         Groups far from the others get their labels first; where labels would overlap, one is left
         out.
     """
+    need_posterior("shrinkage", posterior)
     ax = new_axes(ax)
     own, _ = posterior.model.estimates()
     name, size = group_size(posterior)
@@ -121,6 +124,7 @@ def by_size(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) -
     -------
     Axes
     """
+    need_posterior("by_size", posterior)
     ax = new_axes(ax)
     own, _ = posterior.model.estimates()
     name, size = group_size(posterior)

@@ -7,9 +7,19 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
+from pyhier._validation import probability_list, vector
 from pyhier.inference.laplace import laplace
-from pyhier.models.interface import Model, is_plane
-from pyhier.plots.style import POOLED, QUIET, RAW, SERIES, label_ends, new_axes, symbol
+from pyhier.models.interface import Model, is_model, is_plane
+from pyhier.plots.style import (
+    POOLED,
+    QUIET,
+    RAW,
+    SERIES,
+    label_ends,
+    need_posterior,
+    new_axes,
+    symbol,
+)
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.conditional import conditional_means as means_given
 from pyhier.posterior.draws import DrawsPosterior, as_draws
@@ -47,21 +57,23 @@ def contour(
     -------
     Axes
     """
-    ax = new_axes(ax)
     model = target.model if isinstance(target, Posterior) else target
+    if not is_model(model):
+        raise TypeError(
+            f"target is a {type(target).__name__}: contour takes a model or a posterior"
+        )
     if len(model.coordinates) != 2:
         raise ValueError(f"contour needs two coordinates: this model has {model.coordinates}")
+    ax = new_axes(ax)
     points = _points(target, draws) if isinstance(target, Posterior) else None
     reach = _reach(model) if points is None else _spread(points)
     grid = [
-        np.linspace(ends[0], ends[1], 200)
-        if values is None
-        else np.asarray(values, dtype=np.float64)
-        for ends, values in zip(reach, (x, y), strict=True)
+        np.linspace(ends[0], ends[1], 200) if values is None else vector(name, values)
+        for name, ends, values in zip("xy", reach, (x, y), strict=True)
     ]
     mesh = np.stack(np.meshgrid(*grid, indexing="xy"), axis=-1)
     height = model.marginal.log_density(mesh.reshape(-1, 2)).reshape(mesh.shape[:2])
-    at = levels if isinstance(levels, int) else np.log(np.sort(levels)) + height.max()
+    at = levels if isinstance(levels, int) else np.log(np.sort(_heights(levels))) + height.max()
     ax.contour(*grid, height, levels=at, colors=POOLED, linewidths=0.6, linestyles="solid")
     if points is not None:
         ax.plot(*points.T, ".", color=RAW, markersize=2.0, alpha=0.5, zorder=1)
@@ -70,6 +82,14 @@ def contour(
     ax.set_xlabel(symbol(model.coordinates[0]))
     ax.set_ylabel(symbol(model.coordinates[1]))
     return ax
+
+
+def _heights(levels: Sequence[float]) -> Floats:
+    """Heights of contours by that of the mode."""
+    heights = probability_list("levels", levels)
+    if heights.min() <= 0.0:
+        raise ValueError(f"levels has {heights.min():g}: heights are parts of the mode's, above 0")
+    return heights
 
 
 def _points(posterior: Posterior, draws: int) -> Floats:
@@ -117,6 +137,7 @@ def conditional_means(posterior: Posterior, ax: Axes | None = None) -> Axes:
     >>> len([line for line in ax.lines if line.get_gid() == "group"])
     10
     """
+    need_posterior("conditional_means", posterior)
     model = posterior.model
     if not is_plane(model):
         raise ValueError(f"{type(model).__name__} does not have two hyperparameters")

@@ -10,7 +10,7 @@ from pyhier._random import as_generator
 from pyhier._types import Floats
 from pyhier.distributions.draws import SampleMarginal
 from pyhier.models.interface import Model, is_plane
-from pyhier.plots.style import POOLED, RAW, new_axes, symbol
+from pyhier.plots.style import POOLED, RAW, need_posterior, new_axes, symbol
 from pyhier.posterior.base import Posterior
 from pyhier.quadrature.axes import coordinate_axis
 from pyhier.quadrature.transforms import log_slope, to_line
@@ -87,6 +87,7 @@ def density(posterior: Posterior, name: str, ax: Axes | None = None) -> Axes:
         With a log axis, and the density of the logarithm, where a positive quantity has a very
         long tail.
     """
+    need_posterior("density", posterior)
     ax = new_axes(ax, height=3.6)
     marginal = posterior[name]
     low, high = marginal.interval(0.95)
@@ -135,6 +136,7 @@ def prior_posterior(posterior: Posterior, name: str, ax: Axes | None = None) -> 
     ValueError
         If such a prior is wanted of a group's effect, of which it has no shape either.
     """
+    need_posterior("prior_posterior", posterior)
     ax = new_axes(ax, height=3.6)
     marginal = posterior[name]
     where = Range.of(marginal)

@@ -22,9 +22,22 @@ SIZES = {"se": "standard error", "trials": "trials", "exposure": "exposure"}
 GREEK = ("alpha", "beta", "eta", "mu", "tau", "theta")
 
 
+def need(picture: str, name: str, value: object, kind: type | tuple[type, ...], how: str) -> None:
+    """Raise unless what is to be drawn is of its kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name} is a {type(value).__name__}: plots.{picture} takes {how}")
+
+
+def need_posterior(picture: str, posterior: object) -> None:
+    """Raise unless a posterior is to be drawn."""
+    need(picture, "posterior", posterior, Posterior, "a posterior, such as ph.exact(model)")
+
+
 def new_axes(ax: Axes | None, width: float = 6.4, height: float = 4.8) -> Axes:
     """The axes given, or those of a new figure."""
     if ax is not None:
+        if not isinstance(ax, Axes):
+            raise TypeError(f"ax is {ax!r}: give Axes of matplotlib, as plt.subplots returns them")
         return ax
     _, new = plt.subplots(figsize=(width, height), layout="constrained")
     return new

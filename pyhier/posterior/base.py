@@ -11,7 +11,7 @@ from pyhier._frame import frame
 from pyhier._frozen import Frozen
 from pyhier._random import RNG, Generator, as_generator
 from pyhier._types import Floats
-from pyhier._validation import count, float_array
+from pyhier._validation import amount, float_array, probability_list
 from pyhier.distributions.base import Marginal
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Model
@@ -98,7 +98,8 @@ class Posterior(Frozen):
         DataFrame
             A row for each of ``names``; columns ``mean``, ``sd``, ``2.5%``, ...
         """
-        return frame(self.columns(probs), tuple(self.names), "quantity")
+        wanted = probability_list("probs", probs).tolist()
+        return frame(self.columns(wanted), tuple(self.names), "quantity")
 
     def shrinkage(self) -> "pd.DataFrame":
         """Shrinkage of each group, with its data and the ranks of both.
@@ -145,10 +146,15 @@ class Posterior(Frozen):
             A float with its Monte Carlo standard error in ``se`` (of Markov chains by batch
             means); 0 by quadrature.
         """
-        known = self._without_draws(event) if isinstance(event, str) else None
-        if known is not None:
-            return known
-        return share(holds(event, self._drawn(draws, rng)), self.markov, self.ess)
+        try:
+            known = self._without_draws(event) if isinstance(event, str) else None
+            if known is not None:
+                return known
+            return share(holds(event, self._drawn(draws, rng)), self.markov, self.ess)
+        except KeyError as error:
+            if not isinstance(event, str):
+                raise
+            raise KeyError(f"event {event!r}: {error.args[0]}") from None
 
     def _without_draws(self, event: str) -> Probability | None:
         """The probability of a comparison by marginals, where this posterior knows it so."""
@@ -204,7 +210,7 @@ class Posterior(Frozen):
         dict
             Hyperparameters and ``theta_new`` of shape (n,), ``theta`` of shape (n, groups).
         """
-        drawn = DrawArrays(self.model, self._sampled(count("n", n), as_generator(rng)))
+        drawn = DrawArrays(self.model, self._sampled(self._fitting("n", n), as_generator(rng)))
         joint = {name: drawn[name][0] for name in (*drawn.hyper, "theta_new")}
         return joint | ({} if drawn.draws.theta is None else {"theta": drawn.theta[0]})
 
@@ -230,12 +236,18 @@ class Posterior(Frozen):
 
     def _drawn(self, n: int, rng: RNG) -> DrawArrays:
         """The draws that this posterior is made of, or so many independent ones."""
-        return DrawArrays(self.model, self._sampled(count("draws", n), as_generator(rng)))
+        generator = as_generator(rng)
+        return DrawArrays(self.model, self._sampled(self._fitting("draws", n), generator))
+
+    def _fitting(self, name: str, n: object, chains: int = 1) -> int:
+        """A number of draws, of everything in each of some chains, that fits into memory."""
+        return amount(name, n, chains * (len(self.model.labels) + len(self.model.coordinates) + 1))
 
     def _in_chains(self, draws: int, chains: int, rng: RNG) -> DrawArrays:
         """The chains that this posterior is made of, or so many of independent draws."""
-        drawn = self._drawn(count("draws", draws) * count("chains", chains), rng)
-        return DrawArrays(self.model, drawn.draws.in_chains(chains))
+        many = amount("chains", chains)
+        drawn = self._drawn(self._fitting("draws", draws, many) * many, rng)
+        return DrawArrays(self.model, drawn.draws.in_chains(many))
 
     def predict(self, *, draws: int = DRAWS, rng: RNG = None) -> Floats:
         """Draws of new data for the same groups: as many trials, the same exposure, the same se.

@@ -5,7 +5,7 @@ shape (..., groups); its Bayesian p-value is the chance that new data has a stat
 large as that of the data. Near 0 or 1 the model misses what the statistic measures.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
+from pyhier._validation import numbers, returned
 from pyhier.posterior.events import Probability, share
 from pyhier.rstats.moments import mean_and_sd
 
@@ -119,10 +120,13 @@ def predictive_check(
 def _value(
     name: str, function: Callable[[Floats], Any], data: Floats, shape: tuple[int, ...]
 ) -> Floats:
-    values = np.asarray(function(data), dtype=np.float64)
+    what = f"statistic {name!r}"
+    values = _numbers(what, function(data))
     if values.shape != shape and data.ndim > 1:  # it does not go along the last axis
         rows = data.reshape(-1, data.shape[-1])
-        values = np.array([function(row) for row in rows], dtype=np.float64).reshape(shape)
+        values = np.array([returned(what, function(row)) for row in rows]).reshape(shape)
+    elif data.ndim == 1 and values.size == 1:
+        values = values.reshape(())
     if values.shape != shape:
         raise ValueError(
             f"statistic {name!r} returned shape {values.shape} for the data of {data.size} groups: "
@@ -134,12 +138,22 @@ def _value(
     return values
 
 
+def _numbers(what: str, value: Any) -> Floats:
+    """What a statistic returned, as an array."""
+    try:
+        return numbers(what, value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{what} returned {value!r}: it must return one number") from None
+
+
 def _resolve(statistics: Statistics) -> dict[str, Callable[[Floats], Any]]:
     """The functions under their names."""
     if isinstance(statistics, Mapping):
         return {str(name): _function(given) for name, given in statistics.items()} or _none()
     if isinstance(statistics, str) or callable(statistics):
         statistics = [statistics]
+    if not isinstance(statistics, Iterable):
+        raise TypeError(f"statistic is {statistics!r}: give a function, or a name")
     named: dict[str, Callable[[Floats], Any]] = {}
     for given in statistics:
         name = given if isinstance(given, str) else getattr(given, "__name__", repr(given))

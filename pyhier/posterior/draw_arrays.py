@@ -51,6 +51,8 @@ class DrawArrays(Frozen, Mapping[str, Floats]):
         return (*self.hyper, *effects, "theta_new")
 
     def __getitem__(self, name: str) -> Floats:
+        if not isinstance(name, str):
+            raise unknown(name, self.names)
         if name in self.hyper:
             return self.hyper[name]
         if name in self.model.coordinates:

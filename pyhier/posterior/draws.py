@@ -164,10 +164,13 @@ class DrawsPosterior(Posterior):
         return as_draws(self, n, rng)
 
     def _drawn(self, n: int, rng: RNG) -> DrawArrays:
+        count("draws", n)
+        as_generator(rng)
         return self._arrays
 
     def _in_chains(self, draws: int, chains: int, rng: RNG) -> DrawArrays:
-        return self._arrays
+        count("chains", chains)
+        return self._drawn(draws, rng)
 
     # --- Diagnostics of Markov chains -------------------------------------------------------------
 
@@ -282,7 +285,7 @@ def as_draws(posterior: Posterior, n: int, rng: RNG = None) -> DrawsPosterior:
     DrawsPosterior
         With one chain: independent draws, or ones picked from the draws with replacement.
     """
-    drawn = posterior._sampled(count("n", n), as_generator(rng))
+    drawn = posterior._sampled(posterior._fitting("n", n), as_generator(rng))
     made = DrawsPosterior(posterior.model, drawn.phi, drawn.theta, drawn.theta_new)
     made.ess = posterior.ess
     return made

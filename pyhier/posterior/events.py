@@ -90,6 +90,11 @@ def holds(event: Event, drawn: Mapping[str, Floats]) -> NDArray[np.bool_]:
         a, b = (drawn[side] if isinstance(side, str) else side for side in (left, right))
         found = np.asarray(a > b if sign == ">" else a < b)
     else:
+        if not callable(event):
+            raise TypeError(
+                f"event is {event!r}: give a comparison, such as 'theta[A] > 28', or a function of "
+                "the draws by name"
+            )
         found = np.asarray(event(drawn))
         if found.dtype != np.bool_:
             raise TypeError("event must return an array of bool, one a draw")

@@ -135,6 +135,8 @@ class ExactPosterior(Posterior):
         return self._reduced.collapse(log_tau).log_density
 
     def __getitem__(self, name: str) -> Marginal:
+        if not isinstance(name, str):
+            raise self._unknown(name)
         if name == "tau":
             return self._tau
         if name in ("tau2", "log_tau"):

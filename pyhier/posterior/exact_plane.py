@@ -61,6 +61,8 @@ class PlanePosterior(NodesPosterior):
     # --- Marginals --------------------------------------------------------------------------------
 
     def __getitem__(self, name: str) -> LineMarginal:
+        if not isinstance(name, str):
+            raise self._unknown(name)
         key = int(self._alike[self._group_of[name]]) if name in self._group_of else name
         if key not in self._marginals:
             self._marginals[key] = self._marginal(name)

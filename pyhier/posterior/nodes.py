@@ -54,6 +54,8 @@ class NodesPosterior(Posterior):
         return (*self._hyper, *self._group_of, "theta_new")
 
     def __getitem__(self, name: str) -> Any:
+        if not isinstance(name, str):
+            raise self._unknown(name)
         if name in self._hyper:
             return WeightedMarginal(self._hyper[name], self.weight)
         if name in self.model.coordinates:

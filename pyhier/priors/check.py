@@ -64,6 +64,10 @@ def check_prior(prior_tau: TauPrior, se: ArrayLike = (1.0,)) -> PriorCheck:
     ('it has infinite mass at tau = 0: no posterior is proper',)
     """
     spread = vector("se", se)
+    wrong = np.flatnonzero(~((spread > 0.0) & np.isfinite(spread)))
+    if wrong.size:
+        j = int(wrong[0])
+        raise ValueError(f"se[{j}] is {spread[j]}: standard errors must be positive and finite")
     prior = resolve_prior(None, None, prior_tau, spread**2)
     middle = float(np.log(np.median(spread)))
     with np.errstate(all="ignore"):

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier._validation import positive
+from pyhier._validation import number, positive, returned
 from pyhier.kernels.density import CallableDensity, LogDensity, ScalePrior
+from pyhier.priors.frozen import frozen, is_frozen, refuse_unfrozen
 
 TauPrior = str | Callable[[float], float] | Any
 
@@ -120,8 +121,7 @@ class NormalInvChi2:
     def __post_init__(self) -> None:
         for name in ("kappa0", "nu0", "tau2_0"):
             positive(name, getattr(self, name))
-        if not np.isfinite(self.mu0):
-            raise ValueError(f"mu0 is {self.mu0}: it must be finite")
+        number("mu0", self.mu0)
 
     def tau_quantile(self, u: Floats) -> Floats:
         """Prior quantiles of tau, of u's shape."""
@@ -149,19 +149,18 @@ def resolve_prior(prior: Any, prior_mu: Any, prior_tau: TauPrior, var: Floats) -
     )  # fmt: skip
 
 
-def _is_frozen(prior: object) -> bool:
-    return hasattr(prior, "dist") and hasattr(prior, "logpdf")
-
-
 def _mu_parameters(prior: Any) -> tuple[float, float] | None:
     """Mean and sd of a normal prior of mu, or None for the flat one."""
     if prior is None:
         return None
-    if not (_is_frozen(prior) and prior.dist.name == "norm"):
+    refuse_unfrozen("prior_mu", prior)
+    if not (is_frozen(prior) and prior.dist.name == "norm"):
         raise TypeError(
             f"prior_mu is {prior!r}: it must be None (flat) or scipy.stats.norm(mean, sd)"
         )
-    mean, sd = float(prior.mean()), float(prior.std())
+    prior = frozen("prior_mu", prior)
+    with np.errstate(invalid="ignore"):  # of an infinite sd, which is refused
+        mean, sd = float(prior.mean()), float(prior.std())
     if not (np.isfinite(mean) and np.isfinite(sd) and sd > 0.0):
         raise ValueError(f"prior_mu is norm({mean}, {sd}): its sd must be positive and finite")
     return mean, sd
@@ -182,9 +181,11 @@ def _scalar(log_density: Callable[[Floats], Floats]) -> CallableDensity:
 def _resolve_tau(prior: TauPrior, var: Floats, mu: tuple[float, float] | None) -> ResolvedPrior:
     if isinstance(prior, str):
         return _named(prior, var, mu)
-    if _is_frozen(prior):
-        return _frozen(prior, mu)
+    refuse_unfrozen("prior_tau", prior)
+    if is_frozen(prior):
+        return _frozen(frozen("prior_tau", prior), mu)
     if callable(prior):
+        _try(prior, float(np.exp(0.5 * np.mean(np.log(var)))))
         of_arrays = _of_arrays(prior)
         return ResolvedPrior("callable", of_arrays, _scalar(of_arrays), None, mu)
     raise TypeError(
@@ -203,9 +204,19 @@ def _of_arrays(prior: Callable[[float], float]) -> Callable[[Floats], Floats]:
     return log_density
 
 
+def _try(prior: Callable[[float], float], tau: float) -> None:
+    """Call a user's log density once, for errors that name the argument."""
+    try:
+        _value(prior, tau)
+    except TypeError as error:
+        told = str(error)
+        about = told if told.startswith("prior_tau") else f"prior_tau at tau = {tau:g}: {told}"
+        raise TypeError(about) from error
+
+
 def _value(prior: Callable[[float], float], tau: float) -> float:
     try:
-        return float(prior(tau))
+        return returned("prior_tau", prior(tau))
     except OverflowError:  # of Python's floats, far out, where its tail is looked at
         return -np.inf
 

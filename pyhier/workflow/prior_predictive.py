@@ -6,8 +6,9 @@ import numpy as np
 
 from pyhier._random import RNG, as_generator
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import amount
 from pyhier.models.interface import Model
+from pyhier.models.requirements import need_model
 from pyhier.posterior.base import PREDICTION
 from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
 from pyhier.posterior.draws import DrawsPosterior
@@ -103,8 +104,10 @@ def prior_predictive(model: Model, n: int, rng: RNG = None) -> PriorDraws:
     >>> prior.y.shape, round(prior["tau"].median(), 1)  # a half-Cauchy's median is its scale
     ((1, 10000, 8), 10.0)
     """
+    need_model("prior_predictive", model)
     generator = as_generator(rng, PREDICTION)
-    phi = model.draw_prior(count("n", n), generator)
+    many = amount("n", n, 4 * len(model.labels) + len(model.coordinates))
+    phi = model.draw_prior(many, generator)
     each = np.broadcast_to(phi[:, np.newaxis], (len(phi), len(model.labels), phi.shape[1]))
     try:
         theta = model.draw_new_theta(each, generator)

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pyhier._validation import function, probability_list
 from pyhier.inference.exact import exact
 from pyhier.models.interface import Model
+from pyhier.models.requirements import need_model
 from pyhier.posterior.base import PROBS, Posterior
 
 if TYPE_CHECKING:
@@ -84,6 +86,9 @@ def sensitivity(
     """
     import pandas as pd
 
+    need_model("sensitivity", model)
+    function("engine", engine, "a model, such as ph.exact")
+    wanted = probability_list("probs", probs).tolist()
     posteriors = {}
     for name, arguments in _named(priors).items():
         try:
@@ -96,7 +101,7 @@ def sensitivity(
                 "as lambda model: ph.laplace(model).sample(10_000, rng=1)"
             )
         posteriors[name] = posterior
-    tables = {name: posterior.summary(probs) for name, posterior in posteriors.items()}
+    tables = {name: posterior.summary(wanted) for name, posterior in posteriors.items()}
     table = pd.concat(tables, names=["prior"])
     table.index = table.index.set_names(["prior", "quantity"])
     return Sensitivity(posteriors, table)
@@ -104,6 +109,8 @@ def sensitivity(
 
 def _named(priors: Priors) -> dict[str, Mapping[str, Any]]:
     """The arguments by name; those of a sequence are named by what they say."""
+    if isinstance(priors, str) or not isinstance(priors, Iterable):
+        raise TypeError(f"priors is {priors!r}: give a sequence of dicts, or a mapping of names")
     if isinstance(priors, Mapping):
         named = {str(name): arguments for name, arguments in priors.items()}
         listed = list(named.items())
@@ -119,8 +126,8 @@ def _named(priors: Priors) -> dict[str, Mapping[str, Any]]:
     for name, arguments in listed:
         if not isinstance(arguments, Mapping):
             raise TypeError(
-                f"prior {name!r} is {arguments!r}: give a dict of the model's prior arguments, "
-                "such as {'prior_tau': 'jeffreys'} or {'prior': 'betabinexch'}"
+                f"priors: prior {name!r} is {arguments!r}: give a dict of the model's "
+                "prior arguments, such as {'prior_tau': 'jeffreys'} or {'prior': 'betabinexch'}"
             )
     return named
 

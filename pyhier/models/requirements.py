@@ -1,8 +1,9 @@
-"""What every engine asks before it begins: a model, and one that has a posterior."""
+"""What engines and the classical side ask first: a model, and one that has a posterior."""
 
 from typing import Any
 
 from pyhier.models.interface import Model, is_model
+from pyhier.models.normal_normal import NormalNormal
 
 # What learnbayes calls the engines that take a log posterior without a model.
 IN_LEARNBAYES = {
@@ -13,7 +14,7 @@ IN_LEARNBAYES = {
 
 def need_model(engine: str, model: Any) -> None:
     """Raise TypeError unless there is a model."""
-    if is_model(model):
+    if is_model(model) and not isinstance(model, type):
         return
     given = "a class" if isinstance(model, type) else f"a {type(model).__name__}"
     named = IN_LEARNBAYES.get(engine)
@@ -21,6 +22,13 @@ def need_model(engine: str, model: Any) -> None:
     raise TypeError(
         f"model is {given}: {engine} takes a model, such as NormalNormal(y, se=se){other}"
     )
+
+
+def need_normal(function: str, model: Any) -> None:
+    """Raise TypeError unless there is a normal model of estimates."""
+    if not isinstance(model, NormalNormal):
+        given = "a class" if isinstance(model, type) else f"a {type(model).__name__}"
+        raise TypeError(f"model is {given}: {function} takes a NormalNormal(y, se=se)")
 
 
 def need_posterior(engine: str, model: Any) -> None:

@@ -1,0 +1,248 @@
+"""Every public callable meets every kind of wrong input with an error that names the argument.
+
+``VALID`` has a call of each that works; one argument after the other is then replaced by what is
+wrong for its kind. An AttributeError, a "not iterable", an answer or a hang fails.
+"""
+
+from functools import cache
+
+import matplotlib as mpl
+import numpy as np
+from scipy import stats
+
+import pyhier as ph
+from pyhier import coda, plots
+
+mpl.use("Agg")
+
+Y, SE = [28.0, 8.0, -3.0, 7.0], [15.0, 10.0, 16.0, 11.0]
+
+
+@cache
+def normal():
+    return ph.NormalNormal(Y, se=SE, labels=list("ABCD"), prior_mu=stats.norm(0, 20),
+                           prior_tau=stats.halfcauchy(scale=10))  # fmt: skip
+
+
+@cache
+def counts():
+    prior = {"eta": stats.beta(1, 1), "K": stats.lognorm(1, scale=10)}
+    return ph.BetaBinomial([3, 5, 9], [10, 12, 20], prior=prior)
+
+
+@cache
+def posteriors():
+    model = normal()
+    return {
+        "exact": ph.exact(model),
+        "exact of counts": ph.exact(counts()),
+        "rwmetrop": ph.rwmetrop(model, 50, chains=2, rng=1),
+        "importance": ph.importance(model, 500, rng=1),
+        "grid": ph.grid(model, 30),
+        "given": ph.given(model, mu=1, tau=2),
+    }
+
+
+@cache
+def chains():
+    return coda.mcmc_list(
+        *(
+            coda.mcmc(np.random.default_rng(k).normal(size=(60, 2)), varnames=["a", "b"])
+            for k in (1, 2)
+        )
+    )
+
+
+def flat(x, *data):
+    return -0.5 * float(np.sum(np.square(x)))
+
+
+DATA = np.column_stack([Y, np.square(SE)])
+CYCLE = [3.0]  # no number of anything
+
+
+class Kind:
+    """What is wrong for one kind of argument."""
+
+    def __init__(self, *wrong, words=()):
+        self.wrong, self.words = wrong, words
+
+
+MODEL = Kind(3.0, None, "model", [1.0, 2.0], ph.NormalNormal, stats.norm(), words=("model",))
+COUNT = Kind(0, -1, 2.5, np.inf, -np.inf, np.nan, "10", None, True, [5], 1e30, 10**15)
+LEVEL = Kind("0.9", 0, 1, 1.5, -0.1, np.nan, None, [0.9, 0.95], True, "")
+PROBS = Kind(0.5, "0.5", [25, 50], [-0.1], [np.nan], None, ["a"], [[0.5]], [])
+VECTOR = Kind("abc", None, [[1.0, 2.0], [3.0, 4.0]], ["a", "b", "c", "d"], [], {"a": 1}, 3 + 1j)
+POSITIVE = Kind(0.0, -1.0, np.inf, np.nan, "1", None, [1.0, 2.0])
+CALLABLE = Kind(3.0, "x", [1, 2], ph)
+RNG = Kind("x", 1.5, -1, [1], True)
+NAME = Kind("nothing", 3.0, None, ["mu"])
+AXES = Kind(3.0, "ax", [1, 2])
+PRIOR_TAU = Kind(
+    3, "jeffrey", stats.halfnorm, stats.halfnorm(scale=[1.0, 2.0]), stats.norm(0, 1), None, [1, 2],
+    stats.halfcauchy(scale=-1), stats.halfcauchy(scale=np.nan), stats.poisson(3),
+    lambda tau: "a", lambda tau: [1.0, 2.0], lambda tau: None, lambda: 0.0,
+)  # fmt: skip
+PRIOR_MU = Kind(3, "norm", stats.norm, stats.norm([0, 1], 1), stats.t(3), stats.norm(0, np.inf))
+
+ENGINE = {"model": MODEL, "draws": COUNT, "rng": RNG}
+PROPOSAL = Kind(3.0, "x", [1.0, 2.0], [[1.0, 0.0], [0.0, -1.0]], {"variance": 1.0}, np.eye(3))
+START = Kind("x", [1.0], [np.nan, 1.0], [[[1.0]]], {"mu": 1}, [1.0, 2.0, 3.0])
+CHAINS = ENGINE | {
+    "burn_in": Kind(-1, 2.5, np.inf, "10", None, 1e30, 10**15), "chains": COUNT, "start": START,
+}  # fmt: skip
+WEIGHTED = ENGINE | {"proposal": PROPOSAL, "scale": Kind(*POSITIVE.wrong[:5]), "df": Kind(
+    0.0, -1.0, np.nan, "4", None, [1.0])}  # fmt: skip
+METHOD = Kind("nix", 3, None, ["REML"])
+MADE = {"draws": COUNT, "rng": RNG}
+EVENT = Kind("mu", "mu > ", "nothing > 3", 3.0, None, "mu > tau > 3", lambda d: 3.0, ["mu > 3"])
+
+# What is called, with what, and the kinds of its arguments.
+CALLS = {
+    "NormalNormal": (ph.NormalNormal, {"y": Y, "se": SE}, {
+        "y": VECTOR, "se": Kind(*VECTOR.wrong, [1, 2, 3, 0.0], [1.0]), "labels": Kind(
+            "ABCD", 3, ["A"], ["A", "A", "B", "C"]), "prior_tau": PRIOR_TAU, "prior_mu": PRIOR_MU,
+        "prior": Kind(3, "nix", ph.NormalInvChi2)}),
+    "NormalNormal.from_raw": (ph.NormalNormal.from_raw, {"values": [1, 3, 4, 8], "groups": ["a", "a", "b", "b"]}, {
+        "values": VECTOR, "groups": Kind("aabb", 3, ["a"], [None, "a", "b", "b"]),
+        "variance": METHOD}),
+    "NormalInvChi2": (ph.NormalInvChi2, {"mu0": 0, "kappa0": 1, "nu0": 1, "tau2_0": 1}, {
+        "mu0": Kind(np.nan, "x", None, [1, 2]), "kappa0": POSITIVE, "nu0": POSITIVE,
+        "tau2_0": POSITIVE}),
+    "BetaBinomial": (ph.BetaBinomial, {"successes": [1, 2], "trials": [4, 5]}, {
+        "successes": Kind(*VECTOR.wrong, [1.5, 1], [5, 1]), "trials": Kind(*VECTOR.wrong, [1]),
+        "labels": Kind("AB", 3, ["A"]), "prior": Kind(
+            3, "nix", {"alpha": stats.expon()}, {"eta": stats.beta, "K": stats.expon()},
+            {"eta": stats.beta(1, [1, 2]), "K": stats.expon()}, stats.expon(),
+            {"eta": stats.expon(), "K": stats.expon()}, None, lambda a, b: "x", lambda a: 0.0)}),
+    "PoissonGamma": (ph.PoissonGamma, {"counts": [1, 2], "exposure": [4, 5]}, {
+        "counts": Kind(*VECTOR.wrong, [1.5, 1]), "exposure": Kind(*VECTOR.wrong, [1.0], [0, 1]),
+        "z0": POSITIVE, "prior": Kind(3, "nix", None, {"alpha": 3, "mu": stats.expon()})}),
+    "exact": (ph.exact, {"model": normal}, {"model": MODEL}),
+    "given": (ph.given, {"model": normal, "mu": 0.0, "tau": 1.0}, {
+        "model": MODEL, "mu": Kind("x", np.nan, None, [1, 2]), "tau": Kind(-1.0, np.inf, "x", [1])}),
+    "empirical_bayes": (ph.empirical_bayes, {"model": normal}, {"model": MODEL, "method": METHOD}),
+    "laplace": (ph.laplace, {"model": normal}, {
+        "model": Kind(3.0, "model", ph.NormalNormal), "start": START, "method": Kind("nix", 3)}),
+    "laplace of a density": (ph.laplace, {"model": flat, "start": [1.0]}, {
+        "start": Kind("x", [], None, [[1.0]], [np.nan])}),
+    "LaplaceFit.sample": (lambda **k: ph.laplace(normal()).sample(**k), {"n": 5}, {
+        "n": COUNT, "rng": RNG}),
+    "rwmetrop": (ph.rwmetrop, {"model": normal, "draws": 5}, CHAINS | {
+        "proposal": PROPOSAL, "scale": Kind(*POSITIVE.wrong[:5])}),
+    "indepmetrop": (ph.indepmetrop, {"model": normal, "draws": 5}, CHAINS | WEIGHTED),
+    "gibbs": (ph.gibbs, {"model": normal, "draws": 5}, CHAINS | {
+        "scale": Kind("x", [1.0], [1.0, -1.0], [1.0, np.nan])}),
+    "importance": (ph.importance, {"model": normal, "draws": 50}, WEIGHTED),
+    "sir": (ph.sir, {"model": normal, "draws": 5}, WEIGHTED | {"pool": Kind(0, 1.5, "x", np.inf, 1e30)}),
+    "rejection": (ph.rejection, {"model": counts, "draws": 5}, WEIGHTED),
+    "grid": (ph.grid, {"model": normal, "size": 20}, {
+        "model": MODEL, "size": Kind(1, 2.5, np.inf, "x", None, [20, 20, 20], 10**9),
+        "limits": Kind("x", 3, [1, 2], [[1, 0], [0, 1]], [[0, np.inf], [0, 1]])}),
+    "check_prior": (ph.check_prior, {"prior_tau": "jeffreys", "se": SE}, {
+        "prior_tau": PRIOR_TAU, "se": Kind("x", [0.0, 1.0], [-1.0], [np.nan], [np.inf], [], None)}),
+    "prior_predictive": (ph.prior_predictive, {"model": normal, "n": 5}, {
+        "model": MODEL, "n": COUNT, "rng": RNG}),
+    "sensitivity": (ph.sensitivity, {"model": normal, "priors": [{"prior_tau": "dumouchel"}]}, {
+        "model": MODEL, "priors": Kind([], 3, None, "uniform", ["uniform"], [{"prior": "nix"}],
+        [{"prior_nix": 1}]), "engine": Kind(3, "exact", lambda model: 3, lambda: 3),
+        "probs": PROBS}),
+    "group_summaries": (ph.group_summaries, {"values": [1, 3, 4, 8], "groups": ["a", "a", "b", "b"]}, {
+        "values": VECTOR, "groups": Kind("aabb", 3, ["a"], [None, "a", "b", "b"])}),
+    "anova": (ph.anova, {"values": [1, 3, 4, 8], "groups": ["a", "a", "b", "b"]}, {
+        "values": VECTOR, "groups": Kind("aabb", 3, ["a"], [None, "a", "b", "b"])}),
+    "load_dataset": (ph.load_dataset, {"name": "pumps"}, {"name": Kind("nix", 3, None, "../pumps")}),
+    "RStream": (ph.RStream, {"seed": 1}, {"seed": Kind("x", [1], np.inf, np.nan, 1e30, 2**40)}),
+    "no_pooling": (ph.no_pooling, {"model": normal}, {"model": MODEL, "level": LEVEL}),
+    "random_effects": (ph.random_effects, {"model": normal}, {"model": MODEL, "method": METHOD}),
+    "RandomEffects.interval": (lambda **k: ph.reml(normal()).interval(**k), {}, {"level": LEVEL}),
+    "RandomEffects.prediction_interval": (
+        lambda **k: ph.reml(normal()).prediction_interval(**k), {}, {"level": LEVEL}),
+    "compare_poolings": (ph.compare_poolings, {"model": normal}, {
+        "model": MODEL, "tau": Kind("x", -1, np.nan, np.inf, [1, 2])}),
+    **{name: (getattr(ph, name), {"model": normal}, {"model": MODEL}) for name in (
+        "complete_pooling", "homogeneity_test", "james_stein", "reml", "dersimonian_laird")},
+}  # fmt: skip
+
+OF_POSTERIORS = {
+    "summary": ({}, {"probs": PROBS}),
+    "sample": ({"n": 5}, {"n": COUNT, "rng": RNG}),
+    "to_draws": ({"n": 5}, {"n": COUNT, "rng": RNG}),
+    "predict": ({}, MADE),
+    "predict_new": ({"size": 3}, {"size": Kind("x", None, -1.0, np.nan, [], [[1.0]]), **MADE}),
+    "log_likelihood": ({}, MADE),
+    "predictive_check": ({"statistic": "max"}, {
+        "statistic": Kind("nix", 3, None, [], lambda y: "x", lambda y: None), **MADE}),
+    "rank": ({}, MADE),
+    "to_dataframe": ({}, MADE),
+    "to_arviz": ({}, MADE | {"chains": COUNT}),
+    "to_mcmc": ({}, MADE | {"chains": COUNT}),
+    "probability": ({"event": "theta_new > 3"}, {"event": EVENT}),
+    "__getitem__": ({"name": "theta_new"}, {"name": NAME}),
+}  # fmt: skip
+OF_MARGINALS = {
+    "interval": {"level": LEVEL},
+    "hdi": {"level": LEVEL},
+    "ppf": {"q": Kind(-0.1, 1.1, np.nan, "x", None, [0.5, 2.0])},
+    "isf": {"q": Kind(-0.1, 1.1, np.nan, "x", None, [0.5, 2.0])},
+    "pdf": {"x": Kind("x", None, [1, "a"])},
+    "logpdf": {"x": Kind("x", None)},
+    "cdf": {"x": Kind("x", None)},
+    "sf": {"x": Kind("x", None)},
+    "rvs": {"size": COUNT, "rng": RNG},
+}
+OF_PLOTS = {
+    "forest": ({"posterior": "exact"}, {"level": LEVEL}),
+    "shrinkage": ({"posterior": "exact"}, {}),
+    "by_size": ({"posterior": "exact"}, {"level": LEVEL}),
+    "conditional_means": ({"posterior": "exact"}, {}),
+    "density": ({"posterior": "exact", "name": "mu"}, {"name": NAME}),
+    "prior_posterior": ({"posterior": "exact", "name": "tau"}, {"name": NAME}),
+    "trace": ({"posterior": "rwmetrop", "name": "mu"}, {"name": NAME}),
+    "autocorr": ({"posterior": "rwmetrop", "name": "mu"}, {"name": NAME, "lags": COUNT}),
+}
+
+
+def cases():
+    """Every call, with one argument wrong."""
+    for name, (_, given, kinds) in CALLS.items():
+        yield from one_wrong(name, given, kinds)
+    for method, (given, kinds) in OF_POSTERIORS.items():
+        for engine in ("exact", "exact of counts", "rwmetrop", "importance", "grid", "given"):
+            yield from one_wrong(f"post {engine}.{method}", given, kinds)
+    for method, kinds in OF_MARGINALS.items():
+        for engine in ("exact", "exact of counts", "rwmetrop", "importance", "grid", "given"):
+            for quantity in ("theta_new", "theta[1]", "tau"):
+                yield from one_wrong(f"marginal {engine}.{quantity}.{method}", {}, kinds)
+    for name, (given, kinds) in OF_PLOTS.items():
+        wrong = {"posterior": Kind(3.0, None, "post", normal), "ax": AXES}
+        yield from one_wrong(f"plots {name}", given, wrong | kinds)
+
+
+def one_wrong(name, given, kinds):
+    for argument, kind in kinds.items():
+        for wrong in kind.wrong:
+            yield name, given, argument, wrong
+
+
+def called(name):
+    """The callable of a case."""
+    kind, _, rest = name.partition(" ")
+    if kind == "post":
+        engine, _, method = rest.rpartition(".")
+        return getattr(posteriors()[engine], method)
+    if kind == "marginal":
+        engine, quantity, method = rest.split(".")
+        post = posteriors()[engine]
+        where = {"theta[1]": list(post.names)[-2], "tau": list(post.names)[1]}.get(
+            quantity, quantity
+        )
+        return getattr(post[where], method)
+    return getattr(plots, rest) if kind == "plots" else CALLS[name][0]
+
+
+def made(value):
+    """A valid argument: those that take time are made when they are wanted."""
+    if value in (normal, counts):
+        return value()
+    return posteriors().get(value, value) if isinstance(value, str) else value
