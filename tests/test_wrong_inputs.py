@@ -140,8 +140,8 @@ CALLS = {
     "indepmetrop": (ph.indepmetrop, {"model": normal, "draws": 5}, CHAINS | WEIGHTED),
     "gibbs": (ph.gibbs, {"model": normal, "draws": 5}, CHAINS | {
         "scale": Kind("x", [1.0], [1.0, -1.0], [1.0, np.nan])}),
-    "importance": (ph.importance, {"model": normal, "draws": 50}, WEIGHTED),
-    "sir": (ph.sir, {"model": normal, "draws": 5}, WEIGHTED | {
+    "importance": (ph.importance, {"model": normal, "draws": 2_000}, WEIGHTED),
+    "sir": (ph.sir, {"model": normal, "draws": 200}, WEIGHTED | {
         "pool": Kind(0, 1.5, "x", np.inf, 1e30)}),
     "rejection": (ph.rejection, {"model": counts, "draws": 5}, WEIGHTED),
     "grid": (ph.grid, {"model": normal, "size": 20}, {
@@ -164,9 +164,11 @@ CALLS = {
     "RStream": (ph.RStream, {"seed": 1}, {"seed": Kind("x", [1], np.inf, np.nan, 1e30, 2**40)}),
     "no_pooling": (ph.no_pooling, {"model": normal}, {"model": MODEL, "level": LEVEL}),
     "random_effects": (ph.random_effects, {"model": normal}, {"model": MODEL, "method": METHOD}),
-    "RandomEffects.interval": (lambda level: ph.reml(normal()).interval(level), {"level": 0.9}, {"level": LEVEL}),
+    "RandomEffects.interval": (
+        lambda level: ph.reml(normal()).interval(level), {"level": 0.9}, {"level": LEVEL}),
     "RandomEffects.prediction_interval": (
-        lambda level: ph.reml(normal()).prediction_interval(level), {"level": 0.9}, {"level": LEVEL}),
+        lambda level: ph.reml(normal()).prediction_interval(level), {"level": 0.9},
+        {"level": LEVEL}),
     "compare_poolings": (ph.compare_poolings, {"model": normal}, {
         "model": MODEL, "tau": Kind("x", -1, np.nan, np.inf, [1, 2])}),
     **{name: (getattr(ph, name), {"model": normal}, {"model": MODEL}) for name in (
@@ -320,8 +322,8 @@ def test_the_right_arguments_work():
 
 def test_every_public_callable_is_in_the_table():
     results = {
-        "ConvergenceWarning", "LaplaceFit", "PriorCheck", "PriorDraws", "RandomEffects",
-        "Sensitivity",
+        "ConvergenceWarning", "LaplaceFit", "MetaRegression", "PriorCheck", "PriorDraws",
+        "RandomEffects", "Sensitivity",
     }  # fmt: skip
     public = {name for name in ph.__all__ if callable(getattr(ph, name))} - results
     assert public <= set(CALLS) | NOT_YET
