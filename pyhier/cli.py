@@ -1,6 +1,7 @@
 """The command line: ``pyhier fit FILE.csv --y COL --se COL``, ``pyhier demo`` and ``validate``."""
 
 import argparse
+import fcntl
 import os
 import re
 import secrets
@@ -23,7 +24,7 @@ from pyhier._validation import count
 from pyhier._words import in_shell_words
 from pyhier.datasets import dataset_path
 from pyhier.inference import exact, laplace, rwmetrop
-from pyhier.inference.chains import MetropolisPosterior
+from pyhier.inference.chains import MetropolisPosterior, NothingKeptError
 from pyhier.models import NormalNormal
 from pyhier.models.formula import Design
 from pyhier.posterior import DrawsPosterior, Posterior
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left behind
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # by nohup
+            signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     try:
         if options.command == "validate":
             return validate(options)
@@ -154,12 +157,27 @@ def fit(options: argparse.Namespace) -> None:
         elif options.method == "laplace":
             posterior = laplace(model).sample(draws, rng)
         else:
-            posterior = rwmetrop(model, draws, burn_in=burn_in, rng=rng)
+            posterior = _uninterrupted(model, draws, burn_in, rng)
         print(_head(posterior, "R seed" if options.r_stream else "seed", seed))
         print(_table(posterior))
         if options.out is not None:
             save(lambda folder: _write(posterior, folder, draws, rng))
             print(f"\nDraws, summary and pictures are in {options.out}")
+
+
+def _uninterrupted(
+    model: NormalNormal, draws: int, burn_in: int, rng: RStream | np.random.Generator
+) -> MetropolisPosterior:
+    """The chain; one that Ctrl-C cut short is none that was asked for."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "interrupted", RuntimeWarning)
+        try:
+            posterior = rwmetrop(model, draws, burn_in=burn_in, rng=rng)
+        except NothingKeptError:
+            raise KeyboardInterrupt from None
+    if posterior.interrupted:
+        raise KeyboardInterrupt
+    return posterior
 
 
 def _model(options: argparse.Namespace) -> NormalNormal:
@@ -257,7 +275,8 @@ Save = Callable[[Callable[[Path], None]], None]
 def _folder(out: Path | None) -> Iterator[Save]:
     """Make the folder before the work starts; what fails leaves nothing half-written in it.
 
-    Files are written beside their place and moved there when all of them are done.
+    Files are written beside their place and moved there when all of them are done. What a run that
+    was killed left there goes: it does not hold its folder's lock.
     """
     if out is None:
         yield lambda write: None
@@ -273,15 +292,47 @@ def _folder(out: Path | None) -> Iterator[Save]:
         for file in sorted(staging.iterdir()):
             os.replace(file, out / file.name)
 
+    held = -1
     try:
         try:
-            staging.mkdir(parents=True)
+            out.mkdir(parents=True, exist_ok=True)
+            with _lock(out):
+                _sweep(out)
+                staging.mkdir()
+                held = os.open(staging, os.O_RDONLY)
+                fcntl.flock(held, fcntl.LOCK_EX)
         except OSError as error:
             raise OSError(f"--out {out} cannot be written: {error.strerror}") from None
         yield save
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+        if held >= 0:
+            os.close(held)
         _remove_empty(made)
+
+
+@contextmanager
+def _lock(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock: no other run makes or sweeps its staging folder meanwhile."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(out: Path) -> None:
+    """Remove the staging folders of runs that are no more."""
+    for folder in out.glob(".pyhier-*"):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except BlockingIOError:
+            pass  # it is being written
+        finally:
+            os.close(descriptor)
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:

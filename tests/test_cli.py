@@ -1,6 +1,7 @@
 """The command line, as a shell sees it."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -216,6 +217,49 @@ def test_nothing_is_left_when_terminated(tmp_path):
     process.terminate()
     assert process.wait() == 143
     assert not out.exists()
+
+
+def long_run(out, *options, **settings):
+    """A chain that goes on until it is told to stop, its staging folder made."""
+    command = [sys.executable, "-m", "pyhier", "fit", SCHOOLS, *COLUMNS, "--method", "rwmetrop"]
+    process = subprocess.Popen([*command, *options, "--out", str(out)], **settings)
+    while not (out.exists() and os.listdir(out)) and process.poll() is None:
+        time.sleep(0.01)
+    return process
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+@pytest.mark.parametrize("options", [["--draws", "5e7"], ["--draws", "10", "--burn-in", "5e7"]])
+def test_an_ended_run_says_so_and_leaves_nothing(tmp_path, number, code, options):
+    """In the burn-in and after it: a chain cut short is none that was asked for."""
+    out = tmp_path / "new"
+    process = long_run(out, *options, stdout=subprocess.PIPE, text=True)
+    time.sleep(0.3)
+    process.send_signal(number)
+    printed, _ = process.communicate()
+    assert process.returncode == code
+    assert printed == ""
+    assert not out.exists()
+
+
+def test_what_a_killed_run_left_is_swept(capsys, tmp_path):
+    killed = long_run(tmp_path, "--draws", "5e7")
+    killed.kill()
+    killed.wait()
+    running = long_run(tmp_path / "other", "--draws", "5e7")
+    (tmp_path / "mine.txt").write_text("kept")
+    assert list(tmp_path.glob(".pyhier-*"))
+    assert run(capsys, "fit", SCHOOLS, *COLUMNS, "--draws", "20", "--out", str(tmp_path))[0] == 0
+    assert not list(tmp_path.glob(".pyhier-*"))
+    assert (tmp_path / "mine.txt").read_text() == "kept"
+    # The folder of a run that goes on stays.
+    other = str(tmp_path / "other")
+    assert run(capsys, "fit", SCHOOLS, *COLUMNS, "--draws", "20", "--out", other)[0] == 0
+    assert len(list((tmp_path / "other").glob(".pyhier-*"))) == 1
+    running.terminate()
+    assert running.wait() == 143
 
 
 def test_a_folder_in_the_way_of_a_file(capsys, tmp_path):

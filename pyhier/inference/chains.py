@@ -57,6 +57,15 @@ class MetropolisPosterior(DrawsPosterior):
         self.accept, self.burn_in, self.interrupted = accept, burn_in, interrupted
 
 
+class NothingKeptError(RuntimeError):
+    """Ctrl-C came within the burn-in: a posterior without a draw would have no means."""
+
+    def __init__(self, burn_in: int) -> None:
+        super().__init__(
+            f"interrupted within the burn-in of {burn_in} iterations: there is no draw to keep"
+        )
+
+
 @dataclass
 class Chain:
     """One chain as it grows: ``draws[:counts[0]]`` is filled, ``counts[1:]`` were accepted.
@@ -113,8 +122,12 @@ class Chain:
             )
 
 
-def run_chains(chains: list[Chain], progress: bool | None, stacklevel: int = 3) -> bool:
+def run_chains(
+    chains: list[Chain], progress: bool | None, stacklevel: int = 3, burn_in: int = 0
+) -> bool:
     """Run all chains; return whether Ctrl-C ended them early, and warn when it did.
+
+    Within the burn-in there is nothing to keep: then it is raised.
 
     Chains with their own generators run side by side: compiled densities in threads, for they hold
     no GIL, Python callables a piece of each in turn in the main thread. An R stream serves one
@@ -135,6 +148,8 @@ def run_chains(chains: list[Chain], progress: bool | None, stacklevel: int = 3) 
                     unfinished = [chain for chain in unfinished if chain.run_piece(report)]
         except KeyboardInterrupt:
             done = [int(chain.counts[0]) for chain in chains]
+            if max(done) <= burn_in:
+                raise NothingKeptError(burn_in) from None
             message = f"interrupted: chains of {done} iterations of {len(chains[0].draws)} are kept"
             warnings.warn(message, RuntimeWarning, stacklevel=stacklevel)
             return True
@@ -228,8 +243,10 @@ class Plan:
                 kernels, self.generators, starts, known, strict=True
             )
         ]  # fmt: skip
-        interrupted = run_chains(running, self.progress, stacklevel=5)
+        interrupted = run_chains(running, self.progress, stacklevel=5, burn_in=self.first)
         kept, done = _rectangle([int(chain.counts[0]) for chain in running])
+        if interrupted and done <= self.first:
+            raise NothingKeptError(self.first)
         phi = np.stack([running[k].draws[:done] for k in kept])
         proposals, *accepted = np.sum([chain.counts for chain in running], axis=0)
         shares = np.array(accepted) / max(proposals, 1)
