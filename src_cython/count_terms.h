@@ -179,23 +179,31 @@ struct trials {
     double y, f, hat, low, constant;
 };
 
-/* D, and log p by the pointer. */
-static inline double beta_binomial_term(const struct shares *s, const struct trials *g, double *value,
-                                        double *alpha_gap, double *beta_gap)
+/* Log p given D; `constant` is the group's. */
+static inline double beta_binomial_given(const struct shares *s, double y, double f, double constant,
+                                         double D, double *alpha_gap, double *beta_gap)
 {
-    const double y = g->y, f = g->f, n = y + f, total = n + s->size;
-    const double w = n / total, v = s->size / total, a = y + s->alpha.value, b = f + s->beta.value;
-    const double d = (g->hat - s->logit) + g->low, apart = one_less_exp(-fabs(d));
-    const double ahead = y / n * s->other * apart, behind = s->eta * (f / n) * apart;
-    const double D = s->size * w * (d >= 0.0 ? ahead : -behind);
+    const double total = y + f + s->size, w = (y + f) / total, v = s->size / total;
+    const double a = y + s->alpha.value, b = f + s->beta.value;
     const double safe_y = y > 0.0 ? y : 1.0, safe_f = f > 0.0 ? f : 1.0;
     *alpha_gap = shape_gap(&s->alpha, D, y, v);
     *beta_gap = shape_gap(&s->beta, -D, f, v);
     const double gaps = gap(y, D, a / safe_y * w) + gap(f, -D, b / safe_f * w);
     const double of_y = gamma_rest(a) - s->alpha.rest, of_f = gamma_rest(b) - s->beta.rest;
     const double rest = (y > 0.0 ? of_y : 0.0) + (f > 0.0 ? of_f : 0.0);
-    const double size_rest = gamma_rest(total) - s->size_rest + g->constant;
-    *value = rest - size_rest - (gaps + (*alpha_gap + *beta_gap));
+    const double size_rest = gamma_rest(total) - s->size_rest + constant;
+    return rest - size_rest - (gaps + (*alpha_gap + *beta_gap));
+}
+
+/* D, and log p by the pointer. */
+static inline double beta_binomial_term(const struct shares *s, const struct trials *g, double *value,
+                                        double *alpha_gap, double *beta_gap)
+{
+    const double y = g->y, f = g->f, n = y + f, w = n / (n + s->size);
+    const double d = (g->hat - s->logit) + g->low, apart = one_less_exp(-fabs(d));
+    const double ahead = y / n * s->other * apart, behind = s->eta * (f / n) * apart;
+    const double D = s->size * w * (d >= 0.0 ? ahead : -behind);
+    *value = beta_binomial_given(s, y, f, g->constant, D, alpha_gap, beta_gap);
     return D;
 }
 
@@ -220,21 +228,27 @@ struct events {
     double y, log_exposure, hat, low, constant;
 };
 
-/* D, and log p by the pointer; q is the share of y + alpha that is expected of y. */
+/* Log p given D and the shares q of y + alpha that is expected of y, and p = 1 - q. */
+static inline double poisson_gamma_given(const struct shape *alpha, double y, double constant, double D,
+                                         double q, double p, double *alpha_gap)
+{
+    const double a = y + alpha->value, safe_y = y > 0.0 ? y : 1.0;
+    *alpha_gap = shape_gap(alpha, D, y, p);
+    const double rest = gamma_rest(a) - alpha->rest - constant;
+    return (y > 0.0 ? rest : 0.0) - (gap(y, D, a / safe_y * q) + *alpha_gap);
+}
+
+/* D, and log p and q by the pointers. */
 static inline double poisson_gamma_term(const struct rates *s, const struct events *g, double *value,
                                         double *alpha_gap, double *share)
 {
-    const double y = g->y, alpha = s->alpha.value, a = y + alpha;
     const double line = g->log_exposure + s->log_mu - s->log_alpha, small = exp_negative(-fabs(line));
     const double more = 1.0 / (1.0 + small), less = small * more;
     const double q = line > 0.0 ? more : less, p = line > 0.0 ? less : more;
     const double d = (g->hat - s->log_mu) + g->low, apart = one_less_exp(-fabs(d));
-    const double D = d >= 0.0 ? p * y * apart : -(q * alpha * apart);
-    const double safe_y = y > 0.0 ? y : 1.0;
-    *alpha_gap = shape_gap(&s->alpha, D, y, p);
+    const double D = d >= 0.0 ? p * g->y * apart : -(q * s->alpha.value * apart);
+    *value = poisson_gamma_given(&s->alpha, g->y, g->constant, D, q, p, alpha_gap);
     *share = q;
-    const double rest = gamma_rest(a) - s->alpha.rest - g->constant;
-    *value = (y > 0.0 ? rest : 0.0) - (gap(y, D, a / safe_y * q) + *alpha_gap);
     return D;
 }
 
@@ -293,6 +307,75 @@ static inline double poisson_gamma_far(const struct rates *s, const struct event
         return growth;
     const double rest = gamma_rest(y + alpha) - s->alpha.rest - g->constant;
     return rest + y * (log1p(alpha / y) - exp(-line)) + growth;
+}
+
+/* --- At shapes as they are given, for counts that need not be whole ------------------------------ */
+
+/* a b - c d, to two ulps of itself (Kahan; Jeannerod, Louvet and Muller 2013). */
+static inline double difference_of_products(double a, double b, double c, double d)
+{
+    const double second = c * d;
+    return fma(a, b, -second) + fma(-c, d, second);
+}
+
+/* gap(x; x - d), (x - d) / x being a product that may be too small for a double. */
+static inline double product_gap(double x, double d, double first, double second)
+{
+    if (x > 0.0 && first * second < NO_SHAPE)
+        return -x * (log(first) + log(second)) - d;
+    return gap(x, d, first * second);
+}
+
+static inline double counting_rest(double y)
+{
+    return y > 0.0 ? gamma_rest(y) + log(y) : 0.0; /* log(y!) - y log(y) + y */
+}
+
+/* Log of choose(y + f, y) B(a + y, b + f) / B(a, b). */
+static inline double beta_binomial_mass(double y, double f, double a, double b)
+{
+    const double K = a + b;
+    const struct shares s = {0.0,    0.0, 0.0, K, gamma_rest(K), shape_of(a, log(a)),
+                             shape_of(b, log(b))};
+    const double constant = counting_rest(y) + counting_rest(f) - counting_rest(y + f);
+    double alpha_gap, beta_gap;
+    return beta_binomial_given(&s, y, f, constant, difference_of_products(y, b, f, a) / (y + f + K),
+                               &alpha_gap, &beta_gap);
+}
+
+/* Log of choose(y + f, y) p^y (1 - p)^f. */
+static inline double binomial_mass(double y, double f, double p)
+{
+    const double n = y + f, D = difference_of_products(y, 1.0, n, p);
+    const double constant = counting_rest(y) + counting_rest(f) - counting_rest(n);
+    const double safe_y = y > 0.0 ? y : 1.0, safe_f = f > 0.0 ? f : 1.0;
+    if ((p <= 0.0 && y > 0.0) || (p >= 1.0 && f > 0.0))
+        return -INFINITY;
+    return -constant - product_gap(y, D, n / safe_y, p) - product_gap(f, -D, n / safe_f, 1.0 - p);
+}
+
+/* Log of m^y exp(-m) / y!. */
+static inline double poisson_mass(double y, double m)
+{
+    if (m <= 0.0)
+        return y > 0.0 ? -INFINITY : 0.0;
+    return -counting_rest(y) - product_gap(y, y - m, 1.0 / (y > 0.0 ? y : 1.0), m);
+}
+
+/* A cell's share of the log of the probability of a table given its margins. */
+static inline double cell_mass(double y, double total, double row, double column)
+{
+    const double D = difference_of_products(y, total, row, column) / total;
+    return -counting_rest(y) - gap(y, D, row * column / total / (y > 0.0 ? y : 1.0));
+}
+
+/* Log of the probability of y events in t when their rate is Gamma(a, rate b). */
+static inline double poisson_gamma_mass(double y, double t, double a, double b)
+{
+    const struct shape alpha = shape_of(a, log(a));
+    const double total = b + t, D = difference_of_products(b, y, t, a) / total;
+    double alpha_gap;
+    return poisson_gamma_given(&alpha, y, counting_rest(y), D, t / total, b / total, &alpha_gap);
 }
 
 /* --- Sums over groups --------------------------------------------------------------------------- */

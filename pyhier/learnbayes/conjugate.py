@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaln, gammaln, log_ndtr, logsumexp, ndtr
+from scipy.special import log_ndtr, logsumexp, ndtr
 
 from pyhier._types import Floats
 from pyhier._validation import float_array, positive
+from pyhier.kernels.count_density import log_mass
 from pyhier.learnbayes._arguments import counts, entries, flat, number, numbers
 from pyhier.rstats.results import ByName
 
@@ -157,8 +158,9 @@ def binomial_beta_mix(probs: ArrayLike, betapar: ArrayLike, data: ArrayLike) -> 
            [30., 25.]]))
     """
     weights, prior = _mixture(probs, "betapar", betapar, "positive")
-    post = prior + numbers("data", flat(data), 2, "not negative")
-    return BetaMixture(updated(weights, np.asarray(betaln(*post.T) - betaln(*prior.T))), post)
+    s, f = numbers("data", flat(data), 2, "not negative")
+    likelihood = log_mass("beta-binomial", s, f, *prior.T)
+    return BetaMixture(updated(weights, likelihood), prior + np.array([s, f]))
 
 
 def poisson_gamma_mix(probs: ArrayLike, gammapar: ArrayLike, data: Any) -> GammaMixture:
@@ -194,12 +196,8 @@ def poisson_gamma_mix(probs: ArrayLike, gammapar: ArrayLike, data: Any) -> Gamma
     y, t = entries("data", data, "y", "t")
     y = counts("data['y']", numbers("data['y']", flat(np.atleast_1d(y))))
     t = numbers("data['t']", flat(np.atleast_1d(t)), y.size, "positive")
-    (shape, rate), post = prior.T, prior + np.array([y.sum(), t.sum()])
-    log_likelihood = (
-        gammaln(post[:, 0]) - gammaln(shape)
-        + shape * np.log(rate / post[:, 1]) - y.sum() * np.log(post[:, 1])
-    )  # fmt: skip
-    return GammaMixture(updated(weights, log_likelihood), post)
+    likelihood = log_mass("poisson-gamma", y.sum(), t.sum(), *prior.T)
+    return GammaMixture(updated(weights, likelihood), prior + np.array([y.sum(), t.sum()]))
 
 
 def normal_normal_mix(probs: ArrayLike, normalpar: ArrayLike, data: ArrayLike) -> NormalMixture:
@@ -385,21 +383,8 @@ def pbetat(p0: float, prob: float, ab: ArrayLike, data: ArrayLike) -> PointTest:
     a, b = numbers("ab", flat(ab), 2, "positive")
     s, f = numbers("data", flat(data), 2, "not negative")
     p = probability("p0", p0)
-    return _point_test(
-        prob, log_binomial(np.array([p]), s, f)[0] - betaln(a + s, b + f) + betaln(a, b)
-    )
-
-
-def log_binomial(p: Floats, successes: Any, failures: Any) -> Floats:
-    """Log likelihood of proportions, without the binomial coefficient; 0 log 0 is 0."""
-    from scipy.special import xlog1py, xlogy
-
-    return np.asarray(xlogy(successes, p) + xlog1py(failures, -p))
-
-
-def log_choose(n: Any, k: Any) -> Any:
-    """Logarithm of the binomial coefficient."""
-    return -np.log1p(n) - betaln(n - k + 1.0, k + 1.0)
+    log_bf = log_mass("binomial", s, f, p) - log_mass("beta-binomial", s, f, a, b)
+    return _point_test(prob, float(log_bf))
 
 
 def pbetap(ab: ArrayLike, n: float, s: ArrayLike) -> Floats:
@@ -433,7 +418,7 @@ def pbetap(ab: ArrayLike, n: float, s: ArrayLike) -> Floats:
     n, s, inside = future(n, s)
     out = np.zeros(s.size)
     k = s[inside]
-    out[inside] = np.exp(log_choose(n, k) + betaln(a + k, b + n - k) - betaln(a, b))
+    out[inside] = np.exp(log_mass("beta-binomial", k, n - k, a, b))
     return out
 
 

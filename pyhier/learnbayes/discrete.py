@@ -12,11 +12,10 @@ from scipy.special import logsumexp
 
 from pyhier._types import Floats
 from pyhier._validation import aligned, float_array
+from pyhier.kernels.count_density import log_mass
 from pyhier.learnbayes._arguments import flat, numbers
 from pyhier.learnbayes.conjugate import (
     future,
-    log_binomial,
-    log_choose,
     probabilities,
     probability,
     updated,
@@ -406,7 +405,7 @@ def pdisc(p: ArrayLike, prior: ArrayLike, data: ArrayLike) -> Floats:
     """
     values, weights = _proportions(p, "prior", prior)
     successes, failures = numbers("data", flat(data), 2, "not negative")
-    return updated(weights, log_binomial(values, successes, failures))
+    return updated(weights, log_mass("binomial", successes, failures, values))
 
 
 def _proportions(p: ArrayLike, name: str, weights: ArrayLike) -> tuple[Floats, Floats]:
@@ -453,7 +452,7 @@ def pdiscp(p: ArrayLike, probs: ArrayLike, n: float, s: ArrayLike) -> Floats:
     n, s, inside = future(n, s)
     out = np.zeros(s.size)
     k = s[inside][:, np.newaxis]
-    out[inside] = np.exp(log_choose(n, k) + log_binomial(values, k, n - k)) @ weights
+    out[inside] = np.exp(log_mass("binomial", k, n - k, values)) @ weights
     return out
 
 

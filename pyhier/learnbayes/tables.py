@@ -10,6 +10,7 @@ from scipy.special import gammaln
 
 from pyhier._types import Floats
 from pyhier._validation import count, float_array, positive
+from pyhier.kernels.count_density import factorial_rest, log_mass
 from pyhier.learnbayes._arguments import numbers
 from pyhier.rstats import RStream, rgamma
 from pyhier.rstats.results import ByName
@@ -34,6 +35,22 @@ class IndependenceTest(ByName):
 def _log_dirichlet(a: Floats, axes: tuple[int, ...]) -> Floats:
     """Log of the Dirichlet normalising constant, over some axes of an array of parameters."""
     return np.asarray(gammaln(a).sum(axis=axes) - gammaln(a.sum(axis=axes)))
+
+
+def _log_multinomial(y: Floats, a: Floats) -> float:
+    """Log probability of counts whose probabilities are Dirichlet(a): one beta-binomial a cell."""
+    others, rest = (np.cumsum(x[::-1])[::-1][1:] for x in (y, a))
+    return float(log_mass("beta-binomial", y[:-1], others, a[:-1], rest).sum())
+
+
+def _log_given_margins(y: Floats) -> float:
+    """Log probability of a table given its margins, rows and columns being independent."""
+    rows, columns, total = y.sum(axis=1), y.sum(axis=0), y.sum()
+    if total == 0.0:
+        return 0.0
+    cells = log_mass("cell", y, total, rows[:, np.newaxis], columns)
+    margins = factorial_rest(np.concatenate([rows, columns]))
+    return float(cells.sum() + margins.sum() - factorial_rest(np.array([total]))[0])
 
 
 def _table(name: str, value: ArrayLike) -> Floats:
@@ -83,14 +100,14 @@ def ctable(y: ArrayLike, a: ArrayLike) -> float:
     if y.shape != a.shape:
         raise ValueError(f"y has shape {y.shape} and a {a.shape}: they must be the same")
     numbers("a (raveled)", a.ravel(), rule="positive")
-    log_bf = _log_dirichlet(a + y, (0, 1)) - _log_dirichlet(a, (0, 1))
+    log_bf = _log_multinomial(y.ravel(), a.ravel()) - _log_given_margins(y)
     for axis in (0, 1):
         margin = a.sum(axis=axis) - (y.shape[axis] - 1)
         if np.any(margin <= 0.0):
             raise ValueError(
                 f"a is too small: its sums over axis {axis} must exceed {y.shape[axis] - 1}"
             )
-        log_bf += _log_dirichlet(margin, (0,)) - _log_dirichlet(margin + y.sum(axis=axis), (0,))
+        log_bf -= _log_multinomial(y.sum(axis=axis), margin)
     return float(np.exp(log_bf))
 
 

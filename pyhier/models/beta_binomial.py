@@ -16,7 +16,7 @@ from pyhier._random import Generator, betas, binomials
 from pyhier._types import Floats
 from pyhier._validation import count, each_group, names_aligned
 from pyhier.distributions.families import Beta
-from pyhier.kernels.count_density import BetaBinomialMarginal
+from pyhier.kernels.count_density import BetaBinomialMarginal, log_mass
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.priors.pairs import Chart, PairPrior
@@ -154,12 +154,6 @@ class BetaBinomial(CountModel):
             return log_slope("logit", logit) - 0.5 * log_k
         return log_k - 2.0 * np.logaddexp(0.0, log_k)
 
-    def _log_coefficients(self) -> Floats:
-        from scipy.special import betaln
-
-        logs = betaln(self.successes + 1.0, self.failures + 1.0) + np.log1p(self.trials)
-        return np.asarray(-logs, dtype=np.float64)
-
     def start(self) -> Floats:
         """The best of a ladder of log K, with eta at the share of all successes."""
         share = (self.successes.sum() + 0.5) / (self.trials.sum() + 1.0)
@@ -245,10 +239,7 @@ class BetaBinomial(CountModel):
 
     def log_likelihood(self, theta: Floats) -> Floats:
         """Log probability of each group's successes given theta, shape (..., groups)."""
-        from scipy.special import xlog1py, xlogy
-
-        logs = xlogy(self.successes, theta) + xlog1py(self.failures, -theta)
-        return np.asarray(logs + self._log_coefficients(), dtype=np.float64)
+        return log_mass("binomial", self.successes, self.failures, theta)
 
     def with_prior(self, **priors: Any) -> "BetaBinomial":
         """The same data under another ``prior=``; without one it stays as it is."""

@@ -15,7 +15,7 @@ from pyhier._random import Generator, gammas, poissons
 from pyhier._types import Floats
 from pyhier._validation import each_group, names_aligned, positive, vector
 from pyhier.distributions.families import Gamma
-from pyhier.kernels.count_density import PoissonGammaMarginal
+from pyhier.kernels.count_density import PoissonGammaMarginal, log_mass
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.priors.pairs import Chart, PairPrior
@@ -228,11 +228,7 @@ class PoissonGamma(CountModel):
 
     def log_likelihood(self, theta: Floats) -> Floats:
         """Log probability of each group's events given theta, shape (..., groups)."""
-        from scipy.special import gammaln, xlogy
-
-        mean = self.exposure * theta
-        logs: Floats = xlogy(self.counts, mean) - mean - gammaln(self.counts + 1.0)
-        return logs
+        return log_mass("poisson", self.counts, self.exposure * theta)
 
     def with_prior(self, **priors: Any) -> "PoissonGamma":
         """The same data under another ``prior=`` or ``z0=``; what is not given stays as it is."""
