@@ -5,6 +5,7 @@ A model is data with priors (`NormalNormal`, `BetaBinomial`, `PoissonGamma`); an
 ``pyhier.learnbayes`` and ``pyhier.rstats`` are R's functions under R's names, with R's numbers.
 """
 
+from pyhier import _whole_imports
 from pyhier.classical.anova import anova
 from pyhier.classical.meta_regression import MetaRegression
 from pyhier.classical.pooling import (
@@ -40,6 +41,8 @@ from pyhier.workflow.prior_predictive import PriorDraws, prior_predictive
 from pyhier.workflow.sensitivity import Sensitivity, sensitivity
 
 __version__ = "0.1.0"
+
+_whole_imports.install()
 
 __all__ = [
     "PRIOR_NAMES",

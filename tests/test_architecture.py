@@ -8,8 +8,17 @@ ROOT = Path(__file__).parent.parent
 
 # Each room may import from those before it, and from itself. A tuple is one floor of several rooms.
 ORDER = (
-    ("kernels", "_types", "_text"),
-    ("_validation", "_words", "_frame", "_table", "_progress", "_arviz", "_frozen"),
+    ("kernels", "_types", "_text", "_whole_imports"),
+    (
+        "_validation",
+        "_words",
+        "_frame",
+        "_table",
+        "_progress",
+        "_arviz",
+        "_frozen",
+        "_whole_imports",
+    ),
     "rstats",
     ("_random", "datasets"),
     "coda",

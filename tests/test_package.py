@@ -1,6 +1,8 @@
 """The package as a whole: its data, its names, and that it installs from its distributions."""
 
+import _thread
 import importlib
+import signal
 import subprocess
 import sys
 import tarfile
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 
 import pyhier as ph
+from pyhier._whole_imports import ctrl_c_waits
 
 ROOT = Path(__file__).parent.parent
 
@@ -87,3 +90,42 @@ def test_wheel_from_the_sdist_works(sdist, tmp_path):
     where, accept = result.stdout.split()
     assert Path(where).is_relative_to(tmp_path)
     assert np.isclose(float(accept), 0.3288)
+
+
+INTERRUPTED = """
+import _thread, sys
+import pyhier as ph
+from pyhier._whole_imports import ctrl_c_waits
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            _thread.interrupt_main()
+
+sys.meta_path.insert(0, Interrupt())
+model = ph.NormalNormal([28.0, 8.0, -3.0, 7.0], se=[15.0, 10.0, 16.0, 11.0])
+try:
+    ph.exact(model).summary()
+except KeyboardInterrupt:
+    print("interrupted", "{module}" in sys.modules)
+print(ph.exact(model).summary().shape)
+"""
+
+
+@pytest.mark.parametrize("module", ["pandas.core.frame", "pandas._libs.lib"])
+def test_ctrl_c_waits_for_an_import(module):
+    """Stopped half-way pandas would be broken for the rest of the process."""
+    found = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED.format(module=module)], capture_output=True, text=True
+    )
+    assert found.stdout == "interrupted True\n(7, 7)\n", found.stderr
+
+
+def test_ctrl_c_waits_once_and_only_then():
+    with pytest.raises(KeyboardInterrupt):  # noqa: PT012
+        with ctrl_c_waits(), ctrl_c_waits():
+            _thread.interrupt_main()
+            done = sum(range(1000))
+        raise AssertionError("it was forgotten")
+    assert done == 499_500
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
