@@ -1,9 +1,13 @@
 """What ArviZ is given, and that it works on it."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 
 import pyhier as ph
+from pyhier import coda
 from pyhier._arviz import load_arviz
 
 arviz = load_arviz()
@@ -112,3 +116,18 @@ def test_independent_draws_come_in_chains():
     assert float(arviz.rhat(post.to_arviz(rng=1))["alpha"]) < 1.01
     with pytest.raises(ValueError, match="chains is 0"):
         post.to_arviz(chains=0)
+
+
+def test_the_later_line_is_told_by_its_version(model, monkeypatch):
+    """ArviZ 1.3 answers for any name, InferenceData too; what it works on is a DataTree."""
+    xarray = pytest.importorskip("xarray")
+    later = types.ModuleType("arviz")
+    later.__version__ = "1.3.0"
+    later.__getattr__ = lambda name: None
+    monkeypatch.setitem(sys.modules, "arviz", later)
+    post = ph.exact(model)
+    tree = post.to_arviz(draws=10, chains=2, rng=1)
+    assert isinstance(tree, xarray.DataTree)
+    assert tree["posterior"].sizes["draw"] == 10
+    chains = post.to_mcmc(draws=10, chains=2, rng=1)
+    assert isinstance(coda.to_arviz(chains), xarray.DataTree)
