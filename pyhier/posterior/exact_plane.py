@@ -24,6 +24,9 @@ from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane
 
 
+PROMISE = 1e-8  # of a marginal's mass
+
+
 class PlanePosterior(NodesPosterior):
     """The posterior of a model with two hyperparameters, by quadrature.
 
@@ -65,8 +68,20 @@ class PlanePosterior(NodesPosterior):
             raise self._unknown(name)
         key = int(self._alike[self._group_of[name]]) if name in self._group_of else name
         if key not in self._marginals:
-            self._marginals[key] = self._marginal(name)
+            self._marginals[key] = self._checked(name, self._marginal(name))
         return self._marginals[key]
+
+    def _checked(self, name: str, marginal: LineMarginal) -> LineMarginal:
+        """A marginal whose density integrates to what the posterior does; an error for another."""
+        effect = name == "theta_new" or name in self._group_of
+        off = marginal.log_mass - (0.0 if effect else float(self._plane.outer.log_integral[0]))
+        if not abs(off) <= PROMISE:
+            raise ValueError(
+                f"exact cannot resolve {name}: the density by quadrature integrates to 1 "
+                f"{'-' if off < 0.0 else '+'} {abs(np.expm1(off)):.1e}; take draws, "
+                "post.to_draws(100_000), or rwmetrop(model)"
+            )
+        return marginal
 
     @cached_property
     def _marginals(self) -> dict[str | int, LineMarginal]:

@@ -7,6 +7,7 @@ import pytest
 from scipy import special, stats
 
 import pyhier as ph
+from pyhier.distributions.density import LineMarginal
 from pyhier.inference.exact import on_plane
 
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
@@ -372,3 +373,17 @@ def test_the_exposures_unit_changes_rates_alone(unit):
     other = ph.exact(ph.PoissonGamma(counts, exposure * unit)).summary()
     factor = np.where(plain.index == "alpha", 1.0, np.where(plain.index == "beta", unit, 1 / unit))
     np.testing.assert_allclose(other, plain.mul(factor, axis=0), rtol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["theta[1]", "theta_new", "K"])
+def test_a_density_that_loses_mass_is_refused(name):
+    """What is off by more than the promise of 1e-8 is an error, however it came about."""
+    post = ph.exact(case("rats")[1])
+    marginal = post[name]
+    for off in (2e-8, -2e-8, np.nan):
+        lossy = LineMarginal(
+            marginal._line, lambda z, off=off: marginal._log_density(z) + off,
+            marginal._centre, marginal._scale,
+        )  # fmt: skip
+        with pytest.raises(ValueError, match=r"exact cannot resolve .* take draws"):
+            post._checked(name, lossy)
