@@ -23,7 +23,6 @@ from pyhier.posterior.nodes import NodesPosterior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane
 
-
 PROMISE = 1e-8  # of a marginal's mass
 
 
