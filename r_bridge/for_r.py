@@ -44,9 +44,26 @@ def _normal_priors(prior_mu: Any, prior_tau: Any) -> dict[str, Any]:
     return {"prior_mu": prior_mu, "prior_tau": _prior_tau(prior_tau)}
 
 
-def _normal(y: Floats, given: str, spread: Floats, labels: Any, **priors: Any) -> Any:
-    keywords = {given: spread, "labels": labels, **_normal_priors(**priors)}
-    return _described(ph.NormalNormal(y, **keywords))
+def _normal(
+    y: Floats,
+    given: str,
+    spread: Floats,
+    labels: Any,
+    prior_mu: Any,
+    prior_tau: Any,
+    mods: Any = None,
+) -> Any:
+    keywords: dict[str, Any] = {given: spread, "labels": labels}
+    if mods is None:
+        return _described(ph.NormalNormal(y, **keywords, **_normal_priors(prior_mu, prior_tau)))
+    columns = dict(zip(mods["names"], mods["x"].T, strict=True))
+    beta = {name: _prior_beta(name, text) for name, text in (mods["prior"] or {}).items()}
+    keywords |= {"X": columns, "intercept": mods["intercept"], "prior_beta": beta or None}
+    return _described(ph.NormalNormal(y, **keywords, prior_tau=_prior_tau(prior_tau)))
+
+
+def _prior_beta(name: str, text: str) -> Any:
+    return parse_prior(f"prior_beta${name}", text, MU_PRIORS, ())
 
 
 def _normal_raw(values: Floats, groups: list[str], variance: Any, **priors: Any) -> Any:
@@ -226,6 +243,34 @@ def _deviations(posterior: Any, centre: str, probs: Floats) -> dict[str, Any]:
     return {"columns": columns, "rows": names}
 
 
+def _covariance(posterior: Any, names: list[str]) -> Floats:
+    """Posterior covariance of the coefficients, the names of which are given."""
+    if isinstance(posterior, DrawsPosterior):
+        return np.atleast_2d(np.cov([posterior.draws_of(name).ravel() for name in names]))
+    if len(names) == 1:
+        return np.array([[posterior[names[0]].var()]])
+    bare = [name.removeprefix("beta[").removesuffix("]") for name in names]
+    variance = np.array([posterior[name].var() for name in names])
+    both = np.array([[_var_of_sum(posterior, a, b) for b in bare] for a in bare])
+    covariance: Floats = 0.5 * (both - variance[:, None] - variance)
+    return covariance
+
+
+def _var_of_sum(posterior: Any, a: str, b: str) -> float:
+    weights = {a: 2.0} if a == b else {a: 1.0, b: 1.0}
+    return float(posterior.linear(weights).var())
+
+
+def _predict_at(posterior: Any, size: Floats, x: Floats, probs: Floats) -> dict[str, Any]:
+    """New estimates of new groups with these standard errors and covariates, a row a group."""
+    if not isinstance(posterior, ExactPosterior):
+        raise TypeError("groups with new covariates are predicted by hier_exact()")
+    made = [posterior.predictive(float(se), row) for se, row in zip(size, x, strict=True)]
+    rows = np.array([(one.mean(), one.std(), *one.ppf(probs)) for one in made])
+    columns = dict(zip(("fit", "sd", "lwr", "upr"), rows.T, strict=True))
+    return {"columns": columns, "rows": [str(i + 1) for i in range(len(rows))]}
+
+
 def _log_likelihood(model: Any, values: Mapping[str, float]) -> float:
     """Log likelihood of the hyperparameters, the effects integrated out."""
     return float(model.marginal.log_likelihood(model.phi_at(**values)[np.newaxis])[0])
@@ -296,6 +341,8 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "summary": _summary,
     "diagnose": _diagnose,
     "deviations": _deviations,
+    "covariance": _covariance,
+    "predict_at": _predict_at,
     "log_likelihood": _log_likelihood,
     "weights": _weights,
     "marginal": _marginal,

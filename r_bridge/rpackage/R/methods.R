@@ -182,6 +182,9 @@ nobs.hier_model <- function(object, ...) {
 #' @export
 weights.hier_posterior <- function(object, ...) {
   no_dots(...)
+  if (!is.null(object$model$design)) {
+    stop_pyhier("weights are in the mean of mu, which a model with mods has not")
+  }
   shares <- as.vector(python_call("weights", posterior = live(object)))
   setNames(100 * shares, object$model$labels)
 }
@@ -257,7 +260,12 @@ nlme::ranef
 nlme::VarCorr
 
 # What all groups share, by the kind of model; the sd of the effects about it, where they are normal.
-centre_of <- function(model) c(normal = "mu", binomial = "eta", poisson = "mu")[[model$family]]
+centre_of <- function(model) {
+  if (is.null(model$design)) {
+    return(c(normal = "mu", binomial = "eta", poisson = "mu")[[model$family]])
+  }
+  grep("^beta\\[", model$coordinates, value = TRUE)
+}
 
 #' @rdname hier_methods
 #' @export
@@ -271,8 +279,10 @@ fixef.hier_posterior <- function(object, ...) {
 #' @export
 vcov.hier_posterior <- function(object, ...) {
   no_dots(...)
-  name <- centre_of(object$model)
-  matrix(table_of(object, 0.5)[name, "sd"]^2, 1, 1, dimnames = list(name, name))
+  names <- centre_of(object$model)
+  found <- python_call("covariance", posterior = live(object), names = as.list(names))
+  dimnames(found) <- list(names, names)
+  found
 }
 
 #' @rdname hier_methods
@@ -281,6 +291,9 @@ ranef.hier_posterior <- function(object, level = 0.95, ...) {
   no_dots(...)
   tail <- (1 - check_level(level)) / 2
   effects_of(object)
+  if (!is.null(object$model$design)) {
+    stop_pyhier("ranef() is of models without mods: residuals() and fitted() are of those with")
+  }
   table <- python_call(
     "deviations",
     posterior = live(object), centre = centre_of(object$model),

@@ -1,6 +1,6 @@
 # Models: data with priors. The Python model is made anew where a saved one has lost it.
 
-new_model <- function(family, entry, ..., call) {
+new_model <- function(family, entry, ..., design = NULL, call) {
   spec <- c(list(.entry = entry), list(...))
   made <- do.call(python_call, spec)
   model <- structure(
@@ -9,7 +9,7 @@ new_model <- function(family, entry, ..., call) {
       coordinates = as.character(unlist(made$coordinates)),
       data = data.frame(made$data, row.names = as.character(unlist(made$labels))),
       estimates = data.frame(made$estimates, row.names = as.character(unlist(made$labels))),
-      shown = made$shown, python = made$handle
+      shown = made$shown, design = design, python = made$handle
     ),
     class = c(paste0("hier_", family), "hier_model")
   )
@@ -46,6 +46,11 @@ is_lost <- function(handle) reticulate::py_is_null_xptr(handle)
 #'   [hier_priors] for the strings.
 #' @param data For a formula: a data frame with its variables (`se`, `var` and `labels` are looked
 #'   for in it, too).
+#' @param mods Covariates of the groups, for a meta-regression: a one-sided formula, such as `~ latitude +
+#'   year`, as for metafor's `rma()`. The coefficients are `beta[Intercept]`, `beta[latitude]`, ..., in
+#'   place of `mu`.
+#' @param prior_beta With `mods`: a list of normal priors by the coefficients' names, such as
+#'   `list(latitude = "normal(0, 1)")`; the others' are flat.
 #' @param raw Whether the rows are single observations.
 #' @param variance For raw observations: whether all groups share one within-group variance
 #'   (`"pooled"`) or each has its own (`"per-group"`).
@@ -63,6 +68,11 @@ is_lost <- function(handle) reticulate::py_is_null_xptr(handle)
 #' schools <- data.frame(effect = y, stderr = se, school = names(y))
 #' hier_normal(effect ~ school, data = schools, se = stderr, prior_tau = "halfcauchy(5)")
 #' hier_normal(y, se, prior_tau = function(tau) dexp(tau, 0.1, log = TRUE))
+#'
+#' schools$size <- c(3, 1, 4, 1, 5, 9, 2, 6)
+#' fit <- hier_exact(effect ~ school, data = schools, se = stderr, mods = ~size)
+#' fixef(fit)
+#' predict(fit, newdata = data.frame(se = 10, size = 5))
 #' \dontshow{\})}
 #' @export
 hier_normal <- function(y, ...) UseMethod("hier_normal")
@@ -70,7 +80,7 @@ hier_normal <- function(y, ...) UseMethod("hier_normal")
 #' @rdname hier_normal
 #' @export
 hier_normal.default <- function(y, se, labels = NULL, prior_mu = "flat", prior_tau = "uniform",
-                                var = NULL, ...) {
+                                var = NULL, mods = NULL, prior_beta = NULL, ...) {
   no_dots(...)
   if (missing(se)) {
     se <- NULL
@@ -79,6 +89,7 @@ hier_normal.default <- function(y, se, labels = NULL, prior_mu = "flat", prior_t
     which <- if (is.null(se)) "neither was given (or it is NULL)" else "both were given"
     stop_pyhier("give se (standard errors) or var (sampling variances): ", which)
   }
+  design <- if (inherits(mods, "formula")) design_of(mods, NULL) else mods
   given <- if (is.null(var)) "se" else "var"
   spread <- aligned("y", y, given, if (is.null(var)) se else var)
   new_model(
@@ -87,15 +98,15 @@ hier_normal.default <- function(y, se, labels = NULL, prior_mu = "flat", prior_t
     spread = numbers_to_python(numbers(given, spread)),
     labels = text_to_python(labels_beside("y", y, labels)),
     prior_mu = mu_prior(prior_mu), prior_tau = one_prior("prior_tau", prior_tau),
-    call = match.call()
+    mods = moderators(design, prior_mu, prior_beta), design = design, call = match.call()
   )
 }
 
 #' @rdname hier_normal
 #' @export
-hier_normal.formula <- function(y, data = NULL, se, var, labels, raw = FALSE,
+hier_normal.formula <- function(y, data = NULL, se, var, labels, mods = NULL, raw = FALSE,
                                 variance = c("pooled", "per-group"), ...) {
-  no_dots(..., .known = c("prior_mu", "prior_tau"))
+  no_dots(..., .known = c("prior_mu", "prior_tau", "prior_beta"))
   parts <- formula_parts(y, data)
   where <- function(expression) eval(expression, parts$data, environment(y))
   given <- c(se = !missing(se), var = !missing(var))
@@ -104,15 +115,60 @@ hier_normal.formula <- function(y, data = NULL, se, var, labels, raw = FALSE,
     parts$group <- where(substitute(labels))
   }
   if (any(given)) {
+    no_covariate(parts$group, deparse(y[[3]]))
     model <- hier_normal.default(
       parts$response,
       se = if (given[["se"]]) where(substitute(se)),
-      var = if (given[["var"]]) where(substitute(var)), labels = parts$group, ...
+      var = if (given[["var"]]) where(substitute(var)), labels = parts$group,
+      mods = if (!is.null(mods)) design_of(mods, parts$data), ...
     )
   } else {
+    if (!is.null(mods)) stop_pyhier("mods are of estimates with se or var, not of raw observations")
     model <- raw_normal(parts, match.arg(variance), ...)
   }
   with_call(model, match.call(), y)
+}
+
+# A design for Python, with what makes it anew for other data.
+design_of <- function(mods, data) {
+  if (!inherits(mods, "formula") || length(mods) != 2) {
+    stop_pyhier("mods is ", shown(mods), ": give a one-sided formula, such as ~ latitude", kind = "TypeError")
+  }
+  frame <- tryCatch(
+    model.frame(mods, data, na.action = stats::na.pass),
+    error = function(e) stop_pyhier("mods: ", conditionMessage(e))
+  )
+  terms <- terms(frame)
+  x <- stats::model.matrix(terms, frame)
+  design <- list(terms = terms, levels = stats::.getXlevels(terms, frame), contrasts = attr(x, "contrasts"))
+  c(design, design_columns(x))
+}
+
+design_columns <- function(x) {
+  of_one <- colnames(x) == "(Intercept)"
+  plain <- x[, !of_one, drop = FALSE]
+  for (name in colnames(plain)) {
+    numbers(name, plain[, name])
+  }
+  list(
+    intercept = any(of_one), names = colnames(plain),
+    x = array(as.double(plain), dim(plain))
+  )
+}
+
+# What of it goes to Python; NULL without moderators.
+moderators <- function(design, prior_mu, prior_beta) {
+  if (is.null(design)) {
+    if (!is.null(prior_beta)) stop_pyhier("prior_beta is the prior of the coefficients of mods: give mods")
+    return(NULL)
+  }
+  if (!is.null(prior_mu) && !identical(prior_mu, "flat")) {
+    stop_pyhier("with mods there is no mu: give prior_beta = list(Intercept = \"normal(0, 5)\")")
+  }
+  if (!is.null(prior_beta) && (!is.list(prior_beta) || is.null(names(prior_beta)))) {
+    stop_pyhier("prior_beta is ", shown(prior_beta), ": give a list, such as list(year = \"normal(0, 1)\")")
+  }
+  c(design[c("intercept", "x")], list(names = I(design$names), prior = prior_beta))
 }
 
 # Estimates need se or var; observations are taken for raw only where that is said.
@@ -131,6 +187,16 @@ check_raw <- function(raw, given, variance) {
   }
   if (!raw && variance) {
     stop_pyhier("variance is for raw observations: give raw = TRUE with it")
+  }
+}
+
+# Groups may be numbered, but what is measured, or is the same for two groups, names none.
+no_covariate <- function(group, name) {
+  if (is.numeric(group) && (anyDuplicated(group) || any(group != floor(group), na.rm = TRUE))) {
+    stop_pyhier(
+      name, " is a number that does not name the groups: as a covariate of theirs give mods = ~ ", name,
+      ", with ~ 1 or the groups' names on the right of the formula"
+    )
   }
 }
 
@@ -319,6 +385,13 @@ hier_sensitivity <- function(model, priors, probs = default_probs) {
 update.hier_model <- function(object, ...) {
   changes <- list(...)
   known <- prior_arguments(object)
+  if ("prior_beta" %in% names(changes) && !is.null(object$design)) {
+    object$spec$mods <- moderators(object$design, NULL, changes$prior_beta)
+    changes$prior_beta <- NULL
+    if (!length(changes)) {
+      return(remade(object))
+    }
+  }
   unknown <- setdiff(names(changes), known)
   if (length(unknown) || is.null(names(changes))) {
     stop_pyhier("unknown: ", paste(unknown, collapse = ", "), "; this model has ", paste(known, collapse = ", "))
@@ -330,8 +403,15 @@ update.hier_model <- function(object, ...) {
       pair_prior(changes[[name]])
     )
   }
-  object[c("shown", "python")] <- do.call(python_call, object$spec)[c("shown", "handle")]
-  object
+  remade(object)
 }
 
-prior_arguments <- function(model) grep("^prior", names(model$spec), value = TRUE)
+remade <- function(model) {
+  model[c("shown", "python")] <- do.call(python_call, model$spec)[c("shown", "handle")]
+  model
+}
+
+prior_arguments <- function(model) {
+  named <- grep("^prior", names(model$spec), value = TRUE)
+  if (is.null(model$design)) named else c(setdiff(named, "prior_mu"), "prior_beta")
+}

@@ -77,14 +77,15 @@ plot_forest <- function(x, ..., annotate = TRUE, xlab = "effect, with 95% interv
 
 # The groups, their mean, and a group to come: estimate and 95% interval; of groups the raw ones too.
 forest_rows <- function(x) {
-  names <- c(effects_of(x), centre_of(x$model), "theta_new")
+  plain <- is.null(x$model$design)
+  names <- c(effects_of(x), if (plain) centre_of(x$model), "theta_new")
   table <- table_of(x, c(0.025, 0.5, 0.975))[names, ]
   raw <- x$model$estimates
   half <- stats::qnorm(0.975) * raw$se
-  none <- c(NA, NA)
+  whole <- c(if (plain) c(mean = "mean of all"), new = "new group")
+  none <- rep(NA, length(whole))
   data.frame(
-    label = c(x$model$labels, "mean of all", "new group"),
-    kind = c(rep("group", nrow(raw)), "mean", "new"),
+    label = c(x$model$labels, whole), kind = c(rep("group", nrow(raw)), names(whole)),
     mid = ifelse(is.finite(table$mean), table$mean, table[["50%"]]),
     low = table[["2.5%"]], high = table[["97.5%"]], raw = c(raw$estimate, none),
     raw_low = c(raw$estimate - half, none), raw_high = c(raw$estimate + half, none)
@@ -119,11 +120,16 @@ draw_groups <- function(rows, at, size) {
 # The mean as a diamond, a new group's effect as a line.
 draw_whole <- function(rows, at) {
   graphics::abline(h = at[[1]] + 0.5, col = colours[["quiet"]], lty = 3)
-  graphics::polygon(
-    c(rows$low[[1]], rows$mid[[1]], rows$high[[1]], rows$mid[[1]]), at[[1]] + c(0, 0.25, 0, -0.25),
-    col = colours[["pooled"]], border = NA
-  )
-  graphics::segments(rows$low[[2]], at[[2]], rows$high[[2]], at[[2]], col = colours[["pooled"]], lwd = 2)
+  for (k in seq_along(at)) {
+    if (rows$kind[[k]] == "new") {
+      graphics::segments(rows$low[[k]], at[[k]], rows$high[[k]], at[[k]], col = colours[["pooled"]], lwd = 2)
+    } else {
+      graphics::polygon(
+        c(rows$low[[k]], rows$mid[[k]], rows$high[[k]], rows$mid[[k]]), at[[k]] + c(0, 0.25, 0, -0.25),
+        col = colours[["pooled"]], border = NA
+      )
+    }
+  }
 }
 
 plot_density <- function(x, name, ..., xlab = name, ylab = "density", main = "") {

@@ -8,6 +8,7 @@ predict.hier_posterior <- function(object, newdata = NULL, level = 0.95, draws =
   tail <- (1 - check_level(level)) / 2
   size <- names(object$model$data)[[ncol(object$model$data)]]
   rows <- object$model$labels
+  given <- newdata
   if (is.data.frame(newdata)) {
     rows <- rownames(newdata)
     newdata <- decoded_columns(as.data.frame(newdata))[[size]]
@@ -16,6 +17,9 @@ predict.hier_posterior <- function(object, newdata = NULL, level = 0.95, draws =
     }
   } else if (!is.null(newdata)) {
     rows <- seq_along(newdata)
+  }
+  if (!is.null(newdata) && !is.null(object$model$design)) {
+    return(predict_at(object, given, newdata, rows, tail))
   }
   made <- python_call(
     "predict",
@@ -42,4 +46,24 @@ simulate.hier_posterior <- function(object, nsim = 1, seed = NULL, ...) {
   names(frame) <- paste0("sim_", seq_len(nrow(made)))
   attr(frame, "seed") <- stream$rng
   frame
+}
+
+# New groups of a model with moderators, without draws.
+predict_at <- function(object, newdata, size, rows, tail) {
+  design <- object$model$design
+  if (!is.data.frame(newdata)) {
+    stop_pyhier("newdata must be a data frame with se and the variables of mods")
+  }
+  frame <- tryCatch(
+    model.frame(design$terms, newdata, xlev = design$levels, na.action = stats::na.pass),
+    error = function(e) stop_pyhier("newdata: ", conditionMessage(e))
+  )
+  x <- design_columns(stats::model.matrix(design$terms, frame, contrasts.arg = design$contrasts))$x
+  found <- python_call(
+    "predict_at",
+    posterior = live(object), size = numbers_to_python(numbers("newdata$se", size)), x = x,
+    probs = numbers_to_python(c(tail, 1 - tail))
+  )
+  rownames(found) <- rows
+  found
 }
