@@ -42,6 +42,16 @@ VARIABLES = [
     ("pred", "pred", SAME),
     ("gaps", "gaps", 0.0),
     ("centre", "centre", SAME),
+    ("walk", "walk", 0.0),
+    ("once", "once", 0.0),
+    ("as.numeric(ratio)", "ratio", SAME),
+    ("share", "share", SAME),
+    ("unname(stats)", "stats", SAME),
+    ("unname(size)", "size", SAME),
+    ("unname(shrink)", "shrink", SAME),
+    ("unname(score)", "score", SAME),
+    ("unname(error)", "error", SAME),
+    ("c(interval)", "np.ravel(interval, order='F')", SAME),
 ]
 
 
@@ -73,3 +83,42 @@ def test_pages_blocks_are_in_pairs():
     kinds = re.findall(r"```(r|\{code-cell\} ipython3)\n", PAGE.read_text())
     assert kinds == ["r", "{code-cell} ipython3"] * (len(kinds) // 2)
     assert len(kinds) >= 40
+
+
+def table_rows():
+    """R's expression and ours of each row of the page's table."""
+    rows = re.findall(r"^\| `(.+?)` \| `(.+?)` \|", PAGE.read_text(), re.MULTILINE)
+    return [(theirs.replace("\\|", "|"), ours) for theirs, ours in rows]
+
+
+def setup(kind):
+    text = PAGE.read_text().split("## From R to here")[1]
+    return re.search(rf"```{kind}\n(.*?)```", text, re.DOTALL).group(1)
+
+
+PICTURES = ("plot(", "lines(", "hist(", "curve(", "par(", "abline(")
+
+
+@pytest.mark.parametrize(("theirs", "ours"), table_rows())
+def test_table(r, theirs, ours):
+    """Both run; their numbers are the same, to the rounding of other sums."""
+    code = f"""pdf(NULL); on.exit(dev.off()); {setup("r")}
+        { {True: "plot(x, y);", False: ""}[theirs.startswith(("lines", "abline"))] } {theirs}"""
+    expected = r(f"(function() {{ {code} }})()")
+    namespace = {}
+    exec("import numpy as np\nfrom pyhier import learnbayes as lb, load_dataset, rstats", namespace)
+    exec(setup(r"\{code-cell\} ipython3"), namespace)
+    found = eval(ours, namespace)
+    plt.close("all")
+    if theirs.startswith(PICTURES):
+        return
+    if isinstance(expected, dict):  # a data frame
+        expected = np.column_stack(list(expected.values()))
+    np.testing.assert_allclose(
+        np.asarray(found, dtype=float).squeeze(), np.asarray(expected, dtype=float).squeeze(),
+        rtol=1e-12,
+    )  # fmt: skip
+
+
+def test_the_table_is_long():
+    assert len(table_rows()) >= 60
