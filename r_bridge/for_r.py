@@ -235,7 +235,7 @@ def _deviations(posterior: Any, centre: str, probs: Floats) -> dict[str, Any]:
         middle = posterior.draws_of(centre)
         found = [SampleMarginal(posterior.draws_of(name) - middle) for name in names]
     elif isinstance(posterior, ExactPosterior):
-        found = [posterior._mixture(posterior._difference(name, centre)) for name in names]
+        found = [posterior.difference(name, centre) for name in names]
     else:
         raise TypeError("this posterior has no distribution of differences: ask hier_draws() of it")
     rows = np.array([(one.mean(), one.std(), *one.ppf(probs)) for one in found])

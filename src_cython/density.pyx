@@ -19,7 +19,7 @@ out: y_j ~ N(mu, var_j + tau^2). There are three orders of arithmetic for it.
 They agree to a few ulps of the largest term.
 """
 from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_GetName, PyCapsule_GetPointer
-from libc.math cimport INFINITY, NAN, exp, fabs, lgamma, log, log1p, sqrt
+from libc.math cimport INFINITY, NAN, exp, expm1, fabs, lgamma, log, log1p, sqrt
 from libc.stdint cimport uintptr_t
 
 import numpy as np
@@ -207,6 +207,8 @@ cdef double half_normal(int ndim, double *x, void *data) noexcept nogil:
 cdef double half_cauchy(int ndim, double *x, void *data) noexcept nogil:
     cdef double scale = (<double *>data)[0]
     cdef double z = exp(x[0]) / scale
+    if z > 1e150:  # its square may not be a double
+        return log(scale) - 2.0 * x[0] - 0.451582705289454864727
     return -log(scale) - log1p(z * z) - 0.451582705289454864727  # log(pi / 2)
 
 
@@ -219,13 +221,35 @@ cdef double square_root(int ndim, double *x, void *data) noexcept nogil:
     return -0.5 * x[0]
 
 
+cdef double excess(double v) noexcept nogil:
+    """exp(v) - 1 - v, to the last digits near 0 too."""
+    if fabs(v) > 0.3:
+        return expm1(v) - v
+    cdef double term = 0.5 * v * v, total = 0.0
+    cdef int k = 2
+    while fabs(term) > 1e-18 * total:
+        total += term
+        k += 1
+        term *= v / k
+    return total
+
+
+cdef double stirling(double h) noexcept nogil:
+    """h log h - lgamma(h) - h, which cancels where h is large (Abramowitz and Stegun 6.1.41)."""
+    if h < 30.0:
+        return h * log(h) - lgamma(h) - h
+    return 0.5 * log(h) - LOG_SQRT_2PI - (1.0 - (1.0 / 30.0 - (1.0 / 105.0 - 3.0 / 420.0 / (h * h))
+                                                  / (h * h)) / (h * h)) / (12.0 * h)
+
+
 cdef double scaled_inv_chi(int ndim, double *x, void *data) noexcept nogil:
-    """tau^2 ~ scaled inverse chi-squared(nu, scale^2), as a density of tau."""
-    cdef double scale = (<double *>data)[0], nu = (<double *>data)[1]
-    cdef double half = 0.5 * nu
-    cdef double ratio = scale * exp(-x[0])
-    return 0.693147180559945309417 + half * log(half) - lgamma(half) + nu * log(scale) \
-        - (nu + 1.0) * x[0] - half * ratio * ratio
+    """tau^2 ~ scaled inverse chi-squared(nu, scale^2), as a density of tau.
+
+    About its peak: with nu in the millions the terms of the usual formula cancel.
+    """
+    cdef double half = 0.5 * (<double *>data)[1]
+    cdef double v = 2.0 * (log((<double *>data)[0]) - x[0])
+    return 0.693147180559945309417 + stirling(half) - x[0] - half * excess(v)
 
 
 cdef class ScalePrior(LogDensity):

@@ -106,6 +106,49 @@ def logpdf(const double[::1] x, const double[::1] weight, const double[::1] mean
     return values
 
 
+cdef enum:
+    ORDER = 16  # components a panel (quadrature/rule.py)
+
+
+def too_far(const double[::1] x, const double[::1] weight, const double[::1] mean,
+            const double[::1] sd, bint whole_left, bint whole_right):
+    """Whether the components tell too little of the density at every x, shape (points,).
+
+    They are the nodes of panels, those of the last panel last. At x their parts may not change by
+    more than e^16 within a panel that counts (the rule integrates e^20 to 1e-12), and nothing may be
+    left at an end, unless its component is the whole of what is there.
+    """
+    found = np.zeros(x.shape[0], dtype=np.bool_)
+    cdef unsigned char[::1] out = found.view(np.uint8)
+    cdef double[::1] terms = np.empty(weight.shape[0])
+    cdef double[::1] scale = np.log(np.asarray(weight)) - np.log(sd)
+    cdef Py_ssize_t i, j, k, n = weight.shape[0], first
+    cdef double z, largest, low, high
+    with nogil:
+        for i in range(x.shape[0]):
+            largest = -INFINITY
+            for j in range(n):
+                z = (x[i] - mean[j]) / sd[j]
+                terms[j] = scale[j] - 0.5 * z * z
+                largest = max(largest, terms[j])
+            if not largest > -INFINITY \
+                    or (terms[n - 1] > largest - 30.0 and not whole_right) \
+                    or (terms[0] > largest - 30.0 and not whole_left):
+                out[i] = True
+                continue
+            k = n
+            while k > 0:
+                first = max(k - ORDER, 0)
+                low, high = INFINITY, -INFINITY
+                for j in range(first, k):
+                    low, high = min(low, terms[j]), max(high, terms[j])
+                if high > largest - 28.0 and high - low > 16.0:
+                    out[i] = True
+                    break
+                k = first
+    return found
+
+
 def components(const double[:, ::1] intercept, const double[:, ::1] slope,
                const double[:, ::1] noise, const double[::1] mean, const double[::1] var,
                double[:, ::1] out_mean, double[:, ::1] out_sd):

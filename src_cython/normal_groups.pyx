@@ -139,7 +139,10 @@ def finish(const double[:, :, ::1] sums, const double[:, ::1] log_tau, Py_ssize_
                 if precision > 0.0:  # perhaps inf
                     share = 1.0 / (1.0 + sums[d, 1, i] / precision)
                     away = prior_mean - sums[d, 2, i]
-                    out[d, 1, i] += share * away
+                    if share > 0.5:  # from the nearer end: a sd may be tiny beside their distance
+                        out[d, 1, i] = prior_mean - share * (sums[d, 1, i] / precision) * away
+                    else:
+                        out[d, 1, i] += share * away
                     squares += sums[d, 1, i] * share * away * away
                     value = log1p(sums[d, 1, i] / precision) + LOG_2PI
                     out[d, 2, i] = share / precision

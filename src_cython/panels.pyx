@@ -3,10 +3,11 @@
 ``split`` decides which panels are resolved: where a polynomial carries the log density and exp of it
 does not change too much for the rule. A panel that is only too steep is halved here, its halves'
 values by its polynomial; one that no polynomial carries is handed back as two halves, which only the
-caller can evaluate. ``quantiles`` inverts the distribution function: the panel by the mass outside
-it, then Newton's method on the log of the mass, integrated by the same rule over part of a panel.
+caller can evaluate; one without mass is dropped. ``quantiles`` inverts the distribution function: the
+panel by the mass outside it, then Newton's method on the log of the mass, integrated by the same rule
+over part of a panel.
 """
-from libc.math cimport INFINITY, NAN, exp, fabs, log
+from libc.math cimport INFINITY, NAN, exp, fabs, log, sqrt
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
@@ -19,7 +20,10 @@ cdef enum:
     DEEPEST = 12  # halvings of a panel by its polynomial
 
 
-cdef struct Store:  # panels: start, length, then ORDER values of each row
+cdef double BESIDE = 15.0  # panels so little below the least are kept, if polynomials carry them
+
+
+cdef struct Store:  # panels: start, length, error, then ORDER values of each row
     Py_ssize_t size, room, rows
     double *data
     bint full
@@ -29,13 +33,22 @@ cdef struct Rule:
     const double *coefficients  # from values to Chebyshev coefficients
     const double *left  # from values to those at the left half's nodes
     const double *right
-    double least  # panels that are below it are not looked at
+    const double *outer  # from values to those next to both ends
+    double least  # panels that are below it hold no mass
+    double least_tilted  # and are not needed for moments below this, with ``tilt`` times x added
+    double tilt
     double change  # the most that the log density may change within a panel
 
 
-cdef double *push(Store *store, double start, double length) noexcept nogil:
+cdef struct Parent:  # what a panel's values are of
+    double size  # of the values: it says how they are rounded
+    double error  # of the polynomial that they come from
+    double loose  # how rough the panel may be
+
+
+cdef double *push(Store *store, double start, double length, double error) noexcept nogil:
     """Room for one more panel's values; NULL without memory."""
-    cdef Py_ssize_t width = 2 + store.rows * ORDER
+    cdef Py_ssize_t width = 3 + store.rows * ORDER
     cdef double *data
     if store.size == store.room:
         store.room = 2 * store.room + 64
@@ -46,8 +59,8 @@ cdef double *push(Store *store, double start, double length) noexcept nogil:
         store.data = data
     data = store.data + store.size * width
     store.size += 1
-    data[0], data[1] = start, length
-    return data + 2
+    data[0], data[1], data[2] = start, length, error
+    return data + 3
 
 
 cdef void apply(const double *matrix, const double *values, double *out) noexcept nogil:
@@ -58,119 +71,212 @@ cdef void apply(const double *matrix, const double *values, double *out) noexcep
             out[i] += matrix[i * ORDER + j] * values[j]
 
 
-cdef bint is_smooth(const Rule *rule, const double *values, double steepness) noexcept nogil:
-    """Whether a polynomial carries the log density: its last coefficients are rounding.
-
-    That is of the log density itself and of where the nodes are, times how much that changes it.
-    """
+cdef double last_terms(const Rule *rule, const double *values) noexcept nogil:
+    """The largest of the last coefficients of the polynomial; inf where there is none."""
     cdef double[ORDER] series
-    cdef double size = 1.0, last = 0.0
+    cdef double last = 0.0
     cdef Py_ssize_t i
     apply(rule.coefficients, values, series)
     for i in range(ORDER):
-        size = max(size, fabs(series[i]))
         if not fabs(series[i]) < INFINITY:
-            return False
+            return INFINITY
     for i in range(ORDER - 3, ORDER):
         last = max(last, fabs(series[i]))
-    return last <= 1e-13 * size + 1e-15 * steepness
+    return last
+
+
+cdef double off_at_ends(const Rule *rule, const double *values, const double *at_ends) noexcept nogil:
+    """How far the polynomial is from two values next to a panel's ends."""
+    cdef double off = 0.0, value
+    cdef Py_ssize_t i, j
+    for i in range(2):
+        value = 0.0
+        for j in range(ORDER):
+            value += rule.outer[i * ORDER + j] * values[j]
+        value = fabs(value - at_ends[i])
+        off = max(off, value if value == value else INFINITY)
+    return 0.25 * off  # to the coefficients' measure: rounding adds up at the ends
 
 
 cdef void sort_out(Store *resolved, Store *rough, const Rule *rule, double start, double length,
-                   const double *values, double size, int depth) noexcept nogil:
-    """Keep a panel, halve it by its polynomial, or have it evaluated anew.
-
-    ``size`` is that of the values its own come from: it says how they are rounded.
-    """
+                   const double *values, const double *at_ends, Parent parent,
+                   int depth) noexcept nogil:
+    """Keep a panel, halve it by its polynomial, have it evaluated anew, or drop it."""
     cdef double[MOST_ROWS * ORDER] half
-    cdef double low = values[0], high = values[0], steepness, own
+    cdef double low = INFINITY, high = -INFINITY, rise = 0.0, steepness, own, last, allowed
     cdef double *room
-    cdef bint evaluated = depth == DEEPEST, alive = True
-    cdef Py_ssize_t i
+    cdef bint evaluated = depth == DEEPEST
+    cdef Py_ssize_t i, top = 0
     for i in range(ORDER):
-        low, high = min(low, values[i]), max(high, values[i])
-        alive = alive and values[i] == values[i]  # what is no number is left as it is
-    alive = alive and high > rule.least
+        if fabs(values[i]) < INFINITY:
+            low = min(low, values[i])
+            if values[i] > high:
+                high, top = values[i], i
+    # Beside the highest node there may be more than at it.
+    if top > 0 and fabs(values[top - 1]) < INFINITY:
+        rise = high - values[top - 1]
+    if top < ORDER - 1 and fabs(values[top + 1]) < INFINITY:
+        rise = max(rise, high - values[top + 1])
+    if not (high + rise > rule.least
+            or high + rise + rule.tilt * (start + length) > rule.least_tilted):
+        if high > rule.least - BESIDE and last_terms(rule, values) < 1e-6:
+            room = push(resolved, start, length, 0.0)  # quantiles far out begin there
+            if room != NULL:
+                memcpy(room, values, resolved.rows * ORDER * sizeof(double))
+        return
     steepness = (high - low) / length * (fabs(start) + length)
-    own = max(1.0, max(fabs(low), fabs(high)))
+    own = max(fabs(low), fabs(high))
     if evaluated:
-        size = own
-    # Of 250 times its size, rounding is 1e-13 of its own.
-    if alive and (size > 250.0 * own or not is_smooth(rule, values, steepness)):
+        parent.size = own
+    # What is rounding: of the log density itself, and of where the nodes are times its slope.
+    allowed = max(1e-13 + min(4e-15 * own, 2e-12) + 1e-15 * steepness, parent.loose)
+    last = last_terms(rule, values)
+    if evaluated and at_ends != NULL:
+        # Beyond the outer nodes there may be a kink or a step that they do not see.
+        last = max(last, off_at_ends(rule, values, at_ends))
+    if evaluated:
+        parent.error = last
+    if parent.size > 100.0 + 4.0 * own or not last <= allowed:
         if evaluated:
-            push(rough, start, 0.5 * length)
-            push(rough, start + 0.5 * length, 0.5 * length)
+            push(rough, start, 0.5 * length, last)
+            push(rough, start + 0.5 * length, 0.5 * length, last)
         else:
-            push(rough, start, length)
-    elif not alive or high - low <= rule.change:
-        room = push(resolved, start, length)
+            push(rough, start, length, last)
+    elif high - low <= rule.change or parent.loose == INFINITY:
+        room = push(resolved, start, length, max(last, parent.error))
         if room != NULL:
             memcpy(room, values, resolved.rows * ORDER * sizeof(double))
     elif depth == 0:
-        push(rough, start, length)
+        push(rough, start, length, last)
     else:
         for i in range(resolved.rows):
             apply(rule.left, values + i * ORDER, &half[i * ORDER])
-        sort_out(resolved, rough, rule, start, 0.5 * length, half, size, depth - 1)
+        sort_out(resolved, rough, rule, start, 0.5 * length, half, NULL, parent, depth - 1)
         for i in range(resolved.rows):
             apply(rule.right, values + i * ORDER, &half[i * ORDER])
-        sort_out(resolved, rough, rule, start + 0.5 * length, 0.5 * length, half, size, depth - 1)
+        sort_out(resolved, rough, rule, start + 0.5 * length, 0.5 * length, half, NULL, parent,
+                 depth - 1)
 
 
 cdef tuple arrays(Store *store):
-    """Start, length and values of the panels in a store, which is given back."""
-    cdef Py_ssize_t i, j, width = 2 + store.rows * ORDER
+    """Start, length, error and values of the panels in a store, which is given back."""
+    cdef Py_ssize_t i, j, width = 3 + store.rows * ORDER
     cdef double *data = store.data
     if store.full:
         free(data)
         raise MemoryError("no room for the panels")
-    start, length = np.empty(store.size), np.empty(store.size)
+    start, length, error = np.empty(store.size), np.empty(store.size), np.empty(store.size)
     values = np.empty((store.rows, store.size, ORDER))
-    cdef double[::1] starts = start, lengths = length
+    cdef double[::1] starts = start, lengths = length, errors = error
     cdef double[:, :, ::1] out = values
     for i in range(store.size):
-        starts[i], lengths[i] = data[i * width], data[i * width + 1]
+        starts[i], lengths[i], errors[i] = data[i * width], data[i * width + 1], data[i * width + 2]
         for j in range(store.rows):
-            memcpy(&out[j, i, 0], data + i * width + 2 + j * ORDER, ORDER * sizeof(double))
+            memcpy(&out[j, i, 0], data + i * width + 3 + j * ORDER, ORDER * sizeof(double))
     free(data)
-    return start, length, values
+    return start, length, error, values
 
 
 def split(const double[::1] start, const double[::1] length, const double[:, :, ::1] values,
-          double least, double change, const double[:, ::1] coefficients,
-          const double[:, ::1] left, const double[:, ::1] right):
-    """Take resolved panels from those that are not.
+          const double[:, ::1] at_ends, const double[::1] loose, double least, double least_tilted, double tilt, double change,
+          const double[:, ::1] coefficients, const double[:, ::1] left,
+          const double[:, ::1] right, const double[:, ::1] outer):
+    """Take resolved panels from those that are not, and drop those without mass.
 
     Parameters
     ----------
     start, length : in, shape (panels,)
     values : in, shape (rows, panels, ORDER)
         The log density first; at most MOST_ROWS rows.
-    least, change : floats
-        Panels below ``least`` hold no mass; the most that a log density may change within one.
+    at_ends : in, shape (panels, 2) or (0, 2)
+        The log density next to both ends of each panel; empty where it is known to be smooth.
+    loose : in, shape (panels,)
+        How large the last coefficients of a panel may be, where that is more than rounding explains;
+        inf takes it as it is.
+    least, least_tilted, tilt, change : floats
+        Panels below ``least`` are dropped, if with ``tilt`` times the coordinate added they are
+        below ``least_tilted``; the most that a log density may change within one.
     coefficients, left, right : in, shape (ORDER, ORDER)
         From values to Chebyshev coefficients, and to values at the nodes of each half.
+    outer : in, shape (2, ORDER)
+        From values to those next to both ends.
 
     Returns
     -------
-    start, length, values : ndarrays
-        Of the resolved panels, as the arguments of these names.
-    rough : (ndarray, ndarray)
-        Start and length of panels to be evaluated.
+    start, length, error, values : ndarrays
+        Of the resolved panels; ``error`` is about that of the log density within each.
+    rough : (ndarray, ndarray, ndarray)
+        Start, length and error of panels to be evaluated.
     """
     cdef Store resolved = Store(0, 0, values.shape[0], NULL, False)
     cdef Store rough = Store(0, 0, 0, NULL, False)
-    cdef Rule rule = Rule(&coefficients[0, 0], &left[0, 0], &right[0, 0], least, change)
+    cdef Rule rule = Rule(&coefficients[0, 0], &left[0, 0], &right[0, 0], &outer[0, 0],
+                          least, least_tilted, tilt, change)
+    cdef bint checked = at_ends.shape[0] > 0
     cdef double[MOST_ROWS * ORDER] panel
     cdef Py_ssize_t i, j
     with nogil:
         for i in range(start.shape[0]):
             for j in range(resolved.rows):
                 memcpy(&panel[j * ORDER], &values[j, i, 0], ORDER * sizeof(double))
-            sort_out(&resolved, &rough, &rule, start[i], length[i], panel, 0.0,
-                     DEEPEST)
-    again = arrays(&rough)[:2]
+            sort_out(&resolved, &rough, &rule, start[i], length[i], panel,
+                     &at_ends[i, 0] if checked else NULL, Parent(0.0, 0.0, loose[i]), DEEPEST)
+    again = arrays(&rough)[:3]
     return *arrays(&resolved), again
+
+
+def survey(const double[:, :, ::1] values, const double[::1] start, double tilt):
+    """The highest log density; the highest with ``tilt`` times a panel's start added; whether all
+    are finite."""
+    cdef double best = -INFINITY, tilted = -INFINITY, high
+    cdef Py_ssize_t i, j
+    cdef bint finite = True
+    with nogil:
+        for i in range(start.shape[0]):
+            high = -INFINITY
+            for j in range(ORDER):
+                high = max(high, values[0, i, j])
+                finite = finite and fabs(values[0, i, j]) < INFINITY
+            best, tilted = max(best, high), max(tilted, high + tilt * start[i])
+    return best, tilted, finite
+
+
+def account(const double[::1] length, const double[::1] error, const double[:, :, ::1] values,
+            const double[::1] weights, double best):
+    """The integral over panels, relative to the density at its highest, and what is lost of it.
+
+    Parameters
+    ----------
+    length, error : in, shape (panels,)
+    values : in, shape (rows, panels, ORDER)
+    weights : in, shape (ORDER,)
+    best : float
+
+    Returns
+    -------
+    shares : ndarray, shape (panels, ORDER)
+        The nodes' parts of the integral.
+    total, lost : float
+        ``lost`` is the root of the sum of squares of the panels' masses times their errors.
+    worst : int
+        The panel that most of it comes from.
+    """
+    cdef Py_ssize_t i, j, worst = 0
+    cdef double total = 0.0, lost = 0.0, most = -1.0, mass, part
+    shares = np.empty((length.shape[0], ORDER))
+    cdef double[:, ::1] out = shares
+    with nogil:
+        for i in range(length.shape[0]):
+            mass = 0.0
+            for j in range(ORDER):
+                out[i, j] = exp(values[0, i, j] - best) * 0.5 * length[i] * weights[j]
+                mass += out[i, j]
+            total += mass
+            part = mass * min(error[i], 1.0)
+            lost += part * part
+            if part > most:
+                most, worst = part, i
+    return shares, total, sqrt(lost), worst
 
 
 # --- Quantiles ------------------------------------------------------------------------------------
@@ -258,9 +364,9 @@ def quantiles(const double[::1] q, bint upper, const double[::1] outer,
                     step = -step
                 if low <= x - step <= high:
                     x = x - step
-                    # The next step would be about the square of this one; where the mass is zero at
-                    # the edge, of their ratios to the distance from it.
-                    if fabs(step) * half <= 1e-8 * (1.0 if base > 0.0 else fabs(x - edge)):
+                    # The next step would be about the square of this one, in panels' lengths; where
+                    # the mass is zero at the edge, of their ratios to the distance from it.
+                    if fabs(step) <= 1e-8 * (1.0 if base > 0.0 else fabs(x - edge)):
                         break
                 else:
                     x = 0.5 * (low + high)

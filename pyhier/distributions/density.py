@@ -10,7 +10,7 @@ from pyhier._types import Floats
 from pyhier._validation import numbers
 from pyhier.distributions.base import Marginal
 from pyhier.quadrature.nested import CUT
-from pyhier.quadrature.panels import COEFFICIENTS, NODES, Panels
+from pyhier.quadrature.rule import COEFFICIENTS, NODES, Panels
 from pyhier.quadrature.transforms import Line, from_line, log_slope, to_line
 
 LENGTH = 0.75  # of the panels in t, to begin with

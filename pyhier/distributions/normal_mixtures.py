@@ -7,8 +7,10 @@ from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
 from pyhier.distributions.base import Marginal, flat_points
+from pyhier.distributions.far_tails import FarTails, quantile
 from pyhier.kernels import mixtures as kernel
 
+THIN = 2e-3  # tails from which on it is asked whether the nodes tell enough
 NO_MOMENT = 1e-6  # a tail's exponent is known to about this
 
 
@@ -71,10 +73,18 @@ class MixtureMarginal(Marginal):
         variance above 2. ``inf`` for a marginal that has all moments.
     beyond : float
         What the components beyond the last node add to the variance.
+    far : FarTails, optional
+        The same mixture where its nodes do not tell enough.
     """
 
     def __init__(
-        self, weight: Floats, mean: Floats, sd: Floats, growth: float = np.inf, beyond: float = 0.0
+        self,
+        weight: Floats,
+        mean: Floats,
+        sd: Floats,
+        growth: float = np.inf,
+        beyond: float = 0.0,
+        far: FarTails | None = None,
     ) -> None:
         self._weight, self._mean, self._sd = (
             np.ascontiguousarray(part, dtype=np.float64) for part in (weight, mean, sd)
@@ -82,14 +92,28 @@ class MixtureMarginal(Marginal):
         self._table = Mixtures(
             self._weight, self._mean[np.newaxis], self._sd[np.newaxis], growth, beyond
         )
+        self._far = far
 
-    def _at(self, x: ArrayLike) -> tuple[Floats, tuple[int, ...]]:
-        flat, shape = flat_points(x)
-        return kernel.tails(flat, self._weight, self._mean, self._sd), shape
+    def _at(self, x: Floats) -> Floats:
+        return kernel.tails(x, self._weight, self._mean, self._sd)
+
+    def _too_far(self, x: Floats, table: Floats) -> list[int]:
+        """Which of the points the nodes do not tell enough of."""
+        thin = np.flatnonzero((np.minimum(table[0], table[1]) < THIN) & np.isfinite(x))
+        if self._far is None or not thin.size:
+            return []
+        kept = self._weight > 0.0
+        parts = self._weight[kept], self._mean[kept], self._sd[kept]
+        far: list[int] = thin[kernel.too_far(x[thin], *parts, *self._far.whole)].tolist()
+        return far
 
     def pdf(self, x: ArrayLike) -> Floats:
         """Density at ``x``, of ``x``'s shape."""
-        table, shape = self._at(x)
+        flat, shape = flat_points(x)
+        table = self._at(flat)
+        for i in self._too_far(flat, table):
+            assert self._far is not None
+            table[2, i] = np.exp(self._far.log_density(flat[i]))
         density: Floats = table[2].reshape(shape)
         return density
 
@@ -98,22 +122,38 @@ class MixtureMarginal(Marginal):
         flat, shape = flat_points(x)
         kept = self._weight > 0.0
         values = kernel.logpdf(flat, self._weight[kept], self._mean[kept], self._sd[kept])
+        for i in self._too_far(flat, self._at(flat)):
+            assert self._far is not None
+            values[i] = self._far.log_density(flat[i])
         return values.reshape(shape)
 
     def cdf(self, x: ArrayLike) -> Floats:
         """Probability of at most ``x``, of ``x``'s shape."""
-        table, shape = self._at(x)
-        below: Floats = table[0].reshape(shape)
-        return below
+        return self._tail(x, False)
 
     def sf(self, x: ArrayLike) -> Floats:
         """Probability of more than ``x``, of ``x``'s shape; accurate in the far tail."""
-        table, shape = self._at(x)
-        above: Floats = table[1].reshape(shape)
-        return above
+        return self._tail(x, True)
+
+    def _tail(self, x: ArrayLike, upper: bool) -> Floats:
+        flat, shape = flat_points(x)
+        table = self._at(flat)
+        for i in self._too_far(flat, table):
+            assert self._far is not None
+            if table[int(upper), i] < 0.5:
+                table[int(upper), i] = np.exp(self._far.log_tail(flat[i], upper))
+        tail: Floats = table[int(upper)].reshape(shape)
+        return tail
 
     def _quantiles(self, q: Floats, upper: bool) -> Floats:
-        return self._table.quantiles(q, upper=upper)
+        values: Floats = self._table.quantiles(q, upper)[0]
+        thin = np.flatnonzero(np.minimum(q, 1.0 - q) < THIN)
+        if self._far is not None and thin.size:
+            for i in thin[self._too_far(values[thin], self._at(values[thin]))]:
+                other = bool(q[i] > 0.5)
+                tail = 1.0 - q[i] if other else q[i]
+                values[i] = quantile(self._far, tail, upper != other, values[i])
+        return values
 
     def mean(self) -> float:
         """The mean; NaN where the distribution has none (its tails are too heavy)."""

@@ -5,7 +5,7 @@ tau's is a density on panels; the others (mixtures.py) are mixtures of normals o
 
 from collections.abc import Callable
 from functools import cached_property
-from math import exp, isfinite, isinf
+from math import exp, inf, isfinite, isinf
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 from pyhier._types import Floats
 from pyhier._validation import numbers
 from pyhier.distributions.base import Marginal, flat_points
-from pyhier.quadrature.panels import CHANGE, NODES, WEIGHTS, Panels
+from pyhier.quadrature.panels import CHANGE, HIGHEST, LOWEST
+from pyhier.quadrature.rule import NODES, WEIGHTS, Panels
 
 
 class TauMarginal(Marginal):
@@ -62,19 +63,27 @@ class TauMarginal(Marginal):
         return float(self._panels.start[0]), self._panels.end
 
     def _outside(self) -> tuple[float, float]:
-        """Mass left and right of all panels: of a power of tau, or of no account (1e-35)."""
-        mass = [0.0, 0.0]
-        heights, slopes = self._panels.at_ends[0], self._panels.at_ends[1].copy()
-        for side, (sign, end) in enumerate(zip((-1.0, 1.0), self._ends, strict=True)):
-            if isfinite(self._tails[side]) and sign * end >= sign * self._powers[side]:
-                slopes[side] = self._tails[side]
-            inside = abs(end - self._support[side]) > 1e-9  # the end is a sum, so rounded
-            if inside and slopes[side] != 0.0:
+        """Mass left and right of all panels: known, or of no account (1e-35)."""
+        mass = list(self._panels.beyond)
+        heights, slopes = self._panels.at_ends
+        for side in (0, 1):
+            if mass[side] > 0.0 or self._at_edge(side) or slopes[side] == 0.0:
+                continue
+            if heights[side] - self._log_z < -30.0:
                 mass[side] = exp(heights[side] - self._log_z) / abs(slopes[side])
         return mass[0], mass[1]
 
+    def _at_edge(self, side: int) -> bool:
+        """Whether the density ends where the panels do; the end is a sum, so rounded."""
+        return abs(self._ends[side] - self._support[side]) <= 1e-9
+
     def _beyond(self, log_tau: Floats, side: int) -> Floats:
         """Mass outside each point of a tail."""
+        tail = self._panels.tails[side]
+        if isfinite(tail.edge):  # a power of the distance to where the density ends
+            end = self._ends[side]
+            part = np.clip((log_tau - tail.edge) / (end - tail.edge), 0.0, 1.0)
+            return self.outside[side] * tail.mass_within(part)
         return np.array([self._integrate_out(float(edge), side) for edge in log_tau])
 
     def _integrate_out(self, edge: float, side: int) -> float:
@@ -84,8 +93,10 @@ class TauMarginal(Marginal):
         index, power = self._tails[side], self._powers[side]
         for _ in range(2000):
             if sign * edge >= sign * power and np.isfinite(index):
-                return total + float(np.exp(self._log_density(np.array([edge])))[0]) / index
-            log_values = self._log_density(edge + sign * 0.5 * length * (NODES + 1.0))
+                return (
+                    total + float(np.exp(self._log_density_anywhere(np.array([edge])))[0]) / index
+                )
+            log_values = self._log_density_anywhere(edge + sign * 0.5 * length * (NODES + 1.0))
             if log_values[0] == -np.inf:  # beyond the support
                 break
             if log_values[0] - log_values[-1] > CHANGE and length > 1e-9:
@@ -108,11 +119,23 @@ class TauMarginal(Marginal):
         """Log of the density at ``x``, of ``x``'s shape; without underflow."""
         flat, shape = flat_points(x)
         values = np.where(np.isnan(flat), np.nan, -np.inf)
-        positive = flat > 0.0
+        positive = (flat > 0.0) & (flat < np.inf)
         log_tau = np.log(flat[positive])
-        values[positive] = self._log_density(log_tau) - log_tau
+        values[positive] = self._log_density_anywhere(log_tau) - log_tau
         values[flat == 0.0] = self._log_at_zero()
         return values.reshape(shape)
+
+    def _log_density_anywhere(self, log_tau: Floats) -> Floats:
+        """The log density of log tau, by its power where tau^2 leaves a double."""
+        inside = np.clip(log_tau, LOWEST, HIGHEST)
+        values = self._log_density(inside)
+        for side, away in ((0, log_tau - inside < 0.0), (1, log_tau - inside > 0.0)):
+            if away.any():
+                index = self._tails[side] * (1.0 if side == 0 else -1.0)
+                gone = np.isinf(index) | np.isneginf(values[away])
+                fall = np.where(gone, 0.0, index) * (log_tau - inside)[away]
+                values[away] = np.where(gone, -np.inf, values[away] + fall)
+        return values
 
     def _log_at_zero(self) -> float:
         left = self._tails[0]
@@ -132,8 +155,9 @@ class TauMarginal(Marginal):
     def _tail_of(self, x: ArrayLike, side: int) -> Floats:
         flat, shape = flat_points(x)
         mass = np.where(np.isnan(flat), np.nan, float(side))
-        positive = flat > 0.0
+        positive = (flat > 0.0) & (flat < np.inf)
         mass[positive] = self._tail(np.log(flat[positive]), side)
+        mass[flat == np.inf] = 1.0 - side
         return mass.reshape(shape)
 
     def _tail(self, log_tau: Floats, side: int) -> Floats:
@@ -146,13 +170,13 @@ class TauMarginal(Marginal):
                 part = self._beyond(log_tau[beyond], on)
                 mass[beyond] = part if on == side else 1.0 - part
         inside = ~outside[0] & ~outside[1] & ~np.isnan(log_tau)
-        points = log_tau[inside]
-        panel = np.searchsorted(start, points, side="right") - 1
+        panel = np.searchsorted(start, log_tau[inside], side="right") - 1
+        stop = start[panel] + panels.length[panel]
+        points = np.minimum(log_tau[inside], stop)  # between two panels there is no mass
         if side == 0:
             part = panels.partial(panel, start[panel], points, self._log_z)
             mass[inside] = self._below[panel] + part
         else:
-            stop = start[panel] + panels.length[panel]
             part = panels.partial(panel, points, stop, self._log_z)
             mass[inside] = self._above[panel + 1] + part
         return mass
@@ -182,10 +206,22 @@ class TauMarginal(Marginal):
         return tau
 
     def _invert_beyond(self, q: Floats, side: int) -> Floats:
+        """Tau with mass ``q`` outside it, beyond the panels: by the tail's power, if it has one."""
+        tail, end, mass = self._panels.tails[side], self._ends[side], self.outside[side]
+        if isfinite(tail.edge):
+            part = tail.part_with(np.minimum(q / mass, 1.0))
+            return np.exp(tail.edge + (end - tail.edge) * part)
+        if tail.log_mass > -inf:
+            sign, index = (1.0 if side == 0 else -1.0), self._tails[side]
+            with np.errstate(divide="ignore", over="ignore"):
+                return np.exp(end + sign * np.log(q / mass) / index)
+        return self._search_beyond(q, side)
+
+    def _search_beyond(self, q: Floats, side: int) -> Floats:
         """Newton's method on the log of the tail's mass, inside a bracket on log tau."""
         sign = -1.0 if side else 1.0  # the mass grows with sign * log tau
         at = self._guess(q, side)
-        low, high = np.full(q.size, -745.0), np.full(q.size, 354.0)  # tau^2 stays finite
+        low, high = np.full(q.size, -745.0), np.full(q.size, HIGHEST)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             target = np.log(q)
             for _ in range(200):
@@ -221,19 +257,51 @@ class TauMarginal(Marginal):
 
     @cached_property
     def _moments(self) -> tuple[float, float]:
-        weights, tau = self._weights.ravel(), np.exp(self._panels.nodes.ravel())
-        mean = float(weights @ tau) + self._moment_beyond(1, 0.0)
+        log_tau, points, mass = self._panels.nodes, *self._lumps
+        weights, tau = self._weights, np.exp(log_tau)
+        if weights.min() > 1e-280:
+            mean = float((weights * tau).sum())
+        else:  # small ones may count for moments, and their products are no doubles
+            mean = float(np.exp(self._log_weights + log_tau).sum())
+        mean += self._moment_beyond(1, 0.0) + sum(m * t for m, t in zip(mass, points, strict=True))
         if isinf(mean):
             return np.inf, np.inf
         away = tau - mean
-        return mean, float(weights @ (away * away)) + self._moment_beyond(2, mean)
+        if weights.min() > 1e-280:
+            var = float((weights * (away * away)).sum())
+        else:
+            with np.errstate(divide="ignore"):  # a log of 0, where tau is the mean
+                var = float(np.exp(self._log_weights + 2.0 * np.log(np.abs(away))).sum())
+        var += sum(m * (t - mean) ** 2 for m, t in zip(mass, points, strict=True))
+        return mean, var + self._moment_beyond(2, mean)
+
+    @cached_property
+    def _log_weights(self) -> Floats:
+        """Logs of the nodes' weights: small ones may count for moments."""
+        weights: Floats = self._panels.values[0] + np.log(self._panels.weights) - self._log_z
+        return weights
+
+    @property
+    def _lumps(self) -> tuple[list[float], list[float]]:
+        """Tau near which tails are as good as points, and their masses."""
+        points, masses = [], []
+        for side, tail in enumerate(self._panels.tails):
+            if isfinite(tail.edge) or (side == 0 and tail.log_mass > -inf):
+                points.append(exp(self._centre(side)) if isfinite(tail.edge) else 0.0)
+                masses.append(self.outside[side])
+        return points, masses
+
+    def _centre(self, side: int) -> float:
+        """The mean log tau between the panels' end and the pole beside it."""
+        tail, end = self._panels.tails[side], self._ends[side]
+        return tail.edge + (end - tail.edge) * (1.0 + tail.power) / (2.0 + tail.power)
 
     def _moment_beyond(self, k: int, about: float) -> float:
         """The part of E[(tau - about)^k] beyond the last panel: of a power of tau."""
         right = self._tails[1]
         if right <= k + 1e-6:
             return np.inf
-        if isinf(right):
+        if isinf(right) or isfinite(self._panels.tails[1].edge):
             return 0.0
         density, edge = exp(self._panels.at_ends[0][1] - self._log_z), exp(self._ends[1])
         first = edge / (right - 1.0) - about / right
@@ -246,11 +314,24 @@ class TauMarginal(Marginal):
         right, end = self._tails[1], self._ends[1]
         if right <= growth + 1e-6:
             return np.inf
-        inside = float((self._weights * function(self._panels.nodes)).sum())
+        inside = float((np.exp(self._log_weights) * function(self._panels.nodes)).sum())
+        inside += self._expect_below(function)
         if np.isinf(right):
             return inside
         at_end = float(np.exp(self._log_density(np.array([end])))[0])
         return inside + at_end * float(function(np.array([end]))[0]) / (right - growth)
+
+    def _expect_below(self, function: Callable[[Floats], Floats]) -> float:
+        """What tails add that are not negligible: of a power of tau by Laguerre's rule."""
+        total = 0.0
+        for side in (0, 1):
+            tail, mass = self._panels.tails[side], self.outside[side]
+            if isfinite(tail.edge):
+                total += mass * float(function(np.array([self._centre(side)]))[0])
+            elif side == 0 and tail.log_mass > -inf:
+                nodes, weights = np.polynomial.laguerre.laggauss(8)
+                total += mass * float(weights @ function(self._ends[0] - nodes / self._tails[0]))
+        return total
 
 
 class TransformedTau(Marginal):

@@ -5,6 +5,9 @@ Floats = NDArray[np.float64]
 
 def tails(x: Floats, weight: Floats, mean: Floats, sd: Floats) -> Floats: ...
 def logpdf(x: Floats, weight: Floats, mean: Floats, sd: Floats) -> Floats: ...
+def too_far(
+    x: Floats, weight: Floats, mean: Floats, sd: Floats, whole_left: bool, whole_right: bool
+) -> NDArray[np.bool_]: ...
 def components(
     intercept: Floats,
     slope: Floats,

@@ -7,12 +7,21 @@ def split(
     start: Floats,
     length: Floats,
     values: Floats,
+    at_ends: Floats,
+    loose: Floats,
     least: float,
+    least_tilted: float,
+    tilt: float,
     change: float,
     coefficients: Floats,
     left: Floats,
     right: Floats,
-) -> tuple[Floats, Floats, Floats, tuple[Floats, Floats]]: ...
+    outer: Floats,
+) -> tuple[Floats, Floats, Floats, Floats, tuple[Floats, Floats, Floats]]: ...
+def survey(values: Floats, start: Floats, tilt: float) -> tuple[float, float, bool]: ...
+def account(
+    length: Floats, error: Floats, values: Floats, weights: Floats, best: float
+) -> tuple[Floats, float, float, int]: ...
 def quantiles(
     q: Floats,
     upper: bool,

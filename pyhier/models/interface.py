@@ -15,6 +15,7 @@ from pyhier.models.covariates import Covariates
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.target import Target
 from pyhier.quadrature.axes import Axis
+from pyhier.quadrature.panels import Shape
 
 
 class Data(Protocol):
@@ -130,6 +131,10 @@ class Reduced(Model, Protocol):
     @property
     def tail_indices(self) -> tuple[float, float]:
         """Exponents with which that density falls off on both sides."""
+
+    @property
+    def shape(self) -> Shape:
+        """All that is known of that density before it is looked at."""
 
     def sums(self, last: Floats) -> Floats:
         """Sums over groups at nodes of the last coordinate, which add up (`merge`), (k, nodes)."""

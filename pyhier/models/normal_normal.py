@@ -24,8 +24,10 @@ from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sources import Sources
 from pyhier.models.weights import residuals, weight_spread, weighted_mean
 from pyhier.priors.differences import STEPS, five_point
+from pyhier.priors.shapes import shape_of
 from pyhier.priors.tau import NormalInvChi2, TauPrior, resolve_prior
 from pyhier.quadrature.axes import Axis, coordinate_axis
+from pyhier.quadrature.panels import Shape
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -221,8 +223,8 @@ class NormalNormal(Sources, Grouped):
 
     def given(self, quantity: int | slice | str, last: Floats) -> Linear:
         """Groups' effects, mu or the effect of a new group, given log tau: BDA3 eq. 5.17."""
-        if quantity == "mu":
-            return Linear(0.0, 1.0, 0.0, True)
+        if quantity == "mu":  # far out the data say nothing of it, and its own prior holds
+            return Linear(0.0, 1.0, 0.0, self.prior.mu is None or self.prior.tied)
         if isinstance(quantity, slice):
             table = kernel.effects_given_tau(self.y[quantity], self.var[quantity], last)
             return Linear(table[0], table[1], table[2], False)
@@ -312,17 +314,14 @@ class NormalNormal(Sources, Grouped):
         It behaves like exp(left * log tau) towards tau = 0 and exp(-right * log tau) for large
         tau, so E[tau^k] is finite for k < right.
         """
-        if self.prior.powers is not None:
-            # The likelihood, mu integrated out: a constant at 0, one power of tau a group far out.
-            zero, far = self.prior.powers
-            return zero + 1.0, far + self.y.size - 1.0 - self._flat
-        low, high = self.scales
-        ends = np.array([low - 120.0, low - 60.0, high + 60.0, high + 120.0])
-        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-            here, there = (self.collapse(ends + step).log_density for step in (0.0, 1.0))
-            slopes: Floats = there - here
-        left, right = slopes[:2], -slopes[2:]
-        return _index(left[1], left[0]), _index(right[0], right[1])
+        # The likelihood, mu integrated out: a constant at 0, one power of tau a group far out.
+        zero, far = self.prior.structure(*self.scales).powers
+        return zero + 1.0, far + self.y.size - 1.0 - self._flat
+
+    @cached_property
+    def shape(self) -> Shape:
+        """What is known of the density of log tau, for a quadrature over it."""
+        return shape_of(self.prior, self.scales, self.tail_indices, self.support)
 
     def start(self) -> Floats:
         """The best of a ladder of log tau, with the mean of mu there."""
@@ -507,10 +506,3 @@ class NormalNormal(Sources, Grouped):
     def observed(self) -> Mapping[str, Floats]:
         """The data: y and se of each group."""
         return {"y": self.y, "se": self.se}
-
-
-def _index(near: float, far: float) -> float:
-    """The exponent that two slopes far out agree on; inf where the fall goes on steepening."""
-    if np.isfinite(near) and np.isfinite(far) and abs(far - near) <= 1e-6 * max(1.0, abs(near)):
-        return float(far)
-    return np.inf

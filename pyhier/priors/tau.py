@@ -6,7 +6,8 @@ has loaded it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import log
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,13 @@ from pyhier._types import Floats
 from pyhier._validation import number, positive, returned
 from pyhier.kernels.density import CallableDensity, LogDensity, ScalePrior
 from pyhier.priors.frozen import frozen, is_frozen, refuse_unfrozen
+from pyhier.priors.structure import Structure, of_quantiles, of_scale, power_tails
+from pyhier.quadrature.panels import HIGHEST, LOWEST
 
 TauPrior = str | Callable[[float], float] | Any
 
 Powers = tuple[float, float]
+LADDER = 130.0  # of log tau, beyond the data's, in which the tails of a callable are looked at
 _COMPILED: dict[str, Powers] = {
     "halfnorm": (0.0, np.inf), "halfcauchy": (0.0, 2.0), "expon": (0.0, np.inf)
 }  # fmt: skip
@@ -48,7 +52,11 @@ class ResolvedPrior:
         Quantiles of tau at an array of probabilities; None where the prior is not proper.
     powers : (float, float) or None
         The density goes as tau^powers[0] towards 0 and as tau^-powers[1] for large tau; inf where
-        it falls faster than any power, None where that is not known.
+        it falls faster than any power, None where only its values tell (see `structure`).
+    scale, width : float
+        Log of its scale, where it has one, and how wide its density of log tau is.
+    upper : callable or None
+        Points with given probabilities above them, where its quantiles are known.
     """
 
     name: str
@@ -60,6 +68,37 @@ class ResolvedPrior:
     support: tuple[float, float] = (0.0, np.inf)
     quantile: Callable[[Floats], Floats] | None = None
     powers: Powers | None = None
+    scale: float | None = None
+    width: float = 1.0
+    upper: Callable[[Floats], Floats] | None = None
+    _found: Structure | None = field(default=None, init=False, repr=False, compare=False)
+
+    @property
+    def scanned(self) -> bool:
+        """Whether only looking everywhere tells where it has mass: a callable."""
+        return self.powers is None and self.upper is None
+
+    def structure(self, low: float, high: float) -> Structure:
+        """Where it has structure, for data that have theirs between two log tau."""
+        if self._found is None or self.scanned:
+            object.__setattr__(self, "_found", self._structure(low, high))
+        assert self._found is not None
+        return self._found
+
+    def _structure(self, low: float, high: float) -> Structure:
+        if self.powers is not None:
+            if self.scale is None:
+                return Structure(powers=self.powers)
+            return of_scale(self.scale, self.width, self.powers)
+        with np.errstate(divide="ignore"):
+            support = float(np.log(self.support[0])), float(np.log(self.support[1]))
+        if self.quantile is not None and self.upper is not None:
+            found = of_quantiles(self.quantile, self.upper, self.log_density, support)
+            if found is not None:
+                return found
+        reach = max(LOWEST, low - LADDER), min(HIGHEST, high + LADDER)
+        powers, below, above = power_tails(self.log_density, 0.5 * (low + high), reach)
+        return Structure(powers=powers, below=below, above=above, scan=True)
 
     def draw_log_tau(self, u: Floats) -> Floats:
         """Log tau at the prior's quantiles of uniform numbers."""
@@ -141,11 +180,15 @@ def resolve_prior(prior: Any, prior_mu: Any, prior_tau: TauPrior, var: Floats) -
         )
     if prior_mu is not None or prior_tau != "uniform":
         raise ValueError("prior= is the joint prior of mu and tau: give no prior_mu or prior_tau")
-    density = ScalePrior("invchi", float(np.sqrt(prior.tau2_0)), prior.nu0)
+    scale = float(np.sqrt(prior.tau2_0))
+    if not (1e-70 <= scale <= 1e70 and abs(prior.mu0) <= 1e70):
+        raise ValueError(f"prior is {prior!r}: rescale the data, its square leaves a double")
+    density = ScalePrior("invchi", scale, prior.nu0)
     mu = (float(prior.mu0), float(prior.kappa0))
     return ResolvedPrior(
         "normal-inverse-chi-squared", _vector(density), density, True, mu, True,
         quantile=prior.tau_quantile, powers=(np.inf, prior.nu0 + 1.0),
+        scale=log(scale), width=(2.0 * prior.nu0) ** -0.5,
     )  # fmt: skip
 
 
@@ -159,11 +202,21 @@ def _mu_parameters(prior: Any) -> tuple[float, float] | None:
             f"prior_mu is {prior!r}: it must be None (flat) or scipy.stats.norm(mean, sd)"
         )
     prior = frozen("prior_mu", prior)
-    with np.errstate(invalid="ignore"):  # of an infinite sd, which is refused
-        mean, sd = float(prior.mean()), float(prior.std())
+    _, mean, sd = _parameters(prior)
     if not (np.isfinite(mean) and np.isfinite(sd) and sd > 0.0):
         raise ValueError(f"prior_mu is norm({mean}, {sd}): its sd must be positive and finite")
+    # Squares of the numbers, and those over one another, must stay within a double.
+    if not (abs(mean) <= 1e70 and 1e-70 <= sd <= 1e70):
+        raise ValueError(
+            f"prior_mu is norm({mean:g}, {sd:g}): rescale the data, its square leaves a double"
+        )
     return mean, sd
+
+
+def _parameters(prior: Any) -> tuple[Any, float, float]:
+    """Shapes, loc and scale of a frozen distribution."""
+    shapes, loc, scale = prior.dist._parse_args(*prior.args, **prior.kwds)
+    return shapes, float(np.asarray(loc).item()), float(np.asarray(scale).item())
 
 
 def _vector(density: LogDensity) -> Callable[[Floats], Floats]:
@@ -187,6 +240,10 @@ def _resolve_tau(prior: TauPrior, var: Floats, mu: tuple[float, float] | None) -
     if callable(prior):
         _try(prior, float(np.exp(0.5 * np.mean(np.log(var)))))
         of_arrays = _of_arrays(prior)
+        known = _behind(prior)
+        if known is not None:  # the log density of a frozen distribution, by its method
+            found = _frozen(known, mu)
+            return replace(found, name="callable", proper=None)
         return ResolvedPrior("callable", of_arrays, _scalar(of_arrays), None, mu)
     raise TypeError(
         f"prior_tau is {prior!r}: it must be the name of a prior, a scipy.stats frozen "
@@ -194,14 +251,58 @@ def _resolve_tau(prior: TauPrior, var: Floats, mu: tuple[float, float] | None) -
     )
 
 
+def _behind(prior: Any) -> Any:
+    """The frozen distribution on the half line whose ``logpdf`` a callable is; else None."""
+    known = getattr(prior, "__self__", None)
+    if known is None or not is_frozen(known) or getattr(prior, "__name__", "") != "logpdf":
+        return None
+    return known if float(np.ravel(known.support())[0]) >= 0.0 else None
+
+
 def _of_arrays(prior: Callable[[float], float]) -> Callable[[Floats], Floats]:
-    """A user's log density of one tau as a function of arrays of log tau."""
+    """A user's log density of one tau as a function of arrays of log tau.
+
+    Where it takes an array and gives for a few of its numbers what it gives for each alone, it is
+    called once.
+    """
 
     def log_density(log_tau: Floats) -> Floats:
         tau = np.exp(log_tau)
-        return np.array([_value(prior, t) for t in tau.ravel().tolist()]).reshape(tau.shape)
+        with np.errstate(all="ignore"):  # a log of 0 far out; NaN and inf are looked for below
+            values = _at_once(prior, tau) if tau.size > 8 else None
+            if values is None:
+                values = np.array([_value(prior, t) for t in tau.ravel().tolist()])
+        _check_values(values.ravel(), tau.ravel())
+        return values.reshape(tau.shape)
 
     return log_density
+
+
+def _check_values(values: Floats, tau: Floats, what: str = "prior_tau") -> None:
+    """A log density is a number, or -inf."""
+    wrong = ~(values < np.inf)
+    if wrong.any():
+        at = int(wrong.argmax())
+        raise ValueError(
+            f"{what} is {values[at]} at tau = {tau[at]:.6g}: a log density is a number there, "
+            "or -inf where tau cannot be"
+        )
+
+
+def _at_once(prior: Callable[[Any], Any], tau: Floats) -> Floats | None:
+    """The values at an array, if the function takes arrays; None if it does not."""
+    flat = tau.ravel()
+    try:
+        values = np.asarray(prior(flat.copy()), dtype=np.float64)
+        if values.shape != flat.shape:
+            return None
+        for at in np.linspace(0, flat.size - 1, 5).astype(int).tolist():
+            alone = float(prior(float(flat[at])))
+            if not (alone == values[at] or abs(alone - values[at]) <= 1e-13 * abs(alone)):
+                return None
+    except Exception:  # whatever it does not do with an array
+        return None
+    return values
 
 
 def _try(prior: Callable[[float], float], tau: float) -> None:
@@ -217,7 +318,9 @@ def _try(prior: Callable[[float], float], tau: float) -> None:
 def _value(prior: Callable[[float], float], tau: float) -> float:
     try:
         return returned("prior_tau", prior(tau))
-    except OverflowError:  # of Python's floats, far out, where its tail is looked at
+    except (OverflowError, ZeroDivisionError):  # of Python's floats, far out
+        if 1e-60 < tau < 1e60:
+            raise
         return -np.inf
 
 
@@ -229,22 +332,29 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
             f"prior_tau ({name}) starts at {low}: tau is positive, so take a "
             "distribution on the half line, such as halfnorm for norm"
         )
-    if np.isnan(low) or not np.isfinite(prior.logpdf(prior.median())):
+    if np.isnan(low) or not low < high:
         raise ValueError(f"prior_tau ({name}) has parameters that make no distribution")
-    _, loc, scale = prior.dist._parse_args(*prior.args, **prior.kwds)
+    _, loc, scale = _parameters(prior)
     if name in _COMPILED and loc == 0.0:
-        density = ScalePrior(name, float(scale))
+        if not 1e-280 <= scale <= 1e140:
+            raise ValueError(f"prior_tau ({name}) has scale {scale:g}: its square leaves a double")
         return ResolvedPrior(
-            name, _vector(density), density, True, mu, quantile=prior.ppf, powers=_COMPILED[name]
-        )
+            name, _vector(ScalePrior(name, scale)), ScalePrior(name, scale), True, mu,
+            quantile=prior.ppf, powers=_COMPILED[name], scale=log(scale),
+        )  # fmt: skip
 
     def log_density(log_tau: Floats) -> Floats:
-        values: Floats = np.asarray(prior.logpdf(np.exp(log_tau)), dtype=np.float64)
+        tau = np.exp(log_tau)
+        with np.errstate(all="ignore"):  # scipy's own, far out; what is no number is looked at here
+            values: Floats = np.asarray(prior.logpdf(tau), dtype=np.float64)
+        values[np.isnan(values)] = -np.inf
+        _check_values(values.ravel(), tau.ravel(), f"prior_tau ({name})")
         return values
 
-    ends = (low, high)
-    compiled = _scalar(log_density)
-    return ResolvedPrior(name, log_density, compiled, True, mu, support=ends, quantile=prior.ppf)
+    return ResolvedPrior(
+        name, log_density, _scalar(log_density), True, mu,
+        support=(low, high), quantile=prior.ppf, upper=prior.isf,
+    )  # fmt: skip
 
 
 # --- Priors with a name ---------------------------------------------------------------------------
@@ -252,18 +362,34 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
 # made of the data's standard errors.
 
 
+def _log_totals(log_tau: Floats, var: Floats) -> Floats:
+    """Log of var + tau^2, shape (nodes, groups)."""
+    totals: Floats = np.log(var + np.exp(2.0 * np.ravel(log_tau))[:, np.newaxis])
+    return totals
+
+
+def _blocks(log_tau: Floats, var: Floats, function: Callable[[Floats], Floats]) -> Floats:
+    """A function of logs of var + tau^2, a few megabytes at a time; of log_tau's shape."""
+    nodes, size = np.ravel(log_tau), max(1, 2**18 // var.size)
+    parts = [function(_log_totals(nodes[i : i + size], var)) for i in range(0, nodes.size, size)]
+    return np.concatenate(parts).reshape(np.shape(log_tau))
+
+
 def _weights(log_tau: Floats, var: Floats, power: float) -> Floats:
     """Log of the sum over groups of (var + tau^2)^-power."""
-    tau2 = np.exp(2.0 * np.ravel(log_tau))
-    sums = np.array([np.sum((var + t) ** -power) for t in tau2])
-    logs: Floats = np.log(sums).reshape(np.shape(log_tau))
-    return logs
+
+    def log_sum(totals: Floats) -> Floats:
+        least = totals.min(axis=1, keepdims=True)
+        sums = np.exp(power * (least - totals)).sum(axis=1)
+        logs: Floats = np.log(sums) - power * least[:, 0]
+        return logs
+
+    return _blocks(log_tau, var, log_sum)
 
 
 def _mean_log(log_tau: Floats, var: Floats) -> Floats:
     """Mean over groups of log(var + tau^2)."""
-    tau2 = np.exp(2.0 * np.ravel(log_tau))
-    return np.array([np.mean(np.log(var + t)) for t in tau2]).reshape(np.shape(log_tau))
+    return _blocks(log_tau, var, lambda totals: totals.mean(axis=1))
 
 
 def _jeffreys(log_tau: Floats, var: Floats) -> Floats:
@@ -310,8 +436,9 @@ def _shrinkage_scale(var: Floats) -> float:
 def _i2_scale(var: Floats) -> float:
     if var.size < 2:
         raise ValueError("prior_tau 'i2' needs at least 2 groups: take 'shrinkage'")
-    weights = np.min(var) / var
-    spread = weights.sum() ** 2 - (weights**2).sum()
+    weights = np.sort(np.min(var) / var)
+    # Twice the sum over pairs: nothing cancels where one weight is all of them.
+    spread = 2.0 * float(weights[1:] @ np.cumsum(weights)[:-1])
     return float(np.log((var.size - 1) * weights.sum() / spread * np.min(var)))
 
 

@@ -73,8 +73,9 @@ def frozen(name, shapes, scale, loc=0.0, words=None):
     if name in ("arcsine", "beta"):
         a, b = (0.5, 0.5) if name == "arcsine" else shapes
         from_high = _beta_from_high(a, b, scale)
+    from_low = base.logpdf if loc > 0.0 and low == loc else None
     return Prior(prior, log_density, places, low, high, words=words, from_high=from_high,
-                 from_low=base.logpdf if loc > 0.0 else None, mass_below=prior.cdf)  # fmt: skip
+                 from_low=from_low, mass_below=prior.cdf)  # fmt: skip
 
 
 def _beta_from_high(a, b, scale):

@@ -1,0 +1,208 @@
+"""The quadrature over one hyperparameter, log tau: its panels, its nodes, draws by inversion."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import exp, isfinite, log
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._types import Floats
+from pyhier.distributions.far_tails import FarTails
+from pyhier.distributions.tau import TauMarginal
+from pyhier.models.interface import Reduced
+from pyhier.models.reductions import Collapsed, Linear
+from pyhier.quadrature.panels import Falls, UnresolvedError, cover
+from pyhier.quadrature.rule import NODES, WEIGHTS, Panels
+from pyhier.quadrature.scan import scan
+
+PROMISE = 1e-9  # relative, of everything but what says otherwise
+LEAST_ERROR = 1e-13  # a few hundred roundings: no sum is better
+CELLS, GUIDE = 64, 4096  # of the inversion: cells a panel; entries of the guide table
+
+Inversion = tuple[Floats, Floats, NDArray[np.intp]]
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The quadrature over log tau, mu integrated out: all marginals are mixtures over its nodes.
+
+    Attributes
+    ----------
+    log_tau, weight : ndarray, shape (nodes,)
+        The weights add up to one.
+    collapsed : Collapsed
+        The linear coefficients given tau.
+    whole_left : bool
+        Whether the first node stands for all smaller tau too.
+    """
+
+    log_tau: Floats
+    weight: Floats
+    collapsed: Collapsed
+    whole_left: bool
+
+    @property
+    def mean(self) -> Floats:
+        """Mean of mu given tau, shape (nodes,); of beta, shape (p, nodes)."""
+        return self.collapsed.mean
+
+    @property
+    def var(self) -> Floats:
+        """Its variance, of that shape."""
+        return self.collapsed.var
+
+    @property
+    def phi(self) -> Floats:
+        """The coefficients' means and log tau, shape (nodes, p + 1)."""
+        return np.vstack([self.mean, self.log_tau]).T
+
+
+def panels_of(model: Reduced) -> Panels:
+    """A model's density of log tau on panels.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be had to `PROMISE`; the error says why, and what to take.
+    """
+    plain = len(model.coefficients) == 1
+    # Means are interpolated about one of them: their sds may be tiny beside their distance from 0.
+    centre: list[float] = []
+
+    def rows(log_tau: Floats) -> Floats:
+        found = model.collapse(log_tau).rows
+        if not plain:
+            return found[:1]
+        if not centre:
+            centre.append(float(found[1, -1]))
+        found[1] -= centre[0]
+        return found
+
+    shape = model.shape
+    try:
+        panels = cover(rows, shape) if shape.rough is None else scan(rows, shape)
+    except UnresolvedError as error:
+        raise ValueError(_refusal(str(error), error.place)) from None
+    if not panels.lost <= PROMISE:
+        why = f"its error is about {panels.lost:.1g} of the whole, and {PROMISE:g} is promised"
+        raise ValueError(_refusal(why, panels.worst))
+    if not plain:  # many rows are made once, where the panels have settled
+        table = model.collapse(panels.nodes.ravel()).rows
+        return replace(panels, values=table.reshape(-1, *panels.nodes.shape))
+    panels.values[1] += centre[0]
+    return panels
+
+
+def _refusal(why: str, place: float) -> str:
+    return (
+        f"exact cannot resolve this posterior: {why}, about tau = {exp(place):.4g}; "
+        "take a smoother or wider prior of tau (see check_prior), or rwmetrop"
+    )
+
+
+def nodes_for_mixtures(model: Reduced, panels: Panels) -> Nodes:
+    """The nodes that matter for mixtures.
+
+    Those so small that tau^2 is lost beside the variances are joined in one, with what is below the
+    panels. Others to the left of the peak and below 1e-21 are left out: their sds are the least, so
+    the mixtures' tails do not see them either.
+    """
+    log_tau, weight = panels.nodes.ravel(), panels.shares.ravel().copy()
+    rows = panels.values.reshape(len(panels.values), -1)
+    plain = len(model.coefficients) == 1
+    for side in (0, 1):
+        if isfinite(panels.tails[side].edge):
+            log_tau, weight, rows = _with_pole(model, panels, side, log_tau, weight, rows)
+        elif side == 0:
+            weight[0] += panels.beyond[0]
+    small = int(log_tau.searchsorted(model.scales[0] - 20.0))
+    first = int((weight > 1e-21).argmax())
+    if first >= small or small < 2:
+        return Nodes(log_tau[first:], weight[first:], Collapsed(rows[:, first:], plain), False)
+    last = small - 1
+    joined = weight[last:].copy()
+    joined[0] = weight[:small].sum()
+    return Nodes(log_tau[last:], joined, Collapsed(rows[:, last:], plain), True)
+
+
+def _with_pole(
+    model: Reduced, panels: Panels, side: int, log_tau: Floats, weight: Floats, rows: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """The nodes with those of one more panel, between the others and a pole."""
+    tail, end = panels.tails[side], (float(panels.start[0]), panels.end)[side]
+    part = tail.part_with(0.5 * (NODES + 1.0))
+    more = tail.edge + (end - tail.edge) * part[:: -1 if side else 1]
+    new = (more, 0.5 * panels.beyond[side] * WEIGHTS, model.collapse(more).rows)
+    old = (log_tau, weight, rows)
+    (x, w, r), (x1, w1, r1) = (old, new) if side else (new, old)
+    return np.concatenate([x, x1]), np.concatenate([w, w1]), np.hstack([r, r1])
+
+
+def far_tails(
+    model: Reduced, panels: Panels, nodes: Nodes, linear: Callable[[Floats], Linear]
+) -> FarTails:
+    """A mixture over log tau where its nodes do not tell enough."""
+
+    def law(log_tau: Floats) -> tuple[Floats, Floats, Floats]:
+        collapsed = model.collapse(log_tau)
+        mean, sd = linear(log_tau).moments(collapsed)
+        return collapsed.log_density - panels.log_total, mean, sd
+
+    shape = model.shape
+    # Below, where tau^2 is nothing beside the variances even for points thousands of sds away.
+    falls = Falls(left=shape.powers.left, low=shape.powers.low - 10.0)
+    ends = float(panels.start[0]), panels.end
+    at_edge = [
+        isfinite(tail.edge) or any(abs(end - edge) < 1e-9 for edge in panels.edges)
+        for tail, end in zip(panels.tails, ends, strict=True)
+    ]
+    whole = nodes.whole_left or at_edge[0], at_edge[1]
+    return FarTails(law, panels, shape.smooth, falls, whole)
+
+
+def inversion(panels: Panels, tau: TauMarginal, model: Reduced) -> Inversion:
+    """Knots, table and guide of the inversion of log tau's distribution function."""
+    knots, rows, slopes = panels.cells(CELLS)
+    ends = [_tail_cells(panels, side, rows, model.tail_indices[side]) for side in (0, 1)]
+    (left, left_rows), (right, right_rows) = ends
+    knots = np.concatenate([left, knots, right])
+    rows = np.hstack([left_rows, rows, right_rows])
+    flat = np.zeros((len(rows), 1))
+    slopes = np.hstack([flat.repeat(left.size, 1), slopes, flat.repeat(right.size, 1)])
+    below = np.clip(tau.cdf_at(knots), 0.0, 1.0)
+    below[0], below[-1] = 0.0, 1.0
+    below = np.maximum.accumulate(below)
+    density = np.exp(rows[0] - panels.log_total)
+    if len(model.coefficients) == 1:
+        sd = np.sqrt(rows[2])
+        rows[2], slopes[2] = sd, 0.5 * slopes[2] / sd
+    pairs = np.stack([rows[1:], slopes[1:]], axis=1).reshape(-1, knots.size)
+    table = np.ascontiguousarray(np.vstack([below, density, pairs]).T)
+    steps = np.arange(GUIDE + 1) / GUIDE
+    guide = np.clip(np.searchsorted(below, steps, side="right") - 1, 0, knots.size - 2)
+    return knots, table, guide
+
+
+def _tail_cells(panels: Panels, side: int, rows: Floats, index: float) -> tuple[Floats, Floats]:
+    """Knots beyond the panels, where a tail has a mass that draws can meet, and rows there.
+
+    The coefficients hardly change there. Towards a pole one cell is as good as many.
+    """
+    tail, mass = panels.tails[side], panels.beyond[side]
+    end = rows[:, [-side]]
+    if mass < 1e-20:
+        return np.empty(0), np.empty((len(rows), 0))
+    if isfinite(tail.edge):
+        last = end.copy()
+        width = abs(tail.edge - (panels.end if side else panels.start[0]))
+        last[0] = panels.log_total + log(
+            max(2.0 * mass / width - exp(float(end[0, 0]) - panels.log_total), 0.1 * mass / width)
+        )
+        return np.array([tail.edge]), last
+    sign, start = (1.0, panels.end) if side else (-1.0, float(panels.start[0]))
+    steps = np.arange(1.0, 200.0) * (0.25 / index)
+    knots = start + sign * steps
+    beyond = end.repeat(steps.size, axis=1)
+    beyond[0] -= index * steps
+    return (knots, beyond) if side else (knots[::-1], beyond[:, ::-1])

@@ -1,0 +1,162 @@
+"""Where a density is not smooth: its ends, poles at them, and the rounding of its values.
+
+All functions take the log density as a function of arrays, and places on the line.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf, log, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._types import Floats
+
+LogDensity = Callable[[Floats], Floats]
+
+NEAREST = 1e-7  # how near to an end panels go; from there a power of the distance takes over
+HALVINGS = 60  # of a bracket, down to neighbouring doubles
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The mass beyond the first or the last panel.
+
+    Attributes
+    ----------
+    log_mass : float
+        Log of the integral there, on the scale of the panels' values; -inf where there is none.
+    edge : float
+        Where the density ends; infinite where it goes on.
+    power, bend : float
+        Towards the edge the density is the distance to it, as a part of that of the panels, raised
+        to this power, times 1 + bend * distance.
+    error : float
+        Of the mass, relative to it.
+    """
+
+    log_mass: float = -inf
+    edge: float = inf
+    power: float = nan
+    bend: float = 0.0
+    error: float = 0.0
+
+    def mass_within(self, part: Floats) -> Floats:
+        """The share of the mass within parts of the distance."""
+        bend = self.bend * (1.0 + self.power) / (2.0 + self.power)
+        share: Floats = part ** (1.0 + self.power) * (1.0 + bend * part) / (1.0 + bend)
+        return share
+
+    def part_with(self, share: Floats) -> Floats:
+        """The parts of the distance with these shares of the mass."""
+        bend = self.bend * (1.0 + self.power) / (2.0 + self.power)
+        part = share ** (1.0 / (1.0 + self.power))
+        for _ in range(4):  # the bend is small
+            inner = share * (1.0 + bend) / (1.0 + bend * part)
+            part = inner ** (1.0 / (1.0 + self.power))
+        return part
+
+
+NO_TAIL = Tail()
+
+
+def bisect_ends(log_density: LogDensity, inside: Floats, outside: Floats) -> Floats:
+    """The last point of a density on the way from a point inside to one outside, for each pair."""
+    inside, outside = inside.copy(), outside.copy()
+    for _ in range(HALVINGS):
+        middle = 0.5 * (inside + outside)
+        alive = log_density(middle) > -inf
+        inside, outside = np.where(alive, middle, inside), np.where(alive, outside, middle)
+    return inside
+
+
+def bisect_steps(
+    log_density: LogDensity, low: Floats, high: Floats
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Neighbouring points on both sides of each step between ``low`` and ``high``.
+
+    Last comes whether it is one: whether most of the difference is still there.
+    """
+    low, high = low.copy(), high.copy()
+    at_low, at_high = log_density(low), log_density(high)
+    whole = np.abs(at_high - at_low)
+    for _ in range(HALVINGS):
+        middle = 0.5 * (low + high)
+        value = log_density(middle)
+        right = np.abs(at_high - value) > np.abs(value - at_low)
+        low, at_low = np.where(right, middle, low), np.where(right, value, at_low)
+        high, at_high = np.where(right, high, middle), np.where(right, at_high, value)
+    return low, high, np.asarray(np.abs(at_high - at_low) > 0.5 * whole)
+
+
+def ladder_to(edge: float, near: float, far: float) -> Floats:
+    """Ends of panels from ``far`` to about ``near``, each half as far from the edge as the last."""
+    steps = max(1, int(np.ceil(np.log2((far - edge) / (near - edge)))))
+    ends = edge + (far - edge) * 0.5 ** np.arange(steps + 1.0)
+    ends[0] = far
+    return np.sort(ends)
+
+
+def find_pole(log_density: LogDensity, edge: float, far: float) -> tuple[float, Tail] | None:
+    """How near to an edge a power of the distance takes over, and its tail; None if none does.
+
+    Nearer where the rest of the log density is steep; but there distances are rounded.
+    """
+    for nearest in NEAREST * 10.0 ** -np.arange(4.0):
+        width = min(nearest * max(1.0, abs(edge)), 1e-3 * abs(far - edge))
+        near = edge + (width if far > edge else -width)
+        tail = pole(log_density, edge, near)
+        if tail.error < 1e-3:
+            return None if abs(tail.power) < 1e-6 else (near, tail)
+    return None
+
+
+def pole(log_density: LogDensity, edge: float, near: float) -> Tail:
+    """The mass between a point and the edge beside it, as that of a power of the distance.
+
+    For the rest of the log density a square in the distance is taken, from points up to a thousand
+    times as far away; where twice as far gives another power, the difference is the error.
+    """
+    width = near - edge
+    powers = []
+    for far in (2.0, 1.0):
+        part = far * np.array([1.0, 10.0, 100.0, 1000.0])
+        values = log_density(edge + width * part)
+        if not np.isfinite(values).all():
+            break
+        terms = np.column_stack([np.ones(4), np.log(part), part, part * part])
+        height, power, bend, _ = np.linalg.solve(terms, values).tolist()
+        powers.append(power)
+    if len(powers) < 2 or not power > -1.0 or abs(bend) > 0.1:
+        at_near = float(log_density(np.array([near]))[0])
+        # None of known size; but it may not matter.
+        return Tail(at_near + log(abs(width)), edge, 0.0, 0.0, 10.0)
+    mean = 1.0 + bend * (1.0 + power) / (2.0 + power)
+    log_mass = float(height) + log(abs(width) * mean / (1.0 + power))
+    return Tail(log_mass, edge, power, bend, abs(powers[1] - powers[0]) / (1.0 + power))
+
+
+def noise(log_density: LogDensity, start: Floats, length: Floats) -> Floats:
+    """How the log density is rounded, within each panel (More and Wild 2011, ECnoise).
+
+    Fourth differences of points so close that a smooth function has none leave the rounding.
+    """
+    at = start + 0.37 * length
+    step = np.maximum(2e-5 * length, 4e-15 * np.maximum(1.0, np.abs(at)))
+    points = at[:, None] + step[:, None] * np.arange(7.0)
+    values = log_density(points.ravel()).reshape(points.shape)
+    with np.errstate(invalid="ignore", over="ignore"):
+        differences = np.diff(values, n=4, axis=1)
+        size: Floats = np.sqrt((differences**2).mean(axis=1) / 70.0)
+    return np.where(np.isfinite(size), size, inf)
+
+
+def steps_within(nodes: Floats, values: Floats) -> tuple[NDArray[np.bool_], Floats, Floats]:
+    """Which panels look as if they held one step, and the nodes on both sides of it."""
+    finite = np.isfinite(values).all(axis=1, keepdims=True)
+    rise = np.abs(np.diff(np.where(finite, values, 0.0), axis=1))
+    at = rise.argmax(axis=1)
+    rows = np.arange(len(nodes))
+    largest = rise[rows, at]
+    rest = np.where(np.arange(rise.shape[1]) == at[:, None], 0.0, rise).max(axis=1)
+    return np.asarray(largest > 8.0 * rest + 1e-6), nodes[rows, at], nodes[rows, at + 1]
