@@ -12,6 +12,7 @@ Functions here write to nothing but the gradient, so that chains in threads may 
 from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_GetName, PyCapsule_GetPointer
 from libc.math cimport INFINITY, NAN, exp, fabs, log, log1p
 from libc.stdint cimport uintptr_t
+from libc.stdlib cimport free, malloc
 
 from pyhier.kernels.density cimport LogDensity, density_t
 
@@ -250,6 +251,38 @@ cdef class Differences(GradientDensity):
         self.function, self.data = by_differences, &self.density
 
 
+# --- The value alone ------------------------------------------------------------------------------
+
+cdef struct Whole:
+    gradient_t function
+    void *data
+
+
+cdef double without_gradient(int ndim, double *x, void *data) noexcept nogil:
+    cdef Whole *whole = <Whole *>data
+    cdef double *gradient = <double *>malloc(ndim * sizeof(double))
+    cdef double value = NAN
+    if gradient != NULL:
+        value = whole.function(ndim, x, gradient, whole.data)
+    free(gradient)
+    return value
+
+
+cdef class ValueDensity(LogDensity):
+    """A density with a gradient as one without."""
+    cdef Whole whole
+
+    def __init__(self, GradientDensity density):
+        self.ndim, self.compiled, self.keep_alive = density.ndim, density.compiled, density
+        self.whole = Whole(density.function, density.data)
+        self.reference = self.fast = without_gradient
+        self.data, self.failed = &self.whole, density.failed
+
+    def raise_error(self):
+        """Raise, once, what a Python callable raised inside a loop."""
+        self.keep_alive.raise_error()
+
+
 # --- Bounds ---------------------------------------------------------------------------------------
 
 cdef struct BoundedData:
@@ -317,23 +350,25 @@ cdef class Bounded(GradientDensity):
         """Another one, for it writes to an array of its own."""
         return Bounded(self.inner.fresh(), self.low, self.high)
 
-    def constrain(self, points):
-        """Points on the line, shape (..., ndim), put between the bounds."""
-        out = np.array(points, dtype=np.float64, order="C")
-        cdef double[:, ::1] rows = out.reshape(-1, self.ndim)
-        cdef double slope, log_slope, bend
-        cdef Py_ssize_t i, k
-        for i in range(rows.shape[0]):
-            for k in range(self.ndim):
-                rows[i, k] = inside(rows[i, k], self.low[k], self.high[k], &slope, &log_slope,
-                                    &bend)
-        return out
 
-    def unconstrain(self, points):
-        """Points strictly between the bounds put on the line."""
-        x, low, high = np.array(points, dtype=np.float64), np.asarray(self.low), np.asarray(self.high)
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            above, below = np.log(x - low), np.log(high - x)
-        return np.where(np.isinf(low) & np.isinf(high), x,
-                        np.where(np.isinf(high), above, np.where(np.isinf(low), -below,
-                                                                 above - below)))
+def constrain(points, const double[::1] low, const double[::1] high):
+    """Points on the line, shape (..., ndim), put between the bounds."""
+    out = np.array(points, dtype=np.float64, order="C")
+    cdef double[:, ::1] rows = out.reshape(-1, low.shape[0])
+    cdef double slope, log_slope, bend
+    cdef Py_ssize_t i, k
+    with nogil:
+        for i in range(rows.shape[0]):
+            for k in range(rows.shape[1]):
+                rows[i, k] = inside(rows[i, k], low[k], high[k], &slope, &log_slope, &bend)
+    return out
+
+
+def unconstrain(points, low, high):
+    """Points strictly between the bounds put on the line; NaN elsewhere."""
+    x = np.array(points, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        above, below = np.log(x - low), np.log(high - x)
+        both = above - below
+    return np.where(np.isinf(low) & np.isinf(high), x,
+                    np.where(np.isinf(high), above, np.where(np.isinf(low), -below, both)))

@@ -15,6 +15,7 @@ from pyhier.inference.importance import (
 from pyhier.inference.independence import indepmetrop
 from pyhier.inference.laplace import LaplaceFit, laplace
 from pyhier.inference.metropolis import rwmetrop
+from pyhier.inference.nuts import nuts
 from pyhier.inference.rejection import RejectionPosterior, rejection
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "importance",
     "indepmetrop",
     "laplace",
+    "nuts",
     "rejection",
     "rwmetrop",
     "sir",
