@@ -56,6 +56,7 @@ KERNELS = (
     "log_sums",
     "gradients",
     "joint",
+    "joint_counts",
     "trajectory",
     "hamiltonian",
 )

@@ -44,12 +44,13 @@ def gradient_density(
     TypeError
         If the function cannot be called, or takes no data and some is given.
     """
-    if isinstance(function, GradientDensity) or _is_low_level(function):
-        if args:
-            raise TypeError("this log density has its data inside: give none beside it")
-        if isinstance(function, GradientDensity):
-            return _of_size(function, ndim)
-        return ForeignGradient.from_capsule(tuple.__getitem__(function, 0), ndim, function)
+    if args and (isinstance(function, GradientDensity) or _is_low_level(function)):
+        raise TypeError("this log density has its data inside: give none beside it")
+    if isinstance(function, GradientDensity):
+        return _of_size(function, ndim)
+    if _is_low_level(function):
+        capsule: Any = tuple.__getitem__(function, 0)  # type: ignore[index]
+        return ForeignGradient.from_capsule(capsule, ndim, function)
     if isinstance(function, tuple) and len(function) == 2:
         return _pair(function, ndim, args)
     if _is_numba(function):

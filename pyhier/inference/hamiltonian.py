@@ -80,9 +80,7 @@ class Settings:
     ) -> "Settings":
         """Check what is not the density's."""
         if metric not in ("diagonal", "dense", "identity"):
-            raise ValueError(
-                f"metric is {metric!r}: it must be 'diagonal', 'dense' or 'identity'"
-            )
+            raise ValueError(f"metric is {metric!r}: it must be 'diagonal', 'dense' or 'identity'")
         if not (isinstance(target_accept, int | float | np.floating) and 0.0 < target_accept < 1.0):
             raise ValueError(
                 f"target_accept is {target_accept!r}: it must lie between 0 and 1, such as 0.8"
@@ -98,7 +96,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Sampled:
-    """What chains leave: points (chain, draw, kept) on the whole line, statistics, the warm-up's end."""
+    """What chains leave: points (chain, draw, kept), statistics, the warm-up's end.
+
+    The points are those of the coordinates on the whole line.
+    """
 
     points: Floats
     table: Floats

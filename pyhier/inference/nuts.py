@@ -17,6 +17,7 @@ from pyhier.inference.gradient import (
     gradient_density,
 )
 from pyhier.inference.hamiltonian import Metric, Settings, sample
+from pyhier.inference.requirements import need_posterior
 from pyhier.inference.starts import Init, check_start, model_starts
 from pyhier.kernels.gradients import constrain, unconstrain
 from pyhier.models.draws import Draws
@@ -106,8 +107,9 @@ def nuts(
 
     Warns
     -----
-    The result's ``summary`` warns (`ConvergenceWarning`) of divergences, R-hat above 1.01, effective
-    draws below 100 a chain, trees at their greatest depth and a low BFMI, with what to do.
+    ConvergenceWarning
+        By the result's ``summary``: of divergences, R-hat above 1.01, effective draws below 100 a
+        chain, trees at their greatest depth and a low BFMI, with what to do.
 
     References
     ----------
@@ -136,6 +138,7 @@ def nuts(
     settings = Settings.of(draws, tune, chains, target_accept, max_treedepth, metric, progress)
     own = {"start": start, "lower": lower, "upper": upper, "names": names, "args": args or None}
     if is_model(model):
+        need_posterior("nuts", model)
         _refuse("a density of one's own", own)
         return _of_model(model, settings, parameterization, init, keep, as_generator(rng))
     _refuse("a model", {"parameterization": parameterization, "init": init, "keep": keep})

@@ -66,9 +66,7 @@ def _given(
     return point
 
 
-def _place(
-    model: Model, target: Any, phi: Floats, rng: Generator, theta: Any = None
-) -> Floats:
+def _place(model: Model, target: Any, phi: Floats, rng: Generator, theta: Any = None) -> Floats:
     """The target's point at hyperparameters; effects are drawn given these where not given."""
     with np.errstate(all="ignore"):  # where it is not finite the point is refused
         effects = model.draw_theta(phi, rng) if theta is None else np.asarray(theta, float)

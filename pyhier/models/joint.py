@@ -1,8 +1,8 @@
 """Hyperparameters and effects together: the joint densities that samplers without closed forms use.
 
 A `Joint` is a `Target` whose points are phi, then one coordinate a group. Which coordinate that is,
-its parameterisation, is an `EffectChart`. A model offers ``joint(parameterization)``, which makes its
-compiled density (kernels/joint) and names its charts; one without it still has its ``marginal``.
+its parameterisation, is an `EffectChart`. A model offers ``joint(parameterization)``, which makes
+its compiled density (kernels/joint) and names its chart; one without it still has its ``marginal``.
 """
 
 from collections.abc import Callable, Mapping
@@ -148,7 +148,9 @@ class Joint:
     def log_likelihood(self, points: Floats) -> Floats:
         """Log density of the data given the effects, with all constants, shape (n,)."""
         phi, effects = points[..., : self._phi], points[..., self._phi :]
-        values: Floats = self.model.log_likelihood(self.chart.from_line(phi, effects)).sum(axis=-1)
+        values: Floats = self.model.log_likelihood(self.chart.from_line(phi, effects, ALL)).sum(
+            axis=-1
+        )
         return values
 
     def columns(self, groups: NDArray[np.intp]) -> NDArray[np.intp]:

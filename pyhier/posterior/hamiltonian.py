@@ -133,7 +133,7 @@ class NutsPosterior(DrawsPosterior):
 
 
 def _chains(names: tuple[str, ...], found: Mapping[str, Floats], chains: int) -> list[str]:
-    """What is bad about the chains; more warm-up where they disagree, longer ones for more draws."""
+    """What is bad about the chains: more warm-up where they disagree, else longer ones."""
     trouble = find_trouble(names, dict(found), chains)
     if not trouble:
         return []
