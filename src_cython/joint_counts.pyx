@@ -86,6 +86,16 @@ cdef inline double expit(double s) noexcept nogil:
     return e / (1.0 + e) if s < 0.0 else 1.0 / (1.0 + e)
 
 
+cdef inline double log_share(double p, double log_p, double log_q, double d) noexcept nogil:
+    """log(q + p e^d), d <= 0, q = 1 - p, where either of the two terms may be the small one."""
+    cdef double more = p * expm1(d), other = log_p + d
+    if more > -0.5:
+        return log1p(more)
+    if other < log_q:
+        return log_q + log1p(exp(other - log_q))
+    return other + log1p(exp(log_q - other))
+
+
 # --- The priors of both hyperparameters -----------------------------------------------------------
 
 cdef double pair_prior(CountJoint *m, const double *x, double *gradient) noexcept nogil:
@@ -127,9 +137,9 @@ cdef double beta_binomial(int ndim, const double *x, double *gradient, void *dat
         d = u - x[0]
         theta, other = expit(u), expit(-u)
         if d <= 0.0:
-            law = alpha * d - size * log1p(p * expm1(d))
+            law = alpha * d - size * log_share(p, log_p, log_q, d)
         else:
-            law = -beta * d - size * log1p(q * expm1(-d))
+            law = -beta * d - size * log_share(q, log_q, log_p, -d)
         # theta - eta, without its cancellation
         slope = p * other * expm1(d) if d <= 0.0 else -theta * q * expm1(-d)
         value += law - m.y[j] * softplus(-u) - m.rest[j] * softplus(u)

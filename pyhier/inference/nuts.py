@@ -62,8 +62,8 @@ def nuts(
     parameterization : {"non-centred", "centred", "marginal"}, optional
         Of a model: which coordinates are sampled. "centred" are the effects themselves,
         "non-centred" their standardised distances from the mean; "marginal" are the
-        hyperparameters alone, with the effects drawn exactly given each draw. Without it the first
-        of these that the model has. Spelled "centered" too.
+        hyperparameters alone, with the effects drawn exactly given each draw. Without it
+        "non-centred" where the model has it, and "marginal" elsewhere. Spelled "centered" too.
     target_accept : float
         The acceptance that the step size is tuned to; higher means smaller steps.
     max_treedepth : int

@@ -103,7 +103,7 @@ class BetaBinomial(CountModel):
 
     coordinates = ("logit_eta", "log_K")
     location = 0
-    parameterizations = ("centred", "marginal")
+    parameterizations = ("marginal", "centred")
     named = ("bda3", "betabinexch")
     charts = _CHARTS
 

@@ -181,7 +181,7 @@ def spelled(parameterization: Any) -> str:
 
 
 def target_of(model: Any, parameterization: str | None) -> Any:
-    """The target of a model under a parameterisation; without one the first that it has.
+    """The target of a model under a parameterisation; without one the model's own first.
 
     Raises
     ------

@@ -97,7 +97,7 @@ class PoissonGamma(CountModel):
 
     coordinates = ("log_alpha", "log_mu")
     location = 1
-    parameterizations = ("centred", "marginal")
+    parameterizations = ("marginal", "centred")
     named = ("poissgamexch",)
     charts = _CHARTS
 
