@@ -58,7 +58,8 @@ cdef struct EffectsData:
     const double *size         # 1 / variance, trials, or exposure
     const double *design       # (groups, k); NULL: k is 1 and every m_j is mu
     const double *mean         # of beta's normal prior
-    const double *precision    # 0: flat
+    Py_ssize_t known           # rows of root
+    const double *root         # (known, k): root (beta - mean) is standard normal
     double kappa               # mu's prior variance is tau^2 / kappa; 0: not tied to tau
     double constant
     Smooth tau
@@ -68,23 +69,22 @@ cdef struct EffectsData:
 
 cdef inline double priors(EffectsData *e, const double *x, double *gradient) noexcept nogil:
     """Of beta and log tau, the Jacobian included; adds their slopes."""
-    cdef double value = e.constant + x[e.k], precision, away
-    cdef Py_ssize_t i
+    cdef double value = e.constant + x[e.k], precision, away, z
+    cdef Py_ssize_t i, j
     gradient[e.k] += 1.0
     value += with_slope(&e.tau, x[e.k], &gradient[e.k])
-    for i in range(e.k):
-        if e.kappa > 0.0:
-            precision = e.kappa * exp(-2.0 * x[e.k])
-        else:
-            precision = e.precision[i]
-        if precision == 0.0 and e.kappa == 0.0:
-            continue
-        away = x[i] - e.mean[i]
-        value -= 0.5 * precision * away * away
-        gradient[i] -= precision * away
-        if e.kappa > 0.0:
-            value -= x[e.k]
-            gradient[e.k] += precision * away * away - 1.0
+    if e.kappa > 0.0:
+        precision, away = e.kappa * exp(-2.0 * x[e.k]), x[0] - e.mean[0]
+        value -= 0.5 * precision * away * away + x[e.k]
+        gradient[0] -= precision * away
+        gradient[e.k] += precision * away * away - 1.0
+    for j in range(e.known):
+        z = 0.0
+        for i in range(e.k):
+            z += e.root[j * e.k + i] * (x[i] - e.mean[i])
+        value -= 0.5 * z * z
+        for i in range(e.k):
+            gradient[i] -= z * e.root[j * e.k + i]
     return value
 
 
@@ -179,25 +179,27 @@ cdef class NormalEffects(GradientDensity):
         The response; the variances, trials or exposures.
     centred : whether an effect's coordinate is theta itself
     constant : what is added: the constants of likelihood and priors
-    mean, precision : in, shape (k,)
-        Of beta's independent normal priors; precision 0 is flat.
+    mean : in, shape (k,)
+    root : in, shape (known, k)
+        Of beta's normal prior: root (beta - mean) is standard normal; no rows where it is flat.
     prior_tau : None (uniform) or a log density of tau at log tau
     kappa : with it above 0, mu's prior variance is tau^2 / kappa
     design : in, shape (groups, k), or None: one mu for all
     """
     cdef EffectsData model
-    cdef const double[::1] y, size, mean, precision
-    cdef const double[:, ::1] design
+    cdef const double[::1] y, size, mean
+    cdef const double[:, ::1] design, root
 
     def __init__(self, str likelihood, const double[::1] y, const double[::1] size, bint centred,
-                 double constant, const double[::1] mean, const double[::1] precision,
+                 double constant, const double[::1] mean, const double[:, ::1] root,
                  LogDensity prior_tau=None, double kappa=0.0, const double[:, ::1] design=None):
         cdef EffectsData *e = &self.model
-        self.y, self.mean, self.precision, self.design = y, mean, precision, design
+        self.y, self.mean, self.root, self.design = y, mean, root, design
         e.kind, e.centred = LIKELIHOODS[likelihood], centred
         self.size = 1.0 / np.asarray(size) if e.kind == NORMAL else size
         e.groups, e.k = y.shape[0], mean.shape[0]
-        e.y, e.size, e.mean, e.precision = &self.y[0], &self.size[0], &mean[0], &precision[0]
+        e.y, e.size, e.mean = &self.y[0], &self.size[0], &self.mean[0]
+        e.known, e.root = root.shape[0], NULL if root.shape[0] == 0 else &self.root[0, 0]
         e.design = NULL if design is None else &self.design[0, 0]
         e.kappa, e.constant, e.tau = kappa, constant, smooth(prior_tau)
         self.part, self.compiled = prior_tau, prior_tau is None or prior_tau.compiled
@@ -242,34 +244,61 @@ cdef struct MarginalData:
 
 cdef double marginal(int ndim, const double *x, double *gradient, void *data) noexcept nogil:
     cdef MarginalData *m = <MarginalData *>data
+    cdef EffectsData *e = &m.effects
     cdef double[4] sums
-    cdef double[2] point
-    cdef double t = exp(2.0 * x[1])
-    point[0], point[1] = x[0], x[1]
-    marginal_sums(m.effects.groups, m.effects.y, m.var, x[0], t, sums)
-    gradient[0] = sums[1]
-    gradient[1] = t * (sums[3] - sums[0])
-    priors(&m.effects, x, gradient)
-    return m.density(2, point, m.density_data) + m.effects.constant
+    cdef double t = exp(2.0 * x[e.k])
+    if e.design == NULL:
+        marginal_sums(e.groups, e.y, m.var, x[0], t, sums)
+        gradient[0] = sums[1]
+    else:
+        linear_sums(m, x, t, gradient, sums)
+    gradient[e.k] = t * (sums[3] - sums[0])
+    priors(e, x, gradient)
+    # The density takes its point for writing, and leaves it alone.
+    return m.density(ndim, <double *>x, m.density_data) + e.constant
+
+
+cdef void linear_sums(MarginalData *m, const double *x, double t, double *gradient,
+                      double *sums) noexcept nogil:
+    """As ``marginal_sums``, about a linear predictor, whose slopes are filled in."""
+    cdef EffectsData *e = &m.effects
+    cdef double w, r, pull
+    cdef Py_ssize_t i, j
+    for i in range(e.k):
+        gradient[i] = 0.0
+    for i in range(4):
+        sums[i] = 0.0
+    for j in range(e.groups):
+        r, w = e.y[j], 1.0 / (m.var[j] + t)
+        for i in range(e.k):
+            r -= e.design[j * e.k + i] * x[i]
+        pull = w * r
+        for i in range(e.k):
+            gradient[i] += pull * e.design[j * e.k + i]
+        sums[0] += w
+        sums[3] += pull * pull
 
 
 cdef class NormalMarginalGradient(GradientDensity):
-    """The log marginal posterior of (mu, log tau) in the normal model, with its gradient.
+    """The log marginal posterior of (beta, log tau) in the normal model, with its gradient.
 
-    ``density`` is its value (`NormalMarginal`) with the priors; the rest as for `NormalEffects`.
+    ``density`` is its value (`NormalMarginal`, `LinearMarginal`) with the priors; the rest as for
+    `NormalEffects`.
     """
     cdef MarginalData model
-    cdef const double[::1] y, var, mean, precision
+    cdef const double[::1] y, var, mean
+    cdef const double[:, ::1] design, root
 
     def __init__(self, LogDensity density, const double[::1] y, const double[::1] var,
-                 double constant, const double[::1] mean, const double[::1] precision,
-                 LogDensity prior_tau=None, double kappa=0.0):
+                 double constant, const double[::1] mean, const double[:, ::1] root,
+                 LogDensity prior_tau=None, double kappa=0.0, const double[:, ::1] design=None):
         cdef EffectsData *e = &self.model.effects
-        self.y, self.var, self.mean, self.precision = y, var, mean, precision
-        e.groups, e.k, e.y = y.shape[0], 1, &self.y[0]
-        e.mean, e.precision = &self.mean[0], &self.precision[0]
+        self.y, self.var, self.mean, self.root, self.design = y, var, mean, root, design
+        e.groups, e.k, e.y, e.mean = y.shape[0], mean.shape[0], &self.y[0], &self.mean[0]
+        e.known, e.root = root.shape[0], NULL if root.shape[0] == 0 else &self.root[0, 0]
+        e.design = NULL if design is None else &self.design[0, 0]
         e.kappa, e.constant, e.tau = kappa, constant, smooth(prior_tau)
         self.model.density, self.model.density_data = density.fast, density.data
         self.model.var = &self.var[0]
         self.part, self.compiled, self.failed = density, density.compiled, density.failed
-        self.ndim, self.function, self.data = 2, marginal, &self.model
+        self.ndim, self.function, self.data = <int>(e.k + 1), marginal, &self.model

@@ -17,7 +17,7 @@ class NormalEffects(GradientDensity):
         centred: bool,
         constant: float,
         mean: Floats,
-        precision: Floats,
+        root: Floats,
         prior_tau: LogDensity | None = None,
         kappa: float = 0.0,
         design: Floats | None = None,
@@ -32,7 +32,8 @@ class NormalMarginalGradient(GradientDensity):
         var: Floats,
         constant: float,
         mean: Floats,
-        precision: Floats,
+        root: Floats,
         prior_tau: LogDensity | None = None,
         kappa: float = 0.0,
+        design: Floats | None = None,
     ) -> None: ...

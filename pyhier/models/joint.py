@@ -38,11 +38,14 @@ class EffectChart:
     to_line, from_line : callable
         The coordinates at phi (..., p) and effects (..., groups), and back; the third argument
         says which groups they are of.
+    local : bool
+        Whether an effect is made of its own coordinate and phi alone.
     """
 
     name: str
     to_line: Callable[[Floats, Floats, Groups], Floats]
     from_line: Callable[[Floats, Floats, Groups], Floats]
+    local: bool = True
 
 
 def _logit(theta: Floats) -> Floats:
@@ -60,11 +63,22 @@ LOGIT = EffectChart(
     "logit_theta", lambda _, theta, at: _logit(theta), lambda _, u, at: _from_logit(u)
 )
 LOG = EffectChart("log_theta", lambda _, theta, at: np.log(theta), lambda _, u, at: np.exp(u))
-STANDARD = EffectChart(
-    "z",
-    lambda phi, theta, at: (theta - phi[..., :1]) / np.exp(phi[..., 1:2]),
-    lambda phi, z, at: phi[..., :1] + np.exp(phi[..., 1:2]) * z,
-)
+
+
+def standard(design: Floats | None = None) -> EffectChart:
+    """Standardised distances from mu, or from a linear predictor; log tau is phi's last."""
+
+    def centre(phi: Floats, at: Groups) -> Floats:
+        if design is None:
+            return phi[..., :1]
+        predictor: Floats = phi[..., :-1] @ design[at].T
+        return predictor
+
+    return EffectChart(
+        "z",
+        lambda phi, theta, at: (theta - centre(phi, at)) / np.exp(phi[..., -1:]),
+        lambda phi, z, at: centre(phi, at) + np.exp(phi[..., -1:]) * z,
+    )
 
 
 class Joint:
@@ -155,6 +169,8 @@ class Joint:
 
     def columns(self, groups: NDArray[np.intp]) -> NDArray[np.intp]:
         """Where phi and the effects of some groups are among the coordinates."""
+        if not self.chart.local:
+            return np.arange(self.gradient.ndim, dtype=np.intp)
         return np.concatenate([np.arange(self._phi), self._phi + groups]).astype(np.intp)
 
     def restore(

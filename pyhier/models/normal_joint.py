@@ -1,5 +1,12 @@
-"""The normal model's densities with gradients: marginal, centred and non-centred."""
+"""The normal model's densities with gradients: marginal, centred and non-centred.
 
+With covariates the effects' means are linear predictors. Estimates that are correlated within
+studies are rotated; since the effects' law is the same in all directions, the rotated effects are
+independent too, and they are the coordinates.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
 from math import log
 from typing import Any
 
@@ -8,49 +15,91 @@ import numpy as np
 from pyhier._types import Floats
 from pyhier.kernels.gradients import GradientDensity
 from pyhier.kernels.joint import NormalEffects, NormalMarginalGradient
-from pyhier.models.joint import AS_IS, STANDARD, EffectChart, Joint, choose
-from pyhier.priors.tau import ResolvedPrior
+from pyhier.models.joint import AS_IS, EffectChart, Groups, Joint, choose, standard
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
-def normal_marginal_gradient(model: Any) -> GradientDensity:
-    """The log marginal posterior of (mu, log tau) with its gradient and all constants."""
-    mean, precision, kappa = _mu(model.prior)
-    return NormalMarginalGradient(
-        model.log_marginal, model.y, model.var, model.log_constant, mean, precision,
-        model.prior.density, kappa,
-    )  # fmt: skip
+class NormalTargets:
+    """What `NormalNormal` has of targets beyond its marginal."""
+
+    parameterizations = ("non-centred", "centred", "marginal")
+
+    @cached_property
+    def log_marginal_gradient(self) -> GradientDensity:
+        """The log marginal posterior with its gradient and all constants."""
+        model: Any = self
+        parts = _Parts.of(model)
+        return NormalMarginalGradient(
+            model.log_marginal, parts.y, parts.var, model.log_constant, parts.mean, parts.root,
+            model.prior.density, parts.kappa, parts.design,
+        )  # fmt: skip
+
+    def joint(self, parameterization: str = "non-centred") -> Joint:
+        """The log posterior density of the hyperparameters and all effects, as a `Target`."""
+        return choose(
+            parameterization,
+            {
+                "centred": lambda: _joint(self, "centred"),
+                "non-centred": lambda: _joint(self, "non-centred"),
+            },
+            {},
+        )
 
 
-def normal_joint(model: Any, parameterization: str) -> Joint:
-    """The joint target of the normal model."""
-    return choose(
-        parameterization,
-        {
-            "centred": lambda: _joint(model, "centred", AS_IS),
-            "non-centred": lambda: _joint(model, "non-centred", STANDARD),
-        },
-        {},
-    )
+@dataclass(frozen=True)
+class _Parts:
+    """The model as the kernels take it: independent estimates, and the prior of the coefficients."""
+
+    y: Floats
+    var: Floats
+    design: Floats | None
+    mean: Floats
+    root: Floats
+    kappa: float
+    log_prior: float
+
+    @classmethod
+    def of(cls, model: Any) -> "_Parts":
+        if hasattr(model, "covariates"):
+            prior = model.covariates.prior
+            y, x, var = (
+                (model.y, model.covariates.x, model.var)
+                if model._rotation is None
+                else model._unsorted
+            )
+            y, x, var = (np.ascontiguousarray(part, dtype=np.float64) for part in (y, x, var))
+            return cls(y, var, x, prior.mean, np.ascontiguousarray(prior.root), 0.0,
+                       float(prior.log_density(prior.mean)))  # fmt: skip
+        mean, precision, kappa = model.prior.mu_normal
+        known = np.array([[np.sqrt(precision)]]) if precision > 0.0 else np.empty((0, 1))
+        scale = kappa or precision
+        constant = 0.5 * (log(scale) - LOG_2PI) if scale > 0.0 else 0.0
+        return cls(model.y, model.var, None, np.array([mean]), known, kappa, constant)
 
 
-def _joint(model: Any, parameterization: str, chart: EffectChart) -> Joint:
-    mean, precision, kappa = _mu(model.prior)
-    # 2 pi of the data and of the effects; the data's variances; mu's prior.
-    constant = -model.y.size * LOG_2PI - 0.5 * float(np.log(model.var).sum())
-    if kappa > 0.0:
-        constant += 0.5 * (log(kappa) - LOG_2PI)
-    elif precision[0] > 0.0:
-        constant += 0.5 * (log(precision[0]) - LOG_2PI)
+def _joint(model: Any, parameterization: str) -> Joint:
+    parts = _Parts.of(model)
+    constant = -parts.y.size * LOG_2PI - 0.5 * float(np.log(parts.var).sum()) + parts.log_prior
     density = NormalEffects(
-        "normal", model.y, model.var, parameterization == "centred", constant, mean, precision,
-        model.prior.density, kappa,
+        "normal", parts.y, parts.var, parameterization == "centred", constant, parts.mean,
+        parts.root, model.prior.density, parts.kappa, parts.design,
     )  # fmt: skip
+    chart = standard(parts.design) if parameterization == "non-centred" else AS_IS
+    rotation = getattr(model, "_rotation", None)
+    chart = chart if rotation is None else _rotated(chart, rotation)
     return Joint(model, parameterization, density, chart, model.marginal.bounds)
 
 
-def _mu(prior: ResolvedPrior) -> tuple[Floats, Floats, float]:
-    """Mean and precision of mu's prior as arrays, and its kappa."""
-    mean, precision, kappa = prior.mu_normal
-    return np.array([mean]), np.array([precision]), kappa
+def _rotated(chart: EffectChart, rotation: Any) -> EffectChart:
+    """The chart of rotated effects; a study's effects are made of all of its coordinates."""
+
+    def to_line(phi: Floats, theta: Floats, at: Groups) -> Floats:
+        rotated = np.moveaxis(rotation.rotated(np.moveaxis(theta, -1, 0)), 0, -1)
+        return chart.to_line(phi, rotated, at)
+
+    def from_line(phi: Floats, u: Floats, at: Groups) -> Floats:
+        effects: Floats = rotation.restored(chart.from_line(phi, u, slice(None)))
+        return effects[..., at]
+
+    return EffectChart(f"rotated_{chart.name}", to_line, from_line, False)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.linalg import block_diag
 
 import pyhier as ph
 from pyhier.models.joint import spelled, target_of
@@ -24,10 +25,18 @@ TAU_PRIORS = {
     "halfnorm": stats.halfnorm(scale=5), "halfcauchy": stats.halfcauchy(scale=5),
     "expon": stats.expon(scale=5), "gamma": stats.gamma(2.0, scale=3.0), "callable": slope,
 }  # fmt: skip
+X = np.column_stack([np.arange(8.0), np.cos(np.arange(8.0))])
+COV = [np.array([[9.0, 3.0], [3.0, 4.0]]), np.eye(3) + 2.0, 4.0, 9.0, 1.0]
 MODELS = {
     **{f"normal, {name}": (lambda p=p: normal(prior_tau=p)) for name, p in TAU_PRIORS.items()},
     "normal, mu": lambda: normal(prior_mu=stats.norm(1.0, 4.0), prior_tau=stats.expon(scale=3)),
     "normal, tied": lambda: normal(prior=ph.NormalInvChi2(1.0, 0.5, 3.0, 20.0)),
+    "normal, covariates": lambda: normal(X=X, prior_tau=stats.halfnorm(scale=5)),
+    "normal, one prior": lambda: normal(
+        X=X, prior_beta={"x1": stats.norm(1.0, 2.0)}, prior_tau=stats.halfnorm(scale=5)
+    ),
+    "normal, correlated": lambda: ph.NormalNormal(Y, cov=COV, prior_tau=stats.expon(scale=3)),
+    "normal, both": lambda: ph.NormalNormal(Y, cov=COV, X=X[:, :1], prior_tau=stats.expon()),
     "beta, bda3": lambda: ph.BetaBinomial([0, 3, 5, 1], [4, 9, 5, 200]),
     "beta, betabinexch": lambda: ph.BetaBinomial([0, 3, 5, 1], [4, 9, 5, 2], "betabinexch"),
     "beta, own": lambda: ph.BetaBinomial(
@@ -52,7 +61,8 @@ TARGETS = [
 def points_of(model, target, n=6):
     """Points from narrow to wide laws of the effects, and from within the groups to far off."""
     rng = np.random.default_rng(1)
-    phi = model.start() + rng.normal(size=(n, 2)) * np.array([1.0, 2.0])
+    p = len(model.coordinates)
+    phi = model.start() + rng.normal(size=(n, p)) * np.array([*[1.0] * (p - 1), 2.0])
     theta = model.draw_theta(phi, rng)
     if not isinstance(model, ph.NormalNormal):  # a rate that rounds to 0 or 1 has no coordinate
         theta = np.clip(theta, 1e-9, 1.0 - 1e-9)
@@ -61,12 +71,14 @@ def points_of(model, target, n=6):
 
 def given_phi(model, phi, theta):
     """Log density of the effects given phi and the data, in their own coordinate."""
-    if isinstance(model, ph.NormalNormal):
-        tau2 = np.exp(2.0 * phi[1])
-        var = 1.0 / (1.0 / model.var + 1.0 / tau2)
-        return stats.norm.logpdf(
-            theta, var * (model.y / model.var + phi[0] / tau2), np.sqrt(var)
-        ).sum()
+    if isinstance(model, ph.NormalNormal):  # by dense matrices
+        data = np.diag(1.0 / model.var)
+        if getattr(model, "_rotation", None) is not None:
+            data = np.linalg.inv(block_diag(*COV))
+        x = model.covariates.x if hasattr(model, "covariates") else np.ones((8, 1))
+        var = np.linalg.inv(data + np.exp(-2.0 * phi[-1]) * np.eye(8))
+        mean = var @ (data @ model.y + np.exp(-2.0 * phi[-1]) * (x @ phi[:-1]))
+        return stats.multivariate_normal(mean, var).logpdf(theta)
     hyper = model.hyperparameters(phi)
     if isinstance(model, ph.BetaBinomial):
         a, b = hyper["alpha"] + model.successes, hyper["beta"] + model.failures
@@ -81,13 +93,14 @@ def test_value_is_bayes_theorem(name, parameterization):
     model = MODELS[name]()
     target = target_of(model, parameterization)
     for point in points_of(model, target):
-        phi = point[:2]
+        k = len(model.coordinates)
+        phi = point[:k]
         expected = model.log_marginal_likelihood(phi[None])[0] + model.log_prior(phi)
         if parameterization != "marginal":
-            theta = target.chart.from_line(phi, point[2:], slice(None))
+            theta = target.chart.from_line(phi, point[k:], slice(None))
             expected += given_phi(model, phi, theta)
         if parameterization == "non-centred":
-            expected += theta.size * phi[1]  # dtheta / dz = tau
+            expected += theta.size * phi[-1]  # dtheta / dz = tau
         constant = 0.0 if hasattr(model, "log_marginal_gradient") else target.log_constant
         constant = constant if parameterization == "marginal" else 0.0
         value = target.gradient(point)[0] + constant
@@ -114,14 +127,14 @@ def test_points_there_and_back(name, parameterization):
     model = MODELS[name]()
     target = target_of(model, parameterization)
     rng = np.random.default_rng(2)
-    phi = model.start() + 0.3 * rng.normal(size=(2, 3, 2))
+    phi = model.start() + 0.3 * rng.normal(size=(2, 3, len(model.coordinates)))
     theta = model.draw_theta(phi, rng)
     drawn = target.restore(target.place(phi, theta), rng)
     np.testing.assert_array_equal(drawn.phi, phi)
     assert drawn.theta_new.shape == (2, 3)
     if parameterization != "marginal":
         np.testing.assert_allclose(drawn.theta, theta, rtol=1e-12)
-        assert len(target.coordinates) == 2 + len(model.labels)
+        assert len(target.coordinates) == phi.shape[-1] + len(model.labels)
         likelihood = target.log_likelihood(target.place(phi, theta))
         np.testing.assert_allclose(likelihood, model.log_likelihood(theta).sum(-1))
 
