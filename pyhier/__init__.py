@@ -31,6 +31,7 @@ from pyhier.inference import (
     rejection,
     rwmetrop,
     sir,
+    vi,
 )
 from pyhier.models import BetaBinomial, NormalNormal, PoissonGamma
 from pyhier.models.raw import group_summaries
@@ -85,4 +86,5 @@ __all__ = [
     "rwmetrop",
     "sensitivity",
     "sir",
+    "vi",
 ]

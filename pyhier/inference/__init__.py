@@ -17,6 +17,8 @@ from pyhier.inference.laplace import LaplaceFit, laplace
 from pyhier.inference.metropolis import rwmetrop
 from pyhier.inference.nuts import nuts
 from pyhier.inference.rejection import RejectionPosterior, rejection
+from pyhier.inference.variational import VariationalPosterior
+from pyhier.inference.vi import vi
 
 __all__ = [
     "EmpiricalBayesPosterior",
@@ -26,6 +28,7 @@ __all__ = [
     "MetropolisPosterior",
     "RejectionPosterior",
     "ResampledPosterior",
+    "VariationalPosterior",
     "empirical_bayes",
     "exact",
     "gibbs",
@@ -38,4 +41,5 @@ __all__ = [
     "rejection",
     "rwmetrop",
     "sir",
+    "vi",
 ]

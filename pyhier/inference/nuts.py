@@ -139,15 +139,16 @@ def nuts(
     own = {"start": start, "lower": lower, "upper": upper, "names": names, "args": args or None}
     if is_model(model):
         need_posterior("nuts", model)
-        _refuse("a density of one's own", own)
+        refuse("a density of one's own", own)
         return _of_model(model, settings, parameterization, init, keep, as_generator(rng))
-    _refuse("a model", {"parameterization": parameterization, "init": init, "keep": keep})
+    refuse("a model", {"parameterization": parameterization, "init": init, "keep": keep})
     if start is None:
         raise ValueError("start is missing: a density needs a point to start from")
     return _of_density(model, settings, own, check_gradient, as_generator(rng))
 
 
-def _refuse(of: str, given: Mapping[str, Any]) -> None:
+def refuse(of: str, given: Mapping[str, Any]) -> None:
+    """Raise for the first argument that was given and is for another kind of target."""
     for name, value in given.items():
         if value is not None:
             raise TypeError(f"{name} is for {of}: leave it out")
@@ -220,12 +221,12 @@ def _of_density(
 ) -> DensityDraws:
     starts = _points(own["start"], settings.chains)
     p = starts.shape[1]
-    names = _names(own["names"], p)
+    names = coordinate_names(own["names"], p)
     inner = gradient_density(function, p, own["args"] or ())
     ends = bounds(own["lower"], own["upper"], p)
     density = bounded(inner, ends)
     if ends is not None:
-        starts = _inside(starts, ends)
+        starts = inside(starts, ends)
     for point in starts:
         check_start(density, point, names)
     if check:
@@ -247,7 +248,8 @@ def _points(start: Any, chains: int) -> Floats:
     return np.array(np.broadcast_to(points, (chains, points.shape[-1])))
 
 
-def _inside(starts: Floats, ends: Floats) -> Floats:
+def inside(starts: Floats, ends: Floats) -> Floats:
+    """Starts, shape (chains, p), put on the whole line; an error where one is out of its bounds."""
     out = ~((starts > ends[0]) & (starts < ends[1])).all(axis=0)
     if out.any():
         k = int(np.flatnonzero(out)[0])
@@ -258,7 +260,8 @@ def _inside(starts: Floats, ends: Floats) -> Floats:
     return unconstrain(starts, ends[0], ends[1])
 
 
-def _names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
+def coordinate_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
+    """The names given, or ``x[0]``, ``x[1]``, ..."""
     if names is None:
         return tuple(f"x[{k}]" for k in range(p))
     found = tuple(map(str, names))

@@ -18,6 +18,7 @@ from pyhier._types import Floats
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity, ValueDensity
 from pyhier.models.draws import Draws
+from pyhier.models.exponential_quadratics import ExponentialQuadratic
 from pyhier.models.target import ALL, Groups
 
 PARAMETERIZATIONS = ("non-centred", "centred", "marginal")
@@ -94,6 +95,8 @@ class Joint:
     chart : EffectChart
     bounds : ndarray, shape (2, p), optional
         Ends of what phi may be; the whole line without it.
+    form : callable, optional
+        Makes the density's closed form, where it has one.
     """
 
     log_constant = 0.0
@@ -105,11 +108,12 @@ class Joint:
         gradient: GradientDensity,
         chart: EffectChart,
         bounds: Floats | None = None,
+        form: Callable[[], ExponentialQuadratic] | None = None,
     ) -> None:
         self.model, self.parameterization = model, parameterization
         self.gradient, self.chart = gradient, chart
         self._phi = len(model.coordinates)
-        self._bounds = bounds
+        self._bounds, self._form = bounds, form
 
     def __repr__(self) -> str:
         return f"Joint: {self.gradient.ndim} coordinates, {self.parameterization}, of {self.model}"
@@ -133,6 +137,11 @@ class Joint:
         if self._bounds is not None:
             ends[:, : self._phi] = self._bounds
         return ends
+
+    @cached_property
+    def form(self) -> ExponentialQuadratic | None:
+        """The density as terms whose expectations are closed forms; None where they are not."""
+        return None if self._form is None else self._form()
 
     def start(self) -> Floats:
         """Phi where its own search begins, with effects drawn there."""

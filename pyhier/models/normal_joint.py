@@ -6,7 +6,7 @@ independent too, and they are the coordinates.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import log
 from typing import Any
 
@@ -15,7 +15,15 @@ import numpy as np
 from pyhier._types import Floats
 from pyhier.kernels.gradients import GradientDensity
 from pyhier.kernels.joint import NormalEffects, NormalMarginalGradient
-from pyhier.models.joint import AS_IS, EffectChart, Groups, Joint, choose, standard
+from pyhier.models.exponential_quadratics import (
+    ExponentialQuadratic,
+    Quadratic,
+    linear,
+    products,
+    squares,
+)
+from pyhier.models.joint import AS_IS, EffectChart, Joint, choose, standard
+from pyhier.models.target import Groups
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -49,7 +57,7 @@ class NormalTargets:
 
 @dataclass(frozen=True)
 class _Parts:
-    """The model as the kernels take it: independent estimates, and the prior of the coefficients."""
+    """The model as the kernels take it: independent estimates, the prior of the coefficients."""
 
     y: Floats
     var: Floats
@@ -88,7 +96,8 @@ def _joint(model: Any, parameterization: str) -> Joint:
     chart = standard(parts.design) if parameterization == "non-centred" else AS_IS
     rotation = getattr(model, "_rotation", None)
     chart = chart if rotation is None else _rotated(chart, rotation)
-    return Joint(model, parameterization, density, chart, model.marginal.bounds)
+    form = partial(_form, model, parts, parameterization, constant)
+    return Joint(model, parameterization, density, chart, model.marginal.bounds, form)
 
 
 def _rotated(chart: EffectChart, rotation: Any) -> EffectChart:
@@ -103,3 +112,45 @@ def _rotated(chart: EffectChart, rotation: Any) -> EffectChart:
         return effects[..., at]
 
     return EffectChart(f"rotated_{chart.name}", to_line, from_line, False)
+
+
+# --- Closed forms ---------------------------------------------------------------------------------
+
+
+def _form(
+    model: Any, parts: _Parts, parameterization: str, constant: float
+) -> ExponentialQuadratic:
+    """The joint density as sums of exp(k log tau) times quadratics."""
+    import scipy.sparse
+
+    sp: Any = scipy.sparse
+    groups, k = parts.y.size, parts.mean.size
+    p = k + 1 + groups
+    x = np.ones((groups, 1)) if parts.design is None else parts.design
+    predictor = sp.hstack([sp.csr_matrix(x), sp.csr_matrix((groups, 1 + groups))]).tocsr()
+    effect = sp.hstack([sp.csr_matrix((groups, k + 1)), sp.identity(groups)]).tocsr()
+    ones, none, weight = np.ones(groups), np.zeros(groups), 1.0 / parts.var
+    terms: dict[int, Quadratic] = {}
+    plain = linear(p, k, 1.0, constant) + _known(parts, p)
+    if parameterization == "centred":
+        plain += linear(p, k, -float(groups), 0.0) + squares(effect, weight, parts.y)
+        terms[-2] = squares(effect - predictor, ones, none)
+    else:
+        plain += squares(predictor, weight, parts.y) + squares(effect, ones, none)
+        terms[1] = products(predictor, effect, weight, parts.y)
+        terms[2] = squares(effect, weight, none)
+    if parts.kappa > 0.0:  # mu ~ N(mean, tau^2 / kappa)
+        plain += linear(p, k, -1.0, 0.0)
+        tied = squares(sp.identity(p, format="csr")[:1], np.array([parts.kappa]), parts.mean)
+        terms[-2] = terms[-2] + tied if -2 in terms else tied
+    return ExponentialQuadratic({0: plain, **terms}, k, model.prior.log_density)
+
+
+def _known(parts: _Parts, p: int) -> Quadratic:
+    """The coefficients' own prior."""
+    import scipy.sparse
+
+    sp: Any = scipy.sparse
+    known, k = parts.root.shape
+    rows = sp.hstack([sp.csr_matrix(parts.root), sp.csr_matrix((known, p - k))]).tocsr()
+    return squares(rows, np.ones(known), parts.root @ parts.mean)
