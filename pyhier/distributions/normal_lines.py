@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier.distributions.base import Marginal, flat_probabilities
+from pyhier.distributions.base import Marginal
 from pyhier.quadrature.transforms import Line, from_line, log_slope, to_line
 
 Z = np.linspace(-12.0, 12.0, 401)  # of the trapezoid rule, which converges exponentially here
@@ -69,19 +69,11 @@ class NormalOnLine(Marginal):
 
         return np.asarray(ndtr(-self._standard(x)), dtype=np.float64)
 
-    def ppf(self, q: ArrayLike) -> Floats:
-        """Quantiles, of ``q``'s shape."""
+    def _quantiles(self, q: Floats, upper: bool) -> Floats:
         from scipy.special import ndtri
 
-        flat, shape = flat_probabilities(q)
-        return self._at(np.asarray(ndtri(flat))).reshape(shape)
-
-    def isf(self, q: ArrayLike) -> Floats:
-        """Points with ``q`` above them, of ``q``'s shape."""
-        from scipy.special import ndtri
-
-        flat, shape = flat_probabilities(q)
-        return self._at(-np.asarray(ndtri(flat))).reshape(shape)
+        z = np.asarray(ndtri(q), dtype=np.float64)
+        return self._at(-z if upper else z)
 
     def mean(self) -> float:
         """The mean."""

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import numpy as np
+
+from pyhier.kernels.density import CallableDensity
 from pyhier.kernels.joint_counts import CountsJoint
 from pyhier.models.joint import LOG, LOGIT, Joint, choose
 
@@ -15,14 +18,22 @@ _NO_GAMMA = (
 )
 
 
+def _prior(model: Any) -> Any:
+    """A named prior's name, or a user's prior as a density of both coordinates."""
+    if isinstance(model.prior, str):
+        return model.prior
+    return CallableDensity(lambda x: float(model.log_prior(x)), (), 2)
+
+
 def beta_binomial_joint(model: Any, parameterization: str) -> Joint:
     """The joint target of a `BetaBinomial`."""
 
     def centred() -> Joint:
-        density = CountsJoint(
-            "beta-binomial", model.successes, model.failures, model.log_constant,
-            model._kernel_prior(),
-        )  # fmt: skip
+        from scipy.special import betaln
+
+        y, f = model.successes, model.failures
+        constant = -float((betaln(y + 1.0, f + 1.0) + np.log1p(y + f)).sum())
+        density = CountsJoint("beta-binomial", y, f, constant, _prior(model))
         return Joint(model, "centred", density, LOGIT)
 
     return choose(parameterization, {"centred": centred}, {"non-centred": _NO_BETA})
@@ -32,12 +43,11 @@ def poisson_gamma_joint(model: Any, parameterization: str) -> Joint:
     """The joint target of a `PoissonGamma`."""
 
     def centred() -> Joint:
-        from scipy.special import xlogy
+        from scipy.special import gammaln, xlogy
 
-        constant = model.log_constant + float(xlogy(model.counts, model.exposure).sum())
-        density = CountsJoint(
-            "poisson-gamma", model.counts, model.exposure, constant, model._kernel_prior(), model.z0
-        )
+        y, e = model.counts, model.exposure
+        constant = float((xlogy(y, e) - gammaln(y + 1.0)).sum())
+        density = CountsJoint("poisson-gamma", y, e, constant, _prior(model), model.z0)
         return Joint(model, "centred", density, LOG)
 
     return choose(parameterization, {"centred": centred}, {"non-centred": _NO_GAMMA})
