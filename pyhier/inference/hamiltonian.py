@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pyhier._random import Generator
 from pyhier._types import Floats
 from pyhier._validation import count
-from pyhier.inference.chains import Steps, rectangle, run_chains
+from pyhier.inference.chains import NothingKeptError, Steps, rectangle, run_chains
 from pyhier.inference.warmup import schedule
 from pyhier.kernels.gradients import GradientDensity
 from pyhier.kernels.hamiltonian import COLUMN_NAMES
@@ -127,8 +127,8 @@ def sample(
 
     Raises
     ------
-    KeyboardInterrupt
-        If there was one before any draw was made.
+    NothingKeptError
+        If Ctrl-C came before any draw was made.
     """
     width = density.ndim if columns is None else columns.size
     _need_memory(settings, width, density.ndim)
@@ -145,13 +145,13 @@ def sample(
         draws = np.empty((settings.draws, width))
         table = np.empty((settings.draws, len(COLUMN_NAMES)))
         chains.append(HamiltonianChain(kernel, own, rng, draws, table, settings.tune))
-    return _gather(chains, run_chains(chains, settings.progress, stacklevel=5))
+    return _gather(chains, run_chains(chains, settings.progress, 5, settings.tune))
 
 
 def _gather(chains: Sequence[HamiltonianChain], interrupted: bool) -> Sampled:
     at, done = rectangle([int(chain.counts[1]) for chain in chains])
     if done == 0:
-        raise KeyboardInterrupt("interrupted before any draw was made")
+        raise NothingKeptError(chains[0].tune)
     whole = [chains[k] for k in at]
     return Sampled(
         np.stack([chain.draws[:done] for chain in whole]),

@@ -17,12 +17,12 @@ from pyhier.inference.gradient import (
     gradient_density,
 )
 from pyhier.inference.hamiltonian import Metric, Settings, sample
-from pyhier.inference.requirements import need_posterior
 from pyhier.inference.starts import Init, check_start, model_starts
 from pyhier.kernels.gradients import constrain, unconstrain
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Model, is_model
 from pyhier.models.joint import target_of
+from pyhier.models.requirements import need_posterior
 from pyhier.posterior.density_draws import DensityDraws
 from pyhier.posterior.hamiltonian import NutsPosterior
 

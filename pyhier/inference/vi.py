@@ -30,12 +30,12 @@ from pyhier.inference.hamiltonian import Settings, sample
 from pyhier.inference.importance import pareto_k
 from pyhier.inference.laplace import laplace
 from pyhier.inference.nuts import coordinate_names, inside, refuse
-from pyhier.inference.requirements import need_posterior
 from pyhier.inference.starts import check_start
 from pyhier.inference.variational import DensityApproximation, Quality, VariationalPosterior
 from pyhier.kernels.gradients import GradientDensity, constrain
 from pyhier.models.interface import Model, is_model
 from pyhier.models.joint import target_of
+from pyhier.models.requirements import need_posterior
 
 Family = Literal["mean-field", "full-rank"]
 DRAWS = 10_000  # independent ones of q, for what has no closed form, and for Pareto k
