@@ -23,8 +23,8 @@ class NormalOnLine(Marginal):
 
     Examples
     --------
-    >>> NormalOnLine("log", 0.0, 1.0).mean() == np.exp(0.5)
-    True
+    >>> round(NormalOnLine("log", 0.0, 1.0).mean(), 6)
+    1.648721
     """
 
     def __init__(self, line: Line, mean: float, sd: float) -> None:
