@@ -28,6 +28,8 @@ HEADERS = [
         "logarithm",
         "count_terms",
         "count_steps",
+        "joint_sums",
+        "leapfrog",
     )
 ]
 KERNELS = (
@@ -52,6 +54,11 @@ KERNELS = (
     "mixtures",
     "panels",
     "log_sums",
+    "gradients",
+    "joint",
+    "joint_counts",
+    "trajectory",
+    "hamiltonian",
 )
 
 

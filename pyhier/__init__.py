@@ -27,9 +27,11 @@ from pyhier.inference import (
     importance,
     indepmetrop,
     laplace,
+    nuts,
     rejection,
     rwmetrop,
     sir,
+    vi,
 )
 from pyhier.models import BetaBinomial, NormalNormal, PoissonGamma
 from pyhier.models.raw import group_summaries
@@ -76,6 +78,7 @@ __all__ = [
     "laplace",
     "load_dataset",
     "no_pooling",
+    "nuts",
     "prior_predictive",
     "random_effects",
     "rejection",
@@ -83,4 +86,5 @@ __all__ = [
     "rwmetrop",
     "sensitivity",
     "sir",
+    "vi",
 ]

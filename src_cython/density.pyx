@@ -252,6 +252,29 @@ cdef double scaled_inv_chi(int ndim, double *x, void *data) noexcept nogil:
     return 0.693147180559945309417 + stirling(half) - x[0] - half * excess(v)
 
 
+cdef double half_normal_slope(int ndim, double *x, void *data) noexcept nogil:
+    cdef double z = exp(x[0]) / (<double *>data)[0]
+    return -z * z
+
+
+cdef double half_cauchy_slope(int ndim, double *x, void *data) noexcept nogil:
+    cdef double z = exp(x[0]) / (<double *>data)[0]
+    return -2.0 / (1.0 + 1.0 / (z * z))
+
+
+cdef double exponential_slope(int ndim, double *x, void *data) noexcept nogil:
+    return -exp(x[0]) / (<double *>data)[0]
+
+
+cdef double square_root_slope(int ndim, double *x, void *data) noexcept nogil:
+    return -0.5
+
+
+cdef double scaled_inv_chi_slope(int ndim, double *x, void *data) noexcept nogil:
+    cdef double ratio = (<double *>data)[0] * exp(-x[0]), nu = (<double *>data)[1]
+    return nu * ratio * ratio - (nu + 1.0)
+
+
 cdef class ScalePrior(LogDensity):
     """A prior of tau with a scale, as a log density of tau (no Jacobian) at x = log tau.
 
@@ -264,15 +287,15 @@ cdef class ScalePrior(LogDensity):
         self.parameters[0], self.parameters[1] = scale, shape
         self.data = &self.parameters[0]
         if family == "halfnorm":
-            self.reference = half_normal
+            self.reference, self.slope = half_normal, half_normal_slope
         elif family == "halfcauchy":
-            self.reference = half_cauchy
+            self.reference, self.slope = half_cauchy, half_cauchy_slope
         elif family == "expon":
-            self.reference = exponential
+            self.reference, self.slope = exponential, exponential_slope
         elif family == "sqrt":
-            self.reference = square_root
+            self.reference, self.slope = square_root, square_root_slope
         elif family == "invchi":
-            self.reference = scaled_inv_chi
+            self.reference, self.slope = scaled_inv_chi, scaled_inv_chi_slope
         else:
             raise ValueError(f"no compiled prior of tau is named {family!r}")
         self.fast = self.reference

@@ -15,7 +15,10 @@ from pyhier.inference.importance import (
 from pyhier.inference.independence import indepmetrop
 from pyhier.inference.laplace import LaplaceFit, laplace
 from pyhier.inference.metropolis import rwmetrop
+from pyhier.inference.nuts import nuts
 from pyhier.inference.rejection import RejectionPosterior, rejection
+from pyhier.inference.variational import VariationalPosterior
+from pyhier.inference.vi import vi
 
 __all__ = [
     "EmpiricalBayesPosterior",
@@ -25,6 +28,7 @@ __all__ = [
     "MetropolisPosterior",
     "RejectionPosterior",
     "ResampledPosterior",
+    "VariationalPosterior",
     "empirical_bayes",
     "exact",
     "gibbs",
@@ -33,7 +37,9 @@ __all__ = [
     "importance",
     "indepmetrop",
     "laplace",
+    "nuts",
     "rejection",
     "rwmetrop",
     "sir",
+    "vi",
 ]

@@ -3,6 +3,7 @@
 import threading
 import time
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._progress import progress_bar
 from pyhier._random import RNG, Generator, as_generator, for_chains
-from pyhier._types import Floats
+from pyhier._types import Floats, Ints
 from pyhier._validation import amount, float_array, numbers
 from pyhier.inference.laplace import laplace
 from pyhier.kernels.density import LogDensity
@@ -66,8 +67,45 @@ class NothingKeptError(RuntimeError):
         )
 
 
+class Steps(ABC):
+    """A chain that grows a piece at a time: ``counts[0]`` of ``iterations`` are made."""
+
+    rng: Generator
+    density: Any  # says whether it is ``compiled``, and raises what a callable has raised
+    counts: Ints
+    piece = 256  # iterations, at first
+
+    @property
+    @abstractmethod
+    def iterations(self) -> int:
+        """How many it is to make."""
+
+    @abstractmethod
+    def _advance(self, iterations: int) -> None:
+        """Make so many more."""
+
+    def halt(self) -> None:  # noqa: B027 -- a piece is short, unless a step takes very long
+        """End the piece that runs in another thread, where it may be long."""
+
+    def run(self, stop: threading.Event, report: Callable[[int], None]) -> None:
+        """Go on, a piece at a time, until done or told to stop."""
+        while not stop.is_set() and self.run_piece(report):
+            pass
+
+    def run_piece(self, report: Callable[[int], None]) -> bool:
+        """Go on for about `PIECE_SECONDS`; return whether there is more to do."""
+        before, begun = int(self.counts[0]), time.perf_counter()
+        if before < self.iterations:
+            self._advance(min(self.piece, self.iterations - before))
+            seconds = max(time.perf_counter() - begun, 1e-9)
+            ideal = self.piece * PIECE_SECONDS / seconds
+            self.piece = int(np.clip(ideal, 1, 8 * self.piece))
+            report(int(self.counts[0]) - before)
+        return int(self.counts[0]) < self.iterations
+
+
 @dataclass
-class Chain:
+class Chain(Steps):
     """One chain as it grows: ``draws[:counts[0]]`` is filled, ``counts[1:]`` were accepted.
 
     ``kernel`` goes on from ``current``: the point, its log density, and what more it keeps of it
@@ -90,23 +128,11 @@ class Chain:
             )
         self.counts = np.zeros(1 + self.moves, dtype=np.int64)
         self.current = np.concatenate([self.start, [value], self.known])
-        self.piece = 256
 
-    def run(self, stop: threading.Event, report: Callable[[int], None]) -> None:
-        """Fill the draws, a piece at a time, until done or told to stop."""
-        while not stop.is_set() and self.run_piece(report):
-            pass
-
-    def run_piece(self, report: Callable[[int], None]) -> bool:
-        """Go on for about `PIECE_SECONDS`; return whether there is more to do."""
-        before, begun = int(self.counts[0]), time.perf_counter()
-        if before < len(self.draws):
-            self._advance(min(self.piece, len(self.draws) - before))
-            seconds = max(time.perf_counter() - begun, 1e-9)
-            ideal = self.piece * PIECE_SECONDS / seconds
-            self.piece = int(np.clip(ideal, 1, 8 * self.piece))
-            report(int(self.counts[0]) - before)
-        return int(self.counts[0]) < len(self.draws)
+    @property
+    def iterations(self) -> int:
+        """How many it is to make."""
+        return len(self.draws)
 
     def _advance(self, iterations: int) -> None:
         bits = self.rng.bit_generator
@@ -123,7 +149,7 @@ class Chain:
 
 
 def run_chains(
-    chains: list[Chain], progress: bool | None, stacklevel: int = 3, burn_in: int = 0
+    chains: Sequence[Steps], progress: bool | None, stacklevel: int = 3, burn_in: int = 0
 ) -> bool:
     """Run all chains; return whether Ctrl-C ended them early, and warn when it did.
 
@@ -135,7 +161,7 @@ def run_chains(
     """
     own = len({id(chain.rng) for chain in chains}) == len(chains)
     stop = threading.Event()
-    with progress_bar(sum(len(chain.draws) for chain in chains), progress) as report:
+    with progress_bar(sum(chain.iterations for chain in chains), progress) as report:
         try:
             if not own or len(chains) == 1:
                 for chain in chains:
@@ -143,21 +169,21 @@ def run_chains(
             elif all(chain.density.compiled for chain in chains):
                 _run_in_threads(chains, stop, report)
             else:
-                unfinished = chains
+                unfinished = list(chains)
                 while unfinished:
                     unfinished = [chain for chain in unfinished if chain.run_piece(report)]
         except KeyboardInterrupt:
             done = [int(chain.counts[0]) for chain in chains]
             if max(done) <= burn_in:
                 raise NothingKeptError(burn_in) from None
-            message = f"interrupted: chains of {done} iterations of {len(chains[0].draws)} are kept"
+            message = f"interrupted: chains of {done} iterations of {chains[0].iterations} are kept"
             warnings.warn(message, RuntimeWarning, stacklevel=stacklevel)
             return True
     return False
 
 
 def _run_in_threads(
-    chains: list[Chain], stop: threading.Event, report: Callable[[int], None]
+    chains: Sequence[Steps], stop: threading.Event, report: Callable[[int], None]
 ) -> None:
     """Run each chain in a thread of its own; raise what one of them raised.
 
@@ -165,7 +191,7 @@ def _run_in_threads(
     """
     failures: list[BaseException] = []
 
-    def work(chain: Chain) -> None:
+    def work(chain: Steps) -> None:
         try:
             chain.run(stop, report)
         except BaseException as error:
@@ -180,6 +206,8 @@ def _run_in_threads(
             time.sleep(0.002)
     finally:
         stop.set()
+        for chain in chains:
+            chain.halt()
         while any(thread.is_alive() for thread in threads):  # each ends with its piece
             time.sleep(0.002)
     if failures:
@@ -244,7 +272,7 @@ class Plan:
             )
         ]  # fmt: skip
         interrupted = run_chains(running, self.progress, stacklevel=5, burn_in=self.first)
-        kept, done = _rectangle([int(chain.counts[0]) for chain in running])
+        kept, done = rectangle([int(chain.counts[0]) for chain in running])
         if interrupted and done <= self.first:
             raise NothingKeptError(self.first)
         phi = np.stack([running[k].draws[:done] for k in kept])
@@ -272,7 +300,7 @@ class Plan:
         return result
 
 
-def _rectangle(lengths: list[int]) -> tuple[list[int], int]:
+def rectangle(lengths: list[int]) -> tuple[list[int], int]:
     """The chains to keep and their common length: as many draws in all as can be kept."""
     order = sorted(range(len(lengths)), key=lambda k: -lengths[k])
     best = max(range(len(order)), key=lambda k: (k + 1) * lengths[order[k]])

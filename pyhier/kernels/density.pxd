@@ -10,6 +10,7 @@ ctypedef bint (*undefined_t)(int ndim, const double *x, void *data) noexcept nog
 cdef class LogDensity:
     cdef density_t reference  # the terms and sums in R's order: R's bits
     cdef density_t fast       # the same value to rounding, in the fastest order
+    cdef density_t slope      # of one coordinate: its derivative; NULL: by differences
     cdef double slack         # |fast - reference| <= slack + 1e-13 |fast|; 0: they are one function
     cdef void *data
     cdef bint *failed         # its own flag, or its part's: a Python callable has raised

@@ -17,8 +17,10 @@ from pyhier._types import Floats
 from pyhier._validation import count, each_group, names_aligned
 from pyhier.distributions.families import Beta
 from pyhier.kernels.count_density import BetaBinomialMarginal, log_mass
+from pyhier.models.count_joint import beta_binomial_joint
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
+from pyhier.models.joint import Joint
 from pyhier.priors.pairs import Chart, PairPrior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.transforms import from_line, log_slope
@@ -101,6 +103,7 @@ class BetaBinomial(CountModel):
 
     coordinates = ("logit_eta", "log_K")
     location = 0
+    parameterizations = ("marginal", "centred")
     named = ("bda3", "betabinexch")
     charts = _CHARTS
 
@@ -147,6 +150,10 @@ class BetaBinomial(CountModel):
             "prior, such as prior={'eta': scipy.stats.beta(1, 1), 'K': scipy.stats.lognorm(1, "
             "scale=10)}"
         )
+
+    def joint(self, parameterization: str = "centred") -> Joint:
+        """The log posterior density of phi and logit theta of every group, as a `Target`."""
+        return beta_binomial_joint(self, parameterization)
 
     def _named_prior(self, phi: Floats) -> Floats:
         logit, log_k = phi[..., 0], phi[..., 1]

@@ -20,6 +20,7 @@ from pyhier.kernels import normal_groups as kernel
 from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.models import normal_likelihood as likelihood
 from pyhier.models.groups import Grouped, Labels, check_lengths
+from pyhier.models.normal_joint import NormalTargets
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sources import Sources
 from pyhier.models.weights import residuals, weight_spread, weighted_mean
@@ -32,7 +33,7 @@ from pyhier.quadrature.panels import Shape
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
-class NormalNormal(Sources, Grouped):
+class NormalNormal(Sources, NormalTargets, Grouped):
     """Group estimates with known standard errors, and normally distributed group effects.
 
     Parameters

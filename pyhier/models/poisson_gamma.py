@@ -16,8 +16,10 @@ from pyhier._types import Floats
 from pyhier._validation import each_group, names_aligned, positive, vector
 from pyhier.distributions.families import Gamma
 from pyhier.kernels.count_density import PoissonGammaMarginal, log_mass
+from pyhier.models.count_joint import poisson_gamma_joint
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
+from pyhier.models.joint import Joint
 from pyhier.priors.pairs import Chart, PairPrior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.transforms import from_line
@@ -95,6 +97,7 @@ class PoissonGamma(CountModel):
 
     coordinates = ("log_alpha", "log_mu")
     location = 1
+    parameterizations = ("marginal", "centred")
     named = ("poissgamexch",)
     charts = _CHARTS
 
@@ -133,6 +136,10 @@ class PoissonGamma(CountModel):
             "nothing keeps mu from 0; give a proper prior, such as prior={'alpha': "
             "scipy.stats.expon(scale=1), 'mu': scipy.stats.expon(scale=1)}"
         )
+
+    def joint(self, parameterization: str = "centred") -> Joint:
+        """The log posterior density of phi and log theta of every group, as a `Target`."""
+        return poisson_gamma_joint(self, parameterization)
 
     def _named_prior(self, phi: Floats) -> Floats:
         away = phi[..., 0] - np.log(self.z0)

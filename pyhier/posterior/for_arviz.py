@@ -13,8 +13,11 @@ from pyhier.posterior.draw_arrays import DrawArrays
 DIMS = {3: ("chain", "draw", "group"), 2: ("chain", "draw"), 1: ("group",)}
 
 
-def to_arviz(drawn: DrawArrays, predicted: Floats) -> Any:
-    """Draws and predictions, shape (chain, draw, groups), in ArviZ's groups."""
+def to_arviz(drawn: DrawArrays, predicted: Floats, stats: Mapping[str, Any] | None = None) -> Any:
+    """Draws and predictions, shape (chain, draw, groups), in ArviZ's groups.
+
+    ``stats`` are a sampler's own statistics of each draw, shape (chain, draw).
+    """
     model = drawn.model
     phi = drawn.draws.phi
     lp = model.marginal.log_density(phi.reshape(-1, phi.shape[-1])).reshape(drawn.shape)
@@ -23,7 +26,7 @@ def to_arviz(drawn: DrawArrays, predicted: Floats) -> Any:
         "posterior": _quantities(drawn),
         "posterior_predictive": {response: predicted},
         "log_likelihood": {response: model.log_likelihood(drawn.theta)},
-        "sample_stats": {"lp": lp},
+        "sample_stats": {"lp": lp, **(stats or {})},
     }
     return _tree(drawn, groups)
 

@@ -125,6 +125,7 @@ SAMPLERS = {
     "rwmetrop": (lambda m: ph.rwmetrop(m, DRAWS, burn_in=500, chains=2, rng=1), by_chain),
     "indepmetrop": (lambda m: ph.indepmetrop(m, DRAWS, df=2, chains=2, rng=2), by_chain),
     "gibbs": (lambda m: ph.gibbs(m, DRAWS, burn_in=500, chains=2, rng=3), by_chain),
+    "nuts": (lambda m: ph.nuts(m, 2_000, 500, chains=4, rng=9), by_chain),
     "importance": (lambda m: ph.importance(m, DRAWS, df=2, rng=4), by_weights),
     "sir": (lambda m: ph.sir(m, DRAWS, df=2, pool=2 * DRAWS, rng=5), by_resampling),
     "rejection": (lambda m: ph.rejection(m, DRAWS, df=1, rng=6), by_draws),

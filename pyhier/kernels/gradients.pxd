@@ -1,0 +1,62 @@
+# Log densities with their gradients behind one small C interface. See src_cython/gradients.pyx.
+from libc.math cimport isfinite
+
+from pyhier.kernels.density cimport LogDensity, density_t
+
+# Returns the value and fills the gradient; x is left alone.
+ctypedef double (*gradient_t)(int ndim, const double *x, double *gradient, void *data) noexcept nogil
+
+
+cdef class GradientDensity:
+    cdef gradient_t function
+    cdef void *data
+    cdef bint *failed         # its own flag, or its part's: a Python callable has raised
+    cdef bint own_failed
+    cdef object error
+    cdef object part          # a density that this one calls
+    cdef readonly int ndim
+    cdef readonly bint compiled
+    cdef object keep_alive    # owns what a foreign function and its data point to
+    cdef check(self, Py_ssize_t found)
+
+
+cdef struct Smooth:           # a log density that is differentiated: a prior
+    density_t value           # NULL: constant
+    density_t slope           # NULL: by differences
+    void *data
+
+
+cdef Smooth smooth(LogDensity density) noexcept
+
+
+cdef inline double difference(density_t value, void *data, int ndim, double *x, int k,
+                              double here) noexcept nogil:
+    """The priors' rule: five points, 1e-3 apart, along coordinate k of x, which is put back.
+
+    Where the density ends inside them, three points on the side that is left.
+    """
+    cdef double h = 1e-3, middle = x[k]
+    cdef double[4] around
+    cdef int i
+    for i in range(4):
+        x[k] = middle + h * (i - 2 if i < 2 else i - 1)
+        around[i] = value(ndim, x, data)
+    x[k] = middle
+    if isfinite(around[0] + around[1] + around[2] + around[3]):
+        return (around[0] - around[3] + 8.0 * (around[2] - around[1])) / (12.0 * h)
+    if isfinite(around[0] + around[1]):
+        return (3.0 * here - 4.0 * around[1] + around[0]) / (2.0 * h)
+    return (4.0 * around[2] - around[3] - 3.0 * here) / (2.0 * h)
+
+
+cdef inline double with_slope(Smooth *prior, double x, double *slope) noexcept nogil:
+    """A density of one coordinate, and its derivative added to ``slope``."""
+    cdef double here
+    if prior.value == NULL:
+        return 0.0
+    here = prior.value(1, &x, prior.data)
+    if prior.slope != NULL:
+        slope[0] += prior.slope(1, &x, prior.data)
+    else:
+        slope[0] += difference(prior.value, prior.data, 1, &x, 0, here)
+    return here

@@ -1,0 +1,20 @@
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier.kernels.density import LogDensity
+from pyhier.kernels.gradients import GradientDensity
+
+Floats = NDArray[np.float64]
+
+class CountsJoint(GradientDensity):
+    def __init__(
+        self,
+        model: Literal["beta-binomial", "poisson-gamma"],
+        y: Floats,
+        rest: Floats,
+        constant: float,
+        prior: Literal["bda3", "betabinexch", "poissgamexch"] | LogDensity,
+        z0: float = 1.0,
+    ) -> None: ...

@@ -1,0 +1,53 @@
+"""The joint densities of the models for counts: centred on the logit and the log scale."""
+
+from typing import Any
+
+import numpy as np
+
+from pyhier.kernels.density import CallableDensity
+from pyhier.kernels.joint_counts import CountsJoint
+from pyhier.models.joint import LOG, LOGIT, Joint, choose
+
+_NO_BETA = (
+    "a beta distribution is no shift and scale of a fixed one, so there is nothing standard to "
+    "draw in theta's place; take 'centred' (logit theta) or 'marginal'"
+)
+_NO_GAMMA = (
+    "a gamma distribution's shape cannot be taken out as a scale can, so there is nothing standard "
+    "to draw in theta's place; take 'centred' (log theta) or 'marginal'"
+)
+
+
+def _prior(model: Any) -> Any:
+    """A named prior's name, or a user's prior as a density of both coordinates."""
+    if isinstance(model.prior, str):
+        return model.prior
+    return CallableDensity(lambda x: float(model.log_prior(x)), (), 2)
+
+
+def beta_binomial_joint(model: Any, parameterization: str) -> Joint:
+    """The joint target of a `BetaBinomial`."""
+
+    def centred() -> Joint:
+        from scipy.special import betaln
+
+        y, f = model.successes, model.failures
+        constant = -float((betaln(y + 1.0, f + 1.0) + np.log1p(y + f)).sum())
+        density = CountsJoint("beta-binomial", y, f, constant, _prior(model))
+        return Joint(model, "centred", density, LOGIT)
+
+    return choose(parameterization, {"centred": centred}, {"non-centred": _NO_BETA})
+
+
+def poisson_gamma_joint(model: Any, parameterization: str) -> Joint:
+    """The joint target of a `PoissonGamma`."""
+
+    def centred() -> Joint:
+        from scipy.special import gammaln, xlogy
+
+        y, e = model.counts, model.exposure
+        constant = float((xlogy(y, e) - gammaln(y + 1.0)).sum())
+        density = CountsJoint("poisson-gamma", y, e, constant, _prior(model), model.z0)
+        return Joint(model, "centred", density, LOG)
+
+    return choose(parameterization, {"centred": centred}, {"non-centred": _NO_GAMMA})

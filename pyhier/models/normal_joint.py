@@ -1,0 +1,156 @@
+"""The normal model's densities with gradients: marginal, centred and non-centred.
+
+With covariates the effects' means are linear predictors. Estimates that are correlated within
+studies are rotated; since the effects' law is the same in all directions, the rotated effects are
+independent too, and they are the coordinates.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from math import log
+from typing import Any
+
+import numpy as np
+
+from pyhier._types import Floats
+from pyhier.kernels.gradients import GradientDensity
+from pyhier.kernels.joint import NormalEffects, NormalMarginalGradient
+from pyhier.models.exponential_quadratics import (
+    ExponentialQuadratic,
+    Quadratic,
+    linear,
+    products,
+    squares,
+)
+from pyhier.models.joint import AS_IS, EffectChart, Joint, choose, standard
+from pyhier.models.target import Groups
+
+LOG_2PI = float(np.log(2.0 * np.pi))
+
+
+class NormalTargets:
+    """What `NormalNormal` has of targets beyond its marginal."""
+
+    parameterizations = ("non-centred", "centred", "marginal")
+
+    @cached_property
+    def log_marginal_gradient(self) -> GradientDensity:
+        """The log marginal posterior with its gradient and all constants."""
+        model: Any = self
+        parts = _Parts.of(model)
+        return NormalMarginalGradient(
+            model.log_marginal, parts.y, parts.var, model.log_constant, parts.mean, parts.root,
+            model.prior.density, parts.kappa, parts.design,
+        )  # fmt: skip
+
+    def joint(self, parameterization: str = "non-centred") -> Joint:
+        """The log posterior density of the hyperparameters and all effects, as a `Target`."""
+        return choose(
+            parameterization,
+            {
+                "centred": lambda: _joint(self, "centred"),
+                "non-centred": lambda: _joint(self, "non-centred"),
+            },
+            {},
+        )
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The model as the kernels take it: independent estimates, the prior of the coefficients."""
+
+    y: Floats
+    var: Floats
+    design: Floats | None
+    mean: Floats
+    root: Floats
+    kappa: float
+    log_prior: float
+
+    @classmethod
+    def of(cls, model: Any) -> "_Parts":
+        if hasattr(model, "covariates"):
+            prior = model.covariates.prior
+            y, x, var = (
+                (model.y, model.covariates.x, model.var)
+                if model._rotation is None
+                else model._unsorted
+            )
+            y, x, var = (np.ascontiguousarray(part, dtype=np.float64) for part in (y, x, var))
+            return cls(y, var, x, prior.mean, np.ascontiguousarray(prior.root), 0.0,
+                       float(prior.log_density(prior.mean)))  # fmt: skip
+        mean, precision, kappa = model.prior.mu_normal
+        known = np.array([[np.sqrt(precision)]]) if precision > 0.0 else np.empty((0, 1))
+        scale = kappa or precision
+        constant = 0.5 * (log(scale) - LOG_2PI) if scale > 0.0 else 0.0
+        return cls(model.y, model.var, None, np.array([mean]), known, kappa, constant)
+
+
+def _joint(model: Any, parameterization: str) -> Joint:
+    parts = _Parts.of(model)
+    constant = -parts.y.size * LOG_2PI - 0.5 * float(np.log(parts.var).sum()) + parts.log_prior
+    density = NormalEffects(
+        "normal", parts.y, parts.var, parameterization == "centred", constant, parts.mean,
+        parts.root, model.prior.density, parts.kappa, parts.design,
+    )  # fmt: skip
+    chart = standard(parts.design) if parameterization == "non-centred" else AS_IS
+    rotation = getattr(model, "_rotation", None)
+    chart = chart if rotation is None else _rotated(chart, rotation)
+    form = partial(_form, model, parts, parameterization, constant)
+    return Joint(model, parameterization, density, chart, model.marginal.bounds, form)
+
+
+def _rotated(chart: EffectChart, rotation: Any) -> EffectChart:
+    """The chart of rotated effects; a study's effects are made of all of its coordinates."""
+
+    def to_line(phi: Floats, theta: Floats, at: Groups) -> Floats:
+        rotated = np.moveaxis(rotation.rotated(np.moveaxis(theta, -1, 0)), 0, -1)
+        return chart.to_line(phi, rotated, at)
+
+    def from_line(phi: Floats, u: Floats, at: Groups) -> Floats:
+        effects: Floats = rotation.restored(chart.from_line(phi, u, slice(None)))
+        return effects[..., at]
+
+    return EffectChart(f"rotated_{chart.name}", to_line, from_line, False)
+
+
+# --- Closed forms ---------------------------------------------------------------------------------
+
+
+def _form(
+    model: Any, parts: _Parts, parameterization: str, constant: float
+) -> ExponentialQuadratic:
+    """The joint density as sums of exp(k log tau) times quadratics."""
+    import scipy.sparse
+
+    sp: Any = scipy.sparse
+    groups, k = parts.y.size, parts.mean.size
+    p = k + 1 + groups
+    x = np.ones((groups, 1)) if parts.design is None else parts.design
+    predictor = sp.hstack([sp.csr_matrix(x), sp.csr_matrix((groups, 1 + groups))]).tocsr()
+    effect = sp.hstack([sp.csr_matrix((groups, k + 1)), sp.identity(groups)]).tocsr()
+    ones, none, weight = np.ones(groups), np.zeros(groups), 1.0 / parts.var
+    terms: dict[int, Quadratic] = {}
+    plain = linear(p, k, 1.0, constant) + _known(parts, p)
+    if parameterization == "centred":
+        plain += linear(p, k, -float(groups), 0.0) + squares(effect, weight, parts.y)
+        terms[-2] = squares(effect - predictor, ones, none)
+    else:
+        plain += squares(predictor, weight, parts.y) + squares(effect, ones, none)
+        terms[1] = products(predictor, effect, weight, parts.y)
+        terms[2] = squares(effect, weight, none)
+    if parts.kappa > 0.0:  # mu ~ N(mean, tau^2 / kappa)
+        plain += linear(p, k, -1.0, 0.0)
+        tied = squares(sp.identity(p, format="csr")[:1], np.array([parts.kappa]), parts.mean)
+        terms[-2] = terms[-2] + tied if -2 in terms else tied
+    return ExponentialQuadratic({0: plain, **terms}, k, model.prior.log_density)
+
+
+def _known(parts: _Parts, p: int) -> Quadratic:
+    """The coefficients' own prior."""
+    import scipy.sparse
+
+    sp: Any = scipy.sparse
+    known, k = parts.root.shape
+    rows = sp.hstack([sp.csr_matrix(parts.root), sp.csr_matrix((known, p - k))]).tocsr()
+    return squares(rows, np.ones(known), parts.root @ parts.mean)
