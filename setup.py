@@ -28,6 +28,7 @@ HEADERS = [
         "logarithm",
         "count_terms",
         "count_steps",
+        "regression_sums",
     )
 ]
 KERNELS = (
@@ -52,6 +53,7 @@ KERNELS = (
     "mixtures",
     "panels",
     "log_sums",
+    "regression",
 )
 
 
