@@ -13,9 +13,9 @@ import numpy as np
 
 from pyhier._random import RNG, Generator, as_generator, normals
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import count, probabilities
 from pyhier.distributions.along import AxisMarginal
-from pyhier.distributions.base import Marginal, flat_probabilities
+from pyhier.distributions.base import Marginal
 from pyhier.distributions.normal_mixtures import MixtureMarginal, Mixtures
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Integrated
@@ -132,7 +132,7 @@ class LatticePosterior(Posterior):
 
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
-        q = flat_probabilities(probs)[0]
+        q = probabilities("probs", probs).ravel()
         model = self._integrated
         tables = [self._table(model.coefficients, q)]
         along = [self[name] for name in self._axis_of]
