@@ -30,6 +30,7 @@ HEADERS = [
         "count_steps",
         "joint_sums",
         "leapfrog",
+        "regression_sums",
     )
 ]
 KERNELS = (
@@ -59,6 +60,7 @@ KERNELS = (
     "joint_counts",
     "trajectory",
     "hamiltonian",
+    "regression",
 )
 
 

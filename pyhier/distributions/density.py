@@ -1,4 +1,4 @@
-"""A marginal known by its log density on an unconstrained line: theta, log theta or logit theta."""
+"""A marginal known by its log density on an unconstrained line, such as log theta."""
 
 from collections.abc import Callable
 from functools import cached_property
@@ -16,7 +16,12 @@ from pyhier.quadrature.transforms import Line, from_line, log_slope, to_line
 LENGTH = 0.75  # of the panels in t, to begin with
 ROUGH = 1e-10  # last coefficients of a resolved panel, relative to its largest
 HALVINGS = 6  # of panels at most; what is rough then is rounding
-ENDS = {"identity": (-np.inf, np.inf), "log": (0.0, np.inf), "logit": (0.0, 1.0)}
+ENDS = {
+    "identity": (-np.inf, np.inf),
+    "log": (0.0, np.inf),
+    "logit": (0.0, 1.0),
+    "atanh": (-1.0, 1.0),
+}
 
 
 class LineMarginal(Marginal):
@@ -24,7 +29,7 @@ class LineMarginal(Marginal):
 
     Parameters
     ----------
-    line : {"identity", "log", "logit"}
+    line : {"identity", "log", "logit", "atanh"}
     log_density : callable
         At an array of places on the line, up to a constant.
     centre, scale : float
@@ -48,6 +53,17 @@ class LineMarginal(Marginal):
         self._centre, self._scale = centre, scale
         self._index, self._known = index, moments
         self.support = ENDS[line]
+
+    # --- The line ---------------------------------------------------------------------------------
+
+    def _to_line(self, x: Floats) -> Floats:
+        return to_line(self._line, x)
+
+    def _from_line(self, place: Floats) -> Floats:
+        return from_line(self._line, place)
+
+    def _log_slope(self, place: Floats) -> Floats:
+        return log_slope(self._line, place)
 
     # --- The density in t, with place = centre + scale * sinh(t) (nested.py) ----------------------
 
@@ -144,10 +160,10 @@ class LineMarginal(Marginal):
     def logpdf(self, x: ArrayLike) -> Floats:
         """Log of the density at ``x``, of ``x``'s shape; without underflow."""
         points = numbers("x", x)
-        place = to_line(self._line, points.ravel())
+        place = self._to_line(points.ravel())
         values = np.where(np.isnan(place), -np.inf, place)
         inside = np.isfinite(place)
-        density = self._log_density(place[inside]) - log_slope(self._line, place[inside])
+        density = self._log_density(place[inside]) - self._log_slope(place[inside])
         values[inside] = density - self._resolved[1]
         values[~inside] = -np.inf
         values[np.isnan(points.ravel())] = np.nan
@@ -168,7 +184,7 @@ class LineMarginal(Marginal):
     def _mass(self, x: ArrayLike, side: int) -> Floats:
         points = numbers("x", x)
         low, high = self.support
-        place = to_line(self._line, np.clip(points.ravel(), low, high))
+        place = self._to_line(np.clip(points.ravel(), low, high))
         mass = self._tail(self._t(place), side)
         return np.where(np.isnan(points), np.nan, mass.reshape(points.shape))
 
@@ -177,7 +193,7 @@ class LineMarginal(Marginal):
         t = np.empty(q.size)
         t[small] = self._invert_tail(q[small], side)
         t[~small] = self._invert_tail(1.0 - q[~small], 1 - side)
-        values = from_line(self._line, self._place(t))
+        values = self._from_line(self._place(t))
         first, last = self.support[::-1] if upper else self.support
         return np.where(q == 0.0, first, np.where(q == 1.0, last, values))
 
@@ -224,6 +240,6 @@ class LineMarginal(Marginal):
     def _moments(self) -> tuple[float, float]:
         if self._known is not None:
             return self._known
-        values = from_line(self._line, self._place(self._panels.nodes))
+        values = self._from_line(self._place(self._panels.nodes))
         mean = float((self._weights * values).sum())
         return mean, float((self._weights * (values - mean) ** 2).sum())

@@ -1,35 +1,47 @@
-"""The exact posterior by quadrature over one or two hyperparameters."""
+"""The exact posterior by quadrature over a few hyperparameters."""
 
 from pyhier._types import Floats
-from pyhier.models.interface import Model, PlaneModel, is_plane, is_reduced
+from pyhier.models.interface import (
+    Integrated,
+    Model,
+    PlaneModel,
+    is_integrated,
+    is_plane,
+    is_reduced,
+)
 from pyhier.models.requirements import need_posterior
+from pyhier.posterior.exact_lattice import LatticePosterior
 from pyhier.posterior.exact_line import ExactPosterior
 from pyhier.posterior.exact_plane import PlanePosterior
 from pyhier.quadrature.axes import coordinate_axis
+from pyhier.quadrature.growth import UnresolvedError
+from pyhier.quadrature.lattice import lattice
 from pyhier.quadrature.nested import nested_quadrature
 
+MOST = 4  # coordinates of a lattice
 
-def exact(model: Model) -> ExactPosterior | PlanePosterior:
+
+def exact(model: Model) -> ExactPosterior | PlanePosterior | LatticePosterior:
     """Compute a model's whole posterior by quadrature, without Monte Carlo error.
 
     Parameters
     ----------
     model : Model
         One that integrates all its hyperparameters but one out by itself, such as `NormalNormal`,
-        or one with two of them, such as `BetaBinomial` and `PoissonGamma`.
+        or all but up to four, or one with two of them, such as `BetaBinomial` and `PoissonGamma`.
 
     Returns
     -------
-    ExactPosterior or PlanePosterior
-        Good to 1e-9 with one hyperparameter left, to 1e-8 with two.
+    ExactPosterior, PlanePosterior or LatticePosterior
+        Good to 1e-9 with one hyperparameter left, to 1e-8 with two or three, to 1e-7 with four.
 
     Raises
     ------
     TypeError
         If it is no model, has more hyperparameters, or cannot say how to look at them.
     ValueError
-        If the posterior is improper, naming a prior that mends it; or, of two
-        hyperparameters, if a prior ends abruptly.
+        If the posterior is improper, naming a prior that mends it; or if a prior ends abruptly, or
+        the posterior takes more nodes than are allowed, naming an engine that would do.
 
     Examples
     --------
@@ -42,9 +54,28 @@ def exact(model: Model) -> ExactPosterior | PlanePosterior:
     need_posterior("exact", model)
     if is_reduced(model):
         return ExactPosterior.of(model)
+    if is_integrated(model):
+        return _on_lattice(model)
     if is_plane(model):
         return on_plane(model)
-    raise TypeError(f"{type(model).__name__} cannot be reduced to one or two coordinates")
+    raise TypeError(f"{type(model).__name__} cannot be reduced to a few coordinates")
+
+
+def _on_lattice(model: Integrated) -> LatticePosterior:
+    left = len(model.psi)
+    if left > MOST:
+        raise TypeError(
+            f"the model has {left} coordinates that no formula integrates out, and quadrature "
+            f"takes {MOST}: take rwmetrop(model), or leave correlations out"
+        )
+    try:
+        found = lattice(model.log_psi, model.psi_start(), model.psi, tails=model.psi_tails())
+    except UnresolvedError as error:
+        raise ValueError(
+            f"the quadrature is not resolved: {error}. Take rwmetrop(model, draws), whose error "
+            "its draws tell, or a smoother prior"
+        ) from None
+    return LatticePosterior(model, found)
 
 
 def on_plane(model: PlaneModel) -> PlanePosterior:

@@ -16,6 +16,7 @@ from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.target import Target
 from pyhier.quadrature.axes import Axis
 from pyhier.quadrature.panels import Shape
+from pyhier.quadrature.fitting import Coordinate
 
 
 class Data(Protocol):
@@ -182,6 +183,50 @@ class Regression(Reduced, Protocol):
         """The same data and prior of tau with the intercept alone."""
 
 
+class Integrated(Model, Protocol):
+    """A model that integrates all but one to four coordinates, psi, out by itself.
+
+    Given psi the linear coefficients are normal, and effects are linear functions of them with
+    normal noise.
+    """
+
+    @property
+    def psi(self) -> tuple[Coordinate, ...]:
+        """What is left: logs of standard deviations, atanh of correlations."""
+
+    def psi_start(self) -> Floats:
+        """Where the search for psi's mode begins, shape (d,)."""
+
+    def psi_tails(self) -> Floats | None:
+        """Exponents with which psi's density falls far out, shape (d, 2); None to look for them."""
+
+    def log_psi(self, psi: Floats) -> Floats:
+        """Log posterior density of psi, with all constants, at points (nodes, d)."""
+
+    def collapse_psi(self, psi: Floats) -> Collapsed:
+        """The same with the moments of the linear coefficients."""
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        """Names of the linear coefficients."""
+
+    @property
+    def new_effects(self) -> tuple[str, ...]:
+        """Names of a new group's effects."""
+
+    def given_psi(self, quantity: int | slice | str, psi: Floats) -> Linear:
+        """An effect (by number), several, or a quantity by name, given psi; KeyError if unknown.
+
+        Of a slice of effects it is of shape (effects, nodes).
+        """
+
+    def difference_psi(self, first: int | str, second: int | str, psi: Floats) -> Linear:
+        """The difference of two quantities, given psi."""
+
+    def phi_at_psi(self, psi: Floats, coefficients: Floats) -> Floats:
+        """The model's coordinates, shape (n, p), at psi (n, d) and coefficients (n, k)."""
+
+
 class PlaneModel(Model, Protocol):
     """A model with two coordinates, which an engine may look at along other lines.
 
@@ -211,6 +256,11 @@ def is_reduced(value: object) -> TypeGuard[Reduced]:
 def is_regression(value: object) -> TypeGuard[Regression]:
     """Whether a model's effects centre on covariates."""
     return hasattr(value, "covariates") and is_reduced(value)
+
+
+def is_integrated(value: object) -> TypeGuard[Integrated]:
+    """Whether a model can be reduced to a few coordinates, on a lattice."""
+    return hasattr(type(value), "collapse_psi")
 
 
 def is_plane(value: object) -> TypeGuard[PlaneModel]:

@@ -1,4 +1,4 @@
-"""Values on the unconstrained line: as they are, their logs, or their logits."""
+"""Values on the unconstrained line: as they are, their logs, logits, or inverse tanh."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from pyhier._types import Floats
 
-Line = Literal["identity", "log", "logit"]
+Line = Literal["identity", "log", "logit", "atanh"]
 
 
 def to_line(line: Line, x: Floats) -> Floats:
@@ -14,6 +14,8 @@ def to_line(line: Line, x: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         if line == "log":
             return np.log(x)
+        if line == "atanh":
+            return np.arctanh(x)
         return np.log(x) - np.log1p(-x) if line == "logit" else x
 
 
@@ -22,6 +24,8 @@ def from_line(line: Line, z: Floats) -> Floats:
     if line == "log":
         with np.errstate(over="ignore"):
             return np.exp(z)
+    if line == "atanh":
+        return np.tanh(z)
     return _expit(z) if line == "logit" else z
 
 
@@ -29,6 +33,9 @@ def log_slope(line: Line, z: Floats) -> Floats:
     """Log of d theta / d line."""
     if line == "log":
         return z
+    if line == "atanh":  # 1 - tanh^2
+        slope: Floats = 2.0 * (np.log(2.0) - np.logaddexp(z, -z))
+        return slope
     return -np.logaddexp(0.0, z) - np.logaddexp(0.0, -z) if line == "logit" else np.zeros_like(z)
 
 

@@ -1,0 +1,223 @@
+"""A posterior known by a lattice over one to four hyperparameters: exact marginals, exact draws.
+
+Given these the linear coefficients are normal and the effects linear functions of them with
+normal noise: their marginals are mixtures of normals over the nodes. The marginals of the
+hyperparameters are densities along the lattice's axes.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from pyhier._random import RNG, Generator, as_generator, normals
+from pyhier._types import Floats
+from pyhier._validation import count, probabilities
+from pyhier.distributions.along import AxisMarginal
+from pyhier.distributions.base import Marginal
+from pyhier.distributions.normal_mixtures import MixtureMarginal, Mixtures
+from pyhier.models.draws import Draws
+from pyhier.models.interface import Integrated
+from pyhier.models.reductions import Collapsed, Linear
+from pyhier.posterior.base import PROBS, Posterior
+from pyhier.posterior.draws import DrawsPosterior
+from pyhier.posterior.events import Probability
+from pyhier.posterior.summaries import mean_pooling
+from pyhier.quadrature.lattice import Lattice
+from pyhier.quadrature.rejection import LatticeDraws
+
+NEGLIGIBLE = 1e-13  # weight of all nodes that are left out of mixtures
+NUMBERS = 2**23  # of a table of mixtures' components that is held at a time
+
+
+class LatticePosterior(Posterior):
+    """The posterior of a model with one to four hyperparameters left after integration.
+
+    ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names`` or of a coordinate.
+
+    Attributes
+    ----------
+    model : Integrated
+    lattice : Lattice
+        Its nodes and weights, and the estimate of the relative error.
+    log_z : float
+        Log of the integral of likelihood times prior; the evidence where the prior is proper.
+    """
+
+    by_quadrature = True
+
+    def __init__(self, model: Integrated, lattice: Lattice) -> None:
+        super().__init__(model)
+        self._integrated, self.lattice = model, lattice
+        self.log_z = lattice.log_total
+        self._axis_of = {c.natural: k for k, c in enumerate(lattice.coordinates)}
+        self._marginals: dict[str, Marginal] = {}
+
+    def __repr__(self) -> str:
+        return (
+            f"{super().__repr__()}, by {self.lattice.weight.size:,} nodes, error {self.error:.0e}"
+        )
+
+    @property
+    def error(self) -> float:
+        """Estimate of the relative error of the integrals, by nodes of half as many places."""
+        return self.lattice.error
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all quantities: coefficients, hyperparameters, effects, a new group's."""
+        model = self._integrated
+        return (*model.coefficients, *self._axis_of, *self._group_of, *model.new_effects)
+
+    # --- Marginals --------------------------------------------------------------------------------
+
+    def __getitem__(self, name: str) -> Marginal:
+        if name not in self._marginals:
+            self._marginals[name] = self._marginal(name)
+        return self._marginals[name]
+
+    def _marginal(self, name: str) -> Marginal:
+        if name in self._axis_of:
+            return AxisMarginal(self.lattice, self._axis_of[name])
+        for k, coordinate in enumerate(self.lattice.coordinates):
+            if name == coordinate.name:
+                return AxisMarginal(self.lattice, k, "identity")
+        return self.mixture(self._integrated.given_psi(self._quantity(name), self.psi))
+
+    def _quantity(self, name: str) -> int | str:
+        return self._group_of.get(name, name)
+
+    @cached_property
+    def _kept(self) -> Any:
+        """The nodes that matter for mixtures."""
+        order = np.argsort(self.lattice.weight)
+        least = int(np.searchsorted(np.cumsum(self.lattice.weight[order]), NEGLIGIBLE))
+        return np.sort(order[least:])
+
+    @cached_property
+    def psi(self) -> Floats:
+        """The nodes that matter, shape (nodes, d)."""
+        return np.ascontiguousarray(self.lattice.psi[self._kept])
+
+    @cached_property
+    def weight(self) -> Floats:
+        """Their weights, shape (nodes,); they add up to one."""
+        weight: Floats = self.lattice.weight[self._kept]
+        weight /= weight.sum()
+        return weight
+
+    @cached_property
+    def collapsed(self) -> Collapsed:
+        """The linear coefficients given psi, at these nodes."""
+        return self._integrated.collapse_psi(self.psi)
+
+    def mixture(self, linear: Linear) -> MixtureMarginal:
+        """The marginal of a quantity that is linear given psi, at the nodes `psi`."""
+        mean, sd = linear.moments(self.collapsed)
+        growth = self._growth if linear.grows else np.inf
+        return MixtureMarginal(self.weight, mean, sd, growth)
+
+    @cached_property
+    def _growth(self) -> float:
+        """Exponent of the heaviest tail of a standard deviation."""
+        right = [
+            tail
+            for tail, c in zip(self.lattice.tails[:, 1], self.lattice.coordinates, strict=True)
+            if c.line == "log" and np.isinf(c.range[1])
+        ]
+        return float(min(right, default=np.inf))
+
+    # --- Summaries --------------------------------------------------------------------------------
+
+    def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
+        """The summary as plain columns: what `summary` frames and the command line prints."""
+        q = probabilities("probs", probs).ravel()
+        model = self._integrated
+        tables = [self._table(model.coefficients, q)]
+        along = [self[name] for name in self._axis_of]
+        tables += [np.array([[m.mean(), m.std(), *m.ppf(q)] for m in along]).T]
+        tables += [_columns(self._mixtures(part), q) for part in self._slices()]
+        tables.append(self._table(model.new_effects, q))
+        table = np.hstack([part for part in tables if part.size])
+        return dict(zip(("mean", "sd", *(f"{100 * p:g}%" for p in probs)), table, strict=True))
+
+    def _table(self, names: Sequence[str], q: Floats) -> Floats:
+        found = [self[name] for name in names]
+        return np.array([[m.mean(), m.std(), *m.ppf(q)] for m in found]).T
+
+    def _mixtures(self, part: slice) -> Mixtures:
+        """Mixtures of a slice of the effects."""
+        linear = self._integrated.given_psi(part, self.psi)
+        mean, sd = linear.moments(self.collapsed)
+        growth = self._growth if linear.grows else np.inf
+        return Mixtures(self.weight, np.ascontiguousarray(mean), np.ascontiguousarray(sd), growth)
+
+    def _slices(self) -> list[slice]:
+        """The effects, as many at a time as make a table of a few megabytes."""
+        effects, size = len(self._group_of), max(1, NUMBERS // self.weight.size)
+        return [slice(i, min(i + size, effects)) for i in range(0, effects, size)]
+
+    def shrinkage_factors(self) -> Floats:
+        """Posterior mean of each effect's shrinkage factor, shape (effects,)."""
+        phi = self._integrated.phi_at_psi(self.psi, self.collapsed.mean.T)
+        return mean_pooling(self.model, phi, self.weight)
+
+    def group_means(self) -> Floats:
+        """Posterior mean of each effect, shape (effects,)."""
+        return np.concatenate([self._mixtures(part).moments()[0] for part in self._slices()])
+
+    def _compare(self, left: str, sign: str, right: str) -> Probability | None:
+        if {left, right} & {*self._axis_of, *(c.name for c in self.lattice.coordinates)}:
+            return None
+        if left == right:
+            _ = self[left]
+            return Probability(0.0)
+        a, b = self._quantity(left), self._quantity(right)
+        apart = self.mixture(self._integrated.difference_psi(a, b, self.psi))
+        return Probability(apart.sf(0.0) if sign == ">" else apart.cdf(0.0))
+
+    # --- Draws ------------------------------------------------------------------------------------
+
+    def draw_psi(self, n: int, rng: RNG = None) -> Floats:
+        """Independent draws of psi, shape (n, d): exact, by rejection from the lattice's cells."""
+        return self._rejection.draw(count("n", n), as_generator(rng))
+
+    @cached_property
+    def _rejection(self) -> LatticeDraws:
+        return LatticeDraws(self.lattice)
+
+    def draw_phi(self, n: int, rng: RNG = None) -> Floats:
+        """Independent draws of the model's coordinates, shape (n, p)."""
+        generator = as_generator(rng)
+        psi = self.draw_psi(n, generator)
+        given = self._integrated.collapse_psi(psi)
+        return self._integrated.phi_at_psi(psi, draw_coefficients(given, generator))
+
+    def _sampled(self, n: int, rng: Generator) -> Draws:
+        return self.model.marginal.restore(self.draw_phi(n, rng)[np.newaxis], rng)
+
+    def to_draws(self, n: int, rng: RNG = None) -> DrawsPosterior:
+        """Independent joint draws, as the posterior that samplers return."""
+        generator = as_generator(rng)
+        phi = self.draw_phi(count("n", n), generator)
+        return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
+
+
+def draw_coefficients(given: Collapsed, rng: Generator) -> Floats:
+    """A draw of the coefficients at every node, shape (nodes, p)."""
+    nodes = given.rows.shape[1]
+    noise = normals(rng, (nodes,), given.size)
+    if given.plain:
+        return given.mean[:, None] + np.sqrt(given.var)[:, None] * noise
+    drawn = given.mean.T.copy()
+    for k, row in enumerate(given.factor()):
+        for at, values in enumerate(row):
+            drawn[:, k] += values * noise[:, k + at]
+    return drawn
+
+
+def _columns(mixtures: Mixtures, q: Floats) -> Floats:
+    """Mean, sd and quantiles of every mixture, shape (2 + probabilities, mixtures)."""
+    mean, var = mixtures.moments()
+    return np.vstack([mean, np.sqrt(var), mixtures.quantiles(q).T])
