@@ -15,8 +15,8 @@ from pyhier.models.covariates import Covariates
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.target import Target
 from pyhier.quadrature.axes import Axis
-from pyhier.quadrature.panels import Shape
 from pyhier.quadrature.fitting import Coordinate
+from pyhier.quadrature.panels import Shape
 
 
 class Data(Protocol):
