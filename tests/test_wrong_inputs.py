@@ -331,4 +331,4 @@ def test_every_public_callable_is_in_the_table():
     assert drawn == set(OF_PLOTS)
 
 
-NOT_YET: set[str] = set()
+NOT_YET: set[str] = {"nuts", "vi"}

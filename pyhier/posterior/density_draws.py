@@ -10,8 +10,6 @@ import numpy as np
 from pyhier._arviz import load_arviz
 from pyhier._frame import frame
 from pyhier._types import Floats
-from pyhier.coda.convert import from_array
-from pyhier.coda.objects import McmcList
 from pyhier.distributions.draws import SampleMarginal
 from pyhier.posterior.diagnostics import (
     ConvergenceWarning,
@@ -23,6 +21,8 @@ from pyhier.posterior.trajectories import Trajectories
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pyhier.coda.objects import McmcList
 
 PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
 
@@ -135,8 +135,10 @@ class DensityDraws:
             return "R-hat and effective sample sizes need ArviZ: pip install 'pyhier[arviz]'."
         return all_well(self._diagnosed, len(self.draws))
 
-    def to_mcmc(self) -> McmcList:
+    def to_mcmc(self) -> "McmcList":
         """The draws as `pyhier.coda` keeps them: every coordinate a variable."""
+        from pyhier.coda.convert import from_array
+
         return from_array(self.draws, self.names)
 
     def to_arviz(self) -> Any:

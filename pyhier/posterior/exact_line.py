@@ -27,7 +27,6 @@ from pyhier.posterior.events import Probability
 from pyhier.posterior.line_quadrature import (
     LEAST_ERROR,
     Inversion,
-    far_tails,
     inversion,
     nodes_for_mixtures,
     panels_of,
@@ -125,8 +124,7 @@ class ExactPosterior(Posterior):
         if at_nodes.grows:
             growth = self._reduced.tail_indices[1]
             beyond = self._beyond * float(sd[-1]) ** 2
-        far = far_tails(self._reduced, self._panels, self.nodes, linear)
-        return MixtureMarginal(self.nodes.weight, mean, sd, growth, beyond, far)
+        return MixtureMarginal(self.nodes.weight, mean, sd, growth, beyond)
 
     @cached_property
     def _beyond(self) -> float:

@@ -23,6 +23,9 @@ CELLS, GUIDE = 64, 4096  # of the inversion: cells a panel; entries of the guide
 Inversion = tuple[Floats, Floats, NDArray[np.intp]]
 
 
+FEW = 4096  # groups whose means are cheap to take once more
+
+
 @dataclass(frozen=True)
 class Nodes:
     """The quadrature over log tau, mu integrated out: all marginals are mixtures over its nodes.
@@ -91,6 +94,11 @@ def panels_of(model: Reduced) -> Panels:
         table = model.collapse(panels.nodes.ravel()).rows
         return replace(panels, values=table.reshape(-1, *panels.nodes.shape))
     panels.values[1] += centre[0]
+    if (
+        model.response.size <= FEW
+    ):  # anew at every node: mixtures of narrow components need each ulp
+        table = model.collapse(panels.nodes.ravel()).rows[1:]
+        panels.values[1:] = table.reshape(-1, *panels.nodes.shape)
     return panels
 
 

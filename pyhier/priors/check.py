@@ -70,9 +70,14 @@ def check_prior(prior_tau: TauPrior, se: ArrayLike = (1.0,)) -> PriorCheck:
         raise ValueError(f"se[{j}] is {spread[j]}: standard errors must be positive and finite")
     prior = resolve_prior(None, None, prior_tau, spread**2)
     middle = float(np.log(np.median(spread)))
+    tried = middle + np.linspace(-120.0, 120.0, 241)
     with np.errstate(all="ignore"):
-        tried = middle + np.linspace(-120.0, 120.0, 241)
-        values = prior.log_density(tried)
+        try:
+            values = prior.log_density(tried)
+        except ValueError as error:  # it is no number somewhere: the error says where
+            place = str(error).rpartition("at tau = ")[2].partition(":")[0]
+            text = f"its log density is not a number at tau = {place}"
+            return PriorCheck(False, False, False, np.nan, 0, (text,))
         left, right = _tails(tried, values)
     wrong = tried[np.isnan(values) | (values == np.inf)]
     if wrong.size:

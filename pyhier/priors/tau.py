@@ -371,6 +371,8 @@ def _log_totals(log_tau: Floats, var: Floats) -> Floats:
 def _blocks(log_tau: Floats, var: Floats, function: Callable[[Floats], Floats]) -> Floats:
     """A function of logs of var + tau^2, a few megabytes at a time; of log_tau's shape."""
     nodes, size = np.ravel(log_tau), max(1, 2**18 // var.size)
+    if not nodes.size:
+        return np.zeros(np.shape(log_tau))
     parts = [function(_log_totals(nodes[i : i + size], var)) for i in range(0, nodes.size, size)]
     return np.concatenate(parts).reshape(np.shape(log_tau))
 
