@@ -58,11 +58,19 @@ def _waiting() -> bool:
     return getattr(signal.getsignal(signal.SIGINT), "waits", False)
 
 
+def _belongs_to_r(handler: Any) -> bool:
+    """Whether R has the signal: reticulate runs, and this is no call of ours, which takes it over.
+
+    To set a handler from Python then would take Ctrl-C away from R for good.
+    """
+    return "rpytools" in sys.modules and handler is not signal.default_int_handler
+
+
 @contextmanager
 def ctrl_c_waits() -> Iterator[None]:
     """Put SIGINT off to the end of the block, in the main thread."""
     before = signal.getsignal(signal.SIGINT)
-    if _waiting() or not callable(before):
+    if _waiting() or not callable(before) or _belongs_to_r(before):
         yield
         return
     pressed: list[tuple[int, FrameType | None]] = []

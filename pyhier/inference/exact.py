@@ -33,7 +33,8 @@ def exact(model: Model) -> ExactPosterior | PlanePosterior | LatticePosterior:
     Returns
     -------
     ExactPosterior, PlanePosterior or LatticePosterior
-        Good to 1e-9 with one hyperparameter left, to 1e-8 with two or three, to 1e-7 with four.
+        Good to 1e-9 with one hyperparameter left, to 1e-8 with two; on a lattice of up to four as
+        good as its `error` says.
 
     Raises
     ------
