@@ -44,7 +44,7 @@ check: $(DEV)
 quick: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/pytest -q -x tests/test_architecture.py tests/kernels tests/quadrature \
-	    tests/distributions tests/priors tests/models tests/posterior tests/classical
+	    tests/distributions tests/priors tests/models tests/posterior
 
 $(VENV)/bin/python:
 	.ci/setup python $(PYTHON)
