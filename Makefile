@@ -55,13 +55,16 @@ $(EXTENSIONS): $(VENV)/bin/python $(SOURCES)
 	$(BIN)/python -m pip install -qq --editable .
 	touch $@
 
-$(DEV): $(EXTENSIONS)
-	$(BIN)/python -m pip install -qq --editable '.[dev,docs]'
+# The extras alone: installing the package again would compile it again.
+$(DEV): $(EXTENSIONS) .ci/requirements.py
+	$(BIN)/python .ci/requirements.py dev docs > $(VENV)/dev.txt
+	$(BIN)/python -m pip install -qq --requirement $(VENV)/dev.txt
 	touch $@
 
 $(R): $(DEV) .ci/setup
 	.ci/setup r
-	$(BIN)/python -m pip install -qq --editable '.[dev,docs,r]'
+	$(BIN)/python .ci/requirements.py r > $(VENV)/r.txt
+	$(BIN)/python -m pip install -qq --requirement $(VENV)/r.txt
 	touch $@
 
 clean:

@@ -78,6 +78,7 @@ def extension(name: str) -> Extension:
 
 
 setup(
+    options={"build_ext": {"parallel": os.cpu_count() or 1}},
     ext_modules=cythonize(
         [extension(name) for name in KERNELS],
         include_path=["."],
@@ -89,5 +90,5 @@ setup(
             "initializedcheck": False,
             "embedsignature": True,
         },
-    )
+    ),
 )
