@@ -173,6 +173,17 @@ start_python <- function(python) {
   invisible(started)
 }
 
+# Within R, Debian's Python reads no path files of a virtual environment: an install that is editable
+# is known by one.
+read_path_files <- function() {
+  if (is.null(reticulate::import("importlib.util")$find_spec("pyhier"))) {
+    path <- reticulate::import("sys")$path
+    for (folder in path[basename(path) == "site-packages"]) {
+      reticulate::import("site")$addsitedir(folder)
+    }
+  }
+}
+
 import_boundary <- function(python) {
   mend <- paste0(
     "run pyhier::install_pyhier() and restart R, or ", shQuote(python), " -m pip install ",
@@ -190,6 +201,7 @@ import_boundary <- function(python) {
       stop_pyhier("the Python at ", python, " cannot be used: ", why, "; ", mend)
     })
   }
+  elsewhere_than_here(read_path_files())
   found <- import("pyhier")
   theirs <- found[["__version__"]]
   if (!identical(theirs, package_version())) {
