@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from inspect import Parameter, signature
 from typing import Any
 
 import numpy as np
@@ -91,3 +93,20 @@ def flat(value: Any) -> Any:
     """A vector from R's column or row vectors too."""
     array = np.asarray(value)
     return array.ravel() if array.ndim == 2 and 1 in array.shape else value
+
+
+def matched(function: Callable[..., Any], named: Mapping[str, Any]) -> Callable[..., Any]:
+    """A function with arguments by name; those by position take the places left over, as in R."""
+    try:
+        parameters = signature(function).parameters.values()
+    except (TypeError, ValueError):  # compiled, and says nothing of its arguments
+        return partial(function, **named)
+    places = [p.name for p in parameters if p.kind == Parameter.POSITIONAL_OR_KEYWORD]
+    free = [name for name in places if name not in named]
+
+    def call(*args: Any) -> Any:
+        if len(args) <= len(free) and not named.keys().isdisjoint(places[: len(args)]):
+            return function(**dict(zip(free, args, strict=False)), **named)
+        return function(*args, **named)
+
+    return call

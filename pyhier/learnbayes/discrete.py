@@ -13,7 +13,7 @@ from scipy.special import logsumexp
 from pyhier._types import Floats
 from pyhier._validation import aligned, float_array
 from pyhier.kernels.count_density import log_mass
-from pyhier.learnbayes._arguments import flat, numbers
+from pyhier.learnbayes._arguments import flat, matched, numbers
 from pyhier.learnbayes.conjugate import (
     future,
     probabilities,
@@ -150,7 +150,8 @@ def discrete_bayes(
     y : array_like
         The observations.
     *args, **kwargs
-        What ``df`` takes besides.
+        What ``df`` takes besides. As in R, what is given by name is not filled by position:
+        ``discrete_bayes(rstats.dbinom, prior, y, size=10)`` is of the probability.
 
     Returns
     -------
@@ -163,10 +164,9 @@ def discrete_bayes(
 
     Examples
     --------
-    >>> from scipy import stats
-    >>> dbinom = lambda x, prob, size: stats.binom.pmf(x, size, prob)
+    >>> from pyhier import rstats
     >>> prior = {0.2: 0.25, 0.25: 0.25, 0.3: 0.25, 0.35: 0.25}
-    >>> post = discrete_bayes(dbinom, prior, 5, size=10)
+    >>> post = discrete_bayes(rstats.dbinom, prior, 5, size=10)
     >>> print(post)
           0.2      0.25       0.3      0.35
     0.0774190 0.1711016 0.3015394 0.4499400
@@ -176,10 +176,10 @@ def discrete_bayes(
     import pandas as pd
 
     weights = _series("prior", prior)
-    data = flat(np.asarray(y))
+    data, density = flat(np.asarray(y)), matched(df, kwargs)
     logs = np.array(
         [
-            np.sum(_log_likelihood(df(data, value, *args, **kwargs), ()))
+            np.sum(_log_likelihood(density(data, value, *args), ()))
             for value in weights.index.to_numpy(dtype=np.float64)
         ]
     )
@@ -243,9 +243,9 @@ def discrete_bayes_2(
         indexing="ij",
     )  # fmt: skip
     weights = probabilities("prior", prior.to_numpy().ravel())
-    logs = np.zeros(shape)
+    logs, density = np.zeros(shape), matched(df, kwargs)
     for row in [] if y is None else np.asarray(y):
-        logs = logs + _log_likelihood(df(row, first, second, *args, **kwargs), shape)
+        logs = logs + _log_likelihood(density(row, first, second, *args), shape)
     prob = updated(weights, logs.ravel()).reshape(shape)
     frame = pd.DataFrame(prob, index=prior.index, columns=prior.columns)
     return Bayes2(frame, _predictive(weights, logs.ravel()))

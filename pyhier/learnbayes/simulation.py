@@ -14,7 +14,7 @@ from pyhier._random import RNG, as_generator, gammas, normals, uniforms
 from pyhier._types import Floats
 from pyhier._validation import count, float_array, positive, square_matrix
 from pyhier.kernels.gibbs import normal_sample, robust_location
-from pyhier.learnbayes._arguments import entries, factor, flat, numbers
+from pyhier.learnbayes._arguments import entries, factor, flat, matched, numbers
 from pyhier.rstats.linalg import chol, log_determinant, solve
 from pyhier.rstats.results import ByName
 from pyhier.rstats.streams import RStream, default_stream
@@ -380,7 +380,8 @@ def rtruncated(
     array([3.19250876, 3.2837436 , 3.49261454])
     """
     size = count("n", n)
-    below, above = (np.ravel(np.asarray(pf(end, *args, **kwargs), np.float64)) for end in (lo, hi))
+    probability, quantile = matched(pf, kwargs), matched(qf, kwargs)
+    below, above = (np.ravel(np.asarray(probability(end, *args), np.float64)) for end in (lo, hi))
     longest = max(below.size, above.size)
     low, high = np.resize(below, longest), np.resize(above, longest)
     bad = np.flatnonzero(~((low >= 0.0) & (low < high) & (high <= 1.0)))
@@ -393,7 +394,7 @@ def rtruncated(
         )
     u = uniforms(stream(rng), size)
     p = np.resize(below, size) + u * np.resize(high - low, size)  # R's recycling, step by step
-    return np.asarray(qf(p, *args, **kwargs), dtype=np.float64)
+    return np.asarray(quantile(p, *args), dtype=np.float64)
 
 
 def normpostsim(

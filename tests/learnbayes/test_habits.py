@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+import pyhier as ph
 from pyhier import learnbayes as lb
 from pyhier import rstats
 
@@ -12,6 +13,19 @@ Y = np.array([1.0, 3.0, 2.5])
 
 def logf(theta, y, scale=1.0):
     return -0.5 * float(np.sum((y - theta[0]) ** 2)) / scale
+
+
+def test_arguments_by_name_leave_the_other_places_free():
+    """As in R: ``size`` is named, so that the parameter's value goes to ``prob``."""
+    prior = {0.2: 0.5, 0.6: 0.5}
+    post = lb.discrete_bayes(rstats.dbinom, prior, 3, size=5)
+    weights = rstats.dbinom(3, 5, [0.2, 0.6])
+    np.testing.assert_allclose(post.prob, weights / weights.sum(), rtol=1e-14)
+    named = lb.rtruncated(2, 0, 1, rstats.pnorm, rstats.qnorm, 2.0, mean=1.0, rng=ph.RStream(1))
+    placed = lb.rtruncated(2, 0, 1, rstats.pnorm, rstats.qnorm, 1.0, 2.0, rng=ph.RStream(1))
+    np.testing.assert_array_equal(named, placed)
+    with pytest.raises(TypeError):
+        lb.discrete_bayes(rstats.dbinom, prior, 3, 5, size=5, prob=0.1)
 
 
 def test_data_by_name():
