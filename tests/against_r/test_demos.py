@@ -7,16 +7,11 @@ R's, or the reason is here.
 """
 
 import importlib.util
-from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-import numpy as np
-import pandas as pd
 import pytest
-
-from pyhier import rstats
+from against_r.scripts import check, check_shown, failures, run_here, run_in_r
 
 HERE = Path(__file__).parent / "demos"
 SECTIONS = [
@@ -103,24 +98,6 @@ FAILS = {
 }
 
 
-def numbers(value):
-    """All numbers in a value, in R's order: columns first, components by name."""
-    if value is None or isinstance(value, str) or callable(value):
-        return []
-    if is_dataclass(value):
-        value = {field.name: getattr(value, field.name) for field in fields(value)}
-    if isinstance(value, pd.DataFrame):
-        kept = value.select_dtypes(include=["number", "bool"])
-        value = {str(name): kept[name].to_numpy() for name in kept}
-    if isinstance(value, dict):
-        names = sorted(value, key=lambda name: name.replace(".", "_"))
-        return [x for name in names for x in numbers(value[name])]
-    if isinstance(value, list | tuple):
-        return [x for item in value for x in numbers(item)]
-    array = np.asarray(value)
-    return array.astype(float).ravel("F").tolist() if array.dtype.kind in "fiub" else []
-
-
 @cache
 def chapter(number):
     spec = importlib.util.spec_from_file_location(
@@ -131,54 +108,24 @@ def chapter(number):
     return module
 
 
-def check(what, theirs, ours, tolerance):
-    theirs, ours = np.atleast_1d(np.asarray(theirs, dtype=float)), np.array(numbers(ours))
-    assert theirs.size == ours.size, (what, theirs.size, ours.size)
-    scale = np.abs(theirs[np.isfinite(theirs)]).max(initial=0.0)
-    np.testing.assert_allclose(
-        ours, theirs, rtol=tolerance, atol=0.01 * tolerance * scale, err_msg=what
-    )
-
-
-@pytest.fixture(scope="module")
-def run_demo(r):
-    r("suppressMessages(library(LearnBayes)); suppressMessages(library(coda)); library(lattice)")
-    source = (HERE / "harness.R").read_text()
-
-    def run(section, seed):
-        name = f"Chapter.{section.replace('_', '.')}.R"
-        code = f"""{source}
-            run_demo(system.file("demo", name, package = "LearnBayes"), seed)"""
-        return r(code, name=name, seed=seed)
-
-    yield run
-    plt.close("all")
-
-
 @pytest.mark.parametrize("section", SECTIONS)
-def test_demo(run_demo, section):
-    theirs = run_demo(section, 1)
-    module = chapter(section.split("_")[0])
-    shown = []
-    rstats.set_seed(1)
-    ours = getattr(module, f"section_{section}")(shown.append)
-    after = rstats.runif(1)[0]
-    plt.close("all")
+def test_demo(r, section):
+    name = f"Chapter.{section.replace('_', '.')}.R"
+    call = 'run_script(system.file("demo", name, package = "LearnBayes"), seed)'
+    theirs = run_in_r(r, call, name=name, seed=1)
+    port = getattr(chapter(section.split("_")[0]), f"section_{section}")
+    ours, shown, after = run_here(port, 1)
     tolerance = TOLERANCE.get(section, 1e-9)
-    failed = np.atleast_1d(theirs["failed"] if theirs["failed"] is not None else [])
+    failed = failures(theirs)
     assert not failed.size or section in FAILS
     for said in FAILS.get(section, []):
         assert any(said in str(message) for message in failed)
-    variables = theirs["variables"] or {}
-    for name, value in variables.items():
+    for name, value in (theirs["variables"] or {}).items():
         if name not in WITHOUT.get(section, {}):
             mine = name.replace(".", "_") + ("_" if name in ("lambda", "if") else "")
             assert mine in ours, f"the port has no {name}"
             check(name, value, ours[mine], tolerance)
-    r_shown = theirs["shown"] or []
-    assert len(r_shown) == len(shown)
-    for place, (value, mine) in enumerate(zip(r_shown, shown, strict=True)):
-        check(f"shown {place}", value, mine, tolerance)
+    check_shown(theirs, shown, tolerance)
     assert after == theirs["after"]
 
 

@@ -1,4 +1,5 @@
-# Run one of LearnBayes' demos as installed: its numeric variables, what it shows, what fails.
+# Run a script as installed, a demo or a help page's examples: its numeric variables, what it shows,
+# what fails. Of the functions in `watched`, pictures, the numbers that they are given are shown.
 numbers <- function(v) {
     if (inherits(v, "lm")) return(unname(coef(v)))
     if (inherits(v, c("summary.lm", "summary.glm"))) return(as.numeric(coef(v)[, 1:2]))
@@ -14,8 +15,8 @@ numbers <- function(v) {
     if (is.factor(v) || is.function(v) || !(is.numeric(v) || is.logical(v))) return(NULL)
     as.numeric(v)
 }
-run_demo <- function(file, seed, before = list()) {
-    below <- list2env(before, parent = globalenv())
+run_script <- function(file, seed, watched = character()) {
+    below <- new.env(parent = globalenv())
     assign("windows", function(...) invisible(), below)
     assign("readline", function(...) "", below)
     assign("library", function(...) invisible(), below)
@@ -25,6 +26,7 @@ run_demo <- function(file, seed, before = list()) {
     }, below)
     assign("attach", function(d) invisible(list2env(as.list(d), below)), below)
     assign("print", function(v) { shown[[length(shown) + 1]] <<- numbers(v); invisible(v) }, below)
+    for (name in watched) assign(name, function(...) below$print(list(...)), below)
     own <- new.env(parent = below)
     shown <- list(); failed <- character()
     pdf(NULL); on.exit(dev.off())
@@ -37,5 +39,19 @@ run_demo <- function(file, seed, before = list()) {
             shown[[length(shown) + 1]] <- value
     }
     variables <- Filter(Negate(is.null), lapply(as.list(own), numbers))
-    list(variables = variables, shown = shown, failed = failed, after = runif(1))
+    list(variables = variables, values = Filter(crosses, as.list(own)), shown = shown,
+         failed = failed, after = runif(1))
+}
+crosses <- function(v) is.numeric(v) || (is.list(v) && !is.object(v) && all(vapply(v, crosses, NA)))
+# What a page's variables are, and which of them the package's functions made.
+run_example <- function(page, package, seed, watched) {
+    file <- tempfile(fileext = ".R"); on.exit(unlink(file))
+    tools::Rd2ex(tools::Rd_db(package)[[page]], file, commentDontrun = FALSE)
+    made <- Filter(function(e) any(all.names(e) %in% getNamespaceExports(package)), parse(file))
+    c(run_script(file, seed, watched), list(made = unlist(lapply(made, assigned))))
+}
+assigned <- function(e) if (is.call(e) && as.character(e[[1]]) %in% c("=", "<-")) all.vars(e[[2]])
+pages_with_examples <- function(package) {
+    has <- function(rd) "\\examples" %in% vapply(rd, function(part) attr(part, "Rd_tag"), "")
+    names(Filter(has, tools::Rd_db(package)))
 }
