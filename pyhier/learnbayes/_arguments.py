@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from inspect import Parameter, signature
 from typing import Any
 
@@ -100,7 +99,7 @@ def matched(function: Callable[..., Any], named: Mapping[str, Any]) -> Callable[
     try:
         parameters = signature(function).parameters.values()
     except (TypeError, ValueError):  # compiled, and says nothing of its arguments
-        return partial(function, **named)
+        return lambda *args: function(*args, **named)
     places = [p.name for p in parameters if p.kind == Parameter.POSITIONAL_OR_KEYWORD]
     free = [name for name in places if name not in named]
 
