@@ -51,6 +51,7 @@ KERNELS = (
     "normal_groups",
     "linear_groups",
     "linear_density",
+    "levels",
     "series",
     "mixtures",
     "panels",

@@ -33,7 +33,7 @@ from pyhier.inference import (
     sir,
     vi,
 )
-from pyhier.models import BetaBinomial, NormalNormal, PoissonGamma
+from pyhier.models import BetaBinomial, MultilevelNormal, NormalNormal, PoissonGamma
 from pyhier.models.raw import group_summaries
 from pyhier.posterior.diagnostics import ConvergenceWarning
 from pyhier.priors.check import PriorCheck, check_prior
@@ -52,6 +52,7 @@ __all__ = [
     "ConvergenceWarning",
     "LaplaceFit",
     "MetaRegression",
+    "MultilevelNormal",
     "NormalInvChi2",
     "NormalNormal",
     "PoissonGamma",

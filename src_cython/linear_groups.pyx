@@ -64,7 +64,7 @@ cdef void reduce_rows(double *a, Py_ssize_t rows, Py_ssize_t p, double *squares)
         a[i * width + p] = 0.0
 
 
-cdef inline Py_ssize_t unpack(const double *sums, double *a, Py_ssize_t p) noexcept nogil:
+cdef Py_ssize_t unpack(const double *sums, double *a, Py_ssize_t p) noexcept nogil:
     """The triangle [R z] of one node's sums as rows; how many numbers it takes."""
     cdef Py_ssize_t i, j, at = 0, width = p + 1
     memset(a, 0, p * width * sizeof(double))
@@ -75,7 +75,7 @@ cdef inline Py_ssize_t unpack(const double *sums, double *a, Py_ssize_t p) noexc
     return at
 
 
-cdef inline void pack(const double *a, double *sums, Py_ssize_t p) noexcept nogil:
+cdef void pack(const double *a, double *sums, Py_ssize_t p) noexcept nogil:
     cdef Py_ssize_t i, j, at = 0, width = p + 1
     for i in range(p):
         for j in range(i, width):

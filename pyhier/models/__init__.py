@@ -2,6 +2,7 @@
 
 from pyhier.models.beta_binomial import BetaBinomial
 from pyhier.models.interface import Model
+from pyhier.models.multilevel import MultilevelNormal
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
 from pyhier.models.own import HierarchicalModel
@@ -11,6 +12,7 @@ __all__ = [
     "BetaBinomial",
     "HierarchicalModel",
     "Model",
+    "MultilevelNormal",
     "NormalNormal",
     "NormalRegression",
     "PoissonGamma",

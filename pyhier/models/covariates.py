@@ -66,6 +66,13 @@ class NormalPrior:
         return drawn
 
 
+def of_mean(mu: tuple[float, float] | None) -> NormalPrior:
+    """The prior of the one mean of a model without covariates: its mean and sd, or flat."""
+    if mu is None:
+        return NormalPrior(np.zeros(1), np.empty((0, 1)), np.full(1, np.inf))
+    return NormalPrior(np.array([mu[0]]), np.array([[1.0 / mu[1]]]), np.array([mu[1]]))
+
+
 @dataclass(frozen=True, eq=False)
 class Covariates(Frozen):
     """The design of a linear predictor.

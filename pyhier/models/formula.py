@@ -17,11 +17,19 @@ class Design:
         ``"effect ~ latitude + C(alloc)"``.
     data : DataFrame
         A row a group, nothing missing in the columns that the formula names.
+    nested : bool
+        Whether it must name levels, ``(1 | district/school)``; without it it may not.
+
+    Attributes
+    ----------
+    levels : tuple of str
+        Their columns, the outermost first.
     """
 
-    def __init__(self, formula: str, data: Any) -> None:
+    def __init__(self, formula: str, data: Any, nested: bool = False) -> None:
         matrices = load(formula, data)
-        if matrices.group is not None:
+        self.levels = _levels(formula, matrices.group) if nested else ()
+        if matrices.group is not None and not nested:
             raise ValueError(
                 f"formula {formula!r} has varying coefficients, (x | group): models of groups' own "
                 "estimates take covariates alone; HierarchicalRegression takes raw rows"
@@ -52,6 +60,20 @@ class Design:
         if not np.isfinite(table).all():
             raise ValueError(f"x has values that {self.formula!r} makes no numbers of")
         return np.array(table)
+
+
+def _levels(formula: str, group: Any) -> tuple[str, ...]:
+    """The columns of nested levels, the outermost first."""
+    paths = [] if group is None else [name.split("|") for name in group.terms]
+    nested = [tuple(path.split(":")) for kind, path in paths if kind.strip() == "1"]
+    chain = sorted(nested, key=len)
+    whole = chain[-1] if chain else ()
+    if len(chain) != len(paths) or [whole[: k + 1] for k in range(len(whole))] != chain:
+        raise ValueError(
+            f"formula {formula!r} must name its levels once, each within the one before: "
+            "'effect ~ x + (1 | district/school)'"
+        )
+    return tuple(part.strip() for part in whole)
 
 
 def load(formula: str, data: Any) -> Any:

@@ -227,6 +227,23 @@ class Integrated(Model, Protocol):
         """The model's coordinates, shape (n, p), at psi (n, d) and coefficients (n, k)."""
 
 
+class Covaried(Integrated, Protocol):
+    """An integrated model whose effects centre on a linear predictor of covariates, at levels."""
+
+    @property
+    def covariates(self) -> Covariates:
+        """The design, and the prior of the coefficients."""
+
+    def combination(self, vector: Floats) -> Linear:
+        """A linear combination of the coefficients, (p,)."""
+
+    def new(self, row: Floats, psi: Floats, group: str | None = None) -> Linear:
+        """The effect of a new group with a row of the design, perhaps within an old one."""
+
+    def shares(self, psi: Floats) -> Floats:
+        """Every level's share of the variance of an estimate, shape (nodes, levels)."""
+
+
 class PlaneModel(Model, Protocol):
     """A model with two coordinates, which an engine may look at along other lines.
 
@@ -261,6 +278,11 @@ def is_regression(value: object) -> TypeGuard[Regression]:
 def is_integrated(value: object) -> TypeGuard[Integrated]:
     """Whether a model can be reduced to a few coordinates, on a lattice."""
     return hasattr(type(value), "collapse_psi")
+
+
+def is_covaried(value: object) -> TypeGuard[Covaried]:
+    """Whether an integrated model has covariates and levels."""
+    return hasattr(value, "covariates") and hasattr(type(value), "shares")
 
 
 def is_plane(value: object) -> TypeGuard[PlaneModel]:

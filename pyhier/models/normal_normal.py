@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, normals, uniforms
 from pyhier._types import Floats
-from pyhier._validation import each_group, names_aligned, not_negative, number, positive, vector
+from pyhier._validation import each_group, names_aligned, not_negative, number, vector
 from pyhier.distributions.families import Normal
 from pyhier.kernels import normal_groups as kernel
 from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.models import normal_likelihood as likelihood
+from pyhier.models.covariates import LOG_2PI
 from pyhier.models.groups import Grouped, Labels, check_lengths
+from pyhier.models.normal_data import NormalData
 from pyhier.models.normal_joint import NormalTargets
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sources import Sources
@@ -30,10 +32,8 @@ from pyhier.priors.tau import NormalInvChi2, TauPrior, resolve_prior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.panels import Shape
 
-LOG_2PI = float(np.log(2.0 * np.pi))
 
-
-class NormalNormal(Sources, NormalTargets, Grouped):
+class NormalNormal(Sources, NormalTargets, NormalData, Grouped):
     """Group estimates with known standard errors, and normally distributed group effects.
 
     Parameters
@@ -407,15 +407,6 @@ class NormalNormal(Sources, NormalTargets, Grouped):
         """Draws of the effect of a new group, N(mu, tau^2), shape (...)."""
         return phi[..., 0] + np.exp(phi[..., 1]) * normals(rng, phi.shape[:-1], 1)[..., 0]
 
-    def predict(self, theta: Floats, rng: Generator) -> Floats:
-        """Draws of new estimates of the same groups, N(theta_j, se_j^2), shape (..., groups)."""
-        return theta + self.se * normals(rng, theta.shape[:-1], self.y.size)
-
-    def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
-        """Draws of estimates of new groups, with a standard error of ``size``."""
-        se = positive("size (standard error)", size)
-        return theta_new + se * normals(rng, theta_new.shape, 1)[..., 0]
-
     def theta_given(self, quantity: int | None, phi: Floats) -> Normal:
         """Distribution of a group's effect, or of a new group's (None), given phi (nodes, 2)."""
         mu, tau2 = phi[:, 0], np.exp(2.0 * phi[:, 1])
@@ -425,11 +416,6 @@ class NormalNormal(Sources, NormalTargets, Grouped):
         shrinkage = self.var[quantity] / total
         mean = self.y[quantity] * (tau2 / total) + shrinkage * mu
         return Normal(mean, tau2 * shrinkage)
-
-    def log_likelihood(self, theta: Floats) -> Floats:
-        """Log density of each estimate given its effect, shape (..., groups)."""
-        density: Floats = -0.5 * ((self.y - theta) ** 2 / self.var + np.log(self.var) + LOG_2PI)
-        return density
 
     def log_posterior(self, phi: Floats) -> Floats:
         """``log_marginal`` at many points, shape (n, 2), at once."""
@@ -494,16 +480,3 @@ class NormalNormal(Sources, NormalTargets, Grouped):
             priors = kept | priors if priors else dict(self._priors)
         priors[self._given] = self.se if self._given == "se" else self.var
         return NormalNormal(self.y, labels=self._labels, **priors)
-
-    @property
-    def response(self) -> Floats:
-        """The estimates."""
-        return self.y
-
-    def estimates(self) -> tuple[Floats, Floats]:
-        """The estimates and their standard errors."""
-        return self.y, self.se
-
-    def observed(self) -> Mapping[str, Floats]:
-        """The data: y and se of each group."""
-        return {"y": self.y, "se": self.se}

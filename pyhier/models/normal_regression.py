@@ -20,9 +20,10 @@ from pyhier.kernels import linear_groups as kernel
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.linear_density import LinearMarginal
 from pyhier.models import normal_likelihood as likelihood
-from pyhier.models.covariates import BetaPrior, Covariates, NormalPrior, covariates
+from pyhier.models.coefficients import integrated, reference
+from pyhier.models.covariates import LOG_2PI, BetaPrior, Covariates, covariates, of_mean
 from pyhier.models.groups import Labels
-from pyhier.models.normal_normal import LOG_2PI, NormalNormal
+from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sampling_covariance import Rotation, rotation
 from pyhier.priors.tau import NormalInvChi2, TauPrior
@@ -75,12 +76,7 @@ class NormalRegression(NormalNormal):
         self, x: Any, prior_beta: BetaPrior, intercept: bool, design: Any
     ) -> Covariates:
         if x is None:
-            mu = self.prior.mu
-            flat = NormalPrior(np.zeros(1), np.empty((0, 1)), np.full(1, np.inf))
-            prior = flat
-            if mu is not None:
-                prior = NormalPrior(np.array([mu[0]]), np.array([[1.0 / mu[1]]]), np.array([mu[1]]))
-            return Covariates(("mu",), np.ones((self.y.size, 1)), prior)
+            return Covariates(("mu",), np.ones((self.y.size, 1)), of_mean(self.prior.mu))
         if self.prior.mu is not None:
             raise ValueError(
                 "prior_mu is the prior of the one mean of a model without X: give "
@@ -127,24 +123,7 @@ class NormalRegression(NormalNormal):
     @cached_property
     def _reference(self) -> Floats:
         """Coefficients near the data's, subtracted before sums are made, shape (p,)."""
-        y, x, var = self._table
-        root = 1.0 / np.sqrt(var + np.median(var))
-        scale = np.sqrt((x * x).sum(axis=0))
-        found: Floats = np.linalg.lstsq(x / scale * root[:, None], y * root, rcond=None)[0] / scale
-        return found
-
-    @cached_property
-    def _prior_sums(self) -> Floats | None:
-        """The prior of beta as sums that are added to the groups'; None where all are flat."""
-        prior, p = self.covariates.prior, self.covariates.size
-        if not len(prior.root):
-            return None
-        rows = np.column_stack([prior.root, prior.root @ (prior.mean - self._reference)])
-        triangle = np.zeros((p, p + 1))
-        found = np.linalg.qr(rows, mode="r")[:p]
-        triangle[: len(found)] = found * np.where(np.diag(found) < 0.0, -1.0, 1.0)[:, None]
-        packed = np.concatenate([triangle[k, k:] for k in range(p)])
-        return np.concatenate([packed, [0.0, -2.0 * prior.log_determinant]])[np.newaxis]
+        return reference(*self._table)
 
     @cached_property
     def log_marginal(self) -> LogDensity:
@@ -202,18 +181,12 @@ class NormalRegression(NormalNormal):
 
     def finish(self, sums: Floats, last: Floats) -> Collapsed:
         """Beta integrated out of sums over all groups, with its prior, tau's and all constants."""
-        table, p = np.ascontiguousarray(sums.T), self.covariates.size
-        if self._prior_sums is not None:
-            table = kernel.merge(table, self._prior_sums, p)
-        rows = kernel.solve(table, p)
-        flat = p - len(self.covariates.prior.root)
-        rows[0] += last - 0.5 * (self.y.size - flat) * LOG_2PI
+        table, prior = np.ascontiguousarray(sums.T), self.covariates.prior
+        found = integrated(table, prior, self._reference, self.y.size)
+        found.rows[0] += last
         if self.prior.density is not None:
-            rows[0] += self.prior.log_density(last)
-        rows[1 : 1 + p] += self._reference[:, np.newaxis]
-        if p == 1:
-            rows[2] *= rows[2]
-        return Collapsed(rows, plain=p == 1)
+            found.rows[0] += self.prior.log_density(last)
+        return found
 
     def given(self, quantity: int | slice | str, last: Floats) -> Linear:
         """Groups' effects, coefficients or the effect of a new group, given log tau.

@@ -104,3 +104,45 @@ class Sources:
             design.response, X=design.common, intercept=False, design=design, **found, **options
         )
         return made
+
+
+class NestedSources:
+    """Constructors of a model that takes ``(y, levels=, se=, var=, X=, design=, **priors)``."""
+
+    @classmethod
+    def from_formula(
+        cls, formula: str, data: Any, *, se: str | None = None, var: str | None = None,
+        **priors: Any,
+    ) -> Self:  # fmt: skip
+        """Make the model of a formula's columns: ``"effect ~ x + (1 | district/school)"``.
+
+        Parameters
+        ----------
+        formula : str
+            The estimates, the covariates, and the levels, the outermost first.
+        data : DataFrame
+            A row an estimate.
+        se, var : str
+            The column of the standard errors or of the sampling variances: give exactly one.
+        **priors
+            As for `MultilevelNormal`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pyhier as ph
+        >>> data = pd.DataFrame({"effect": [0.1, 0.4, 0.2, 0.9, 0.3, 0.5], "se": [0.2] * 6,
+        ...                      "district": list("aabbcc"), "school": [1, 2, 1, 2, 1, 2]})
+        >>> ph.MultilevelNormal.from_formula("effect ~ (1 | district/school)", data, se="se")
+        MultilevelNormal: 6 schools in 3 districts, standard errors given (se), beta[Intercept] ...
+        """
+        design = Design(formula, data, nested=True)
+        columns = {"se": se, "var": var}
+        given = {name: column_of(data, c, name) for name, c in columns.items() if c is not None}
+        levels = {name: column_of(data, name, "formula") for name in design.levels}
+        make: Any = cls
+        made: Self = make(
+            design.response, levels=levels, X=design.common, intercept=False, design=design,
+            **given, **priors,
+        )  # fmt: skip
+        return made

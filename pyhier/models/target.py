@@ -113,6 +113,9 @@ class MarginalTarget:
     @property
     def bounds(self) -> Floats:
         """Ends of what each coordinate may be; a model's support is that of the last one."""
+        own: Floats | None = getattr(self.model, "bounds", None)
+        if own is not None:
+            return own
         ends = np.full((2, len(self.coordinates)), np.inf)
         ends[0] = -np.inf
         ends[:, -1] = getattr(self.model, "support", (-np.inf, np.inf))

@@ -5,20 +5,21 @@ normal noise: their marginals are mixtures of normals over the nodes. The margin
 hyperparameters are densities along the lattice's axes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyhier._frame import frame, percents
 from pyhier._random import RNG, Generator, as_generator, normals
 from pyhier._types import Floats
-from pyhier._validation import count, probabilities
+from pyhier._validation import count, positive, probabilities, probability_list
 from pyhier.distributions.along import AxisMarginal
 from pyhier.distributions.base import Marginal
 from pyhier.distributions.normal_mixtures import MixtureMarginal, Mixtures
 from pyhier.models.draws import Draws
-from pyhier.models.interface import Integrated
+from pyhier.models.interface import Covaried, Integrated, is_covaried
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.posterior.base import PROBS, Posterior
 from pyhier.posterior.draws import DrawsPosterior
@@ -26,6 +27,9 @@ from pyhier.posterior.events import Probability
 from pyhier.posterior.summaries import mean_pooling
 from pyhier.quadrature.lattice import Lattice
 from pyhier.quadrature.rejection import LatticeDraws
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NEGLIGIBLE = 1e-13  # weight of all nodes that are left out of mixtures
 NUMBERS = 2**23  # of a table of mixtures' components that is held at a time
@@ -83,7 +87,10 @@ class LatticePosterior(Posterior):
         for k, coordinate in enumerate(self.lattice.coordinates):
             if name == coordinate.name:
                 return AxisMarginal(self.lattice, k, "identity")
-        return self.mixture(self._integrated.given_psi(self._quantity(name), self.psi))
+        try:
+            return self.mixture(self._integrated.given_psi(self._quantity(name), self.psi))
+        except KeyError:
+            raise self._unknown(name) from None
 
     def _quantity(self, name: str) -> int | str:
         return self._group_of.get(name, name)
@@ -128,6 +135,124 @@ class LatticePosterior(Posterior):
         ]
         return float(min(right, default=np.inf))
 
+    # --- Combinations and new groups --------------------------------------------------------------
+
+    @property
+    def _covaried(self) -> Covaried:
+        model = self._integrated
+        if not is_covaried(model):
+            raise ValueError(f"{model!r} has no covariates")
+        return model
+
+    def linear(self, weights: Mapping[str, float]) -> MixtureMarginal:
+        """Distribution of a linear combination of the coefficients, by their names.
+
+        Parameters
+        ----------
+        weights : mapping of str to float
+            ``{"Intercept": 1, "latitude": 40}``.
+
+        Returns
+        -------
+        MixtureMarginal
+        """
+        model = self._covaried
+        return self.mixture(model.combination(model.covariates.combination(weights)))
+
+    def theta_new(self, x: Any = None, group: str | None = None) -> MixtureMarginal:
+        """Distribution of the effect of a new group.
+
+        Parameters
+        ----------
+        x : mapping, frame of a row, or array_like, optional
+            Its covariates: ``{"latitude": 40}``; without them the means of the groups'.
+        group : str, optional
+            The old group of an upper level that it lies in, ``"district[11]"``; a new one of
+            every level without it.
+
+        Returns
+        -------
+        MixtureMarginal
+        """
+        return self.mixture(self._new(x, group))
+
+    def predictive(self, se: float, x: Any = None, group: str | None = None) -> MixtureMarginal:
+        """Distribution of a new estimate, of a new group, with this standard error.
+
+        Parameters
+        ----------
+        se : float
+            Its standard error.
+        x, group
+            As for `theta_new`.
+
+        Returns
+        -------
+        MixtureMarginal
+        """
+        return self.mixture(self._new(x, group).plus_noise(positive("se", se) ** 2))
+
+    def _new(self, x: Any, group: str | None) -> Linear:
+        model = self._covaried
+        try:
+            if x is None:
+                name = "theta_new" if group is None else f"theta_new[{group}]"
+                return model.given_psi(name, self.psi)
+            rows = model.covariates.rows(x)
+            if len(rows) != 1:
+                raise ValueError(f"x has {len(rows)} groups: give the covariates of one")
+            return model.new(rows[0], self.psi, group)
+        except KeyError:
+            raise ValueError(
+                f"group is {group!r}: give one of an upper level, such as 'district[11]'"
+            ) from None
+
+    def effects(self, level: str, probs: Sequence[float] = PROBS) -> "pd.DataFrame":
+        """Mean, sd and quantiles of the mean effect of every group of a level.
+
+        Parameters
+        ----------
+        level : str
+            One of the model's levels. A group of an upper level has the mean covariates of the
+            finest groups in it; ``post["district[11]"]`` is the marginal of one.
+        probs : sequence of float
+            The quantiles' probabilities.
+
+        Returns
+        -------
+        DataFrame
+            A row a group.
+        """
+        nesting: Any = getattr(self.model, "nesting", None)
+        levels: tuple[str, ...] = () if nesting is None else nesting.levels
+        if level not in levels:
+            raise ValueError(f"level is {level!r}: the levels are {', '.join(levels) or 'none'}")
+        q = probability_list("probs", probs)
+        labels = nesting.labels[levels.index(level)]
+        finest = level == levels[-1]
+        names = [f"{'theta' if finest else level}[{label}]" for label in labels]
+        table = self._table(names, q)
+        heads = ["mean", "sd", *percents(q)]
+        return frame(dict(zip(heads, table, strict=True)), labels, level)
+
+    def heterogeneity(self) -> "pd.DataFrame":
+        """The share of variance between the groups of every level, I^2, in percent.
+
+        The share of tau_level^2 in the sum of all tau^2 and a typical sampling variance (Higgins
+        and Thompson 2002; Nakagawa and Santos 2012 for several levels).
+
+        Returns
+        -------
+        DataFrame
+            A row a level and one for all; posterior ``mean`` and ``sd``.
+        """
+        shares = 100.0 * self._covaried.shares(self.psi)
+        shares = np.column_stack([shares, shares.sum(axis=1)])
+        mean = self.weight @ shares
+        sd = np.sqrt(self.weight @ (shares - mean) ** 2)
+        names = (*(c.natural[4:-1] for c in self.lattice.coordinates), "all")  # tau[LEVEL]
+        return frame({"mean": mean, "sd": sd}, names, "level")
+
     # --- Summaries --------------------------------------------------------------------------------
 
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
@@ -140,7 +265,7 @@ class LatticePosterior(Posterior):
         tables += [_columns(self._mixtures(part), q) for part in self._slices()]
         tables.append(self._table(model.new_effects, q))
         table = np.hstack([part for part in tables if part.size])
-        return dict(zip(("mean", "sd", *(f"{100 * p:g}%" for p in probs)), table, strict=True))
+        return dict(zip(("mean", "sd", *percents(q)), table, strict=True))
 
     def _table(self, names: Sequence[str], q: Floats) -> Floats:
         found = [self[name] for name in names]

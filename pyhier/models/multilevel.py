@@ -1,0 +1,476 @@
+"""Groups within groups, with known standard errors: the three-level meta-analysis.
+
+y_j ~ N(theta_j, se_j^2), theta_j = x_j' beta + one effect a level, the effects of a level
+independent N(0, tau_level^2): Konstantopoulos (2011), Res. Synth. Methods 2, 61-76; Gelman et al.,
+Bayesian Data Analysis (3rd ed.), section 15.1. The coordinates are (beta, log tau of every level).
+"""
+
+from collections.abc import Mapping
+from functools import cached_property, partial
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pyhier._random import Generator, normals
+from pyhier._types import Floats
+from pyhier._validation import aligned, each_group, not_negative, vector
+from pyhier.distributions.families import Normal
+from pyhier.kernels import levels as kernel
+from pyhier.kernels.density import LogDensity
+from pyhier.models import nested_effects as effects
+from pyhier.models.coefficients import integrated, reference
+from pyhier.models.covariates import LOG_2PI, BetaPrior, Covariates, covariates, of_mean
+from pyhier.models.groups import check_lengths
+from pyhier.models.level_priors import level_priors
+from pyhier.models.nesting import nesting_of
+from pyhier.models.normal_data import NormalData
+from pyhier.models.own import HierarchicalModel
+from pyhier.models.reductions import Collapsed, Linear
+from pyhier.models.sources import NestedSources
+from pyhier.models.weights import residuals, weight_spread, weighted_mean
+from pyhier.priors.tau import TauPrior, resolve_prior
+
+LADDER = 9  # log tau of every level, among which a search begins
+
+
+def _check(y: Floats, spread: Floats, name: str) -> None:
+    """Estimates are finite; the squares of all numbers, and their ratios, stay within a double."""
+
+    def row(j: int) -> str:
+        return f"row {j + 1}"
+
+    each_group("y", y, np.abs(y) <= 1e70, row, "estimates must be finite, and within 1e70")
+    size = 1.0 if name == "se" else 2.0
+    kind = "standard errors" if name == "se" else "sampling variances"
+    valid = (spread >= 1e-70**size) & (spread <= 1e70**size)
+    each_group(name, spread, valid, row, f"{kind} must be positive, finite and within a double")
+
+
+class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
+    """Estimates with known standard errors, in groups that lie within larger groups.
+
+    Parameters
+    ----------
+    y : array_like, shape (n,)
+        The estimates.
+    se, var : array_like, shape (n,)
+        Their standard errors, or their sampling variances: give exactly one of them.
+    levels : mapping of str to sequence, shape (n,)
+        One to three levels, the outermost first: ``{"district": d, "school": s}``. A group of an
+        inner level belongs to the outer one beside it. Estimates of the same finest group are of
+        one effect, and are combined by their precision; to tell the effects of several estimates of
+        a study apart, give them a level of their own.
+    X : frame or array, shape (n, covariates), optional
+        Covariates, constant within a finest group. An intercept is added where no column is
+        constant.
+    intercept : bool
+        Whether to add one.
+    prior_beta : mapping, or (mean, covariance), optional
+        The prior of the coefficients, as for `NormalNormal`; flat without it.
+    prior_mu : scipy.stats.norm(mean, sd), optional
+        The prior of the one mean of a model without X.
+    prior_tau : str, frozen distribution, callable, or mapping of levels to these
+        The prior of every level's tau: ``"uniform"``, a ``scipy.stats`` distribution on the half
+        line, or a callable that returns the log density at a tau.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the data or a prior cannot be used, naming the argument and the first group.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> schools = {"district": ["a", "a", "b", "b", "c", "c"], "school": [1, 2, 1, 2, 1, 2]}
+    >>> ph.MultilevelNormal([1.0, 1.4, 0.2, 0.1, 0.7, 1.1], se=[0.2] * 6, levels=schools)
+    MultilevelNormal: 6 schools in 3 districts, standard errors given (se), mu flat, tau uniform
+    """
+
+    coordinates: tuple[str, ...] = ()  # of every model its own
+    coefficients: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        y: ArrayLike,
+        *,
+        levels: Mapping[str, Any],
+        se: ArrayLike | None = None,
+        var: ArrayLike | None = None,
+        X: Any = None,  # noqa: N803 - the field's name for a design
+        intercept: bool = True,
+        prior_beta: BetaPrior = None,
+        prior_mu: Any = None,
+        prior_tau: TauPrior | Mapping[str, Any] = "uniform",
+        design: Any = None,
+    ) -> None:
+        if (se is None) == (var is None):
+            raise ValueError(
+                "give se= (standard errors) or var= (sampling variances): "
+                + ("neither was given" if se is None else "both were given")
+            )
+        self._given = "se" if var is None else "var"
+        spread = vector(self._given, se if var is None else var)
+        aligned(y=y, **{self._given: se if var is None else var})
+        estimate = vector("y", y)
+        check_lengths(estimate, spread, "y", self._given)
+        _check(estimate, spread, self._given)
+        self.nesting, finest = nesting_of(levels, y=y)
+        super().__init__(self.nesting.sizes[-1], self.nesting.labels[-1])
+        self._arguments = {
+            "levels": dict(levels), self._given: spread, "X": X, "intercept": intercept,
+            "prior_beta": prior_beta, "prior_mu": prior_mu, "prior_tau": prior_tau,
+            "design": design,
+        }  # fmt: skip
+        self._rows = estimate
+        pooled = effects.pooled(estimate, spread if var is not None else spread**2, finest)
+        self.y, self.var, self._within = pooled
+        self.se = np.sqrt(self.var)
+        self.covariates = self._covariates(X, finest, estimate.size)
+        self.prior = level_priors(prior_tau, self.nesting.levels)
+        bare = X is None
+        self.coefficients = ("mu",) if bare else self.covariates.coefficients
+        self.psi = self.prior.coordinates
+        self.coordinates = (*self.coefficients, *(one.name for one in self.psi))
+        for array in (self.y, self.var, self.se):
+            array.flags.writeable = False
+
+    def _covariates(self, x: Any, finest: Any, rows: int) -> Covariates:
+        """The design of the finest groups."""
+        given = self._arguments
+        if x is None:
+            if given["prior_beta"] is not None:
+                raise ValueError("prior_beta is the prior of covariates' coefficients: give X=")
+            mu = resolve_prior(None, given["prior_mu"], "uniform", np.ones(1)).mu
+            return Covariates(("mu",), np.ones((self.y.size, 1)), of_mean(mu))
+        if given["prior_mu"] is not None:
+            raise ValueError("prior_mu is of a model without X: give prior_beta=")
+        found = covariates(x, given["prior_beta"], given["intercept"], rows, given["design"])
+        first = np.unique(finest, return_index=True)[1]
+        apart = np.abs(found.x - found.x[first][finest]).max(axis=1) > 0.0
+        if apart.any():
+            row = int(np.flatnonzero(apart)[0])
+            raise ValueError(
+                f"X differs within {self.nesting.levels[-1]} {self.label(int(finest[row]))} "
+                f"(row {row}): covariates are of the finest groups; give the rows a level of "
+                "their own"
+            )
+        return Covariates(found.names, found.x[first], found.prior, found.design)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the model was made of; the compiled density is made anew."""
+        return partial(MultilevelNormal, **self._arguments), (self._rows,)
+
+    def with_prior(self, **priors: Any) -> "MultilevelNormal":
+        """The same data under other priors: ``prior_beta=``, ``prior_mu=``, ``prior_tau=``."""
+        return MultilevelNormal(self._rows, **(self._arguments | priors))
+
+    def __repr__(self) -> str:
+        given = {"se": "standard errors given (se)", "var": "variances given (var)"}[self._given]
+        sizes = zip(self.nesting.sizes, self.nesting.levels, strict=True)
+        nested = " in ".join(f"{n} {level}{'s' * (n != 1)}" for n, level in reversed([*sizes]))
+        prior = self.covariates.prior
+        kind = "flat" if not len(prior.root) else "normal" if prior.proper else "partly normal"
+        return (
+            f"MultilevelNormal: {nested}, {given}, {', '.join(self.coefficients)} {kind}, "
+            f"{self.prior.words}"
+        )
+
+    # --- All but the taus integrated out ------------------------------------------------------
+
+    @cached_property
+    def _table(self) -> tuple[Floats, Floats, Floats]:
+        """y, x and var, the members of every group beside one another."""
+        order = self.nesting.order
+        parts = (self.y[order], self.covariates.x[order], self.var[order])
+        y, x, var = (np.ascontiguousarray(part) for part in parts)
+        return y, x, var
+
+    @cached_property
+    def _reference(self) -> Floats:
+        return reference(*self._table)
+
+    def sums(self, psi: Floats) -> Floats:
+        """Sums over all groups at nodes of log tau, shape (size, nodes)."""
+        y, x, var = self._table
+        nodes = np.ascontiguousarray(psi, dtype=np.float64)
+        return kernel.sums(y - x @ self._reference, x, var, self.nesting.ends, nodes).T
+
+    def collapse_psi(self, psi: Floats) -> Collapsed:
+        """Beta integrated out at nodes (nodes, levels): the density of psi, the moments of beta."""
+        table = np.ascontiguousarray(self.sums(psi).T)
+        found = integrated(table, self.covariates.prior, self._reference, self.y.size)
+        found.rows[0] += self.prior.log_density(psi) + self._within
+        return found
+
+    def log_psi(self, psi: Floats) -> Floats:
+        """Log posterior density of psi, with all constants, at points (nodes, levels)."""
+        return self.collapse_psi(psi).log_density
+
+    @cached_property
+    def _scales(self) -> tuple[float, float]:
+        """The log tau between which the data have structure."""
+        widest = max(float(np.ptp(self.y)), float(self.se.max()))
+        return -0.5 * float(np.log((1.0 / self.var).sum())), float(np.log(widest))
+
+    def psi_start(self) -> Floats:
+        """The best of a ladder of log tau for every level."""
+        low, high = self._scales
+        rungs = [
+            np.clip(np.linspace(low, high + 1.0, LADDER), *one.range)
+            + 1e-3 * (np.arange(LADDER) - LADDER // 2) * np.isfinite(one.range).any()
+            for one in self.psi
+        ]
+        points = np.array([*product(*rungs)])
+        best: Floats = points[int(np.argmax(self.log_psi(points)))]
+        return best
+
+    def psi_tails(self) -> Floats:
+        """Exponents with which the density of every log tau falls off, shape (levels, 2)."""
+        return self.prior.tails(*self._scales, self._falls)
+
+    @cached_property
+    def _falls(self) -> tuple[int, ...]:
+        """By which power of a level's tau the likelihood falls, beta integrated out.
+
+        One a group, less the flat combinations of coefficients that are constant within groups.
+        """
+        return tuple(
+            size - effects.constant_within(self.nesting.above(k), self.covariates)
+            for k, size in enumerate(self.nesting.sizes)
+        )
+
+    def why_no_posterior(self) -> str:
+        """Why the posterior is improper and what mends it; empty where it is proper."""
+        for k, (left, right) in enumerate(self.psi_tails()):
+            if left > 1e-6 and right > 1e-6:
+                continue
+            level, size = self.nesting.levels[k], self.nesting.sizes[k]
+            scale = float(f"{np.max(self.se):.1g}")
+            where = "tau = 0" if left <= 1e-6 else "large tau"
+            return (
+                f"the posterior of tau[{level}] is improper with {size} {level}s under the "
+                f"{self.prior.resolved[k].name} prior (infinite mass at {where}): give a proper "
+                f"one, such as prior_tau=scipy.stats.halfcauchy(scale={scale:g})"
+            )
+        return ""
+
+    # --- Effects given the taus ---------------------------------------------------------------
+
+    @property
+    def new_effects(self) -> tuple[str, ...]:
+        """A new finest group in a new group of every other level."""
+        return ("theta_new",)
+
+    @cached_property
+    def _members(self) -> effects.Tree:
+        return effects.Tree(self.nesting, self.y, self.covariates.x, self.var)
+
+    def given_psi(self, quantity: int | slice | str, psi: Floats) -> Linear:
+        """Effects of any level, coefficients, or effects of new groups, given log tau.
+
+        By name: ``LEVEL[LABEL]``, the mean effect in a group of an upper level; ``theta_new``, and
+        ``theta_new[LABEL]`` in an old group of an upper level. Those of new groups and of upper
+        levels have the mean covariates of the finest groups there.
+        """
+        if isinstance(quantity, str) and quantity in self.coefficients:
+            unit = np.eye(self.covariates.size)[self.coefficients.index(quantity)]
+            return self.combination(unit)
+        return self._members.linear(self._place(quantity), np.exp(2.0 * psi))
+
+    def _place(self, quantity: int | slice | str) -> effects.Place:
+        tree = self._members
+        if isinstance(quantity, str):
+            return tree.named(quantity)
+        at = np.arange(self.y.size)[quantity]
+        return tree.finest(at)
+
+    def difference_psi(self, first: int | str, second: int | str, psi: Floats) -> Linear:
+        """The difference of two quantities, given psi; what they share cancels."""
+        both = self.given_psi(first, psi), self.given_psi(second, psi)
+        if {first, second} & {*self.coefficients}:
+            return both[0].minus(both[1])
+        places = self._place(first), self._place(second)
+        var = self._members.var_of_difference(*places, np.exp(2.0 * psi))
+        return Linear(
+            both[0].intercept - both[1].intercept, 1.0, var, both[0].grows or both[1].grows,
+            np.asarray(both[0].direction) - np.asarray(both[1].direction),
+        )  # fmt: skip
+
+    def phi_at_psi(self, psi: Floats, coefficients: Floats) -> Floats:
+        """(beta, psi), shape (n, p + levels)."""
+        return np.column_stack([np.reshape(coefficients, (len(psi), -1)), psi])
+
+    def combination(self, vector: Floats) -> Linear:
+        """A linear combination of the coefficients."""
+        return Linear(0.0, 1.0, 0.0, True, vector[:, np.newaxis])
+
+    def new(self, row: Floats, psi: Floats, group: str | None = None) -> Linear:
+        """The effect of a new finest group with a row of the design, given psi.
+
+        Parameters
+        ----------
+        row : ndarray, shape (p,)
+        psi : ndarray, shape (nodes, levels)
+        group : str, optional
+            The old group it is in, ``LEVEL[LABEL]``; a new one of every level without it.
+        """
+        place = self._members.named("theta_new" if group is None else f"theta_new[{group}]")
+        return self._members.linear(place.with_row(row), np.exp(2.0 * psi))
+
+    def shares(self, psi: Floats) -> Floats:
+        """Every level's share of the variance of an estimate, I^2, shape (nodes, levels)."""
+        tau2 = np.exp(2.0 * psi)
+        shares: Floats = tau2 / (tau2.sum(axis=1, keepdims=True) + self._typical_var)
+        return shares
+
+    @cached_property
+    def _typical_var(self) -> float:
+        """The typical sampling variance of Higgins and Thompson (2002), with covariates."""
+        root = 1.0 / self.se
+        basis: Floats = np.linalg.qr(self.covariates.x * root[:, np.newaxis])[0]
+        spare = float((root**2).sum() - ((basis * root[:, np.newaxis]) ** 2).sum())
+        return (self.y.size - self.covariates.size) / spare
+
+    # --- The marginal density of (beta, psi) --------------------------------------------------
+
+    def _split(self, phi: Floats) -> tuple[Floats, Floats]:
+        return phi[..., : self.covariates.size], phi[..., self.covariates.size :]
+
+    def _density(self, priors: bool) -> LogDensity:
+        p, levels = self.covariates.size, self.nesting.depth
+        prior = self.covariates.prior
+        mean, root = (prior.mean, prior.root) if priors else (np.zeros(p), np.empty((0, p)))
+        constant = float(prior.log_density(prior.mean)) if priors else 0.0
+        parts = [one.density for one in self.prior.resolved] if priors else [None] * levels
+        return kernel.LevelsMarginal(*self._table, self.nesting.ends, mean, root, constant, parts)
+
+    @cached_property
+    def log_marginal(self) -> LogDensity:
+        """The log posterior density of (beta, log tau), the effects integrated out."""
+        compiled = (one.density is None or one.density.compiled for one in self.prior.resolved)
+        return self._density(True) if all(compiled) else super().log_marginal
+
+    @property
+    def log_constant(self) -> float:  # type: ignore[override]
+        """What ``log_marginal`` leaves out."""
+        return self._within - 0.5 * self.y.size * LOG_2PI
+
+    def log_posterior(self, phi: Floats) -> Floats:
+        """The log posterior density at points (n, p), up to `log_constant`."""
+        return self._log_likelihood(phi) + self.log_prior(phi)
+
+    def _log_likelihood(self, phi: Floats) -> Floats:
+        beta, psi = self._split(phi)
+        least = (
+            0.5 * np.log(self.var.min()) - 20.0
+        )  # below it tau^2 is nothing beside the variances
+        psi = np.maximum(psi, least)
+        points = np.ascontiguousarray(np.column_stack([beta, psi]))
+        values: Floats = self._density(False).evaluate(points)
+        values -= psi.sum(axis=1)
+        return values
+
+    def log_marginal_likelihood(self, phi: Floats) -> Floats:
+        """Log likelihood of (beta, log tau), the effects integrated out, with all constants."""
+        return self._log_likelihood(phi) + self.log_constant
+
+    def log_prior(self, phi: Floats) -> Floats:
+        """Log prior density of (beta, log tau), shape (...)."""
+        beta, psi = self._split(phi)
+        return self.covariates.prior.log_density(beta) + self.prior.log_density(psi)
+
+    def why_improper(self) -> str:
+        """Which prior is improper; empty when all are proper."""
+        sds = zip(self.coefficients, self.covariates.prior.sd, strict=True)
+        flat = [name for name, sd in sds if np.isinf(sd)]
+        return f"the flat prior of {', '.join(flat)}" if flat else self.prior.why_improper
+
+    def draw_prior(self, n: int, rng: Generator) -> Floats:
+        """Draws of (beta, log tau) from the prior, shape (n, p + levels)."""
+        if why := self.why_improper():
+            raise ValueError(f"there are no draws of {why}: give proper priors")
+        psi = self.prior.draws(n, rng)
+        z = normals(rng, (n,), self.covariates.size)
+        return np.column_stack([self.covariates.prior.draws(z), psi])
+
+    def start(self) -> Floats:
+        """The best of a ladder of log tau, with the mean of beta there."""
+        psi = self.psi_start()[np.newaxis]
+        found: Floats = self.phi_at_psi(psi, self.collapse_psi(psi).mean.T)[0]
+        return found
+
+    def ridge(self) -> Floats:
+        """A ladder of log tau, 0 among them, with the best beta at each, shape (n, p + levels)."""
+        low, high = self._scales
+        rungs = np.concatenate([[low - 20.0], np.linspace(low, high + 1.0, LADDER)])
+        psi = np.array([*product(rungs, repeat=self.nesting.depth)])
+        flat = self if not len(self.covariates.prior.root) else self.with_prior(
+            prior_beta=None, prior_mu=None
+        )  # fmt: skip
+        found = self.phi_at_psi(psi, flat.collapse_psi(psi).mean.T)
+        found[:, self.covariates.size :][psi == rungs[0]] = -np.inf
+        return found
+
+    def moments(self) -> Floats:
+        """Tau^2 by the method of moments for all levels together, shared out evenly."""
+        weights = 1.0 / self.var
+        excess = float(weights @ residuals(self.y, weights) ** 2) - (self.y.size - 1)
+        tau2 = max(0.0, excess / weight_spread(weights)) if self.y.size > 1 else 0.0
+        depth = self.nesting.depth
+        with np.errstate(divide="ignore"):
+            log_tau = np.full(depth, 0.5 * np.log(tau2 / depth))
+        beta = np.zeros(self.covariates.size)
+        beta[0] = weighted_mean(self.y, 1.0 / (self.var + tau2))[0]
+        return np.concatenate([beta, log_tau])
+
+    @property
+    def bounds(self) -> Floats:
+        """Ends of what each coordinate may be, shape (2, p + levels)."""
+        flat = [(-np.inf, np.inf)] * self.covariates.size
+        return np.array([*flat, *(one.range for one in self.psi)]).T
+
+    def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
+        """The coefficients and every level's tau, each of shape (...)."""
+        beta, psi = self._split(phi)
+        named = {name: beta[..., k] for k, name in enumerate(self.coefficients)}
+        return named | {one.natural: np.exp(psi[..., k]) for k, one in enumerate(self.psi)}
+
+    def phi_at(self, **values: float) -> Floats:
+        """(beta, log tau) at values of all coefficients and taus, by their names."""
+        names = (*self.coefficients, *(one.natural for one in self.psi))
+        if set(values) != set(names):
+            raise ValueError(f"the hyperparameters are {', '.join(names)}: give all of them")
+        beta = [float(values[name]) for name in self.coefficients]
+        tau = [not_negative(one.natural, values[one.natural]) for one in self.psi]
+        with np.errstate(divide="ignore"):
+            return np.concatenate([beta, np.log(tau)])
+
+    # --- Effects and data ---------------------------------------------------------------------
+
+    def pooling(self, phi: Floats) -> Floats:
+        """Shrinkage factors towards the centre of a group's own group, shape (..., groups)."""
+        factors: Floats = self.var / (self.var + np.exp(2.0 * phi[..., -1, np.newaxis]))
+        return factors
+
+    def theta_given(self, quantity: int | None, phi: Floats) -> Normal:
+        """Distribution of a finest group's effect, or of a new one's (None), given phi."""
+        beta, psi = self._split(phi)
+        linear = self.given_psi("theta_new" if quantity is None else quantity, psi)
+        mean = linear.intercept + (np.asarray(linear.direction) * beta.T).sum(axis=-2)
+        return Normal(mean, np.broadcast_to(np.asarray(linear.var), mean.shape))
+
+    def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Exact draws of the finest groups' effects given phi, shape (..., groups)."""
+        flat = np.ascontiguousarray(phi).reshape(-1, phi.shape[-1])
+        beta, psi = self._split(flat)
+        drawn = self._members.draws(beta, np.exp(2.0 * psi), rng)
+        return drawn.reshape(*phi.shape[:-1], self.y.size)
+
+    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Draws of the effect of a new group in new ones, with the groups' mean covariates."""
+        beta, psi = self._split(phi)
+        centre: Floats = beta @ self.covariates.x.mean(axis=0)
+        sd: Floats = np.sqrt(np.exp(2.0 * psi).sum(axis=-1))
+        return centre + sd * normals(rng, phi.shape[:-1], 1)[..., 0]

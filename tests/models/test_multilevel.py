@@ -1,0 +1,294 @@
+"""Groups within groups against dense multivariate normal formulas."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import pyhier as ph
+from pyhier.models import MultilevelNormal
+from pyhier.testing import check_model
+
+
+def problem(seed, sizes=(4, 3, 2), p=2, decades=0.0, tau=(0.7, 0.4, 0.5)):
+    """Estimates in a tree with some members missing, their levels and covariates."""
+    rng = np.random.default_rng(seed)
+    paths = [path for path in np.ndindex(*sizes) if rng.random() < 0.85]
+    rows = rng.permutation(len(paths))
+    levels = {"abc"[k]: [paths[i][k] for i in rows] for k in range(len(sizes))}
+    n = rows.size
+    x = np.column_stack([np.ones(n), rng.normal(size=(n, p - 1))])
+    se = 0.3 * np.exp(0.3 * rng.normal(size=n)) * 10.0 ** rng.uniform(0.0, decades, n)
+    y = x @ rng.normal(size=p) + se * rng.normal(size=n)
+    for names, scale in zip(unique(levels), tau[: len(sizes)], strict=True):
+        y = y + scale * rng.normal(size=max(names) + 1)[names]
+    return y, se, levels, x
+
+
+def unique(levels):
+    """The number of each row's group at every level."""
+    found, path = [], [()] * len(next(iter(levels.values())))
+    for groups in levels.values():
+        path = [(*way, group) for way, group in zip(path, groups, strict=True)]
+        places = {way: k for k, way in enumerate(dict.fromkeys(path))}
+        found.append(np.array([places[way] for way in path]))
+    return found
+
+
+def covariance(levels, tau):
+    """Of the effects, each row's own."""
+    return sum(t * t * (g[:, None] == g) for g, t in zip(unique(levels), tau, strict=True))
+
+
+def dense(y, se, levels, x, tau):
+    """By dense matrices: log density with beta integrated out (flat), its moments, the effects'."""
+    effects = covariance(levels, tau)
+    total = np.diag(se**2) + effects
+    inverse = np.linalg.inv(total)
+    information = x.T @ inverse @ x
+    cov = np.linalg.inv(information)
+    beta = cov @ x.T @ inverse @ y
+    away = y - x @ beta
+    logs = np.linalg.slogdet(total)[1] + np.linalg.slogdet(information)[1]
+    log_density = -0.5 * (
+        logs + away @ inverse @ away + (y.size - x.shape[1]) * np.log(2.0 * np.pi)
+    )
+    gain = effects @ inverse  # of the effects given y and beta
+    mean = x @ beta + gain @ away
+    direction = x - gain @ x
+    spread = effects - gain @ effects + direction @ cov @ direction.T
+    return log_density, beta, cov, mean, spread
+
+
+@pytest.mark.parametrize("sizes", [(7,), (4, 3), (4, 3, 2), (2, 9, 1), (1, 1, 12)])
+@pytest.mark.parametrize("tau", [(0.7, 0.3, 0.2), (1e-4, 2.0, 1e-3), (30.0, 1e-6, 5.0)])
+def test_given_the_taus(sizes, tau):
+    y, se, levels, x = problem(len(sizes), sizes)
+    tau = tau[: len(sizes)]
+    model = MultilevelNormal(y, se=se, levels=levels, X=x)
+    psi = np.log(np.array([tau]))
+    found = model.collapse_psi(psi)
+    log_density, beta, cov, mean, spread = dense(y, se, levels, x, tau)
+    assert found.log_density[0] - psi.sum() == pytest.approx(log_density, rel=1e-11, abs=1e-10)
+    np.testing.assert_allclose(found.mean[:, 0], beta, rtol=1e-10, atol=1e-11)
+    np.testing.assert_allclose(found.var[:, 0], np.diag(cov), rtol=1e-10)
+    finest = unique(levels)[-1]
+    order = np.unique(finest, return_index=True)[1]  # the row of every finest group
+    m, sd = model.given_psi(slice(0, order.size), psi).moments(found)
+    np.testing.assert_allclose(m[:, 0], mean[order], rtol=1e-9, atol=1e-10)
+    np.testing.assert_allclose(sd[:, 0], np.sqrt(np.diag(spread)[order]), rtol=1e-8)
+    i, j = order[0], order[-1]
+    if i != j:
+        apart = model.difference_psi(0, order.size - 1, psi)
+        m, sd = apart.moments(found)
+        assert m[0] == pytest.approx(mean[i] - mean[j], rel=1e-8, abs=1e-9)
+        var = spread[i, i] + spread[j, j] - 2.0 * spread[i, j]
+        assert sd[0] ** 2 == pytest.approx(var, rel=1e-6, abs=1e-13)
+
+
+def test_siblings_that_hardly_differ():
+    """The variance of their difference is not what is left of two large numbers."""
+    y, se, levels, x = problem(3, (3, 3))
+    model = MultilevelNormal(y, se=se, levels=levels)
+    psi = np.log(np.array([[1e3, 1e-6]]))
+    groups = unique(levels)[0]
+    i, j = np.flatnonzero(groups == groups[0])[:2]
+    var = model.difference_psi(int(i), int(j), psi).var[0]
+    assert var == pytest.approx(2e-12, rel=1e-6)  # two effects of sd 1e-6 each
+
+
+def test_upper_levels_and_new_groups():
+    y, se, levels, x = problem(5, (4, 3))
+    model = MultilevelNormal(y, se=se, levels=levels, X=x)
+    tau = (0.8, 0.3)
+    psi, found = np.log(np.array([tau])), None
+    found = model.collapse_psi(psi)
+    outer = unique(levels)[0]
+    # A district's own effect, by a dense formula: it is correlated tau1^2 with its rows.
+    effects = covariance(levels, tau)
+    inverse = np.linalg.inv(np.diag(se**2) + effects)
+    _, beta, cov, _, _ = dense(y, se, levels, x, tau)
+    label = model.nesting.labels[0][1]
+    inside = outer == 1
+    row = x[inside].mean(axis=0)
+    gain = tau[0] ** 2 * inside @ inverse
+    mean = row @ beta + gain @ (y - x @ beta)
+    direction = row - gain @ x
+    var = tau[0] ** 2 - gain @ (tau[0] ** 2 * inside) + direction @ cov @ direction
+    m, sd = model.given_psi(f"a[{label}]", psi).moments(found)
+    assert m[0] == pytest.approx(mean, rel=1e-10)
+    assert sd[0] == pytest.approx(np.sqrt(var), rel=1e-10)
+    m, sd = model.given_psi(f"theta_new[a[{label}]]", psi).moments(found)
+    assert m[0] == pytest.approx(mean, rel=1e-10)
+    assert sd[0] == pytest.approx(np.sqrt(var + tau[1] ** 2), rel=1e-10)
+    new = model.given_psi("theta_new", psi).moments(found)
+    centre = x.mean(axis=0)
+    assert new[0][0] == pytest.approx(centre @ beta, rel=1e-10)
+    assert new[1][0] ** 2 == pytest.approx(centre @ cov @ centre + 0.8**2 + 0.3**2, rel=1e-10)
+
+
+def konstantopoulos():
+    data = ph.load_dataset("konstantopoulos")
+    levels = {"district": data["district"], "school": data["school"]}
+    return MultilevelNormal(data["y"], var=data["var"], levels=levels)
+
+
+def test_konstantopoulos():
+    """By a double-exponential trapezoid over dense normal formulas, 100 x 100 nodes."""
+    post = ph.exact(konstantopoulos())
+    values = {
+        "mu": (0.183743187995, 0.100093022513),
+        "tau[district]": (0.294488440724, 0.094210554094),
+        "tau[school]": (0.188003630487, 0.032598219523),
+    }
+    for name, (mean, sd) in values.items():
+        assert post[name].mean() == pytest.approx(mean, rel=3e-10)
+        assert post[name].std() == pytest.approx(sd, rel=1e-9)
+    half = ph.exact(konstantopoulos().with_prior(prior_tau=stats.halfnorm(scale=0.5)))
+    assert half["mu"].mean() == pytest.approx(0.183684764539, abs=1e-11)
+    assert half["mu"].std() == pytest.approx(0.096431706710, abs=1e-11)
+    assert half["tau[district]"].mean() == pytest.approx(0.283834759829, abs=3e-11)
+    assert half["tau[school]"].mean() == pytest.approx(0.187546328084, abs=1e-10)
+
+
+def test_one_level_is_the_normal_model():
+    schools = ph.load_dataset("eight_schools")
+    plain = ph.exact(ph.NormalNormal(schools["y"], se=schools["sigma"], labels=schools["school"]))
+    model = MultilevelNormal(schools["y"], se=schools["sigma"], levels={"school": schools["school"]})
+    one = ph.exact(model)
+    assert one["tau[school]"].mean() == pytest.approx(plain["tau"].mean(), rel=1e-10)
+    assert one.log_z == pytest.approx(plain.log_z, abs=1e-10)
+    for name in ("mu", "theta[A]", "theta[H]", "theta_new"):
+        q = np.array([0.025, 0.5, 0.975])
+        np.testing.assert_allclose(one[name].ppf(q), plain[name].ppf(q), rtol=1e-9)
+    p = one.probability("theta[A] > theta[C]")
+    assert p == pytest.approx(float(plain.probability("theta[A] > theta[C]")), abs=1e-9)
+
+
+def test_rows_of_one_group_are_pooled():
+    y, se, levels, _ = problem(7, (5, 2))
+    twice = {name: [*groups, *groups] for name, groups in levels.items()}
+    double = MultilevelNormal([*y, *y + 0.1], se=[*se, *se], levels=twice)
+    single = MultilevelNormal(y + 0.05, se=se / np.sqrt(2.0), levels=levels)
+    points = np.array([[0.2, -1.0, -0.5], [0.1, 0.3, 0.0]])
+    apart = double.marginal.log_likelihood(points) - single.marginal.log_likelihood(points)
+    # What lies about the pairs' means: two normal densities each, less the one of their mean.
+    own = stats.norm.logpdf(0.05, 0.0, se) + stats.norm.logpdf(-0.05, 0.0, se)
+    mean = stats.norm.logpdf(0.0, 0.0, se / np.sqrt(2.0))
+    np.testing.assert_allclose(apart, (own - mean).sum(), rtol=1e-10)
+
+
+def test_the_models_word():
+    y, se, levels, _ = problem(11, (4, 3), p=1)
+    priors = {"prior_mu": stats.norm(0, 2), "prior_tau": stats.halfnorm(scale=1.0)}
+
+    def make(order):
+        moved = {name: np.array(groups)[order] for name, groups in levels.items()}
+        return MultilevelNormal(y[order], se=se[order], levels=moved, **priors)
+
+    found = check_model(make(np.arange(y.size)), make)
+    assert {"density", "derivatives", "draws of effects", "permutation", "engines"} <= {
+        *found.passed
+    }
+
+
+def test_draws_are_the_posteriors():
+    model = konstantopoulos().with_prior(prior_tau=stats.halfnorm(scale=0.5))
+    post = ph.exact(model)
+    drawn = post.sample(20_000, rng=1)
+    for name, values in (
+        ("mu", drawn["mu"]), ("tau[district]", drawn["tau[district]"]),
+        ("theta[11/1]", drawn["theta"][:, 0]), ("theta_new", drawn["theta_new"]),
+    ):  # fmt: skip
+        assert stats.kstest(post[name].cdf(values), "uniform").pvalue > 1e-4, name
+
+
+def test_samplers():
+    model = konstantopoulos().with_prior(prior_tau=stats.halfnorm(scale=0.5))
+    post, run = ph.exact(model), ph.rwmetrop(model, 20_000, chains=2, rng=1)
+    for name in ("mu", "tau[school]", "theta[11/1]"):
+        assert run[name].mean() == pytest.approx(post[name].mean(), abs=0.1 * post[name].std())
+    fit = ph.empirical_bayes(model)
+    assert fit.estimate["tau[district]"] == pytest.approx(0.0577 ** 0.5, rel=0.05)
+
+
+def test_tables():
+    post = ph.exact(konstantopoulos())
+    table = post.summary()
+    assert list(table.index[:3]) == ["mu", "tau[district]", "tau[school]"]
+    assert table.index[-1] == "theta_new" and len(table) == 60
+    districts = post.effects("district")
+    assert list(districts.columns[:2]) == ["mean", "sd"] and len(districts) == 11
+    assert districts.loc["11", "mean"] == pytest.approx(post["district[11]"].mean(), rel=1e-12)
+    assert post.theta_new(group="district[11]").mean() == pytest.approx(
+        districts.loc["11", "mean"], rel=1e-12
+    )
+    share = post.heterogeneity()
+    assert list(share.index) == ["district", "school", "all"]
+    assert share.loc["all", "mean"] == pytest.approx(share["mean"].iloc[:2].sum(), rel=1e-12)
+
+
+def test_pickles():
+    post = ph.exact(konstantopoulos())
+    again = pickle.loads(pickle.dumps(post))
+    assert again["mu"].mean() == post["mu"].mean()
+    assert repr(again.model) == repr(post.model)
+
+
+def test_formula():
+    data = ph.load_dataset("konstantopoulos")
+    model = MultilevelNormal.from_formula("y ~ year + (1 | district/school)", data, var="var")
+    assert model.coefficients == ("beta[Intercept]", "beta[year]")
+    post = ph.exact(model)
+    line = post.linear({"Intercept": 1.0, "year": 1990.0})
+    assert line.mean() == pytest.approx(
+        post["beta[Intercept]"].mean() + 1990.0 * post["beta[year]"].mean(), rel=1e-8
+    )
+    there = post.theta_new({"year": 1990}, group="district[11]")
+    assert there.std() > line.std()
+
+
+@pytest.mark.parametrize(("change", "told"), [
+    ({"levels": {}}, "levels is {}"),
+    ({"levels": {"d": [1, 1, 2], "s": [1, 2, 1, 2]}}, r"levels\['d'\] has 3"),
+    ({"levels": {"d": [1, 1, None, 2], "s": [1, 2, 1, 2]}}, r"levels\['d'\] is missing in row 2"),
+    ({"levels": dict.fromkeys("abcd", [1, 2, 3, 4])}, "one to 3 names"),
+    ({"se": [0.1, 0.1, -1.0, 0.1]}, r"se\[2\]"),
+    ({"prior_tau": "jeffreys"}, "prior_tau is 'jeffreys'"),
+    ({"prior_tau": {"x": "uniform"}}, "prior_tau names 'x'"),
+    ({"X": [1.0, 2.0, 3.0], }, "X has 3 rows"),
+    ({"X": [1.0, 2.0, 3.0, 4.0], "levels": {"d": [1, 1, 2, 2], "s": [1, 1, 1, 2]}}, "differs within"),
+])  # fmt: skip
+def test_bad_input(change, told):
+    given = {"se": [0.1] * 4, "levels": {"d": [1, 1, 2, 2], "s": [1, 2, 1, 2]}} | change
+    with pytest.raises((TypeError, ValueError), match=told):
+        MultilevelNormal([1.0, 2.0, 3.0, 4.0], **given)
+
+
+def test_too_few_groups():
+    model = MultilevelNormal(
+        [1.0, 2.0, 3.0, 4.0], se=[0.1] * 4, levels={"d": [1, 1, 2, 2], "s": [1, 2, 1, 2]}
+    )
+    with pytest.raises(ValueError, match=r"tau\[d\] is improper with 2 ds.*halfcauchy"):
+        ph.exact(model)
+    assert np.isfinite(ph.exact(model.with_prior(prior_tau=stats.halfcauchy(scale=1)))["mu"].mean())
+
+
+def test_unknown_names():
+    post = ph.exact(konstantopoulos())
+    for name in ("district[nix]", "theta_new[district[nix]]", "nix"):
+        with pytest.raises(KeyError, match="nix"):
+            post[name]
+    with pytest.raises(ValueError, match="group is 'x'"):
+        post.theta_new(group="x")
+    with pytest.raises(ValueError, match="level is 'x'"):
+        post.effects("x")
+
+
+def test_a_frame_keeps_its_rows():
+    y = pd.Series([1.0, 2.0, 3.0, 4.0], index=list("abcd"))
+    moved = pd.Series([1, 1, 2, 2], index=list("abdc"))
+    with pytest.raises(ValueError, match="different pandas indexes"):
+        MultilevelNormal(y, se=[0.1] * 4, levels={"d": moved, "s": [1, 2, 3, 4]})
