@@ -8,6 +8,7 @@ A model is data with priors (`NormalNormal`, `BetaBinomial`, `PoissonGamma`); an
 from pyhier import _whole_imports
 from pyhier.classical.anova import anova
 from pyhier.classical.meta_regression import MetaRegression
+from pyhier.classical.multilevel import MultilevelEffects
 from pyhier.classical.pooling import (
     compare_poolings,
     complete_pooling,
@@ -52,6 +53,7 @@ __all__ = [
     "ConvergenceWarning",
     "LaplaceFit",
     "MetaRegression",
+    "MultilevelEffects",
     "MultilevelNormal",
     "NormalInvChi2",
     "NormalNormal",

@@ -25,7 +25,7 @@ from pyhier._words import in_shell_words
 from pyhier.datasets import dataset_path
 from pyhier.inference import exact, laplace, rwmetrop
 from pyhier.inference.chains import MetropolisPosterior, NothingKeptError
-from pyhier.models import NormalNormal
+from pyhier.models import MultilevelNormal, NormalNormal
 from pyhier.models.formula import Design
 from pyhier.posterior import DrawsPosterior, Posterior
 from pyhier.posterior.diagnostics import ConvergenceWarning
@@ -91,6 +91,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--formula", metavar="FORMULA",
         help="covariates of the groups, as in R: '~ latitude + C(allocation)'",
+    )  # fmt: skip
+    run.add_argument(
+        "--levels", metavar="COLS",
+        help="columns of groups within groups, the outermost first: 'district,school'",
     )  # fmt: skip
     run.add_argument(
         "--sep", help="what separates the cells (default: comma, or semicolon with --decimal ,)"
@@ -166,7 +170,10 @@ def fit(options: argparse.Namespace) -> None:
 
 
 def _uninterrupted(
-    model: NormalNormal, draws: int, burn_in: int, rng: RStream | np.random.Generator
+    model: NormalNormal | MultilevelNormal,
+    draws: int,
+    burn_in: int,
+    rng: RStream | np.random.Generator,
 ) -> MetropolisPosterior:
     """The chain; one that Ctrl-C cut short is none that was asked for."""
     with warnings.catch_warnings():
@@ -180,7 +187,7 @@ def _uninterrupted(
     return posterior
 
 
-def _model(options: argparse.Namespace) -> NormalNormal:
+def _model(options: argparse.Namespace) -> NormalNormal | MultilevelNormal:
     table = Table(options.file, options.sep, options.decimal, options.encoding)
     labels = None if options.label is None else table.text(options.label)
     y = table.numbers(options.y, labels)
@@ -195,6 +202,8 @@ def _model(options: argparse.Namespace) -> NormalNormal:
     if options.formula is not None:
         arguments |= _covariates(options, table)
     try:
+        if options.levels is not None:
+            return MultilevelNormal(y, levels=_levels(options, table), **arguments)
         return NormalNormal(y, labels=labels, **arguments)
     except ValueError as error:
         raise ValueError(_located(str(error), table, columns)) from None
@@ -209,6 +218,13 @@ def _covariates(options: argparse.Namespace, table: Table) -> dict[str, Any]:
     except ValueError as error:
         raise ValueError(f"--formula: {error}") from None
     return {"X": design.common, "intercept": False, "design": design}
+
+
+def _levels(options: argparse.Namespace, table: Table) -> dict[str, Any]:
+    """The columns of ``--levels``."""
+    if options.label is not None:
+        raise ValueError("--label names groups of one level: --levels has the names of its own")
+    return {name: table.text(name) for name in map(str.strip, options.levels.split(","))}
 
 
 def _located(message: str, table: Table, columns: Mapping[str, str]) -> str:
@@ -259,9 +275,11 @@ def _write(
     warnings.filterwarnings("ignore", "Glyph .* missing")  # a label in a script without a font
     pictures = {
         "forest": plots.forest(posterior),
-        "tau": plots.density(posterior, "tau"),
         "shrinkage": plots.shrinkage(posterior),
     }
+    for name in posterior.names:
+        if re.fullmatch(r"tau(\[.*\])?", name):
+            pictures[re.sub(r"\W+", "_", name).strip("_")] = plots.density(posterior, name)
     for name, ax in pictures.items():
         figure = ax.figure
         assert isinstance(figure, Figure)

@@ -8,7 +8,7 @@ triangle that linear_groups.pyx keeps. Nothing is subtracted, so no spread of va
 The members of a group stand together, and ``ends[j]`` says how many levels above the finest have a
 group that ends at row j.
 """
-from libc.math cimport exp, log1p, log, sqrt
+from libc.math cimport exp, log, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
@@ -30,6 +30,18 @@ cdef struct Upward:
     double[LEVELS] precision
     double[LEVELS] tau2  # outermost first
     double squares, logs
+    double product  # of what is to be added to the logs still
+
+
+cdef inline void count(Upward *up, double factor) noexcept nogil:
+    """Add log(factor) to the logs: one logarithm for many factors."""
+    if not 1e-50 < factor < 1e50:
+        up.logs += log(factor)
+        return
+    up.product *= factor
+    if not 1e-200 < up.product < 1e200:
+        up.logs += log(up.product)
+        up.product = 1.0
 
 
 cdef inline void push(Upward *up, const double *row, double scale) noexcept nogil:
@@ -67,15 +79,17 @@ cdef inline void join(Upward *up, Py_ssize_t level, double *row, double precisio
 cdef void climb(Upward *up, double *row, double var, int ends) noexcept nogil:
     """Take a finest group in, and the groups above it that end with it."""
     cdef Py_ssize_t level = up.levels - 2, width = up.p + 1, done
-    cdef double precision = 1.0 / (var + up.tau2[up.levels - 1])
+    cdef double precision = var + up.tau2[up.levels - 1]
+    count(up, precision)
+    precision = 1.0 / precision
     if level < 0:
         push(up, row, sqrt(precision))
         return
     join(up, level, row, precision)
     for done in range(ends):
-        precision = up.precision[level]
-        up.logs += log1p(precision * up.tau2[level])
-        precision /= 1.0 + precision * up.tau2[level]
+        precision = 1.0 + up.precision[level] * up.tau2[level]
+        count(up, precision)
+        precision = up.precision[level] / precision
         up.precision[level] = 0.0
         if level == 0:
             push(up, up.mean, sqrt(precision))
@@ -113,7 +127,7 @@ def sums(const double[::1] y, const double[:, ::1] x, const double[::1] var,
     up.triangle, up.mean = room, room + (p + ROWS) * width
     with nogil:
         for i in range(n):
-            up.waiting, up.squares, up.logs = 0, 0.0, 0.0
+            up.waiting, up.squares, up.logs, up.product = 0, 0.0, 0.0, 1.0
             memset(up.triangle, 0, p * width * sizeof(double))
             for k in range(up.levels):
                 up.tau2[k], up.precision[k] = exp(2.0 * log_tau[i, k]), 0.0
@@ -121,11 +135,10 @@ def sums(const double[::1] y, const double[:, ::1] x, const double[::1] var,
                 for k in range(p):
                     row[k] = x[j, k]
                 row[p] = y[j]
-                up.logs += log(var[j] + up.tau2[up.levels - 1])
                 climb(&up, row, var[j], ends[j])
             reduce_rows(up.triangle, p + up.waiting, p, &up.squares)
             pack(up.triangle, &out[i, 0], p)
-            out[i, size - 2], out[i, size - 1] = up.squares, up.logs
+            out[i, size - 2], out[i, size - 1] = up.squares, up.logs + log(up.product)
     free(room)
     return table
 
@@ -151,7 +164,8 @@ cdef double levels_post(int ndim, double *point, void *data) noexcept nogil:
     cdef double *log_tau = point + model.p
     cdef const double *row = model.x
     cdef Py_ssize_t j, k
-    up.p, up.levels, up.waiting, up.squares, up.logs = 0, model.levels, 0, 0.0, 0.0
+    up.p, up.levels, up.waiting = 0, model.levels, 0
+    up.squares, up.logs, up.product = 0.0, 0.0, 1.0
     up.triangle, up.mean = NULL, mean
     for k in range(model.levels):
         up.tau2[k], up.precision[k] = exp(2.0 * log_tau[k]), 0.0
@@ -163,14 +177,13 @@ cdef double levels_post(int ndim, double *point, void *data) noexcept nogil:
         for k in range(model.p):
             residual -= row[k] * point[k]
         row += model.p
-        up.logs += log(model.var[j] + up.tau2[model.levels - 1])
         climb(&up, &residual, model.var[j], model.ends[j])
     for j in range(model.proper):
         total = 0.0
         for k in range(model.p):
             total += model.root[j * model.p + k] * (point[k] - model.mean[k])
         value -= 0.5 * total * total
-    return value - 0.5 * (up.logs + up.squares)
+    return value - 0.5 * (up.logs + log(up.product) + up.squares)
 
 
 cdef class LevelsMarginal(LogDensity):

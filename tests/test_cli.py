@@ -451,3 +451,20 @@ def test_fit_with_covariates(tmp_path, capsys):
     assert "write it as '~ latitude'" in capsys.readouterr().err
     assert main([*arguments, "--formula", "~ height"]) == 2
     assert "no column" in capsys.readouterr().err
+
+
+def test_levels(tmp_path, capsys):
+    ph.load_dataset("konstantopoulos").to_csv(tmp_path / "schools.csv", index=False)
+    arguments = ["fit", str(tmp_path / "schools.csv"), "--y", "y", "--var", "var"]
+    nested = [*arguments, "--levels", "district, school"]
+    assert main([*nested, "--out", str(tmp_path / "out"), "--draws", "500", "--seed", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "56 schools in 11 districts" in printed
+    row = next(line for line in printed.splitlines() if line.startswith("tau[district]"))
+    assert float(row.split()[1]) == pytest.approx(0.294488, abs=1e-4)
+    pictures = {path.name for path in (tmp_path / "out").glob("*.png")}
+    assert pictures == {"forest.png", "shrinkage.png", "tau_district.png", "tau_school.png"}
+    assert main([*nested, "--label", "study"]) == 2
+    assert "--label names groups of one level" in capsys.readouterr().err
+    assert main([*arguments, "--levels", "nix"]) == 2
+    assert "nix" in capsys.readouterr().err

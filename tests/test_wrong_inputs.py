@@ -21,6 +21,8 @@ mpl.use("Agg")
 
 GROUPED = ["a", "a", "b", "b"]
 Y, SE = [28.0, 8.0, -3.0, 7.0], [15.0, 10.0, 16.0, 11.0]
+LEVELS = {"a": GROUPED, "b": [1, 2, 1, 2]}
+FRAME = LEVELS | {"y": Y, "se": SE}
 
 
 @cache
@@ -112,6 +114,15 @@ CALLS = {
         "values": [1, 3, 4, 8], "groups": GROUPED}, {
         "values": VECTOR, "groups": Kind("aabb", 3, ["a"], [None, "a", "b", "b"]),
         "variance": METHOD}),
+    "MultilevelNormal": (ph.MultilevelNormal, {"y": Y, "se": SE, "levels": LEVELS}, {
+        "y": VECTOR, "se": Kind(*VECTOR.wrong, [1, 2, 3, 0.0], [1.0]), "levels": Kind(
+            3, "ab", {}, {"a": "wxyz"}, {"a": [1, 2]}, {"a": [1, 2, None, 3]}),
+        "prior_tau": Kind(*PRIOR_TAU.wrong, "jeffreys", {"nix": "uniform"}),
+        "prior_mu": PRIOR_MU, "X": Kind("x", [1.0], [np.nan] * 4, {"x": list("abcd")})}),
+    "MultilevelNormal.from_formula": (ph.MultilevelNormal.from_formula, {
+        "formula": "y ~ (1 | a/b)", "data": FRAME, "se": "se"}, {
+        "formula": Kind(3, "y", "nix ~ (1 | a/b)", "y ~ 1", "y ~ (1 | a) + (1 | b)", "y ~ (y | a)"),
+        "data": Kind(3, None), "se": Kind("nix", 3)}),
     "NormalInvChi2": (ph.NormalInvChi2, {"mu0": 0, "kappa0": 1, "nu0": 1, "tau2_0": 1}, {
         "mu0": Kind(np.nan, "x", None, [1, 2]), "kappa0": POSITIVE, "nu0": POSITIVE,
         "tau2_0": POSITIVE}),
@@ -322,8 +333,8 @@ def test_the_right_arguments_work():
 
 def test_every_public_callable_is_in_the_table():
     results = {
-        "ConvergenceWarning", "LaplaceFit", "MetaRegression", "PriorCheck", "PriorDraws",
-        "RandomEffects", "Sensitivity",
+        "ConvergenceWarning", "LaplaceFit", "MetaRegression", "MultilevelEffects", "PriorCheck",
+        "PriorDraws", "RandomEffects", "Sensitivity",
     }  # fmt: skip
     public = {name for name in ph.__all__ if callable(getattr(ph, name))} - results
     assert public <= set(CALLS) | NOT_YET

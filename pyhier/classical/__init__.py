@@ -2,6 +2,7 @@
 
 from pyhier.classical.anova import AnovaTable, anova
 from pyhier.classical.meta_regression import MetaRegression, Prediction
+from pyhier.classical.multilevel import MultilevelEffects
 from pyhier.classical.pooling import (
     compare_poolings,
     complete_pooling,
@@ -19,6 +20,7 @@ from pyhier.classical.random_effects import (
 __all__ = [
     "AnovaTable",
     "MetaRegression",
+    "MultilevelEffects",
     "Prediction",
     "RandomEffects",
     "anova",

@@ -115,7 +115,7 @@ class MetaRegression(Frozen):
         """The probability of a larger QM where the covariates explain nothing."""
         from scipy.special import chdtrc, fdtrc
 
-        m = len(_tested(self.names))
+        m = len(tested(self.names))
         return float(chdtrc(m, self.QM) if self.test == "z" else fdtrc(m, self.df, self.QM))
 
     @cached_property
@@ -318,7 +318,7 @@ def given(
     result = MetaRegression(
         method, test, tuple(model.labels), covariates.names, tau2, error, raw,
         fit.beta, np.sqrt(np.diag(vb)), vb, fixed.squares,
-        _wald(fit.beta, vb, covariates.names, test), *_heterogeneity(fixed, method, tau2, df),
+        wald(fit.beta, vb, covariates.names, test), *_heterogeneity(fixed, method, tau2, df),
         _explained(model, covariates, method, tau2, fixed), theta, theta_se, model, covariates,
     )  # fmt: skip
     for array in (result.beta, result.se, vb, theta, theta_se):
@@ -342,13 +342,14 @@ def inflation(residuals: Floats, weights: Floats, test: str, df: int) -> float:
     return max(1.0, factor) if test == "adhoc" else factor
 
 
-def _tested(names: tuple[str, ...]) -> list[int]:
+def tested(names: tuple[str, ...]) -> list[int]:
     """Which coefficients the omnibus test is of: all but the intercept, or the intercept alone."""
     return [k for k, name in enumerate(names) if name != INTERCEPT] or [0]
 
 
-def _wald(beta: Floats, vb: Floats, names: tuple[str, ...], test: str) -> float:
-    at = _tested(names)
+def wald(beta: Floats, vb: Floats, names: tuple[str, ...], test: str) -> float:
+    """The omnibus test of the coefficients."""
+    at = tested(names)
     value = float(beta[at] @ np.linalg.solve(vb[np.ix_(at, at)], beta[at]))
     return value if test == "z" else value / len(at)
 

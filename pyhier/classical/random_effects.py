@@ -24,7 +24,9 @@ from pyhier.classical.meta_regression import (
     inflation,
     meta_regression,
 )
+from pyhier.classical.multilevel import MultilevelEffects, multilevel
 from pyhier.classical.tau2 import Scaled, estimate
+from pyhier.models.multilevel import MultilevelNormal
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
 from pyhier.models.requirements import need_normal
@@ -159,18 +161,25 @@ def random_effects(  # type: ignore[overload-overlap]
 
 
 @overload
+def random_effects(
+    model: MultilevelNormal, method: str = ..., test: Test = ...
+) -> MultilevelEffects: ...
+
+
+@overload
 def random_effects(model: NormalNormal, method: str = ..., test: Test = ...) -> RandomEffects: ...
 
 
 def random_effects(
-    model: NormalNormal, method: str = "REML", test: Test = "z"
-) -> RandomEffects | MetaRegression:
+    model: NormalNormal | MultilevelNormal, method: str = "REML", test: Test = "z"
+) -> RandomEffects | MetaRegression | MultilevelEffects:
     """Estimate tau^2 in one of eight ways, and the mean or the coefficients and effects given it.
 
     Parameters
     ----------
-    model : NormalNormal
-        Its y, standard errors and covariates; its priors play no part.
+    model : NormalNormal or MultilevelNormal
+        Its y, standard errors and covariates; its priors play no part. Of groups within groups
+        there are REML and ML, and the tests "z" and "t".
     method : str
         ``"REML"``, ``"ML"`` (restricted and plain maximum likelihood), ``"DL"`` (DerSimonian and
         Laird), ``"PM"`` or ``"EB"`` (Paule and Mandel, which is empirical Bayes), ``"HE"``
@@ -183,7 +192,7 @@ def random_effects(
 
     Returns
     -------
-    RandomEffects, or MetaRegression of a model with covariates
+    RandomEffects, or MetaRegression of a model with covariates, or MultilevelEffects
         Where tau^2 is 0, ``tau2_raw`` of PM, ML and REML is the root of the estimating equation
         nearest to 0 from below, or ``-min(se_j^2)`` if it has none. One group tells nothing of
         tau^2: it is 0 then, without a standard error, as in metafor.
@@ -220,6 +229,8 @@ def random_effects(
     PM 185.77 153.52 9.118 0.817
     SJ 185.18 116.62 9.120 0.816
     """
+    if isinstance(model, MultilevelNormal):
+        return multilevel(model, method, test)
     need_normal("random_effects", model)
     check_method(method, test)
     if isinstance(model, NormalRegression):

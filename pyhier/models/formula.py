@@ -68,7 +68,8 @@ def _levels(formula: str, group: Any) -> tuple[str, ...]:
     nested = [tuple(path.split(":")) for kind, path in paths if kind.strip() == "1"]
     chain = sorted(nested, key=len)
     whole = chain[-1] if chain else ()
-    if len(chain) != len(paths) or [whole[: k + 1] for k in range(len(whole))] != chain:
+    within = [whole[: k + 1] for k in range(len(whole))]
+    if not chain or len(chain) != len(paths) or within != chain:
         raise ValueError(
             f"formula {formula!r} must name its levels once, each within the one before: "
             "'effect ~ x + (1 | district/school)'"
@@ -94,6 +95,8 @@ def load(formula: str, data: Any) -> Any:
         raise ImportError("formulas need formulae: pip install formulae") from None
     if not isinstance(formula, str) or "~" not in formula:
         raise ValueError(f"formula is {formula!r}: write it as 'effect ~ latitude'")
+    if not hasattr(data, "items"):
+        raise TypeError(f"data is a {type(data).__name__}: give a frame, or a mapping of columns")
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
     if frame.empty:
         raise ValueError("data has no rows")

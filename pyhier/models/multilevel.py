@@ -123,7 +123,7 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
             "prior_beta": prior_beta, "prior_mu": prior_mu, "prior_tau": prior_tau,
             "design": design,
         }  # fmt: skip
-        self._rows = estimate
+        self._rows, self._finest = estimate, finest
         pooled = effects.pooled(estimate, spread if var is not None else spread**2, finest)
         self.y, self.var, self._within = pooled
         self.se = np.sqrt(self.var)
@@ -177,6 +177,18 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
             f"{self.prior.words}"
         )
 
+    @property
+    def rows(self) -> int:
+        """How many estimates were given; those of a finest group count as one in what follows."""
+        return self._rows.size
+
+    @property
+    def by_row(self) -> tuple[Floats, Floats, Floats]:
+        """y, x and var as they were given, before those of a finest group were combined."""
+        spread: Floats = self._arguments[self._given]
+        var = spread if self._given == "var" else spread**2
+        return self._rows, self.covariates.x[self._finest], var
+
     # --- All but the taus integrated out ------------------------------------------------------
 
     @cached_property
@@ -208,15 +220,15 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
         """Log posterior density of psi, with all constants, at points (nodes, levels)."""
         return self.collapse_psi(psi).log_density
 
-    @cached_property
-    def _scales(self) -> tuple[float, float]:
+    @property
+    def ladder_ends(self) -> tuple[float, float]:
         """The log tau between which the data have structure."""
         widest = max(float(np.ptp(self.y)), float(self.se.max()))
         return -0.5 * float(np.log((1.0 / self.var).sum())), float(np.log(widest))
 
     def psi_start(self) -> Floats:
         """The best of a ladder of log tau for every level."""
-        low, high = self._scales
+        low, high = self.ladder_ends
         rungs = [
             np.clip(np.linspace(low, high + 1.0, LADDER), *one.range)
             + 1e-3 * (np.arange(LADDER) - LADDER // 2) * np.isfinite(one.range).any()
@@ -228,7 +240,7 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
 
     def psi_tails(self) -> Floats:
         """Exponents with which the density of every log tau falls off, shape (levels, 2)."""
-        return self.prior.tails(*self._scales, self._falls)
+        return self.prior.tails(*self.ladder_ends, self._falls)
 
     @cached_property
     def _falls(self) -> tuple[int, ...]:
@@ -297,6 +309,10 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
             both[0].intercept - both[1].intercept, 1.0, var, both[0].grows or both[1].grows,
             np.asarray(both[0].direction) - np.asarray(both[1].direction),
         )  # fmt: skip
+
+    def own_effect(self, level: str, j: int, psi: Floats) -> Linear:
+        """The effect of one group at its own level, beside those of the levels above."""
+        return self._members.own(self.nesting.levels.index(level), j, np.exp(2.0 * psi))
 
     def phi_at_psi(self, psi: Floats, coefficients: Floats) -> Floats:
         """(beta, psi), shape (n, p + levels)."""
@@ -403,7 +419,7 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
 
     def ridge(self) -> Floats:
         """A ladder of log tau, 0 among them, with the best beta at each, shape (n, p + levels)."""
-        low, high = self._scales
+        low, high = self.ladder_ends
         rungs = np.concatenate([[low - 20.0], np.linspace(low, high + 1.0, LADDER)])
         psi = np.array([*product(rungs, repeat=self.nesting.depth)])
         flat = self if not len(self.covariates.prior.root) else self.with_prior(

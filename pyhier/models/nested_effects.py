@@ -193,6 +193,23 @@ class Tree(Frozen):
         intercept, var, direction = (part[0] for part in parts) if place.single else parts
         return Linear(intercept, 1.0, var, grows, direction)
 
+    def own(self, level: int, j: int, tau2: Floats) -> Linear:
+        """The effect of one group at its own level, beside those of the levels above."""
+        nothing = np.zeros((1, self.x.shape[1]))
+        place = Place(level, np.array([j], dtype=np.intp), nothing)
+        whole = self.linear(place, tau2)
+        if level == 0:
+            return whole
+        above = replace(place, level=level - 1, at=self.nesting.parent[level - 1][[j]])
+        upper = self.linear(above, tau2)
+        return Linear(
+            whole.intercept - upper.intercept,
+            1.0,
+            self.var_of_difference(place, above, tau2),
+            True,
+            np.asarray(whole.direction) - np.asarray(upper.direction),
+        )
+
     def _centre(self, level: int, at: Places, tau2: Floats) -> "Centre":
         """Centres of groups of a level; of what belongs to other outermost groups none is made."""
         top = at

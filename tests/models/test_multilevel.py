@@ -90,7 +90,7 @@ def test_given_the_taus(sizes, tau):
 
 def test_siblings_that_hardly_differ():
     """The variance of their difference is not what is left of two large numbers."""
-    y, se, levels, x = problem(3, (3, 3))
+    y, se, levels, _ = problem(3, (3, 3))
     model = MultilevelNormal(y, se=se, levels=levels)
     psi = np.log(np.array([[1e3, 1e-6]]))
     groups = unique(levels)[0]
@@ -156,7 +156,9 @@ def test_konstantopoulos():
 def test_one_level_is_the_normal_model():
     schools = ph.load_dataset("eight_schools")
     plain = ph.exact(ph.NormalNormal(schools["y"], se=schools["sigma"], labels=schools["school"]))
-    model = MultilevelNormal(schools["y"], se=schools["sigma"], levels={"school": schools["school"]})
+    model = MultilevelNormal(
+        schools["y"], se=schools["sigma"], levels={"school": schools["school"]}
+    )
     one = ph.exact(model)
     assert one["tau[school]"].mean() == pytest.approx(plain["tau"].mean(), rel=1e-10)
     assert one.log_z == pytest.approx(plain.log_z, abs=1e-10)
@@ -211,16 +213,18 @@ def test_samplers():
     for name in ("mu", "tau[school]", "theta[11/1]"):
         assert run[name].mean() == pytest.approx(post[name].mean(), abs=0.1 * post[name].std())
     fit = ph.empirical_bayes(model)
-    assert fit.estimate["tau[district]"] == pytest.approx(0.0577 ** 0.5, rel=0.05)
+    assert fit.estimate["tau[district]"] == pytest.approx(0.0577**0.5, rel=0.05)
 
 
 def test_tables():
     post = ph.exact(konstantopoulos())
     table = post.summary()
     assert list(table.index[:3]) == ["mu", "tau[district]", "tau[school]"]
-    assert table.index[-1] == "theta_new" and len(table) == 60
+    assert table.index[-1] == "theta_new"
+    assert len(table) == 60
     districts = post.effects("district")
-    assert list(districts.columns[:2]) == ["mean", "sd"] and len(districts) == 11
+    assert list(districts.columns[:2]) == ["mean", "sd"]
+    assert len(districts) == 11
     assert districts.loc["11", "mean"] == pytest.approx(post["district[11]"].mean(), rel=1e-12)
     assert post.theta_new(group="district[11]").mean() == pytest.approx(
         districts.loc["11", "mean"], rel=1e-12
@@ -254,12 +258,15 @@ def test_formula():
     ({"levels": {}}, "levels is {}"),
     ({"levels": {"d": [1, 1, 2], "s": [1, 2, 1, 2]}}, r"levels\['d'\] has 3"),
     ({"levels": {"d": [1, 1, None, 2], "s": [1, 2, 1, 2]}}, r"levels\['d'\] is missing in row 2"),
-    ({"levels": dict.fromkeys("abcd", [1, 2, 3, 4])}, "one to 3 names"),
+    ({"levels": {name: [1, 2, 3, 4] for name in "abcd"}}, "one to 3 names"),
     ({"se": [0.1, 0.1, -1.0, 0.1]}, r"se\[2\]"),
     ({"prior_tau": "jeffreys"}, "prior_tau is 'jeffreys'"),
     ({"prior_tau": {"x": "uniform"}}, "prior_tau names 'x'"),
     ({"X": [1.0, 2.0, 3.0], }, "X has 3 rows"),
-    ({"X": [1.0, 2.0, 3.0, 4.0], "levels": {"d": [1, 1, 2, 2], "s": [1, 1, 1, 2]}}, "differs within"),
+    (
+        {"X": [1.0, 2.0, 3.0, 4.0], "levels": {"d": [1, 1, 2, 2], "s": [1, 1, 1, 2]}},
+        "differs within",
+    ),
 ])  # fmt: skip
 def test_bad_input(change, told):
     given = {"se": [0.1] * 4, "levels": {"d": [1, 1, 2, 2], "s": [1, 2, 1, 2]}} | change
