@@ -7,11 +7,13 @@ from pyhier.posterior.base import Posterior
 from pyhier.posterior.checks import PredictiveCheck
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.events import Probability
+from pyhier.posterior.exact_lattice import LatticePosterior
 from pyhier.posterior.exact_line import ExactPosterior
 
 __all__ = [
     "DrawsPosterior",
     "ExactPosterior",
+    "LatticePosterior",
     "MixtureMarginal",
     "Posterior",
     "PredictiveCheck",
