@@ -110,42 +110,69 @@ cdef enum:
     ORDER = 16  # components a panel (quadrature/rule.py)
 
 
-def too_far(const double[::1] x, const double[::1] weight, const double[::1] mean,
-            const double[::1] sd, bint whole_left, bint whole_right):
-    """Whether the components tell too little of the density at every x, shape (points,).
+cdef double log_part(double z, int kind) noexcept nogil:
+    """Log of the density at a score, or about that of its lower (-1) or upper (1) tail."""
+    if kind == 0:
+        return -0.5 * z * z
+    z = kind * z
+    return -0.5 * z * z - log(2.0 + z) if z > 0.0 else -log(2.0)
 
-    They are the nodes of panels, those of the last panel last. At x their parts may not change by
-    more than e^16 within a panel that counts (the rule integrates e^20 to 1e-12), and nothing may be
-    left at an end, unless its component is the whole of what is there.
+
+cdef double last_terms(const double *values, const double *last) noexcept nogil:
+    """The last two coefficients of the polynomial through a panel's values, added up."""
+    cdef double a = 0.0, b = 0.0
+    cdef Py_ssize_t i
+    for i in range(ORDER):
+        a += last[i] * values[i]
+        b += last[ORDER + i] * values[i]
+    return fabs(a) + fabs(b)
+
+
+def resolved(const double[::1] x, int kind, const double[::1] log_density, const double[::1] rule,
+             const double[::1] mean, const double[::1] sd, const double[:, ::1] last,
+             double log_missing, double tolerance):
+    """Whether components at the nodes of panels tell the mixture at every x, shape (points,).
+
+    With a panel's values c_14 and c_15 are its polynomial's last coefficients; what its rule leaves
+    out is about their square, over the highest value.
+
+    Parameters
+    ----------
+    x : in, shape (points,)
+    kind : int
+        0 for the density, -1 for the lower tail, 1 for the upper.
+    log_density, rule, mean, sd : in, shape (panels * ORDER,)
+        Of the mixing coordinate; the rule's weights; the components.
+    last : in, shape (2, ORDER)
+        From values to the last two coefficients.
+    log_missing, tolerance : float
+        Log of what may be missing from the integral, and how large errors may be beside it.
     """
     found = np.zeros(x.shape[0], dtype=np.bool_)
     cdef unsigned char[::1] out = found.view(np.uint8)
-    cdef double[::1] terms = np.empty(weight.shape[0])
-    cdef double[::1] scale = np.log(np.asarray(weight)) - np.log(sd)
-    cdef Py_ssize_t i, j, k, n = weight.shape[0], first
-    cdef double z, largest, low, high
+    cdef double[::1] terms = np.empty(mean.shape[0])
+    cdef double[::1] scale = np.asarray(log_density) - (np.log(sd) if kind == 0 else 0.0)
+    cdef Py_ssize_t i, j, k, panel, n = mean.shape[0]
+    cdef double largest, total, off, high, lasts, width
     with nogil:
         for i in range(x.shape[0]):
             largest = -INFINITY
             for j in range(n):
-                z = (x[i] - mean[j]) / sd[j]
-                terms[j] = scale[j] - 0.5 * z * z
+                terms[j] = scale[j] + log_part((x[i] - mean[j]) / sd[j], kind)
                 largest = max(largest, terms[j])
-            if not largest > -INFINITY \
-                    or (terms[n - 1] > largest - 30.0 and not whole_right) \
-                    or (terms[0] > largest - 30.0 and not whole_left):
-                out[i] = True
+            if not fabs(largest) < INFINITY:
                 continue
-            k = n
-            while k > 0:
-                first = max(k - ORDER, 0)
-                low, high = INFINITY, -INFINITY
-                for j in range(first, k):
-                    low, high = min(low, terms[j]), max(high, terms[j])
-                if high > largest - 28.0 and high - low > 16.0:
-                    out[i] = True
-                    break
-                k = first
+            total = off = 0.0
+            for panel in range(n // ORDER):
+                k, high, width = panel * ORDER, 0.0, 0.0
+                for j in range(k, k + ORDER):
+                    terms[j] = exp(terms[j] - largest) if terms[j] > largest - 60.0 else 0.0
+                    high, width = max(high, terms[j]), width + rule[j]
+                    total += rule[j] * terms[j]
+                if high > 1e-14:
+                    lasts = last_terms(&terms[k], &last[0, 0])
+                    off += width * lasts * lasts / high
+            out[i] = off <= tolerance * total and log_missing <= largest + log(tolerance * total)
     return found
 
 

@@ -5,54 +5,182 @@ there may be off all panels. So there the product of both is put on panels of it
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from math import isfinite, log
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import exp, inf, isfinite, log
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyhier._types import Floats
-from pyhier.quadrature.panels import HIGHEST, LOWEST, Cover, Falls, Shape, UnresolvedError
-from pyhier.quadrature.rule import Panels
+from pyhier.kernels import mixtures as kernel
+from pyhier.quadrature.panels import CUT, Cover, Falls, Shape, UnresolvedError
+from pyhier.quadrature.rule import COEFFICIENTS, ORDER, Panels, nodes_of
 
 LOG_SQRT_2PI = 0.5 * float(np.log(2.0 * np.pi))
+LAST = np.ascontiguousarray(COEFFICIENTS[-2:])
+TOLERANCE = 1e-10  # of what the mixture's own nodes tell
+PROMISE = 1e-9
+EPSILON = 4e-16  # of a score, and of what it is the difference of
+LOWEST_LOG = -1e16
+AWAY = 30.0  # to the right, where effects are as free as they get
+LEAST = -800.0  # logs of doubles are above it, those of integrals with them
+STEPS, FURTHEST = 100, 3.0  # of Newton's method, on a log
 
-Law = Callable[[Floats], tuple[Floats, Floats, Floats]]
+DENSITY, LOWER, UPPER = 0, -1, 1
+Part = Callable[[Floats, Floats], Floats]
+Parts = tuple[Floats, Floats, Floats]
+
+
+class TooFarError(ValueError):
+    """A point at which no panels carry the mixture; ``best`` is the log of its highest part."""
+
+    def __init__(self, x: float, why: str, best: float) -> None:
+        super().__init__(
+            f"exact cannot tell so far out as {x:g}: {why}; take a smoother or wider prior of tau "
+            "(see check_prior)"
+        )
+        self.best = best
+
+
+class Law(Protocol):
+    """A mixing coordinate, and the normal distributions given it."""
+
+    @property
+    def grows(self) -> bool:
+        """Whether sds grow as exp of the coordinate."""
+
+    def __call__(self, place: Floats, /) -> tuple[Floats, Floats, Floats]:
+        """The log density of the coordinate, and mean and sd given it, at places (n,)."""
+
+    def on_panels(self, panels: Panels) -> tuple[Floats, Floats, Floats]:
+        """The same at all nodes of the panels of its density."""
+
+
+@dataclass(frozen=True)
+class Components:
+    """All components on all panels, ORDER a panel, and what may be missing.
+
+    Attributes
+    ----------
+    log_density, rule, mean, sd : ndarray, shape (nodes,)
+        Of the coordinate; the rule's weights; the components.
+    log_missing : float
+        Log of the probability that is off the panels.
+    least_sd : float
+        Of any component, on the panels or off.
+    """
+
+    log_density: Floats
+    rule: Floats
+    mean: Floats
+    sd: Floats
+    log_missing: float
+    least_sd: float
+
+    def enough(self, x: Floats, kind: int) -> NDArray[np.bool_]:
+        """Whether they tell the density or a tail at every x."""
+        missing = self.log_missing - (log(self.least_sd) if kind == DENSITY else 0.0)
+        table = self.log_density, self.rule, self.mean, self.sd
+        return kernel.resolved(x, kind, *table, LAST, missing, TOLERANCE)
+
+
+@dataclass(frozen=True)
+class Top:
+    """The highest log part of a mixture at a point, how it and others are rounded, its place."""
+
+    height: float
+    rounding: float
+    roughest: float
+    place: float
 
 
 @dataclass(frozen=True)
 class FarTails:
-    """A mixture of normals at single points, by a quadrature for each.
+    """A mixture of normals at single points, by a quadrature for each where that is needed.
 
     Attributes
     ----------
-    law : callable
-        At nodes (n,): the log density of the mixing coordinate, and mean and sd given it.
+    law : Law
     panels : Panels
-        Of the log density alone.
-    smooth : bool
-        Whether it is analytic.
-    falls : Falls
-        How it falls off on the left.
-    whole : (bool, bool)
-        Whether the first of the mixture's nodes stands for all to its left, the last for all to its
-        right.
+        Of the law's density alone.
+    shape : Shape
+        What is known of it.
     """
 
     law: Law
     panels: Panels
-    smooth: bool
-    falls: Falls
-    whole: tuple[bool, bool]
+    shape: Shape
+
+    @cached_property
+    def components(self) -> Components:
+        """All that the panels tell."""
+        panels, parts = self.panels, [self._on_panels()]
+        for side in (0, 1):
+            if isfinite(panels.tails[side].edge):
+                place, share = panels.nodes_beyond(side)
+                _, mean, sd = self.law(place)
+                part = np.zeros(ORDER), share, mean, sd
+                parts = [part, *parts] if side == 0 else [*parts, part]
+        rows = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        log_density, rule, mean, sd = (np.ascontiguousarray(row) for row in rows)
+        missing = [*self._missing, self._in_gaps()]
+        # What is on the left of the panels falls off faster than sds do.
+        right = min(panels.end + AWAY, self._reach[1])
+        least = min(float(sd.min()), float(self.law(np.array([right]))[2][0]))
+        return Components(log_density, rule, mean, sd, float(np.logaddexp.reduce(missing)), least)
+
+    def _on_panels(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Log density, rule, mean and sd at the nodes; a tail on the left is the first node's."""
+        panels = self.panels
+        log_density, mean, sd = self.law.on_panels(panels)
+        rule = panels.weights.ravel()
+        if not isfinite(panels.tails[0].edge) and panels.beyond[0] > 0.0:
+            rule = rule.copy()
+            rule[0] += panels.beyond[0] * exp(-float(log_density[0]))
+        return log_density, rule, mean, sd
+
+    @property
+    def _reach(self) -> tuple[float, float]:
+        """How far the coordinate goes."""
+        low, high = self.shape.limits
+        return max(low, self.shape.support[0]), min(high, self.shape.support[1])
+
+    @property
+    def _missing(self) -> list[float]:
+        """Logs of the probabilities that are before the panels and after them, at most."""
+        panels, found = self.panels, [-inf, -inf]
+        ends = float(panels.start[0]), panels.end
+        for side in (0, 1):
+            tail = panels.tails[side]
+            at_edge = any(abs(ends[side] - edge) < 1e-9 for edge in panels.edges)
+            if isfinite(tail.edge) or at_edge:
+                continue
+            if tail.log_mass > -inf:
+                found[side] = tail.log_mass - panels.log_total if side else -inf
+            else:
+                found[side] = panels.at_ends[0][side] - panels.log_total + log(10.0)
+        return found
+
+    def _in_gaps(self) -> float:
+        """Log of what may be between panels."""
+        panels = self.panels
+        gaps = panels.start[1:] - (panels.start + panels.length)[:-1]
+        whole = float(gaps[gaps > 1e-9].sum())
+        if not whole:
+            return -inf
+        return float(panels.values[0].max()) - CUT - panels.log_total + log(whole)
 
     def log_density(self, x: float) -> float:
         """Log of the mixture's density."""
 
-        def kernel(mean: Floats, sd: Floats) -> Floats:
+        def part(mean: Floats, sd: Floats) -> Floats:
             z = (x - mean) / sd
             logs: Floats = -0.5 * z * z - np.log(sd) - LOG_SQRT_2PI
             return logs
 
-        return self._integrate(kernel)
+        return self._integrate(x, part, 1.0)
 
     def log_tail(self, x: float, upper: bool) -> float:
         """Log of the probability of less than x, or of more."""
@@ -60,41 +188,134 @@ class FarTails:
 
         sign = -1.0 if upper else 1.0
 
-        def kernel(mean: Floats, sd: Floats) -> Floats:
+        def part(mean: Floats, sd: Floats) -> Floats:
             logs: Floats = log_ndtr(sign * (x - mean) / sd)
             return logs
 
-        return self._integrate(kernel)
+        return self._integrate(x, part, 0.0)
 
-    def _integrate(self, kernel: Callable[[Floats, Floats], Floats]) -> float:
+    def _integrate(self, x: float, part: Part, power: float) -> float:
         def rows(place: Floats) -> Floats:
             logs, mean, sd = self.law(place)
-            return (logs + kernel(mean, sd))[np.newaxis]
+            with np.errstate(over="ignore"):
+                return (logs + part(mean, sd))[np.newaxis]
 
-        shape = Shape(
-            0.0, 0.0, powers=self.falls, limits=(LOWEST, HIGHEST), smooth=self.smooth
-        )  # the panels that there are say where to begin
+        start, length, top = self._first(x, part)
+        if not start.size:  # nowhere is it a double, nor its log
+            return -inf
+        shape = replace(self._like, powers=self._falls(x, power), rounding=top.roughest)
         cover = Cover(rows, shape)
         cover.edges = list(self.panels.edges)
-        ends = float(self.panels.start[0]), self.panels.end
-        tails = zip(self.panels.tails, ends, strict=True)
+        tails = zip(self.panels.tails, (float(self.panels.start[0]), self.panels.end), strict=True)
         cover.poles = {tail.edge: end for tail, end in tails if isfinite(tail.edge)}
+        beyond = self._beyond_doubles(x)
         try:
-            found = cover.over(self.panels.start, self.panels.length)
+            if top.height < LOWEST_LOG:
+                raise UnresolvedError("its log leaves the precision of doubles", top.place)
+            found = cover.over(start, length)
         except UnresolvedError as error:
-            raise ValueError(f"exact cannot tell so far out: {error}") from None
-        if not found.lost <= 1e-9:
-            raise ValueError("exact cannot tell so far out: the density there is not resolved")
+            raise TooFarError(x, str(error), max(cover.best, top.height, beyond)) from None
+        if beyond > cover.best - 50.0:
+            raise TooFarError(x, "its mass goes on further than doubles do", beyond)
+        if not found.lost <= PROMISE + top.rounding:
+            why = f"its error is about {found.lost:.1g} of the whole"
+            raise TooFarError(x, why, cover.best)
         return found.log_total
 
+    def _beyond_doubles(self, x: float) -> float:
+        """Log of what may be where the coordinate leaves the doubles, at most."""
+        limit = self.shape.limits[1]
+        if not self.law.grows or self.shape.support[1] <= limit:
+            return -inf
+        if self.shape.powers.right < inf:  # from the point as wide as x is away it is known
+            return inf if self._as_wide(x) + 30.0 > limit else -inf
+        return float(self.law(np.array([limit]))[0][0]) + log(limit)
 
-def quantile(tails: FarTails, q: float, upper: bool, x: float) -> float:
-    """The point with probability q below (above) it, by Newton's method on logs from a guess."""
-    for _ in range(50):
+    @property
+    def _like(self) -> Shape:
+        """The density's shape; the panels that there are say where to begin."""
+        return replace(self.shape, low=0.0, high=0.0, right_of_high=0.0, places=None, rough=None)
+
+    def _falls(self, x: float, power: float) -> Falls:
+        """How the product falls off far out, where normal parts are a power of their sds."""
+        known = self.shape.powers
+        # Below, tau^2 is nothing beside the variances even thousands of sds away.
+        low, high, right = known.low - 10.0, known.high, known.right
+        if self.law.grows and right < inf:
+            high, right = max(high, self._as_wide(x) + 30.0), right + power
+        return Falls(known.left, right, low, high)
+
+    def _as_wide(self, x: float) -> float:
+        """The coordinate at which sds that grow with it are as wide as x is away."""
+        _, mean, _ = self.law(np.array([self.panels.end]))
+        return log(max(abs(x - float(mean[0])), 1e-300))
+
+    def _first(self, x: float, part: Part) -> tuple[Floats, Floats, "Top"]:
+        """Panels to begin with, near the product's mass, one beside the other; and its top."""
+        start, end, law = self._known(x)
+        log_density, mean, sd = law
+        with np.errstate(over="ignore"):
+            values = log_density + part(mean, sd)
+        height, at = values.reshape(-1, ORDER).max(axis=1), int(values.argmax())
+        score, size = np.abs(x - mean) / sd, abs(x) + np.abs(mean)
+        least = max(float(height.max()) - CUT - 20.0, -1e308)
+        kept, near = np.flatnonzero(height >= least), values >= least
+        with np.errstate(over="ignore"):
+            rounding = np.where(near, EPSILON * score * (score + size / sd), 0.0)
+        place = float(start[at // ORDER])
+        top = Top(float(height.max()), float(rounding[at]), float(rounding.max()), place)
+        if not kept.size:
+            return start[:0], end[:0], top
+        start, end = start[kept[0] : kept[-1] + 1], end[kept[0] : kept[-1] + 1]
+        gap = np.flatnonzero(start[1:] - end[:-1] > 1e-12 * np.maximum(1.0, np.abs(start[1:])))
+        start, end = np.append(start, end[gap]), np.append(end, start[gap + 1])
+        order = start.argsort()
+        return start[order], (end - start)[order], top
+
+    def _known(self, x: float) -> tuple[Floats, Floats, Parts]:
+        """Starts and ends of panels, further ones with them, and the law at their nodes."""
+        panels, further = self.panels, self._further(x)
+        start, end, law = panels.start, panels.start + panels.length, self.law.on_panels(panels)
+        if not further.size:
+            return start, end, law
+        more = self.law(nodes_of(further[:-1], np.diff(further)).ravel())
+        whole = [np.concatenate(pair) for pair in zip(law, more, strict=True)]
+        start, end = np.append(start, further[:-1]), np.append(end, further[1:])
+        return start, end, (whole[0], whole[1], whole[2])
+
+    def _further(self, x: float) -> Floats:
+        """Ends of panels to where sds are as wide as x is away, if that is beyond the others."""
+        if not self.law.grows:
+            return np.empty(0)
+        far = min(self._as_wide(x) + 3.0, self._reach[1])
+        ends = np.arange(self.panels.end, far + 1.0)
+        return np.clip(ends, None, far) if ends.size > 1 else np.empty(0)
+
+
+def doubled(function: Callable[..., float], *point: object) -> float:
+    """Exp of a log density or tail; 0 where that is all that doubles say of it."""
+    try:
+        return exp(function(*point))
+    except TooFarError as error:
+        if error.best > LEAST:
+            raise
+        return 0.0
+
+
+def quantile(tails: FarTails, q: float, upper: bool, x: float, centre: float) -> float:
+    """The point with probability q below (above) it, by Newton's method from a guess.
+
+    The log of a tail is nearly a straight line of the log of the distance from the centre where it
+    is heavy, and bends down where it is not; so a step outwards is at most one of FURTHEST.
+    """
+    side = 1.0 if upper else -1.0
+    u = log(abs(x - centre))
+    for _ in range(STEPS):
+        x = centre + side * exp(u)
         log_tail = tails.log_tail(x, upper)
-        slope = np.exp(tails.log_density(x) - log_tail)
-        step = (log_tail - log(q)) / slope * (1.0 if upper else -1.0)
-        x += step
+        slope = exp(tails.log_density(x) - log_tail + u)
+        step = min((log_tail - log(q)) / slope, FURTHEST)
+        u += step
         if abs(step) * slope <= 1e-7:  # the next step would be about its square
-            return float(x)
+            return centre + side * exp(u)
     raise ValueError(f"exact cannot tell the quantile of {q}: it is too far out")

@@ -1,16 +1,18 @@
 """Marginals that are mixtures of normal distributions; one speaks scipy.stats, many are a table."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pyhier._types import Floats
 from pyhier.distributions.base import Marginal, flat_points
-from pyhier.distributions.far_tails import FarTails, quantile
+from pyhier.distributions.far_tails import DENSITY, LOWER, UPPER, FarTails, doubled, quantile
 from pyhier.kernels import mixtures as kernel
 
 THIN = 2e-3  # tails from which on it is asked whether the nodes tell enough
+LOG_LEAST = -690.0  # of a tail that is a double with all its digits
 NO_MOMENT = 1e-6  # a tail's exponent is known to about this
 
 
@@ -97,23 +99,21 @@ class MixtureMarginal(Marginal):
     def _at(self, x: Floats) -> Floats:
         return kernel.tails(x, self._weight, self._mean, self._sd)
 
-    def _too_far(self, x: Floats, table: Floats) -> list[int]:
+    def _far_out(self, x: Floats, kind: int, where: NDArray[np.bool_]) -> Iterator[int]:
         """Which of the points the nodes do not tell enough of."""
-        thin = np.flatnonzero((np.minimum(table[0], table[1]) < THIN) & np.isfinite(x))
-        if self._far is None or not thin.size:
-            return []
-        kept = self._weight > 0.0
-        parts = self._weight[kept], self._mean[kept], self._sd[kept]
-        far: list[int] = thin[kernel.too_far(x[thin], *parts, *self._far.whole)].tolist()
-        return far
+        asked = np.flatnonzero(where & np.isfinite(x))
+        if self._far is None or not asked.size:
+            return iter(())
+        return iter(asked[~self._far.components.enough(x[asked], kind)].tolist())
 
     def pdf(self, x: ArrayLike) -> Floats:
         """Density at ``x``, of ``x``'s shape."""
         flat, shape = flat_points(x)
         table = self._at(flat)
-        for i in self._too_far(flat, table):
+        thin = np.minimum(table[0], table[1]) < THIN
+        for i in self._far_out(flat, DENSITY, thin):
             assert self._far is not None
-            table[2, i] = np.exp(self._far.log_density(flat[i]))
+            table[2, i] = doubled(self._far.log_density, flat[i])
         density: Floats = table[2].reshape(shape)
         return density
 
@@ -122,7 +122,8 @@ class MixtureMarginal(Marginal):
         flat, shape = flat_points(x)
         kept = self._weight > 0.0
         values = kernel.logpdf(flat, self._weight[kept], self._mean[kept], self._sd[kept])
-        for i in self._too_far(flat, self._at(flat)):
+        table = self._at(flat)
+        for i in self._far_out(flat, DENSITY, np.minimum(table[0], table[1]) < THIN):
             assert self._far is not None
             values[i] = self._far.log_density(flat[i])
         return values.reshape(shape)
@@ -135,24 +136,41 @@ class MixtureMarginal(Marginal):
         """Probability of more than ``x``, of ``x``'s shape; accurate in the far tail."""
         return self._tail(x, True)
 
+    def logcdf(self, x: ArrayLike) -> Floats:
+        """Log of the probability of at most ``x``, of ``x``'s shape; without underflow."""
+        return self._log_tail(x, False)
+
+    def logsf(self, x: ArrayLike) -> Floats:
+        """Log of the probability of more than ``x``, of ``x``'s shape; without underflow."""
+        return self._log_tail(x, True)
+
+    def _log_tail(self, x: ArrayLike, upper: bool) -> Floats:
+        flat, shape = flat_points(x)
+        with np.errstate(divide="ignore"):
+            logs = np.log(self._tail(flat, upper))
+        if self._far is not None:
+            for i in np.flatnonzero((logs < LOG_LEAST) & np.isfinite(flat)):
+                logs[i] = self._far.log_tail(float(flat[i]), upper)
+        values: Floats = logs.reshape(shape)
+        return values
+
     def _tail(self, x: ArrayLike, upper: bool) -> Floats:
         flat, shape = flat_points(x)
-        table = self._at(flat)
-        for i in self._too_far(flat, table):
+        tail: Floats = self._at(flat)[int(upper)]
+        for i in self._far_out(flat, UPPER if upper else LOWER, tail < THIN):
             assert self._far is not None
-            if table[int(upper), i] < 0.5:
-                table[int(upper), i] = np.exp(self._far.log_tail(flat[i], upper))
-        tail: Floats = table[int(upper)].reshape(shape)
-        return tail
+            tail[i] = doubled(self._far.log_tail, flat[i], upper)
+        return tail.reshape(shape)
 
     def _quantiles(self, q: Floats, upper: bool) -> Floats:
         values: Floats = self._table.quantiles(q, upper)[0]
-        thin = np.flatnonzero(np.minimum(q, 1.0 - q) < THIN)
-        if self._far is not None and thin.size:
-            for i in thin[self._too_far(values[thin], self._at(values[thin]))]:
-                other = bool(q[i] > 0.5)
-                tail = 1.0 - q[i] if other else q[i]
-                values[i] = quantile(self._far, tail, upper != other, values[i])
+        for small in (True, False):  # each by the smaller tail
+            tail, above = (q, upper) if small else (1.0 - q, not upper)
+            asked = (tail < THIN) & (tail > 0.0)
+            for i in self._far_out(values, UPPER if above else LOWER, asked):
+                assert self._far is not None
+                x, centre = float(values[i]), float(self._table.quantiles(np.array([0.5]))[0, 0])
+                values[i] = quantile(self._far, float(tail[i]), above, x, centre)
         return values
 
     def mean(self) -> float:

@@ -5,8 +5,16 @@ Floats = NDArray[np.float64]
 
 def tails(x: Floats, weight: Floats, mean: Floats, sd: Floats) -> Floats: ...
 def logpdf(x: Floats, weight: Floats, mean: Floats, sd: Floats) -> Floats: ...
-def too_far(
-    x: Floats, weight: Floats, mean: Floats, sd: Floats, whole_left: bool, whole_right: bool
+def resolved(
+    x: Floats,
+    kind: int,
+    log_density: Floats,
+    rule: Floats,
+    mean: Floats,
+    sd: Floats,
+    last: Floats,
+    log_missing: float,
+    tolerance: float,
 ) -> NDArray[np.bool_]: ...
 def components(
     intercept: Floats,

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import exp, isfinite, log
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
-from pyhier.distributions.far_tails import FarTails
 from pyhier.distributions.tau import TauMarginal
 from pyhier.models.interface import Reduced
 from pyhier.models.reductions import Collapsed, Linear
-from pyhier.quadrature.panels import Falls, UnresolvedError, cover
-from pyhier.quadrature.rule import NODES, WEIGHTS, Panels
+from pyhier.quadrature.panels import UnresolvedError, cover
+from pyhier.quadrature.rule import Panels
 from pyhier.quadrature.scan import scan
 
 PROMISE = 1e-9  # relative, of everything but what says otherwise
@@ -138,35 +138,71 @@ def _with_pole(
     model: Reduced, panels: Panels, side: int, log_tau: Floats, weight: Floats, rows: Floats
 ) -> tuple[Floats, Floats, Floats]:
     """The nodes with those of one more panel, between the others and a pole."""
-    tail, end = panels.tails[side], (float(panels.start[0]), panels.end)[side]
-    part = tail.part_with(0.5 * (NODES + 1.0))
-    more = tail.edge + (end - tail.edge) * part[:: -1 if side else 1]
-    new = (more, 0.5 * panels.beyond[side] * WEIGHTS, model.collapse(more).rows)
+    more, share = panels.nodes_beyond(side)
+    new = (more, share, model.collapse(more).rows)
     old = (log_tau, weight, rows)
     (x, w, r), (x1, w1, r1) = (old, new) if side else (new, old)
     return np.concatenate([x, x1]), np.concatenate([w, w1]), np.hstack([r, r1])
 
 
-def far_tails(
-    model: Reduced, panels: Panels, nodes: Nodes, linear: Callable[[Floats], Linear]
-) -> FarTails:
-    """A mixture over log tau where its nodes do not tell enough."""
+@dataclass(frozen=True)
+class LineLaw:
+    """A linear function of the coefficients, given log tau.
 
-    def law(log_tau: Floats) -> tuple[Floats, Floats, Floats]:
-        collapsed = model.collapse(log_tau)
-        mean, sd = linear(log_tau).moments(collapsed)
-        return collapsed.log_density - panels.log_total, mean, sd
+    Attributes
+    ----------
+    model : Reduced
+    linear : callable
+        At an array of log tau.
+    log_total : float
+        Of the density of log tau.
+    """
 
-    shape = model.shape
-    # Below, where tau^2 is nothing beside the variances even for points thousands of sds away.
-    falls = Falls(left=shape.powers.left, low=shape.powers.low - 10.0)
-    ends = float(panels.start[0]), panels.end
-    at_edge = [
-        isfinite(tail.edge) or any(abs(end - edge) < 1e-9 for edge in panels.edges)
-        for tail, end in zip(panels.tails, ends, strict=True)
-    ]
-    whole = nodes.whole_left or at_edge[0], at_edge[1]
-    return FarTails(law, panels, shape.smooth, falls, whole)
+    model: Reduced
+    linear: Callable[[Floats], Linear]
+    log_total: float
+
+    @cached_property
+    def grows(self) -> bool:
+        """Whether its sd grows with tau."""
+        return self.linear(np.array([self.model.scales[0]])).grows
+
+    def __call__(self, log_tau: Floats) -> tuple[Floats, Floats, Floats]:
+        """Log density of log tau, and mean and sd given it."""
+        return self._of(log_tau, self.model.collapse(log_tau))
+
+    def on_panels(self, panels: Panels) -> tuple[Floats, Floats, Floats]:
+        """The same at the nodes of the panels of log tau."""
+        plain = len(self.model.coefficients) == 1
+        rows = panels.values.reshape(len(panels.values), -1)
+        return self._of(panels.nodes.ravel(), Collapsed(rows, plain))
+
+    def _of(self, log_tau: Floats, collapsed: Collapsed) -> tuple[Floats, Floats, Floats]:
+        mean, sd = self.linear(log_tau).moments(collapsed)
+        return collapsed.log_density - self.log_total, mean, sd
+
+
+@dataclass(frozen=True)
+class WithNoise:
+    """A linear function of the coefficients, with more noise."""
+
+    linear: Callable[[Floats], Linear]
+    var: float
+
+    def __call__(self, log_tau: Floats) -> Linear:
+        """Given log tau."""
+        return self.linear(log_tau).plus_noise(self.var)
+
+
+@dataclass(frozen=True)
+class Always:
+    """A linear function of the coefficients that is the same for every tau."""
+
+    linear: Linear
+
+    def __call__(self, log_tau: Floats) -> Linear:
+        """Given log tau."""
+        return self.linear
 
 
 def inversion(panels: Panels, tau: TauMarginal, model: Reduced) -> Inversion:

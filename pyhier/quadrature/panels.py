@@ -112,6 +112,8 @@ class Shape:
         Whether the log density is analytic near the line: a panel's nodes then tell all of it.
     rough : callable or None
         The part of the log density that may have structure anywhere, at arrays of the coordinate.
+    rounding : float
+        How rough its values are known to be by rounding.
     """
 
     low: float
@@ -123,6 +125,7 @@ class Shape:
     limits: tuple[float, float] = (-inf, inf)
     smooth: bool = True
     rough: Callable[[Floats], Floats] | None = None
+    rounding: float = 0.0
 
 
 def reach(index: float) -> float:
@@ -344,9 +347,10 @@ class Cover:
     def _rounding(self, start: Floats, length: Floats, values: Floats) -> float:
         """How rough rounding makes a log density of this size; 0 where it does not matter."""
         if abs(self.best) < 500.0:
-            return 0.0
+            return self.shape.rounding
         at = values[0].max(axis=1).argmax()
-        return 10.0 * float(noise(self._log_density, start[[at]], length[[at]])[0])
+        found = 10.0 * float(noise(self._log_density, start[[at]], length[[at]])[0])
+        return max(found, self.shape.rounding)
 
     def _log_density(self, x: Floats) -> Floats:
         values: Floats = self.function(x)[0]

@@ -108,6 +108,13 @@ class Panels:
         left, right = self.tails
         return exp(left.log_mass - self.log_total), exp(right.log_mass - self.log_total)
 
+    def nodes_beyond(self, side: int) -> tuple[Floats, Floats]:
+        """Nodes between the first or the last panel and a pole, and their shares, ascending."""
+        tail, end = self.tails[side], (float(self.start[0]), self.end)[side]
+        part = tail.part_with(0.5 * (NODES + 1.0))
+        nodes = tail.edge + (end - tail.edge) * part[:: -1 if side else 1]
+        return nodes, 0.5 * self.beyond[side] * WEIGHTS
+
     @property
     def log_total(self) -> float:
         """Log of the integral."""

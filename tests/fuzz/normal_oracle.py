@@ -99,7 +99,7 @@ class Likelihood:
 
     def __post_init__(self):
         self.var = np.asarray(self.se, dtype=Long) ** 2
-        self.base = Long(np.median(self.y))
+        self.base = Long(self.y[np.argmin(self.se)])  # where digits count most
         self.off = np.asarray(self.y, dtype=Long) - self.base
 
     def __call__(self, tau):
@@ -371,7 +371,7 @@ class Oracle:
         short = z.astype(float)
         logs = -0.5 * z * z - np.log(sd) - 0.5 * LOG_2PI
         below, above = (self._sum(np.asarray(log_ndtr(s), dtype=Long)) for s in (short, -short))
-        density = self._sum(logs)
+        density = self._sum(logs, -np.log(sd.min()))
         if below is None:
             below = self._far(name, x, lambda u: log_ndtr(u.astype(float)))
         if above is None:
@@ -380,8 +380,11 @@ class Oracle:
             density = self._far(name, x, lambda u: -0.5 * u * u - 0.5 * LOG_2PI, True)
         return float(np.exp(below)), float(np.exp(above)), float(density)
 
-    def _sum(self, logs):
-        """Log of the sum of the nodes' parts, or None where the two steps do not agree on it."""
+    def _sum(self, logs, most=0):
+        """Log of the sum of the nodes' parts, or None where the two steps do not agree on it.
+
+        None too where it is so small that what was left out may count; no part is above ``most``.
+        """
         with np.errstate(divide="ignore"):
             terms = np.log(self.weight) + logs
         top = terms.max()
@@ -391,7 +394,8 @@ class Oracle:
         counts = self.weight[parts > 1e-10 * parts.max()].min() / self.weight.max()
         if abs(fine - coarse) > 1e-6 * fine or at_ends > 1e-10 * fine or counts < 1e-28:
             return None
-        return top + np.log(fine)
+        whole = top + np.log(fine)
+        return whole if whole > most - FLOOR + 35.0 else None
 
     def _far(self, name, x, of_score, density=False):
         """The same by pieces made for it."""

@@ -1,0 +1,172 @@
+"""Densities, tails and quantiles of effects far out, against sums of 40 digits."""
+
+import pickle
+
+import mpmath as mp
+import numpy as np
+import pytest
+from scipy import stats
+
+import pyhier as ph
+
+
+class Sums:
+    """The normal model's posterior as a sum over log tau from ``low`` to ``high``."""
+
+    def __init__(self, y, se, log_prior, low, high, mu=None, steps=32):
+        mp.mp.dps = 40
+        self.y, self.se = ([mp.mpf(float(v)) for v in values] for values in (y, se))
+        self.mu, self.nodes = mu, []
+        for i in range(low * steps, high * steps):  # twice as many change no digit compared
+            self.nodes.append(self._node(mp.exp(mp.mpf(i) / steps), log_prior))
+        self.total = sum(mp.exp(node[1]) for node in self.nodes)
+
+    def _node(self, tau, log_prior):
+        var = [s * s + tau * tau for s in self.se]
+        precision = sum(1 / v for v in var)
+        mean = sum(y / v for y, v in zip(self.y, var, strict=True))
+        logs = log_prior(tau) + mp.log(tau) - sum(mp.log(v) for v in var) / 2
+        if self.mu is not None:
+            centre, sd = map(mp.mpf, self.mu)
+            precision, mean = precision + 1 / sd**2, mean + centre / sd**2
+            logs -= centre**2 / sd**2 / 2
+        mean /= precision
+        squares = sum(y * y / v for y, v in zip(self.y, var, strict=True))
+        logs -= (squares - precision * mean**2) / 2 + mp.log(precision) / 2
+        return tau, logs, mean, 1 / precision
+
+    def law(self, quantity, tau, mean, var):
+        """Mean and variance given tau: of mu, of a new effect, of a group's, of a difference."""
+        if quantity == "mu":
+            return mean, var
+        if quantity == "theta_new":
+            return mean, var + tau**2
+        if isinstance(quantity, tuple):
+            (a, b), v = quantity, [self.se[j] ** 2 for j in quantity]
+            share = [u / (u + tau**2) for u in v]
+            own = sum(tau**2 * part for part in share)
+            centre = (1 - share[0]) * self.y[a] - (1 - share[1]) * self.y[b]
+            return centre + (share[0] - share[1]) * mean, own + (share[0] - share[1]) ** 2 * var
+        v = self.se[quantity] ** 2
+        share = v / (v + tau**2)
+        centre = (1 - share) * self.y[quantity] + share * mean
+        return centre, tau**2 * share + share**2 * var
+
+    def over_nodes(self, quantity, part):
+        """Log of the sum of part(score, sd)."""
+        total = mp.mpf(0)
+        for tau, logs, mean, var in self.nodes:
+            centre, spread = self.law(quantity, tau, mean, var)
+            total += mp.exp(logs) * part(centre, mp.sqrt(spread))
+        return float(mp.log(total / self.total))
+
+    def log_density(self, quantity, x):
+        return self.over_nodes(quantity, lambda m, s: mp.npdf(mp.mpf(x), m, s))
+
+    def log_sf(self, quantity, x):
+        return self.over_nodes(quantity, lambda m, s: mp.erfc((mp.mpf(x) - m) / s / mp.sqrt(2)) / 2)
+
+
+@pytest.fixture(scope="module")
+def schools():
+    data = ph.load_dataset("eight_schools")
+    model = ph.NormalNormal(data["y"], se=data["sigma"], labels=data["school"])
+    return ph.exact(model), Sums(data["y"], data["sigma"], lambda tau: mp.mpf(0), -32, 50)
+
+
+NAMES = {"mu": "mu", "theta[A]": 0, "theta[E]": 4, "theta_new": "theta_new"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("x", [-1e3, 300.0, 1e4, 1e8])
+def test_densities_and_tails_far_out(schools, name, x):
+    post, sums = schools
+    right = sums.log_density(NAMES[name], x)
+    # Their own size is rounded too.
+    assert abs(post[name].logpdf(x) - right) < 1e-10 + 1e-14 * abs(right)
+    above = sums.log_sf(NAMES[name], x) if x > 0 else None
+    if above is not None:
+        assert abs(post[name].logsf(x) - above) < 1e-10 + 1e-14 * abs(above)
+        assert abs(post[name].sf(x) - np.exp(above)) <= 1e-10 * np.exp(above)
+
+
+@pytest.mark.parametrize("q", [1e-12, 1e-30, 1e-200])
+@pytest.mark.parametrize("name", ["mu", "theta[A]"])
+def test_quantiles_far_out(schools, name, q):
+    post, sums = schools
+    x = float(post[name].isf(q))
+    if abs(x) < 1e15:  # as far as the sum goes
+        assert abs(sums.log_sf(NAMES[name], x) - np.log(q)) < 1e-10
+    assert abs(post[name].logsf(x) - np.log(q)) < 1e-9
+
+
+def test_chances_that_one_effect_is_above_another():
+    y, se = [5.0, -5.0, 0.3, 0.1, -0.2], [0.3, 0.3, 0.4, 0.2, 0.3]
+    model = ph.NormalNormal(y, se=se, prior_tau=stats.halfnorm(scale=2.0))
+    sums = Sums(y, se, lambda tau: -(tau**2) / 8, -32, 5)
+    right = np.exp(sums.log_sf((1, 0), 0.0))
+    assert right < 1e-40
+    assert abs(ph.exact(model).probability("theta[2] > theta[1]") - right) < 1e-9 * right
+
+
+def test_bayes_factors_with_a_prior_far_from_the_data():
+    data = ph.load_dataset("eight_schools")
+    for centre, sd in ((95.0, 5.0), (1900.0, 100.0), (-19.0, 1.0)):
+        model = ph.NormalNormal(
+            data["y"], se=data["sigma"], prior_mu=stats.norm(centre, sd),
+            prior_tau=stats.halfcauchy(scale=5.0),
+        )  # fmt: skip
+        mu = (centre, sd)
+        sums = Sums(data["y"], data["sigma"], lambda tau: -mp.log(1 + tau**2 / 25), -32, 40, mu)
+        right = sums.log_density("mu", 0.0) - stats.norm(centre, sd).logpdf(0.0)
+        assert abs(np.log(ph.exact(model).bayes_factor("mu = 0")) - right) < 1e-9
+
+
+def test_a_second_mode_of_what_counts_far_out():
+    """A prior that the data contradict: far out other tau hold what there is, beyond a valley."""
+    y, se = [20977715.105230268, 20974798.93250106, 20978059.384484146], [13.07, 31.08, 28.7]
+    prior = stats.gamma(2.0, scale=0.01134)
+    sums = Sums(y, se, lambda tau: mp.log(tau) - tau / mp.mpf(0.01134), -16, 9, steps=128)
+    post = ph.exact(ph.NormalNormal(y, se=se, prior_tau=prior))
+    for x in (20977094.5, 20977000.0):
+        right = sums.log_density("mu", x)
+        assert right < -300.0
+        # The digits of y that a double has, times how steep the log density is.
+        assert abs(post["mu"].logpdf(x) - right) < 1e-6
+
+
+def test_regressions_and_predictions_far_out():
+    y, se = np.array([0.3, 0.1, -0.4, 1.2]), np.array([0.2, 0.3, 0.25, 0.4])
+    post = ph.exact(ph.NormalNormal(y, cov=np.diag(se**2), prior_tau="dumouchel"))
+    plain = ph.exact(ph.NormalNormal(y, se=se, prior_tau="dumouchel"))
+    for x in (-1e6, 40.0):
+        pairs = [
+            (post.linear({"mu": 1.0}), plain["mu"]),
+            (post.theta_new([1.0]), plain["theta_new"]),
+            (post.predictive(0.5), plain.predictive(0.5)),
+        ]
+        for one, other in pairs:
+            assert abs(one.logpdf(x) - other.logpdf(x)) < 1e-9
+
+
+def test_what_is_beyond_doubles_is_refused_but_not_its_tail(schools):
+    post, _ = schools
+    with pytest.raises(ValueError, match=r"exact cannot tell so far out as 1e\+20"):
+        post["theta[A]"].logpdf(1e20)
+    with pytest.raises(ValueError, match=r"exact cannot tell so far out as 1e\+200"):
+        post["mu"].sf(1e200)
+    assert post["theta[A]"].pdf(1e20) == post["theta[A]"].sf(1e20) == 0.0
+    assert np.abs(post["theta[A]"].cdf([1e20, np.inf, -np.inf]) - [1, 1, 0]).max() < 1e-15
+
+
+def test_they_pickle(schools):
+    post, _ = schools
+    marginals = [
+        post["mu"],
+        post["theta[A]"],
+        post.difference("theta[A]", "mu"),
+        post.predictive(3),
+    ]
+    for marginal in marginals:
+        again = pickle.loads(pickle.dumps(marginal))
+        assert again.logpdf(-1e6) == marginal.logpdf(-1e6)
