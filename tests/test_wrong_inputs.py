@@ -47,7 +47,11 @@ def posteriors():
         "importance": ph.importance(model, 500, rng=1),
         "grid": ph.grid(model, 30),
         "given": ph.given(model, mu=1, tau=2),
-    }
+        "covariates": ph.exact(ph.NormalNormal(Y, se=SE, X={"x": [1, 2, 3, 5]},
+                                               prior_tau=stats.halfcauchy(scale=10))),
+        "levels": ph.exact(ph.MultilevelNormal(Y, se=SE, levels=LEVELS,
+                                               prior_tau=stats.halfcauchy(scale=10))),
+    }  # fmt: skip
 
 
 @cache
@@ -223,6 +227,9 @@ OF_PLOTS = {
     "trace": ({"posterior": "rwmetrop", "name": "mu"}, {"name": NAME}),
     "autocorr": ({"posterior": "rwmetrop", "name": "mu"}, {
         "name": NAME, "lags": Kind(*COUNT.wrong[:-1])}),
+    "regression": ({"posterior": "covariates", "covariate": "x"}, {
+        "covariate": NAME, "level": LEVEL}),
+    "levels": ({"posterior": "levels", "level": "a"}, {"level": NAME, "interval": LEVEL}),
 }  # fmt: skip
 
 

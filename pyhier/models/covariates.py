@@ -121,9 +121,9 @@ class Covariates(Frozen):
         """Rows of the design of new groups, shape (n, p); of one group for a mapping of numbers.
 
         A frame or mapping of the columns that the design was made from; or, where no formula made
-        it, an array of the covariates (without the intercept).
+        it, or the columns of the design themselves are meant, an array (without the intercept).
         """
-        if self.design is not None:
+        if self.design is not None and not isinstance(new, np.ndarray):
             return np.atleast_2d(self.design.rows(new))
         if hasattr(new, "items"):
             return self._by_name(dict(new.items()))

@@ -5,6 +5,7 @@ matplotlib loads when this package does; ``import pyhier`` does not load it.
 
 from pyhier.plots.chains import autocorr, trace
 from pyhier.plots.checks import predictive_check, sensitivity
+from pyhier.plots.covariates import levels, regression
 from pyhier.plots.groups import by_size, forest, shrinkage
 from pyhier.plots.hyperparameters import conditional_means, contour
 from pyhier.plots.marginals import density, prior_posterior
@@ -16,8 +17,10 @@ __all__ = [
     "contour",
     "density",
     "forest",
+    "levels",
     "predictive_check",
     "prior_posterior",
+    "regression",
     "sensitivity",
     "shrinkage",
     "trace",
