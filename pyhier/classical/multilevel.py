@@ -47,6 +47,8 @@ class MultilevelEffects(Frozen):
         The weighted squares about the fit with all tau^2 = 0.
     QM : float
         The test of all coefficients but the intercept: chi-squared, or F with "t".
+    I2 : ndarray, shape (levels,)
+        Every level's share of the variance of an estimate, in percent.
     theta, theta_se : ndarray, shape (groups,)
         Empirical Bayes effects of the finest groups, and their standard errors.
     """
@@ -62,6 +64,7 @@ class MultilevelEffects(Frozen):
     log_likelihood: float
     QE: float
     QM: float
+    I2: Floats
     theta: Floats
     theta_se: Floats
     _model: MultilevelNormal = field(repr=False)
@@ -91,13 +94,6 @@ class MultilevelEffects(Frozen):
 
         m = len(tested(self.names))
         return float(chdtrc(m, self.QM) if self.test == "z" else fdtrc(m, self.df, self.QM))
-
-    @property
-    def I2(self) -> Floats:  # noqa: N802 - metafor's name
-        """Every level's share of the variance of an estimate, in percent, shape (levels,)."""
-        with np.errstate(divide="ignore"):
-            shares: Floats = self._model.shares(0.5 * np.log(self.tau2)[np.newaxis])[0]
-        return 100.0 * shares
 
     @property
     def aic(self) -> float:
@@ -187,8 +183,8 @@ def multilevel(model: MultilevelNormal, method: str, test: str) -> MultilevelEff
     theta, theta_se = flat.given_psi(slice(0, n), psi).moments(found)
     result = MultilevelEffects(
         method, test, model.nesting.levels, names, tau2, beta, np.sqrt(np.diag(vb)), vb, height,
-        _heterogeneity(model), wald(beta, vb, names, test), theta[:, 0], theta_se[:, 0], flat,
-        found,
+        _heterogeneity(model), wald(beta, vb, names, test), 100.0 * flat.shares(psi)[0],
+        theta[:, 0], theta_se[:, 0], flat, found,
     )  # fmt: skip
     for array in (tau2, beta, result.se, vb):
         array.flags.writeable = False

@@ -7,8 +7,8 @@ import pytest
 import pyhier as ph
 
 OWN = {
-    "baseball", "bcg", "eight_schools", "free_throws", "line", "pumps", "rat_tumors", "surgical",
-    "teacher_expectancy",
+    "baseball", "bcg", "eight_schools", "free_throws", "konstantopoulos", "line", "pumps",
+    "rat_tumors", "surgical", "teacher_expectancy",
 }  # fmt: skip
 
 
