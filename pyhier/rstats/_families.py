@@ -55,15 +55,20 @@ def _parameters(columns: Sequence[Floats], kernel: Kernel | None) -> Floats:
         return np.column_stack(kernel(columns))
 
 
-def _finish(
-    function: str, given: Given, columns: list[Floats], out: Floats, shape: tuple[int, ...]
+def finish(
+    function: str,
+    given: Given,
+    columns: list[Floats],
+    out: Floats,
+    shape: tuple[int, ...],
+    depth: int = 4,
 ) -> Any:
-    """The result in its shape; a warning where NaN came of numbers."""
+    """The result in its shape; a warning, to the caller so deep, where NaN came of numbers."""
     bad = np.isnan(out) & ~np.isnan(columns).any(axis=0)
     if bad.any():
         i = int(np.flatnonzero(bad)[0])
         at = ", ".join(f"{name}={c[i]:g}" for name, c in zip(given, columns, strict=True))
-        warnings.warn(f"NaNs produced: {function}({at})", RuntimeWarning, stacklevel=4)
+        warnings.warn(f"NaNs produced: {function}({at})", RuntimeWarning, stacklevel=depth)
     return out.reshape(shape)[()]
 
 
@@ -77,7 +82,7 @@ def density(
     densities.fill(family, columns[0], _parameters(columns[1:], kernel), bool(log), out)
     if family in COUNTS:
         _warn_of_fractions(columns[0])
-    return _finish(f"d{family}", arguments, columns, out, shape)
+    return finish(f"d{family}", arguments, columns, out, shape)
 
 
 def _warn_of_fractions(x: Floats) -> None:
@@ -102,7 +107,7 @@ def probability(
     distribution_functions.fill_probabilities(
         family, columns[0], _parameters(columns[1:], kernel), bool(lower_tail), bool(log_p), out
     )
-    return _finish(f"p{family}", arguments, columns, out, shape)
+    return finish(f"p{family}", arguments, columns, out, shape)
 
 
 def quantiles(
@@ -123,7 +128,7 @@ def quantiles(
         family, columns[0], _parameters(columns[1:], kernel), np.ascontiguousarray(ends),
         bool(lower_tail), bool(log_p), out,
     )  # fmt: skip
-    return _finish(f"q{family}", arguments, columns, out, shape)
+    return finish(f"q{family}", arguments, columns, out, shape)
 
 
 def positive_line(columns: Sequence[Floats]) -> tuple[float, float]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
+from pyhier.rstats import noncentral
 from pyhier.rstats._families import Kernel, density, one_of, positive_line, probability, quantiles
 
 
@@ -214,8 +215,8 @@ def qgamma(
     return result
 
 
-def dchisq(x: ArrayLike, df: ArrayLike, log: bool = False) -> Floats:
-    """Chi-squared density: R's ``dchisq(x, df, log)``.
+def dchisq(x: ArrayLike, df: ArrayLike, ncp: ArrayLike | None = None, log: bool = False) -> Floats:
+    """Chi-squared density: R's ``dchisq(x, df, ncp, log)``.
 
     Parameters
     ----------
@@ -223,6 +224,8 @@ def dchisq(x: ArrayLike, df: ArrayLike, log: bool = False) -> Floats:
         Points; all arguments are recycled as in R.
     df : array_like
         Degrees of freedom, not negative.
+    ncp : array_like, optional
+        Noncentrality; without it, or 0, the central distribution.
     log : bool
         Whether to return the logarithm.
 
@@ -236,18 +239,27 @@ def dchisq(x: ArrayLike, df: ArrayLike, log: bool = False) -> Floats:
     >>> dchisq([0.5, 1.0, 3.0], df=4)
     array([0.0973501 , 0.15163266, 0.16734762])
     """
+    if ncp is not None:
+        given = {"df": df, "ncp": ncp}
+        return noncentral.density("chisq", x, given, log)
     result: Floats = density("chisq", x, {"df": df}, log)
     return result
 
 
-def pchisq(q: ArrayLike, df: ArrayLike, lower_tail: bool = True, log_p: bool = False) -> Floats:
-    """Chi-squared distribution function: R's ``pchisq(q, df, lower.tail, log.p)``.
+def pchisq(
+    q: ArrayLike,
+    df: ArrayLike,
+    ncp: ArrayLike | None = None,
+    lower_tail: bool = True,
+    log_p: bool = False,
+) -> Floats:
+    """Chi-squared distribution function: R's ``pchisq(q, df, ncp, lower.tail, log.p)``.
 
     Parameters
     ----------
     q : array_like
         Points; all arguments are recycled as in R.
-    df : array_like
+    df, ncp : array_like
         As for `dchisq`.
     lower_tail, log_p : bool
         Whether to return P(X <= q), rather than P(X > q), and whether its logarithm.
@@ -262,18 +274,27 @@ def pchisq(q: ArrayLike, df: ArrayLike, lower_tail: bool = True, log_p: bool = F
     >>> pchisq([0.5, 1.0, 3.0], df=4)
     array([0.02649902, 0.09020401, 0.4421746 ])
     """
+    if ncp is not None:
+        given = {"df": df, "ncp": ncp}
+        return noncentral.probability("chisq", q, given, lower_tail, log_p)
     result: Floats = probability("chisq", q, {"df": df}, lower_tail, log_p)
     return result
 
 
-def qchisq(p: ArrayLike, df: ArrayLike, lower_tail: bool = True, log_p: bool = False) -> Floats:
-    """Chi-squared quantiles: R's ``qchisq(p, df, lower.tail, log.p)``.
+def qchisq(
+    p: ArrayLike,
+    df: ArrayLike,
+    ncp: ArrayLike | None = None,
+    lower_tail: bool = True,
+    log_p: bool = False,
+) -> Floats:
+    """Chi-squared quantiles: R's ``qchisq(p, df, ncp, lower.tail, log.p)``.
 
     Parameters
     ----------
     p : array_like
         Probabilities; all arguments are recycled as in R.
-    df : array_like
+    df, ncp : array_like
         As for `dchisq`.
     lower_tail, log_p : bool
         Whether ``p`` is P(X <= x), rather than P(X > x), and whether its logarithm is given.
@@ -288,6 +309,9 @@ def qchisq(p: ArrayLike, df: ArrayLike, lower_tail: bool = True, log_p: bool = F
     >>> qchisq([0.025, 0.5], df=4)
     array([0.48441856, 3.35669398])
     """
+    if ncp is not None:
+        given = {"df": df, "ncp": ncp}
+        return noncentral.quantiles("chisq", p, given, lower_tail, log_p)
     result: Floats = quantiles("chisq", p, {"df": df}, lower_tail, log_p, positive_line)
     return result
 
