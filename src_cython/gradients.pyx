@@ -10,7 +10,7 @@ Functions here write to nothing but the gradient, so that chains in threads may 
 ``Bounded``, of which each chain has its own.
 """
 from cpython.pycapsule cimport PyCapsule_GetContext, PyCapsule_GetName, PyCapsule_GetPointer
-from libc.math cimport INFINITY, NAN, exp, fabs, log, log1p
+from libc.math cimport INFINITY, NAN, exp, fabs, log, log1p, nextafter
 from libc.stdint cimport uintptr_t
 from libc.stdlib cimport free, malloc
 
@@ -70,11 +70,26 @@ cdef class GradientDensity:
             raise error
 
 
-cdef Smooth smooth(LogDensity density) noexcept:
-    """A prior as the joint densities take it."""
+cdef Smooth smooth(density) except *:
+    """A prior as the joint densities take it: None, a log density, or one with its gradient."""
+    cdef GradientDensity whole
+    cdef LogDensity plain
     if density is None:
-        return Smooth(NULL, NULL, NULL)
-    return Smooth(density.reference, density.slope, density.data)
+        return Smooth(NULL, NULL, NULL, NULL)
+    if isinstance(density, GradientDensity):
+        whole = density
+        return Smooth(NULL, NULL, whole.function, whole.data)
+    plain = density
+    return Smooth(plain.reference, plain.slope, NULL, plain.data)
+
+
+cdef bint *flag_of(part, bint *own) except NULL:
+    """Where a density says that it failed: where the part says it that may be Python's."""
+    if part is None:
+        return own
+    if isinstance(part, GradientDensity):
+        return (<GradientDensity>part).failed
+    return (<LogDensity>part).failed
 
 
 # --- The user's own densities ---------------------------------------------------------------------
@@ -247,8 +262,39 @@ cdef class Differences(GradientDensity):
             raise ValueError(f"{density.ndim} coordinates are too many for differences: {MOST}")
         self.ndim, self.compiled, self.part = density.ndim, density.compiled, density
         self.failed = density.failed
-        self.density = Smooth(density.reference, NULL, density.data)
+        self.density = Smooth(density.reference, NULL, NULL, density.data)
         self.function, self.data = by_differences, &self.density
+
+
+cdef double call_points(int ndim, const double *x, double *gradient, void *data) noexcept with gil:
+    cdef PointsGradient density = <PointsGradient>data
+    cdef const double[::1] values
+    cdef int k
+    try:
+        array = density.steps + np.asarray(<const double[:ndim]>x)
+        values = np.ascontiguousarray(density.user(array), dtype=np.float64)
+        for k in range(ndim):
+            gradient[k] = five_points(values[0], &values[1 + 4 * k], 1e-3)
+        return values[0]
+    except BaseException as error:  # KeyboardInterrupt too: the loop ends, its caller decides
+        density.error = error
+        density.own_failed = True
+        return NAN
+
+
+cdef class PointsGradient(GradientDensity):
+    """A Python function of many points, shape (n, ndim), its gradient by the priors' rule.
+
+    All points are one call, so that a function of arrays costs no more than its value does.
+    """
+    cdef object user, steps
+
+    def __init__(self, function, int ndim):
+        self.user, self.ndim, self.compiled = function, ndim, False
+        self.steps = np.zeros((1 + 4 * ndim, ndim))
+        for k in range(ndim):
+            self.steps[1 + 4 * k: 5 + 4 * k, k] = 1e-3 * np.array([-2.0, -1.0, 1.0, 2.0])
+        self.function, self.data = call_points, <void *>self
 
 
 # --- The value alone ------------------------------------------------------------------------------
@@ -293,25 +339,33 @@ cdef struct BoundedData:
     double *point
 
 
+cdef inline double off_the_ends(double x, double low, double high) noexcept nogil:
+    """What rounds to an end as the number next to it: a density need not be finite there."""
+    if x <= low:
+        return nextafter(low, INFINITY)
+    return nextafter(high, -INFINITY) if x >= high else x
+
+
 cdef inline double inside(double u, double low, double high, double *slope, double *log_slope,
                           double *bend) noexcept nogil:
     """x at u on the whole line; dx/du, its log, and the derivative of that log."""
-    cdef double e
+    cdef double e, x
     if low == -INFINITY and high == INFINITY:
         slope[0], log_slope[0], bend[0] = 1.0, 0.0, 0.0
         return u
     if high == INFINITY:
         slope[0], log_slope[0], bend[0] = exp(u), u, 1.0
-        return low + slope[0]
+        return off_the_ends(low + slope[0], low, high)
     if low == -INFINITY:
         slope[0], log_slope[0], bend[0] = exp(-u), -u, -1.0
-        return high - slope[0]
+        return off_the_ends(high - slope[0], low, high)
     e = exp(-fabs(u))
     slope[0] = (high - low) * e / ((1.0 + e) * (1.0 + e))
     log_slope[0] = log(high - low) - fabs(u) - 2.0 * log1p(e)
     bend[0] = (1.0 - e) / (1.0 + e) if u < 0.0 else (e - 1.0) / (1.0 + e)
     # From the nearer end, so that what is close to it keeps its digits.
-    return high - (high - low) * e / (1.0 + e) if u > 0.0 else low + (high - low) * e / (1.0 + e)
+    x = high - (high - low) * e / (1.0 + e) if u > 0.0 else low + (high - low) * e / (1.0 + e)
+    return off_the_ends(x, low, high)
 
 
 cdef double bounded(int ndim, const double *x, double *gradient, void *data) noexcept nogil:
@@ -331,7 +385,7 @@ cdef double bounded(int ndim, const double *x, double *gradient, void *data) noe
 cdef class Bounded(GradientDensity):
     """A density between bounds, in coordinates on the whole line, the Jacobian included.
 
-    x = low + exp(u), high - exp(-u) or low + (high - low) / (1 + exp(-u)).
+    x = low + exp(u), high - exp(-u) or low + (high - low) / (1 + exp(-u)), never an end itself.
     """
     cdef BoundedData bounds
     cdef const double[::1] low, high

@@ -24,7 +24,7 @@ prior, so that its integral is the evidence.
 from libc.math cimport exp, fabs, log, log1p
 
 from pyhier.kernels.density cimport LogDensity, density_t
-from pyhier.kernels.gradients cimport GradientDensity, Smooth, gradient_t, smooth, with_slope
+from pyhier.kernels.gradients cimport GradientDensity, Smooth, flag_of, gradient_t, smooth, with_slope
 
 import numpy as np
 
@@ -67,12 +67,14 @@ cdef struct EffectsData:
 
 # --- Priors ---------------------------------------------------------------------------------------
 
-cdef inline double priors(EffectsData *e, const double *x, double *gradient) noexcept nogil:
-    """Of beta and log tau, the Jacobian included; adds their slopes."""
+cdef inline double priors(EffectsData *e, const double *x, double *gradient,
+                          double *of_tau) noexcept nogil:
+    """Of beta and log tau, the Jacobian included; adds their slopes. ``of_tau`` is tau's own part."""
     cdef double value = e.constant + x[e.k], precision, away, z
     cdef Py_ssize_t i, j
     gradient[e.k] += 1.0
-    value += with_slope(&e.tau, x[e.k], &gradient[e.k])
+    of_tau[0] = with_slope(&e.tau, x[e.k], &gradient[e.k])
+    value += of_tau[0]
     if e.kappa > 0.0:
         precision, away = e.kappa * exp(-2.0 * x[e.k]), x[0] - e.mean[0]
         value -= 0.5 * precision * away * away + x[e.k]
@@ -120,19 +122,19 @@ cdef double simple_noncentred(int ndim, const double *x, double *gradient,
     """Normal data about one mu."""
     cdef EffectsData *e = <EffectsData *>data
     cdef double[4] sums
-    cdef double tau = exp(x[1])
+    cdef double tau = exp(x[1]), of_tau
     noncentred_sums(e.groups, e.y, e.size, x + 2, x[0], tau, gradient + 2, sums)
     gradient[0], gradient[1] = sums[2], tau * sums[3]
-    return priors(e, x, gradient) - 0.5 * (sums[0] + sums[1])
+    return priors(e, x, gradient, &of_tau) - 0.5 * (sums[0] + sums[1])
 
 
 cdef double simple_centred(int ndim, const double *x, double *gradient, void *data) noexcept nogil:
     cdef EffectsData *e = <EffectsData *>data
     cdef double[4] sums
-    cdef double precision = exp(-2.0 * x[1])
+    cdef double precision = exp(-2.0 * x[1]), of_tau
     centred_sums(e.groups, e.y, e.size, x + 2, x[0], precision, gradient + 2, sums)
     gradient[0], gradient[1] = precision * sums[2], precision * sums[1] - e.groups
-    return priors(e, x, gradient) - 0.5 * (sums[0] + precision * sums[1]) - e.groups * x[1]
+    return priors(e, x, gradient, &of_tau) - 0.5 * (sums[0] + precision * sums[1]) - e.groups * x[1]
 
 
 cdef double any_effects(int ndim, const double *x, double *gradient, void *data) noexcept nogil:
@@ -140,7 +142,7 @@ cdef double any_effects(int ndim, const double *x, double *gradient, void *data)
     cdef const double *effect = x + e.k + 1
     cdef double *slopes = gradient + e.k + 1
     cdef double tau = exp(x[e.k]), precision = exp(-2.0 * x[e.k])
-    cdef double value = 0.0, mean, pull, away, of_tau = 0.0
+    cdef double value = 0.0, mean, pull, away, slope = 0.0, of_tau
     cdef Py_ssize_t i, j
     for i in range(e.k):
         gradient[i] = 0.0
@@ -154,19 +156,19 @@ cdef double any_effects(int ndim, const double *x, double *gradient, void *data)
             away = effect[j] - mean
             value -= 0.5 * precision * away * away
             slopes[j] = pull - precision * away
-            of_tau += precision * away * away
+            slope += precision * away * away
             pull = precision * away
         else:
             value += one_group(e, j, mean + tau * effect[j], &pull) - 0.5 * effect[j] * effect[j]
             slopes[j] = tau * pull - effect[j]
-            of_tau += tau * pull * effect[j]
+            slope += tau * pull * effect[j]
         for i in range(e.k):
             gradient[i] += pull if e.design == NULL else pull * e.design[j * e.k + i]
-    gradient[e.k] = of_tau
+    gradient[e.k] = slope
     if e.centred:
         value -= e.groups * x[e.k]
         gradient[e.k] -= e.groups
-    return value + priors(e, x, gradient)
+    return value + priors(e, x, gradient, &of_tau)
 
 
 cdef class NormalEffects(GradientDensity):
@@ -182,7 +184,7 @@ cdef class NormalEffects(GradientDensity):
     mean : in, shape (k,)
     root : in, shape (known, k)
         Of beta's normal prior: root (beta - mean) is standard normal; no rows where it is flat.
-    prior_tau : None (uniform) or a log density of tau at log tau
+    prior_tau : None (uniform) or a log density of tau at log tau, perhaps with its gradient
     kappa : with it above 0, mu's prior variance is tau^2 / kappa
     design : in, shape (groups, k), or None: one mu for all
     """
@@ -192,7 +194,7 @@ cdef class NormalEffects(GradientDensity):
 
     def __init__(self, str likelihood, const double[::1] y, const double[::1] size, bint centred,
                  double constant, const double[::1] mean, const double[:, ::1] root,
-                 LogDensity prior_tau=None, double kappa=0.0, const double[:, ::1] design=None):
+                 prior_tau=None, double kappa=0.0, const double[:, ::1] design=None):
         cdef EffectsData *e = &self.model
         self.y, self.mean, self.root, self.design = y, mean, root, design
         e.kind, e.centred = LIKELIHOODS[likelihood], centred
@@ -203,8 +205,7 @@ cdef class NormalEffects(GradientDensity):
         e.design = NULL if design is None else &self.design[0, 0]
         e.kappa, e.constant, e.tau = kappa, constant, smooth(prior_tau)
         self.part, self.compiled = prior_tau, prior_tau is None or prior_tau.compiled
-        if prior_tau is not None:
-            self.failed = prior_tau.failed
+        self.failed = flag_of(prior_tau, &self.own_failed)
         self.ndim, self.data = <int>(e.k + 1 + e.groups), e
         if e.kind == NORMAL and design is None:
             self.function = simple_centred if centred else simple_noncentred
@@ -217,7 +218,7 @@ cdef class NormalEffects(GradientDensity):
         cdef EffectsData *e = &self.model
         cdef double[4] sums
         cdef double[2] unused
-        cdef double precision
+        cdef double precision, of_tau
         if self.function == any_effects:
             return self(x)[0]
         unused[0] = unused[1] = 0.0
@@ -228,7 +229,7 @@ cdef class NormalEffects(GradientDensity):
         else:
             noncentred_value(e.groups, e.y, e.size, &point[2], point[0], exp(point[1]), sums)
             value = -0.5 * (sums[0] + sums[1])
-        value += priors(e, &point[0], unused)
+        value += priors(e, &point[0], unused, &of_tau)
         self.raise_error()
         return value
 
@@ -237,7 +238,7 @@ cdef class NormalEffects(GradientDensity):
 
 cdef struct MarginalData:
     EffectsData effects
-    density_t density          # of (mu, log tau), the priors included
+    density_t density          # of (mu, log tau), the priors included; not tau's that is Python's
     void *density_data
     const double *var
 
@@ -246,16 +247,17 @@ cdef double marginal(int ndim, const double *x, double *gradient, void *data) no
     cdef MarginalData *m = <MarginalData *>data
     cdef EffectsData *e = &m.effects
     cdef double[4] sums
-    cdef double t = exp(2.0 * x[e.k])
+    cdef double t = exp(2.0 * x[e.k]), of_tau
     if e.design == NULL:
         marginal_sums(e.groups, e.y, m.var, x[0], t, sums)
         gradient[0] = sums[1]
     else:
         linear_sums(m, x, t, gradient, sums)
     gradient[e.k] = t * (sums[3] - sums[0])
-    priors(e, x, gradient)
+    priors(e, x, gradient, &of_tau)
     # The density takes its point for writing, and leaves it alone.
-    return m.density(ndim, <double *>x, m.density_data) + e.constant
+    return m.density(ndim, <double *>x, m.density_data) + e.constant \
+        + (of_tau if e.tau.both != NULL else 0.0)
 
 
 cdef void linear_sums(MarginalData *m, const double *x, double t, double *gradient,
@@ -282,8 +284,8 @@ cdef void linear_sums(MarginalData *m, const double *x, double t, double *gradie
 cdef class NormalMarginalGradient(GradientDensity):
     """The log marginal posterior of (beta, log tau) in the normal model, with its gradient.
 
-    ``density`` is its value (`NormalMarginal`, `LinearMarginal`) with the priors; the rest as for
-    `NormalEffects`.
+    ``density`` is its value (`NormalMarginal`, `LinearMarginal`) with the priors, without tau's
+    where ``prior_tau`` has its gradient; the rest as for `NormalEffects`.
     """
     cdef MarginalData model
     cdef const double[::1] y, var, mean
@@ -291,7 +293,7 @@ cdef class NormalMarginalGradient(GradientDensity):
 
     def __init__(self, LogDensity density, const double[::1] y, const double[::1] var,
                  double constant, const double[::1] mean, const double[:, ::1] root,
-                 LogDensity prior_tau=None, double kappa=0.0, const double[:, ::1] design=None):
+                 prior_tau=None, double kappa=0.0, const double[:, ::1] design=None):
         cdef EffectsData *e = &self.model.effects
         self.y, self.var, self.mean, self.root, self.design = y, var, mean, root, design
         e.groups, e.k, e.y, e.mean = y.shape[0], mean.shape[0], &self.y[0], &self.mean[0]
@@ -300,5 +302,7 @@ cdef class NormalMarginalGradient(GradientDensity):
         e.kappa, e.constant, e.tau = kappa, constant, smooth(prior_tau)
         self.model.density, self.model.density_data = density.fast, density.data
         self.model.var = &self.var[0]
-        self.part, self.compiled, self.failed = density, density.compiled, density.failed
+        self.part = prior_tau if isinstance(prior_tau, GradientDensity) else density
+        self.compiled, self.failed = self.part.compiled, flag_of(self.part, &self.own_failed)
+        self.keep_alive = density
         self.ndim, self.function, self.data = <int>(e.k + 1), marginal, &self.model

@@ -23,8 +23,7 @@ the exponents. The value has all constants.
 """
 from libc.math cimport exp, expm1, fabs, lgamma, log, log1p
 
-from pyhier.kernels.density cimport LogDensity, density_t
-from pyhier.kernels.gradients cimport GradientDensity, difference
+from pyhier.kernels.gradients cimport GradientDensity, gradient_t
 
 import numpy as np
 
@@ -44,7 +43,7 @@ cdef struct CountJoint:
     double constant            # of the likelihood
     int prior
     double log_z0
-    density_t own              # a density of both hyperparameters' coordinates
+    gradient_t own             # a density of both hyperparameters' coordinates
     void *own_data
 
 
@@ -100,9 +99,8 @@ cdef inline double log_share(double p, double log_p, double log_q, double d) noe
 
 cdef double pair_prior(CountJoint *m, const double *x, double *gradient) noexcept nogil:
     """Of the coordinates, the Jacobian included; adds its slopes."""
-    cdef double[2] point
+    cdef double[2] slopes
     cdef double value
-    cdef int k
     if m.prior == BDA3:  # p(alpha, beta) ~ (alpha + beta)^(-5/2)
         gradient[0] += expit(-x[0]) - expit(x[0])
         gradient[1] -= 0.5
@@ -113,10 +111,10 @@ cdef double pair_prior(CountJoint *m, const double *x, double *gradient) noexcep
     if m.prior == POISSGAMEXCH:  # p(alpha, mu) ~ z0 / ((alpha + z0)^2 mu)
         gradient[0] += 1.0 - 2.0 * expit(x[0] - m.log_z0)
         return x[0] - m.log_z0 - 2.0 * softplus(x[0] - m.log_z0)
-    point[0], point[1] = x[0], x[1]
-    value = m.own(2, point, m.own_data)
-    for k in range(2):
-        gradient[k] += difference(m.own, m.own_data, 2, point, k, value)
+    slopes[0] = slopes[1] = 0.0
+    value = m.own(2, x, slopes, m.own_data)
+    gradient[0] += slopes[0]
+    gradient[1] += slopes[1]
     return value
 
 
@@ -180,7 +178,8 @@ cdef class CountsJoint(GradientDensity):
     y, rest : in, shape (groups,)
         Successes and failures, or events and exposures.
     constant : of the likelihood
-    prior : "bda3", "betabinexch", "poissgamexch" or a log density of both coordinates
+    prior : "bda3", "betabinexch", "poissgamexch" or a log density of both coordinates, with its
+        gradient
     z0 : of "poissgamexch"
     """
     cdef CountJoint model
@@ -188,7 +187,7 @@ cdef class CountsJoint(GradientDensity):
 
     def __init__(self, str model, const double[::1] y, const double[::1] rest, double constant,
                  prior, double z0=1.0):
-        cdef LogDensity own
+        cdef GradientDensity own
         self.y, self.rest, self.compiled = y, rest, True
         self.model.groups, self.model.constant = y.shape[0], constant
         self.model.y, self.model.rest = &self.y[0], &self.rest[0]
@@ -198,7 +197,7 @@ cdef class CountsJoint(GradientDensity):
         else:
             own = prior
             self.model.prior = OWN
-            self.model.own, self.model.own_data = own.reference, own.data
+            self.model.own, self.model.own_data = own.function, own.data
             self.part, self.compiled, self.failed = own, own.compiled, own.failed
         self.ndim, self.data = <int>(2 + y.shape[0]), &self.model
         self.function = beta_binomial if model == "beta-binomial" else poisson_gamma

@@ -21,27 +21,19 @@ cdef class GradientDensity:
 
 
 cdef struct Smooth:           # a log density that is differentiated: a prior
-    density_t value           # NULL: constant
+    density_t value           # NULL: constant, or of the next kind
     density_t slope           # NULL: by differences
+    gradient_t both           # NULL: value and slope apart
     void *data
 
 
-cdef Smooth smooth(LogDensity density) noexcept
+cdef Smooth smooth(density) except *
+cdef bint *flag_of(part, bint *own) except NULL
 
 
-cdef inline double difference(density_t value, void *data, int ndim, double *x, int k,
-                              double here) noexcept nogil:
-    """The priors' rule: five points, 1e-3 apart, along coordinate k of x, which is put back.
-
-    Where the density ends inside them, three points on the side that is left.
-    """
-    cdef double h = 1e-3, middle = x[k]
-    cdef double[4] around
-    cdef int i
-    for i in range(4):
-        x[k] = middle + h * (i - 2 if i < 2 else i - 1)
-        around[i] = value(ndim, x, data)
-    x[k] = middle
+cdef inline double five_points(double here, const double *around, double h) noexcept nogil:
+    """A derivative from the values at -2h, -h, h and 2h; where the density ends inside them, from
+    three points on the side that is left."""
     if isfinite(around[0] + around[1] + around[2] + around[3]):
         return (around[0] - around[3] + 8.0 * (around[2] - around[1])) / (12.0 * h)
     if isfinite(around[0] + around[1]):
@@ -49,9 +41,26 @@ cdef inline double difference(density_t value, void *data, int ndim, double *x, 
     return (4.0 * around[2] - around[3] - 3.0 * here) / (2.0 * h)
 
 
+cdef inline double difference(density_t value, void *data, int ndim, double *x, int k,
+                              double here) noexcept nogil:
+    """The priors' rule: five points, 1e-3 apart, along coordinate k of x, which is put back."""
+    cdef double h = 1e-3, middle = x[k]
+    cdef double[4] around
+    cdef int i
+    for i in range(4):
+        x[k] = middle + h * (i - 2 if i < 2 else i - 1)
+        around[i] = value(ndim, x, data)
+    x[k] = middle
+    return five_points(here, around, h)
+
+
 cdef inline double with_slope(Smooth *prior, double x, double *slope) noexcept nogil:
     """A density of one coordinate, and its derivative added to ``slope``."""
-    cdef double here
+    cdef double here, found = 0.0
+    if prior.both != NULL:
+        here = prior.both(1, &x, &found, prior.data)
+        slope[0] += found
+        return here
     if prior.value == NULL:
         return 0.0
     here = prior.value(1, &x, prior.data)

@@ -40,6 +40,9 @@ class ForeignGradient(GradientDensity):
 class Differences(GradientDensity):
     def __init__(self, density: LogDensity) -> None: ...
 
+class PointsGradient(GradientDensity):
+    def __init__(self, function: Callable[[Floats], Floats], ndim: int) -> None: ...
+
 class ValueDensity(LogDensity):
     def __init__(self, density: GradientDensity) -> None: ...
 

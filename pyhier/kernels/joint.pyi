@@ -18,7 +18,7 @@ class NormalEffects(GradientDensity):
         constant: float,
         mean: Floats,
         root: Floats,
-        prior_tau: LogDensity | None = None,
+        prior_tau: LogDensity | GradientDensity | None = None,
         kappa: float = 0.0,
         design: Floats | None = None,
     ) -> None: ...
@@ -33,7 +33,7 @@ class NormalMarginalGradient(GradientDensity):
         constant: float,
         mean: Floats,
         root: Floats,
-        prior_tau: LogDensity | None = None,
+        prior_tau: LogDensity | GradientDensity | None = None,
         kappa: float = 0.0,
         design: Floats | None = None,
     ) -> None: ...

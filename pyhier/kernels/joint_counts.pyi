@@ -3,7 +3,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity
 
 Floats = NDArray[np.float64]
@@ -15,6 +14,6 @@ class CountsJoint(GradientDensity):
         y: Floats,
         rest: Floats,
         constant: float,
-        prior: Literal["bda3", "betabinexch", "poissgamexch"] | LogDensity,
+        prior: Literal["bda3", "betabinexch", "poissgamexch"] | GradientDensity,
         z0: float = 1.0,
     ) -> None: ...

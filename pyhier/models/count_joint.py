@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pyhier.kernels.density import CallableDensity
+from pyhier.kernels.gradients import PointsGradient
 from pyhier.kernels.joint_counts import CountsJoint
 from pyhier.models.joint import LOG, LOGIT, Joint, choose
 
@@ -20,9 +20,7 @@ _NO_GAMMA = (
 
 def _prior(model: Any) -> Any:
     """A named prior's name, or a user's prior as a density of both coordinates."""
-    if isinstance(model.prior, str):
-        return model.prior
-    return CallableDensity(lambda x: float(model.log_prior(x)), (), 2)
+    return model.prior if isinstance(model.prior, str) else PointsGradient(model.log_prior, 2)
 
 
 def beta_binomial_joint(model: Any, parameterization: str) -> Joint:

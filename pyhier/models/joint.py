@@ -118,6 +118,10 @@ class Joint:
     def __repr__(self) -> str:
         return f"Joint: {self.gradient.ndim} coordinates, {self.parameterization}, of {self.model}"
 
+    def __reduce__(self) -> Any:
+        """Made anew: compiled densities do not pickle."""
+        return target_of, (self.model, self.parameterization)
+
     @cached_property
     def coordinates(self) -> tuple[str, ...]:
         """Names of phi's coordinates, then of the effects'."""
@@ -196,7 +200,8 @@ class Joint:
 
 def spelled(parameterization: Any) -> str:
     """A parameterisation under the name this package has for it."""
-    name = _SPELLINGS.get(parameterization, parameterization)
+    known = isinstance(parameterization, str)
+    name = _SPELLINGS.get(parameterization, parameterization) if known else None
     if name not in PARAMETERIZATIONS:
         raise ValueError(
             f"parameterization is {parameterization!r}: it must be one of "

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier.kernels.gradients import GradientDensity
+from pyhier.kernels.density import LogDensity
+from pyhier.kernels.gradients import GradientDensity, PointsGradient
 from pyhier.kernels.joint import NormalEffects, NormalMarginalGradient
 from pyhier.models.exponential_quadratics import (
     ExponentialQuadratic,
@@ -24,6 +25,7 @@ from pyhier.models.exponential_quadratics import (
 )
 from pyhier.models.joint import AS_IS, EffectChart, Joint, choose, standard
 from pyhier.models.target import Groups
+from pyhier.quadrature.panels import HIGHEST, LOWEST
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -37,10 +39,12 @@ class NormalTargets:
     def log_marginal_gradient(self) -> GradientDensity:
         """The log marginal posterior with its gradient and all constants."""
         model: Any = self
-        parts = _Parts.of(model)
+        parts, prior = _Parts.of(model), _prior_of_tau(model)
+        apart = isinstance(prior, GradientDensity)
+        plain = model.with_prior(prior_tau="uniform") if apart else model
         return NormalMarginalGradient(
-            model.log_marginal, parts.y, parts.var, model.log_constant, parts.mean, parts.root,
-            model.prior.density, parts.kappa, parts.design,
+            plain.log_marginal, parts.y, parts.var, model.log_constant, parts.mean, parts.root,
+            prior, parts.kappa, parts.design,
         )  # fmt: skip
 
     def joint(self, parameterization: str = "non-centred") -> Joint:
@@ -86,12 +90,24 @@ class _Parts:
         return cls(model.y, model.var, None, np.array([mean]), known, kappa, constant)
 
 
+def _prior_of_tau(model: Any) -> LogDensity | GradientDensity | None:
+    """Tau's prior for the kernels: one that is Python's is called once for value and slope.
+
+    It is called for numbers alone, however far a first step goes astray.
+    """
+    density: LogDensity | None = model.prior.density
+    if density is None or density.compiled:
+        return density
+    prior = model.prior.log_density
+    return PointsGradient(lambda x: prior(np.clip(x[:, 0], LOWEST, HIGHEST)), 1)
+
+
 def _joint(model: Any, parameterization: str) -> Joint:
     parts = _Parts.of(model)
     constant = -parts.y.size * LOG_2PI - 0.5 * float(np.log(parts.var).sum()) + parts.log_prior
     density = NormalEffects(
         "normal", parts.y, parts.var, parameterization == "centred", constant, parts.mean,
-        parts.root, model.prior.density, parts.kappa, parts.design,
+        parts.root, _prior_of_tau(model), parts.kappa, parts.design,
     )  # fmt: skip
     chart = standard(parts.design) if parameterization == "non-centred" else AS_IS
     rotation = getattr(model, "_rotation", None)

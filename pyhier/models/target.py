@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pyhier._random import Generator
 from pyhier._types import Floats
 from pyhier.kernels.density import LogDensity
-from pyhier.kernels.gradients import Differences, GradientDensity
+from pyhier.kernels.gradients import Differences, GradientDensity, PointsGradient
 from pyhier.models.draws import Draws
 
 Groups = slice | NDArray[np.intp]
@@ -108,6 +108,8 @@ class MarginalTarget:
     def gradient(self) -> GradientDensity:
         """The log density with its gradient: the model's own, or by differences."""
         own: GradientDensity | None = getattr(self.model, "log_marginal_gradient", None)
+        if own is None and not self.density.compiled:
+            return PointsGradient(self.log_density, len(self.coordinates))
         return Differences(self.density) if own is None else own
 
     @property
