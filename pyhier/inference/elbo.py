@@ -19,6 +19,7 @@ from pyhier._types import Floats
 from pyhier.kernels.gradients import GradientDensity
 from pyhier.models.exponential_quadratics import ExponentialQuadratic
 from pyhier.priors.differences import STEPS, H
+from pyhier.quadrature.panels import HIGHEST, LOWEST
 
 REACH, NODES = 10.0, 201  # sds, and nodes within them, of the sum over log tau
 LARGEST = 700.0  # exponent
@@ -136,7 +137,8 @@ def _prior(form: ExponentialQuadratic, q: Gaussian) -> tuple[float, Floats, Floa
     z = np.linspace(-REACH, REACH, NODES)
     weight = np.exp(-0.5 * z * z)
     weight /= weight.sum()
-    values = form.prior((q.mean[at] + sd * z)[:, np.newaxis] + STEPS)
+    log_tau = (q.mean[at] + sd * z)[:, np.newaxis] + STEPS
+    values = form.prior(np.clip(log_tau, LOWEST, HIGHEST))
     slopes = (values[:, 0] - 8.0 * values[:, 1] + 8.0 * values[:, 3] - values[:, 4]) / (12.0 * H)
     of_mean, of_cov = np.zeros(p), np.zeros((p, p) if q.full else p)
     of_mean[at] = weight @ slopes
@@ -161,12 +163,21 @@ def by_points(density: GradientDensity, z: Floats) -> Bound:
 
 
 def quasi_normals(n: int, p: int) -> Floats:
-    """``n`` quasi-random standard normals and their negatives, shape (2 n, p): Sobol's points."""
+    """``n`` quasi-random standard normals and their negatives, shape (2 n, p): Sobol's points.
+
+    Their mean is 0 and their covariance the identity to rounding, so that the mean of a quadratic
+    is exact, and with it the fit to a normal density. Of more than n / 2 coordinates only the
+    variances are 1.
+    """
     from scipy.special import ndtri
     from scipy.stats import qmc
 
     points = qmc.Sobol(p, scramble=True, rng=np.random.default_rng(20240)).random(n)
     z: Floats = ndtri(np.clip(points, 1e-12, 1.0 - 1e-12))
+    if 2 * p <= n:
+        z = z @ np.linalg.inv(np.linalg.cholesky(z.T @ z / n)).T
+    else:
+        z /= np.sqrt((z * z).mean(axis=0))
     return np.concatenate([z, -z])
 
 
@@ -191,11 +202,13 @@ def maximise(bound: Bound, mean: Floats, sd: Floats, full: bool) -> Fitted:
     pack = _Packing(mean, sd, full)
 
     def objective(x: Floats) -> tuple[float, Floats]:
-        q = pack.unpack(x)
-        value, of_mean, of_factor = bound(q)
-        if not np.isfinite(value):
+        with np.errstate(all="ignore"):  # a step too far is looked at here
+            q = pack.unpack(x)
+            value, of_mean, of_factor = bound(q)
+            slope = -pack.gradient(q, of_mean, of_factor)
+        if not (np.isfinite(value) and np.isfinite(slope).all()):
             return 1e300, np.zeros_like(x)
-        return -(value + q.entropy), -pack.gradient(q, of_mean, of_factor)
+        return -(value + q.entropy), slope
 
     method = "BFGS" if pack.size <= 600 else "L-BFGS-B"
     options: dict[str, Any] = {"maxiter": 20_000, "gtol": 1e-9}

@@ -55,12 +55,18 @@ def gradient_density(
         return _pair(function, ndim, args)
     if _is_numba(function):
         return _numba_density(function, ndim, args)
-    if callable(function):
-        return PythonGradient(function, args, ndim)
+    return PythonGradient(function, args, ndim)
+
+
+def need_density(engine: str, function: Any) -> None:
+    """Raise TypeError unless there is something that may be a log density with its gradient."""
+    if isinstance(function, tuple) or (callable(function) and not isinstance(function, type)):
+        return
+    given = "a class" if isinstance(function, type) else f"a {type(function).__name__}"
     raise TypeError(
-        f"the log density is a {type(function).__name__}: it must be a model, a callable that "
-        "returns (value, gradient), a numba.njit function or scipy.LowLevelCallable of this kind, "
-        "or a pair of functions, the log density's and its gradient's"
+        f"model is {given}: {engine} takes a model, or a log density: a callable that returns "
+        "(value, gradient), a numba.njit function or scipy.LowLevelCallable of this kind, or a "
+        "pair of functions, the log density's and its gradient's"
     )
 
 
@@ -182,8 +188,9 @@ def bounded(density: GradientDensity, ends: Floats | None) -> GradientDensity:
 def check_gradient(density: GradientDensity, point: Floats) -> None:
     """Raise where the gradient is not that of the value, by differences at one point.
 
-    Along each coordinate, or along 20 random directions of many: the step is the one at which
-    halving it changes the difference least, and that change is how far the two may be apart.
+    Along each coordinate, or along 20 random directions of many: of steps twenty decades apart the
+    one at which a tenth of it changes the difference least, and that change is how far the two may
+    be apart.
     """
     value, gradient = density(point)
     for name, direction in _directions(point.size):
@@ -209,13 +216,14 @@ def _best_difference(
     density: GradientDensity, point: Floats, direction: Floats, value: float
 ) -> tuple[float, float]:
     """A directional derivative by central differences, and its error."""
-    scale = max(float(np.abs(point[direction != 0.0]).max(initial=0.0)), 1e-6)
-    steps = scale * 10.0 ** -np.arange(0.0, 11.0)
+    scale = max(float(np.abs(point[direction != 0.0]).max(initial=0.0)), 1.0)
+    steps = scale * 10.0 ** -np.arange(0.0, 21.0)
     ends = point + np.concatenate([steps, -steps])[:, np.newaxis] * direction
     values = density.evaluate(ends)[0].reshape(2, -1)
     with np.errstate(invalid="ignore"):
         slopes = (values[0] - values[1]) / (2.0 * steps)
-        rounding = 4.0 * EPSILON * (np.abs(values).max(axis=0) + abs(value)) / steps
+        size = np.abs(values).max(axis=0) + abs(value) + 1.0  # sums of terms that may cancel
+        rounding = 4.0 * EPSILON * size / steps
         errors = np.abs(np.diff(slopes)) + rounding[1:]
     errors[~np.isfinite(errors)] = np.inf
     best = int(np.argmin(errors))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pyhier._random import Generator
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import amount, count
 from pyhier.inference.chains import NothingKeptError, Steps, rectangle, run_chains
 from pyhier.inference.warmup import schedule
 from pyhier.kernels.gradients import GradientDensity
@@ -21,6 +21,7 @@ from pyhier.rstats.streams import RStream
 
 Metric = Literal["diagonal", "dense", "identity"]
 DEEPEST = 20  # trees of 2^20 steps
+LEAST = 1_000  # doubles that a chain takes
 
 
 @dataclass
@@ -79,7 +80,7 @@ class Settings:
         progress: bool | None,
     ) -> "Settings":
         """Check what is not the density's."""
-        if metric not in ("diagonal", "dense", "identity"):
+        if not isinstance(metric, str) or metric not in ("diagonal", "dense", "identity"):
             raise ValueError(f"metric is {metric!r}: it must be 'diagonal', 'dense' or 'identity'")
         if not (isinstance(target_accept, int | float | np.floating) and 0.0 < target_accept < 1.0):
             raise ValueError(
@@ -89,7 +90,7 @@ class Settings:
         if depth > DEEPEST:
             raise ValueError(f"max_treedepth is {depth}: it must be at most {DEEPEST}")
         return cls(
-            count("draws", draws), count("tune", tune, 0), count("chains", chains),
+            count("draws", draws), count("tune", tune, 0), amount("chains", chains, LEAST),
             float(target_accept), depth, metric, progress,
         )  # fmt: skip
 
@@ -169,10 +170,11 @@ def _need_memory(settings: Settings, width: int, p: int) -> None:
     chains = 8.0 * settings.chains * p * (5.0 * (3 * settings.max_treedepth + 8) + 4.0 * square)
     have = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
     if have and draws + chains > have:
-        mend = "keep fewer quantities (keep=) or draws"
+        name, mend = "draws", "keep fewer quantities (keep=) or draws"
         if chains > draws:
-            mend = "take metric='diagonal', fewer chains or a smaller max_treedepth"
-        raise MemoryError(
-            f"{settings.chains} chains in {p} coordinates need {(draws + chains) / 1e9:.0f} GB, "
-            f"and the machine has {have / 1e9:.0f}: {mend}"
+            name, mend = "metric", "take 'diagonal', fewer chains or a smaller max_treedepth"
+        raise ValueError(
+            f"{name} is {getattr(settings, name)!r}: with {settings.chains} chains in {p} "
+            f"coordinates that takes {(draws + chains) / 1e9:.3g} GB and this machine has "
+            f"{have / 1e9:.3g}; {mend}"
         )

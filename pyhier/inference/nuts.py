@@ -1,6 +1,6 @@
 """The no-U-turn sampler on any model, in any of its parameterisations, and on any density."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,13 +8,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import RNG, Generator, as_generator, for_chains
 from pyhier._types import Floats
-from pyhier._validation import float_array
+from pyhier._validation import float_array, numbers
 from pyhier.inference.gradient import (
     GradientLike,
     bounded,
     bounds,
     check_gradient,
     gradient_density,
+    need_density,
 )
 from pyhier.inference.hamiltonian import Metric, Settings, sample
 from pyhier.inference.starts import Init, check_start, model_starts
@@ -141,6 +142,7 @@ def nuts(
         need_posterior("nuts", model)
         refuse("a density of one's own", own)
         return _of_model(model, settings, parameterization, init, keep, as_generator(rng))
+    need_density("nuts", model)
     refuse("a model", {"parameterization": parameterization, "init": init, "keep": keep})
     if start is None:
         raise ValueError("start is missing: a density needs a point to start from")
@@ -183,7 +185,7 @@ def _of_model(
 
 def _kept(model: Model, keep: Sequence[str]) -> NDArray[np.intp]:
     """The groups whose effects are named."""
-    if isinstance(keep, str):
+    if isinstance(keep, str) or not isinstance(keep, Iterable):
         raise TypeError(f"keep is {keep!r}: give a sequence of names, such as ['mu', 'tau']")
     hyper = model.hyperparameters(model.marginal.start())
     at = {f"theta[{label}]": j for j, label in enumerate(model.labels)}
@@ -238,7 +240,7 @@ def _of_density(
 
 
 def _points(start: Any, chains: int) -> Floats:
-    points = np.asarray(start, dtype=np.float64)
+    points = numbers("start", start)
     if points.ndim not in (1, 2) or (points.ndim == 2 and len(points) != chains) or not points.size:
         raise ValueError(
             f"start has shape {points.shape}: give (p,), or ({chains}, p) to start each chain "
@@ -264,6 +266,8 @@ def coordinate_names(names: Sequence[str] | None, p: int) -> tuple[str, ...]:
     """The names given, or ``x[0]``, ``x[1]``, ..."""
     if names is None:
         return tuple(f"x[{k}]" for k in range(p))
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"names is {names!r}: give {p} names, one a coordinate")
     found = tuple(map(str, names))
     if len(found) != p or len(set(found)) != p:
         raise ValueError(f"names is {list(names)}: give {p} different names, one a coordinate")

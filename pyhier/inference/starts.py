@@ -60,7 +60,10 @@ def _given(
 ) -> Floats:
     values = dict(init)
     theta = values.pop("theta", None)
-    phi = model.phi_at(**values)
+    try:
+        phi = model.phi_at(**values)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"init: {error}") from error
     point = _on_line(target, _place(model, target, phi, rng, theta))
     check_start(density, point, target.coordinates)
     return point
