@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 import pyhier as ph
-from pyhier.inference.chains import Chain
+from pyhier.inference.chains import Steps
 
 # CI judges a change by the same examples each time; a laptop goes on looking for new ones.
 settings.register_profile("ci", derandomize=True)
@@ -44,7 +44,7 @@ def r():
 @pytest.fixture
 def interrupt_after(monkeypatch):
     """Ctrl-C from within a run of chains, after so many pieces: it never comes elsewhere."""
-    plain = Chain.run_piece
+    plain = Steps.run_piece
 
     def arrange(pieces):
         done = 0
@@ -57,7 +57,7 @@ def interrupt_after(monkeypatch):
                 _thread.interrupt_main()
             return more
 
-        monkeypatch.setattr(Chain, "run_piece", run_piece)
+        monkeypatch.setattr(Steps, "run_piece", run_piece)
 
     return arrange
 

@@ -68,6 +68,10 @@ def flat(x, *data):
     return -0.5 * float(np.sum(np.square(x)))
 
 
+def sloped(x, *data):
+    return -0.5 * float(np.sum(np.square(x))), -x
+
+
 # What a message may say in place of the argument.
 OTHERWISE = {"priors": "prior", "engine": "under the prior", "name": "named|data set"}
 
@@ -106,6 +110,16 @@ WEIGHTED = ENGINE | {"proposal": PROPOSAL, "scale": Kind(*POSITIVE.wrong[:5]), "
     0.0, -1.0, np.nan, "4", None, [1.0])}  # fmt: skip
 METHOD = Kind("nix", 3, None, ["REML"])
 MADE = {"draws": COUNT, "rng": RNG}
+PARAMETERIZATION = Kind("diagonal", 3, ["centred"], True)
+OF_A_DENSITY = {
+    "start": Kind("x", [], None, [np.nan], [[[1.0]]]), "lower": Kind("x", [1.0], 2.0, [0.0, 0.0]),
+    "upper": Kind("x", -1.0, [np.nan], [0.0, 0.0]), "names": Kind(3, "ab", ["a", "b"], [1, 2]),
+}  # fmt: skip
+SAMPLED = {
+    "draws": COUNT, "tune": Kind(-1, 2.5, np.inf, "10", None, 1e30), "chains": COUNT, "rng": RNG,
+    "target_accept": Kind(0, 1, 1.5, np.nan, "0.8", None, [0.8], True),
+    "max_treedepth": Kind(0, 21, 2.5, "x", None), "metric": Kind("nix", 3, None, np.eye(2)),
+}  # fmt: skip
 EVENT = Kind("mu", "mu > ", "nothing > 3", 3.0, None, "mu > tau > 3", lambda d: 3.0, ["mu > 3"])
 
 # What is called, with what, and the kinds of its arguments.
@@ -155,6 +169,17 @@ CALLS = {
     "indepmetrop": (ph.indepmetrop, {"model": normal, "draws": 5}, CHAINS | WEIGHTED),
     "gibbs": (ph.gibbs, {"model": normal, "draws": 5}, CHAINS | {
         "scale": Kind("x", [1.0], [1.0, -1.0], [1.0, np.nan])}),
+    "nuts": (ph.nuts, {"model": normal, "draws": 5, "tune": 5}, SAMPLED | {
+        "model": MODEL, "parameterization": PARAMETERIZATION, "keep": Kind("mu", 3, ["nix"], [3]),
+        "init": Kind("nix", 3, {"mu": 1.0}, {"mu": 1.0, "tau": -1.0}, {
+            "mu": 1.0, "tau": 1.0, "theta": [1.0]}, [1.0])}),
+    "nuts of a density": (ph.nuts, {"model": sloped, "draws": 5, "tune": 5, "start": [1.0]},
+        SAMPLED | OF_A_DENSITY),
+    "vi": (ph.vi, {"model": normal}, {
+        "model": MODEL, "family": METHOD, "parameterization": PARAMETERIZATION,
+        "draws": Kind(10, *COUNT.wrong), "rng": RNG}),
+    "vi of a density": (ph.vi, {"model": sloped, "start": [1.0]}, OF_A_DENSITY | {
+        "family": METHOD, "draws": Kind(10, *COUNT.wrong), "rng": RNG}),
     "importance": (ph.importance, {"model": normal, "draws": 2_000}, WEIGHTED),
     "sir": (ph.sir, {"model": normal, "draws": 200}, WEIGHTED | {
         "pool": Kind(0, 1.5, "x", np.inf, 1e30)}),
@@ -349,4 +374,4 @@ def test_every_public_callable_is_in_the_table():
     assert drawn == set(OF_PLOTS)
 
 
-NOT_YET: set[str] = {"nuts", "vi"}
+NOT_YET: set[str] = set()

@@ -10,6 +10,12 @@ from pyhier.kernels.hamiltonian import COLUMN_NAMES, Chain
 ALL = np.zeros(0, np.intp)
 
 
+def window_metric(draws, last):
+    """Variances, shrunk as by five more draws with 1e-3 of the last metric's."""
+    n = len(draws)
+    return n / (n + 5) * np.var(draws, axis=0, ddof=1) + 5e-3 / (n + 5) * last
+
+
 class Twin:
     """The sampler as its references write it, with the kernel's order of random numbers.
 
@@ -142,11 +148,10 @@ class Twin:
                 seen, renewed = [], True
             if i in plan.windows:
                 if i > plan.windows[0]:
-                    n = len(seen)
-                    var = np.var([x for x, _ in seen], axis=0, ddof=1)
-                    self.inverse = n / (n + 5) * var + 5e-3 / (n + 5) * self.inverse
+                    metric_of = self.wrong.get("metric_of", window_metric)
+                    self.inverse = metric_of(np.array([x for x, _ in seen]), self.inverse)
                     renewed = True
-                seen = []
+                seen = [] if "seen" not in self.wrong else seen
             if renewed:
                 self.find_step()
                 self.restart()
@@ -189,7 +194,7 @@ def kernel_run(density, p, seed, tune, draws, metric="diagonal", target=0.8, dep
 
 @pytest.mark.parametrize(
     ("density", "p", "tune"),
-    [(funnel, 2, 0), (funnel, 2, 10), (normal, 3, 0), (normal, 3, 60), (normal, 3, 160)],
+    [(funnel, 2, 0), (funnel, 2, 10), (normal, 3, 0), (normal, 3, 60), (normal, 3, 300)],
 )
 def test_kernel_is_its_twin(density, p, tune):
     """Every draw and statistic, warm-up included. Rounding grows along a chain, the faster the more
@@ -216,6 +221,26 @@ def test_another_turning_rule_is_another_chain(rule):
     out, _, _ = kernel_run(funnel, 2, 3, 60, 40)
     twin = Twin(funnel, np.random.default_rng(3), np.full(2, 0.3), rule=rule)
     assert np.abs(twin.run(60, 40)[0] - out).max() > 0.1
+
+
+WRONG_METRICS = {
+    "precisions": {"metric_of": lambda draws, last: 1.0 / window_metric(draws, last)},
+    "sds": {"metric_of": lambda draws, last: draws.std(axis=0)},
+    "not shrunk": {"metric_of": lambda draws, last: draws.var(axis=0, ddof=1)},
+    "towards 1e-3": {"metric_of": lambda draws, last: window_metric(draws, np.ones(3))},
+    "all windows": {"seen": True},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_METRICS)
+def test_another_adaptation_is_another_chain(wrong):
+    """The negative control of the warm-up: the comparison sees how the metric is made."""
+    out, _, chain = kernel_run(normal, 3, 3, 300, 40)
+    twin = Twin(normal, np.random.default_rng(3), np.full(3, 0.3), **WRONG_METRICS[wrong])
+    draws, _ = twin.run(300, 40)
+    # As far as the right twin is within 1e-5 and 1e-6.
+    assert np.abs(draws - out).max() > 0.1
+    assert np.abs(chain.metric / twin.inverse - 1.0).max() > 1e-3
 
 
 def test_pieces_do_not_matter():

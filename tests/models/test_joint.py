@@ -107,19 +107,35 @@ def test_value_is_bayes_theorem(name, parameterization):
         assert value == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
+def check_slopes(gradient, log_density, point):
+    """A gradient beside central differences: h^2, and 1e-16 / h of a size of up to 1e3."""
+    h = 1e-5
+    ends = point + h * np.concatenate([np.eye(point.size), -np.eye(point.size)])
+    values = log_density(ends)
+    found = (values[: point.size] - values[point.size :]) / (2.0 * h)
+    size = np.abs(values).max() + np.abs(gradient).max()
+    np.testing.assert_allclose(gradient, found, rtol=1e-6, atol=1e-8 * size + 1e-7)
+
+
 @pytest.mark.parametrize(("name", "parameterization"), TARGETS)
 def test_gradient_is_the_values(name, parameterization):
-    """By central differences: h^2 and 1e-16 / h of a size of up to 1e3."""
     model = MODELS[name]()
     target = target_of(model, parameterization)
     for point in points_of(model, target):
-        gradient = target.value_and_gradient(point)[1]
-        h = 1e-5
-        ends = point + h * np.concatenate([np.eye(point.size), -np.eye(point.size)])
-        values = target.log_density(ends)
-        found = (values[: point.size] - values[point.size :]) / (2.0 * h)
-        size = np.abs(values).max() + np.abs(gradient).max()
-        np.testing.assert_allclose(gradient, found, rtol=1e-6, atol=1e-8 * size + 1e-7)
+        check_slopes(target.value_and_gradient(point)[1], target.log_density, point)
+
+
+@pytest.mark.parametrize("k", [0, 1, 2, 9])
+def test_a_wrong_gradient_is_seen(k):
+    """The negative control: any one entry, off by a thousandth or lacking the Jacobian's 1."""
+    model = MODELS["normal, mu"]()
+    target = target_of(model, "non-centred")
+    for point in points_of(model, target):
+        right = target.value_and_gradient(point)[1]
+        for wrong in (1.001 * right, right - 1.0):
+            other = np.where(np.arange(10) == k, wrong, right)
+            with pytest.raises(AssertionError):
+                check_slopes(other, target.log_density, point)
 
 
 @pytest.mark.parametrize(("name", "parameterization"), TARGETS)
