@@ -55,7 +55,8 @@ def gradient_density(
         return _pair(function, ndim, args)
     if _is_numba(function):
         return _numba_density(function, ndim, args)
-    return PythonGradient(function, args, ndim)
+    plain: Any = function
+    return PythonGradient(plain, args, ndim)
 
 
 def need_density(engine: str, function: Any) -> None:

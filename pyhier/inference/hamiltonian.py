@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +91,7 @@ class Settings:
             raise ValueError(f"max_treedepth is {depth}: it must be at most {DEEPEST}")
         return cls(
             count("draws", draws), count("tune", tune, 0), amount("chains", chains, LEAST),
-            float(target_accept), depth, metric, progress,
+            float(target_accept), depth, cast(Metric, metric), progress,
         )  # fmt: skip
 
 
