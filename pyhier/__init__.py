@@ -40,6 +40,7 @@ from pyhier.posterior.diagnostics import ConvergenceWarning
 from pyhier.priors.check import PriorCheck, check_prior
 from pyhier.priors.tau import PRIOR_NAMES, NormalInvChi2
 from pyhier.rstats import RStream
+from pyhier.workflow.grading import Grade, grade
 from pyhier.workflow.prior_predictive import PriorDraws, prior_predictive
 from pyhier.workflow.sensitivity import Sensitivity, sensitivity
 
@@ -51,6 +52,7 @@ __all__ = [
     "PRIOR_NAMES",
     "BetaBinomial",
     "ConvergenceWarning",
+    "Grade",
     "LaplaceFit",
     "MetaRegression",
     "MultilevelEffects",
@@ -72,6 +74,7 @@ __all__ = [
     "exact",
     "gibbs",
     "given",
+    "grade",
     "grid",
     "group_summaries",
     "homogeneity_test",

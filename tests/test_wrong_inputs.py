@@ -180,6 +180,10 @@ CALLS = {
         "draws": Kind(10, *COUNT.wrong), "rng": RNG}),
     "vi of a density": (ph.vi, {"model": sloped, "start": [1.0]}, OF_A_DENSITY | {
         "family": METHOD, "draws": Kind(10, *COUNT.wrong), "rng": RNG}),
+    "grade": (ph.grade, {"posterior": "rwmetrop", "exact_posterior": "exact"}, {
+        "posterior": Kind(3.0, "post", None, normal, flat), "exact_posterior": Kind(
+            3.0, "post", normal, "rwmetrop"), "names": Kind("mu", 3, [], ["nix"], [3]),
+        "probs": PROBS}),
     "importance": (ph.importance, {"model": normal, "draws": 2_000}, WEIGHTED),
     "sir": (ph.sir, {"model": normal, "draws": 200}, WEIGHTED | {
         "pool": Kind(0, 1.5, "x", np.inf, 1e30)}),
@@ -365,8 +369,8 @@ def test_the_right_arguments_work():
 
 def test_every_public_callable_is_in_the_table():
     results = {
-        "ConvergenceWarning", "LaplaceFit", "MetaRegression", "MultilevelEffects", "PriorCheck",
-        "PriorDraws", "RandomEffects", "Sensitivity",
+        "ConvergenceWarning", "Grade", "LaplaceFit", "MetaRegression", "MultilevelEffects",
+        "PriorCheck", "PriorDraws", "RandomEffects", "Sensitivity",
     }  # fmt: skip
     public = {name for name in ph.__all__ if callable(getattr(ph, name))} - results
     assert public <= set(CALLS) | NOT_YET

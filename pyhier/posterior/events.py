@@ -65,19 +65,28 @@ class Probability(float):
 def share(holds: NDArray[np.bool_], markov: bool = False, ess: float = np.inf) -> Probability:
     """Share of the draws, shape (chain, draw), for which something holds.
 
-    Its standard error is that of independent draws. Those that were picked by weights of effective
-    size ``ess`` have the weights' error on top. Those of a Markov chain are cut into about
-    sqrt(draws) batches a chain, whose means are nearly independent (Flegal, Haran and Jones 2008);
-    the larger of both errors counts, for a chain that mixed well gives noisy batches.
+    Its standard error is `error_of_mean`.
     """
-    value = float(holds.mean())
-    se = float(np.sqrt(value * (1.0 - value) * (1.0 / holds.size + 1.0 / ess)))
-    if markov and holds.shape[1] >= 4:
-        size = int(np.sqrt(holds.shape[1]))
-        used = holds[:, holds.shape[1] % size :]
+    return Probability(float(holds.mean()), error_of_mean(holds, markov, ess))
+
+
+def error_of_mean(
+    values: Floats | NDArray[np.bool_], markov: bool = False, ess: float = np.inf
+) -> float:
+    """Monte Carlo standard error of the mean of draws, shape (chain, draw).
+
+    It is that of independent draws. Those that were picked by weights of effective size ``ess``
+    have the weights' error on top. Those of a Markov chain are cut into about sqrt(draws) batches a
+    chain, whose means are nearly independent (Flegal, Haran and Jones 2008); the larger of both
+    errors counts, for a chain that mixed well gives noisy batches.
+    """
+    se = float(np.std(values) * np.sqrt(1.0 / values.size + 1.0 / ess))
+    if markov and values.shape[1] >= 4:
+        size = int(np.sqrt(values.shape[1]))
+        used = values[:, values.shape[1] % size :]
         batches = used.reshape(-1, size).mean(axis=1)
         se = max(se, float(batches.std(ddof=1) / np.sqrt(batches.size)))
-    return Probability(value, se)
+    return se
 
 
 Event = str | Callable[[Mapping[str, Floats]], NDArray[np.bool_]]
