@@ -72,6 +72,10 @@ def sloped(x, *data):
     return -0.5 * float(np.sum(np.square(x))), -x
 
 
+def densities(name, ax=None):
+    return plots.densities({"a": posteriors()["exact"]}, name, ax)
+
+
 # What a message may say in place of the argument.
 OTHERWISE = {"priors": "prior", "engine": "under the prior", "name": "named|data set"}
 
@@ -180,6 +184,8 @@ CALLS = {
         "draws": Kind(10, *COUNT.wrong), "rng": RNG}),
     "vi of a density": (ph.vi, {"model": sloped, "start": [1.0]}, OF_A_DENSITY | {
         "family": METHOD, "draws": Kind(10, *COUNT.wrong), "rng": RNG}),
+    "densities": (densities, {
+        "name": "mu"}, {"name": NAME, "ax": AXES}),
     "grade": (ph.grade, {"posterior": "rwmetrop", "exact_posterior": "exact"}, {
         "posterior": Kind(3.0, "post", None, normal, flat), "exact_posterior": Kind(
             3.0, "post", normal, "rwmetrop"), "names": Kind("mu", 3, [], ["nix"], [3]),
@@ -258,6 +264,8 @@ OF_PLOTS = {
         "name": NAME, "lags": Kind(*COUNT.wrong[:-1])}),
     "regression": ({"posterior": "covariates", "covariate": "x"}, {
         "covariate": NAME, "level": LEVEL}),
+    "divergences": ({"posterior": "rwmetrop"}, {}),
+    "funnel": ({"posterior": "rwmetrop"}, {"group": Kind("nix", 3, [1])}),
     "levels": ({"posterior": "levels", "level": "a"}, {"level": NAME, "interval": LEVEL}),
 }  # fmt: skip
 
@@ -374,7 +382,7 @@ def test_every_public_callable_is_in_the_table():
     }  # fmt: skip
     public = {name for name in ph.__all__ if callable(getattr(ph, name))} - results
     assert public <= set(CALLS) | NOT_YET
-    drawn = set(plots.__all__) - {"contour", "predictive_check", "sensitivity"}
+    drawn = set(plots.__all__) - {"contour", "densities", "predictive_check", "sensitivity"}
     assert drawn == set(OF_PLOTS)
 
 

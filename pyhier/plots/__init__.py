@@ -6,17 +6,21 @@ matplotlib loads when this package does; ``import pyhier`` does not load it.
 from pyhier.plots.chains import autocorr, trace
 from pyhier.plots.checks import predictive_check, sensitivity
 from pyhier.plots.covariates import levels, regression
+from pyhier.plots.funnels import divergences, funnel
 from pyhier.plots.groups import by_size, forest, shrinkage
 from pyhier.plots.hyperparameters import conditional_means, contour
-from pyhier.plots.marginals import density, prior_posterior
+from pyhier.plots.marginals import densities, density, prior_posterior
 
 __all__ = [
     "autocorr",
     "by_size",
     "conditional_means",
     "contour",
+    "densities",
     "density",
+    "divergences",
     "forest",
+    "funnel",
     "levels",
     "predictive_check",
     "prior_posterior",

@@ -1,5 +1,6 @@
 """Densities of one quantity: of the posterior, and of the prior beside it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from pyhier._random import as_generator
 from pyhier._types import Floats
 from pyhier.distributions.draws import SampleMarginal
 from pyhier.models.interface import Model, is_plane
-from pyhier.plots.style import POOLED, RAW, need_posterior, new_axes, symbol
+from pyhier.plots.style import POOLED, RAW, SERIES, need, need_posterior, new_axes, symbol
 from pyhier.posterior.base import Posterior
 from pyhier.quadrature.axes import coordinate_axis
 from pyhier.quadrature.transforms import log_slope, to_line
@@ -111,6 +112,59 @@ def _draw(ax: Axes, marginal: Any, where: Range, label: str | None = None) -> fl
         heights = marginal.pdf(x) * (x if where.log else 1.0)
         ax.fill_between(x, heights, **style)
     return float(np.max(heights))
+
+
+def densities(posteriors: Mapping[str, Posterior], name: str, ax: Axes | None = None) -> Axes:
+    """Overlay the densities of one quantity under several posteriors.
+
+    Parameters
+    ----------
+    posteriors : mapping of str to Posterior
+        By the names of the legend: the same model by several engines, or under several priors.
+        The range is that of all of them; draws make histograms.
+    name : str
+        One of the names of each, or of the model's coordinates.
+    ax : Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    Axes
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> from pyhier import plots
+    >>> from scipy import stats
+    >>> schools = ph.load_dataset("eight_schools")
+    >>> model = ph.NormalNormal(
+    ...     schools["y"], se=schools["sigma"],
+    ...     prior_mu=stats.norm(0, 5), prior_tau=stats.halfcauchy(scale=5),
+    ... )
+    >>> ax = plots.densities(
+    ...     {"exact": ph.exact(model), "mean-field": ph.vi(model, parameterization="centred")}, "mu"
+    ... )
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['exact', 'mean-field']
+    """
+    if not isinstance(posteriors, Mapping) or not posteriors:
+        raise TypeError(f"posteriors is {posteriors!r}: give a mapping of names to posteriors")
+    for posterior in posteriors.values():
+        need("densities", "posteriors' value", posterior, Posterior, "posteriors by name")
+    ax = new_axes(ax, height=3.6)
+    marginals = {label: posterior[name] for label, posterior in posteriors.items()}
+    ranges = [Range.of(marginal) for marginal in marginals.values()]
+    first = ranges[0]
+    where = Range(min(r.start for r in ranges), max(r.top for r in ranges), first.log)
+    for i, (label, marginal) in enumerate(marginals.items()):
+        color = SERIES[i % len(SERIES)]
+        if isinstance(marginal, SampleMarginal):
+            ax.stairs(*where.histogram(marginal, 60), color=color, label=label)
+        else:
+            x = where.points(402)[1:]
+            ax.plot(x, marginal.pdf(x) * (x if where.log else 1.0), color=color, label=label)
+    where.finish(ax, name, "density")
+    return ax
 
 
 def prior_posterior(posterior: Posterior, name: str, ax: Axes | None = None) -> Axes:

@@ -12,6 +12,9 @@ PICTURES = {
     "by_size": plots.by_size,
     "conditional_means": plots.conditional_means,
     "contour": lambda post, ax=None: plots.contour(post, ax=ax),
+    "divergences": plots.divergences,
+    "funnel": lambda post, ax=None: plots.funnel(post, ax=ax),
+    "densities": lambda post, ax=None: plots.densities({"a": post, "b": post}, post.names[1], ax),
     "density": lambda post, ax=None: plots.density(post, post.names[1], ax),
     "prior_posterior": lambda post, ax=None: plots.prior_posterior(post, post.names[1], ax),
     "predictive_check": lambda post, ax=None: plots.predictive_check(
@@ -33,7 +36,8 @@ def test_axes_are_taken_and_returned(post, name):
 
 
 def test_every_public_picture_is_looked_at():
-    here = {*PICTURES, "trace", "autocorr", "sensitivity"}  # which take something else
+    others = {"trace", "autocorr", "sensitivity", "levels", "regression"}  # take something else
+    here = {*PICTURES, *others}
     assert set(plots.__all__) == here
 
 
