@@ -145,6 +145,7 @@ def sums(const double[::1] y, const double[:, ::1] x, const double[::1] var,
 
 cdef struct LevelsData:
     Py_ssize_t groups, p, levels, proper
+    bint posterior  # whether the density is that of log tau
     const double *y
     const double *x
     const double *var
@@ -169,7 +170,8 @@ cdef double levels_post(int ndim, double *point, void *data) noexcept nogil:
     up.triangle, up.mean = NULL, mean
     for k in range(model.levels):
         up.tau2[k], up.precision[k] = exp(2.0 * log_tau[k]), 0.0
-        value += log_tau[k]
+        if model.posterior:
+            value += log_tau[k]
         if model.log_tau_prior[k] != NULL:
             value += model.log_tau_prior[k](1, &log_tau[k], model.log_tau_prior_data[k])
     for j in range(model.groups):
@@ -191,20 +193,22 @@ cdef class LevelsMarginal(LogDensity):
 
     ``y``, ``x``, ``var`` and ``ends`` are as for `sums`; ``mean``, (p,), and ``root``, (k, p), are of
     beta's prior and ``constant`` its log normalising constant; ``priors`` has for every level None
-    (uniform) or a compiled log density of tau at x = log tau.
+    (uniform) or a compiled log density of tau at x = log tau. Without ``posterior`` it is the
+    likelihood, no density of log tau.
     """
     cdef LevelsData model
     cdef object arrays
 
     def __init__(self, const double[::1] y, const double[:, ::1] x, const double[::1] var,
                  const signed char[::1] ends, const double[::1] mean, const double[:, ::1] root,
-                 double constant, priors):
+                 double constant, priors, bint posterior=True):
         cdef Py_ssize_t k
         cdef LogDensity prior
         self.arrays = (y, x, var, ends, mean, root, tuple(priors))
         self.model.groups, self.model.p, self.model.levels = y.shape[0], x.shape[1], len(priors)
         self.model.y, self.model.x, self.model.var = &y[0], &x[0, 0], &var[0]
         self.model.ends, self.model.mean = &ends[0], &mean[0]
+        self.model.posterior = posterior
         self.model.proper = root.shape[0]
         self.model.root = &root[0, 0] if root.shape[0] else NULL
         self.model.constant = constant

@@ -20,4 +20,5 @@ class LevelsMarginal(LogDensity):
         root: Floats,
         constant: float,
         priors: Sequence[LogDensity | None],
+        posterior: bool = True,
     ) -> None: ...

@@ -15,24 +15,21 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, normals
 from pyhier._types import Floats
-from pyhier._validation import aligned, each_group, not_negative, vector
-from pyhier.distributions.families import Normal
+from pyhier._validation import aligned, each_group, vector
 from pyhier.kernels import levels as kernel
 from pyhier.kernels.density import LogDensity
 from pyhier.models import nested_effects as effects
-from pyhier.models.coefficients import integrated, reference
-from pyhier.models.covariates import LOG_2PI, BetaPrior, Covariates, covariates, of_mean
+from pyhier.models.coefficients import reference
+from pyhier.models.covariates import BetaPrior, Covariates, covariates, of_mean
 from pyhier.models.groups import check_lengths
+from pyhier.models.integrated import LADDER, IntegratedModel
 from pyhier.models.level_priors import level_priors
 from pyhier.models.nesting import nesting_of
 from pyhier.models.normal_data import NormalData
-from pyhier.models.own import HierarchicalModel
-from pyhier.models.reductions import Collapsed, Linear
+from pyhier.models.reductions import Linear
 from pyhier.models.sources import NestedSources
 from pyhier.models.weights import residuals, weight_spread, weighted_mean
 from pyhier.priors.tau import TauPrior, resolve_prior
-
-LADDER = 9  # log tau of every level, among which a search begins
 
 
 def _check(y: Floats, spread: Floats, name: str) -> None:
@@ -48,7 +45,7 @@ def _check(y: Floats, spread: Floats, name: str) -> None:
     each_group(name, spread, valid, row, f"{kind} must be positive, finite and within a double")
 
 
-class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
+class MultilevelNormal(NestedSources, NormalData, IntegratedModel):
     """Estimates with known standard errors, in groups that lie within larger groups.
 
     Parameters
@@ -87,9 +84,6 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
     >>> ph.MultilevelNormal([1.0, 1.4, 0.2, 0.1, 0.7, 1.1], se=[0.2] * 6, levels=schools)
     MultilevelNormal: 6 schools in 3 districts, standard errors given (se), mu flat, tau uniform
     """
-
-    coordinates: tuple[str, ...] = ()  # of every model its own
-    coefficients: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -200,43 +194,26 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
         return y, x, var
 
     @cached_property
-    def _reference(self) -> Floats:
+    def about(self) -> Floats:
+        """Coefficients near the data's, shape (p,)."""
         return reference(*self._table)
+
+    @property
+    def estimates_used(self) -> int:
+        """How many normal densities the likelihood has: one a finest group."""
+        return self.y.size
 
     def sums(self, psi: Floats) -> Floats:
         """Sums over all groups at nodes of log tau, shape (size, nodes)."""
         y, x, var = self._table
         nodes = np.ascontiguousarray(psi, dtype=np.float64)
-        return kernel.sums(y - x @ self._reference, x, var, self.nesting.ends, nodes).T
-
-    def collapse_psi(self, psi: Floats) -> Collapsed:
-        """Beta integrated out at nodes (nodes, levels): the density of psi, the moments of beta."""
-        table = np.ascontiguousarray(self.sums(psi).T)
-        found = integrated(table, self.covariates.prior, self._reference, self.y.size)
-        found.rows[0] += self.prior.log_density(psi) + self._within
-        return found
-
-    def log_psi(self, psi: Floats) -> Floats:
-        """Log posterior density of psi, with all constants, at points (nodes, levels)."""
-        return self.collapse_psi(psi).log_density
+        return kernel.sums(y - x @ self.about, x, var, self.nesting.ends, nodes).T
 
     @property
     def ladder_ends(self) -> tuple[float, float]:
         """The log tau between which the data have structure."""
         widest = max(float(np.ptp(self.y)), float(self.se.max()))
         return -0.5 * float(np.log((1.0 / self.var).sum())), float(np.log(widest))
-
-    def psi_start(self) -> Floats:
-        """The best of a ladder of log tau for every level."""
-        low, high = self.ladder_ends
-        rungs = [
-            np.clip(np.linspace(low, high + 1.0, LADDER), *one.range)
-            + 1e-3 * (np.arange(LADDER) - LADDER // 2) * np.isfinite(one.range).any()
-            for one in self.psi
-        ]
-        points = np.array([*product(*rungs)])
-        best: Floats = points[int(np.argmax(self.log_psi(points)))]
-        return best
 
     def psi_tails(self) -> Floats:
         """Exponents with which the density of every log tau falls off, shape (levels, 2)."""
@@ -270,11 +247,6 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
 
     # --- Effects given the taus ---------------------------------------------------------------
 
-    @property
-    def new_effects(self) -> tuple[str, ...]:
-        """A new finest group in a new group of every other level."""
-        return ("theta_new",)
-
     @cached_property
     def _members(self) -> effects.Tree:
         return effects.Tree(self.nesting, self.y, self.covariates.x, self.var)
@@ -287,8 +259,7 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
         levels have the mean covariates of the finest groups there.
         """
         if isinstance(quantity, str) and quantity in self.coefficients:
-            unit = np.eye(self.covariates.size)[self.coefficients.index(quantity)]
-            return self.combination(unit)
+            return self._coefficient(quantity)
         return self._members.linear(self._place(quantity), np.exp(2.0 * psi))
 
     def _place(self, quantity: int | slice | str) -> effects.Place:
@@ -313,14 +284,6 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
     def own_effect(self, level: str, j: int, psi: Floats) -> Linear:
         """The effect of one group at its own level, beside those of the levels above."""
         return self._members.own(self.nesting.levels.index(level), j, np.exp(2.0 * psi))
-
-    def phi_at_psi(self, psi: Floats, coefficients: Floats) -> Floats:
-        """(beta, psi), shape (n, p + levels)."""
-        return np.column_stack([np.reshape(coefficients, (len(psi), -1)), psi])
-
-    def combination(self, vector: Floats) -> Linear:
-        """A linear combination of the coefficients."""
-        return Linear(0.0, 1.0, 0.0, True, vector[:, np.newaxis])
 
     def new(self, row: Floats, psi: Floats, group: str | None = None) -> Linear:
         """The effect of a new finest group with a row of the design, given psi.
@@ -351,71 +314,19 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
 
     # --- The marginal density of (beta, psi) --------------------------------------------------
 
-    def _split(self, phi: Floats) -> tuple[Floats, Floats]:
-        return phi[..., : self.covariates.size], phi[..., self.covariates.size :]
-
     def _density(self, priors: bool) -> LogDensity:
         p, levels = self.covariates.size, self.nesting.depth
         prior = self.covariates.prior
         mean, root = (prior.mean, prior.root) if priors else (np.zeros(p), np.empty((0, p)))
         constant = float(prior.log_density(prior.mean)) if priors else 0.0
         parts = [one.density for one in self.prior.resolved] if priors else [None] * levels
-        return kernel.LevelsMarginal(*self._table, self.nesting.ends, mean, root, constant, parts)
-
-    @cached_property
-    def log_marginal(self) -> LogDensity:
-        """The log posterior density of (beta, log tau), the effects integrated out."""
-        compiled = (one.density is None or one.density.compiled for one in self.prior.resolved)
-        return self._density(True) if all(compiled) else super().log_marginal
+        return kernel.LevelsMarginal(
+            *self._table, self.nesting.ends, mean, root, constant, parts, priors
+        )
 
     @property
-    def log_constant(self) -> float:  # type: ignore[override]
-        """What ``log_marginal`` leaves out."""
-        return self._within - 0.5 * self.y.size * LOG_2PI
-
-    def log_posterior(self, phi: Floats) -> Floats:
-        """The log posterior density at points (n, p), up to `log_constant`."""
-        return self._log_likelihood(phi) + self.log_prior(phi)
-
-    def _log_likelihood(self, phi: Floats) -> Floats:
-        beta, psi = self._split(phi)
-        least = (
-            0.5 * np.log(self.var.min()) - 20.0
-        )  # below it tau^2 is nothing beside the variances
-        psi = np.maximum(psi, least)
-        points = np.ascontiguousarray(np.column_stack([beta, psi]))
-        values: Floats = self._density(False).evaluate(points)
-        values -= psi.sum(axis=1)
-        return values
-
-    def log_marginal_likelihood(self, phi: Floats) -> Floats:
-        """Log likelihood of (beta, log tau), the effects integrated out, with all constants."""
-        return self._log_likelihood(phi) + self.log_constant
-
-    def log_prior(self, phi: Floats) -> Floats:
-        """Log prior density of (beta, log tau), shape (...)."""
-        beta, psi = self._split(phi)
-        return self.covariates.prior.log_density(beta) + self.prior.log_density(psi)
-
-    def why_improper(self) -> str:
-        """Which prior is improper; empty when all are proper."""
-        sds = zip(self.coefficients, self.covariates.prior.sd, strict=True)
-        flat = [name for name, sd in sds if np.isinf(sd)]
-        return f"the flat prior of {', '.join(flat)}" if flat else self.prior.why_improper
-
-    def draw_prior(self, n: int, rng: Generator) -> Floats:
-        """Draws of (beta, log tau) from the prior, shape (n, p + levels)."""
-        if why := self.why_improper():
-            raise ValueError(f"there are no draws of {why}: give proper priors")
-        psi = self.prior.draws(n, rng)
-        z = normals(rng, (n,), self.covariates.size)
-        return np.column_stack([self.covariates.prior.draws(z), psi])
-
-    def start(self) -> Floats:
-        """The best of a ladder of log tau, with the mean of beta there."""
-        psi = self.psi_start()[np.newaxis]
-        found: Floats = self.phi_at_psi(psi, self.collapse_psi(psi).mean.T)[0]
-        return found
+    def _compiled(self) -> bool:
+        return all(one.density is None or one.density.compiled for one in self.prior.resolved)
 
     def ridge(self) -> Floats:
         """A ladder of log tau, 0 among them, with the best beta at each, shape (n, p + levels)."""
@@ -441,41 +352,12 @@ class MultilevelNormal(NestedSources, NormalData, HierarchicalModel):
         beta[0] = weighted_mean(self.y, 1.0 / (self.var + tau2))[0]
         return np.concatenate([beta, log_tau])
 
-    @property
-    def bounds(self) -> Floats:
-        """Ends of what each coordinate may be, shape (2, p + levels)."""
-        flat = [(-np.inf, np.inf)] * self.covariates.size
-        return np.array([*flat, *(one.range for one in self.psi)]).T
-
-    def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
-        """The coefficients and every level's tau, each of shape (...)."""
-        beta, psi = self._split(phi)
-        named = {name: beta[..., k] for k, name in enumerate(self.coefficients)}
-        return named | {one.natural: np.exp(psi[..., k]) for k, one in enumerate(self.psi)}
-
-    def phi_at(self, **values: float) -> Floats:
-        """(beta, log tau) at values of all coefficients and taus, by their names."""
-        names = (*self.coefficients, *(one.natural for one in self.psi))
-        if set(values) != set(names):
-            raise ValueError(f"the hyperparameters are {', '.join(names)}: give all of them")
-        beta = [float(values[name]) for name in self.coefficients]
-        tau = [not_negative(one.natural, values[one.natural]) for one in self.psi]
-        with np.errstate(divide="ignore"):
-            return np.concatenate([beta, np.log(tau)])
-
     # --- Effects and data ---------------------------------------------------------------------
 
     def pooling(self, phi: Floats) -> Floats:
         """Shrinkage factors towards the centre of a group's own group, shape (..., groups)."""
         factors: Floats = self.var / (self.var + np.exp(2.0 * phi[..., -1, np.newaxis]))
         return factors
-
-    def theta_given(self, quantity: int | None, phi: Floats) -> Normal:
-        """Distribution of a finest group's effect, or of a new one's (None), given phi."""
-        beta, psi = self._split(phi)
-        linear = self.given_psi("theta_new" if quantity is None else quantity, psi)
-        mean = linear.intercept + (np.asarray(linear.direction) * beta.T).sum(axis=-2)
-        return Normal(mean, np.broadcast_to(np.asarray(linear.var), mean.shape))
 
     def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
         """Exact draws of the finest groups' effects given phi, shape (..., groups)."""
