@@ -52,6 +52,7 @@ KERNELS = (
     "linear_groups",
     "linear_density",
     "levels",
+    "multivariate",
     "series",
     "mixtures",
     "panels",

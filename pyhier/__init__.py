@@ -34,7 +34,13 @@ from pyhier.inference import (
     sir,
     vi,
 )
-from pyhier.models import BetaBinomial, MultilevelNormal, NormalNormal, PoissonGamma
+from pyhier.models import (
+    BetaBinomial,
+    MultilevelNormal,
+    MultivariateNormal,
+    NormalNormal,
+    PoissonGamma,
+)
 from pyhier.models.raw import group_summaries
 from pyhier.posterior.diagnostics import ConvergenceWarning
 from pyhier.priors.check import PriorCheck, check_prior
@@ -57,6 +63,7 @@ __all__ = [
     "MetaRegression",
     "MultilevelEffects",
     "MultilevelNormal",
+    "MultivariateNormal",
     "NormalInvChi2",
     "NormalNormal",
     "PoissonGamma",

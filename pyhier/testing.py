@@ -11,7 +11,15 @@ from pyhier._random import RNG, Generator, as_generator
 from pyhier._types import Floats
 from pyhier.distributions.mixtures import FamilyMixture, flattened
 from pyhier.inference import exact, grid, importance, laplace, rwmetrop
-from pyhier.models.interface import Model, is_model, is_plane, is_reduced
+from pyhier.inference.exact import MOST
+from pyhier.models.interface import (
+    Model,
+    is_integrated,
+    is_model,
+    is_plane,
+    is_reduced,
+    new_effects_of,
+)
 from pyhier.posterior import Posterior
 
 RARE = 1e-6  # chance of a false alarm in each test of draws
@@ -110,7 +118,9 @@ def _shapes(model: Model, rng: Generator, _: Any) -> None:
     assert phi.shape == (p,), f"start() has shape {phi.shape}: it must be ({p},)"
     many = np.tile(phi, (3, 2, 1))
     assert model.draw_theta(many, rng).shape == (3, 2, groups), "draw_theta: (..., groups)"
-    assert model.draw_new_theta(many, rng).shape == (3, 2), "draw_new_theta: (...)"
+    several = len(new_effects_of(model))
+    shape = (3, 2) if several == 1 else (3, 2, several)
+    assert model.draw_new_theta(many, rng).shape == shape, f"draw_new_theta: (...) + {shape[2:]}"
     theta = model.draw_theta(many, rng)
     assert model.log_likelihood(theta).shape == theta.shape, "log_likelihood: (..., groups)"
     assert model.predict(theta, rng).shape == theta.shape, "predict: (..., groups)"
@@ -169,7 +179,7 @@ def _by_bayes(model: Model, phi: Floats, rng: Generator) -> float:
     return float((model.log_likelihood(theta) + new - np.array(own)).sum())
 
 
-def _law(model: Model, quantity: int | None, phi: Floats) -> FamilyMixture:
+def _law(model: Model, quantity: int | str | None, phi: Floats) -> FamilyMixture:
     return FamilyMixture(*flattened(model.theta_given(quantity, phi), np.ones(1)))
 
 
@@ -180,8 +190,12 @@ def _draws(model: Model, rng: Generator, _: Any) -> None:
     theta = model.draw_theta(many, rng)
     for j, label in enumerate(model.labels[:5]):
         _uniform(f"draw_theta of group {label}", _law(model, j, phi).cdf(theta[:, j]))
-    new = model.draw_new_theta(many, rng)
-    _uniform("draw_new_theta", _law(model, None, phi).cdf(new))
+    new, names = model.draw_new_theta(many, rng), new_effects_of(model)
+    if len(names) == 1:
+        _uniform("draw_new_theta", _law(model, None, phi).cdf(new))
+        return
+    for k, name in enumerate(names):
+        _uniform(f"draw_new_theta of {name}", _law(model, name, phi).cdf(new[:, k]))
 
 
 def _uniform(what: str, u: Floats) -> None:
@@ -248,7 +262,7 @@ def _permuted(model: Model, rng: Generator, permuted: Callable[[Any], Model] | N
 
 
 def _reference(model: Model) -> Posterior:
-    if is_reduced(model) or is_plane(model):
+    if is_reduced(model) or is_plane(model) or (is_integrated(model) and len(model.psi) <= MOST):
         return exact(model)
     if len(model.coordinates) > 3:
         raise _SkippedError(

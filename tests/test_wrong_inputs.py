@@ -22,6 +22,7 @@ mpl.use("Agg")
 GROUPED = ["a", "a", "b", "b"]
 Y, SE = [28.0, 8.0, -3.0, 7.0], [15.0, 10.0, 16.0, 11.0]
 LEVELS = {"a": GROUPED, "b": [1, 2, 1, 2]}
+PAIRS, COVS = [[y, 1.0] for y in Y], [[[1.3, 0.3], [0.3, 1.3]]] * 4
 FRAME = LEVELS | {"y": Y, "se": SE}
 
 
@@ -145,6 +146,13 @@ CALLS = {
         "formula": "y ~ (1 | a/b)", "data": FRAME, "se": "se"}, {
         "formula": Kind(3, "y", "nix ~ (1 | a/b)", "y ~ 1", "y ~ (1 | a) + (1 | b)", "y ~ (y | a)"),
         "data": Kind(3, None), "se": Kind("nix", 3)}),
+    "MultivariateNormal": (ph.MultivariateNormal, {"y": PAIRS, "cov": COVS}, {
+        "y": Kind("x", 3, None, [[1.0]], [[1.0, np.inf]] * 4), "cov": Kind(
+            "x", None, [[1.0]], COVS[:3], [[[1.0, 1.0], [1.0, 1.0]]] * 4),
+        "prior_tau": Kind(*PRIOR_TAU.wrong, "jeffreys", {"nix": "uniform"}),
+        "prior_rho": Kind("x", None, 0.0, -1.0, np.nan),
+        "outcomes": Kind("ab", 3, ["a"], ["a", "a"]),
+        "labels": Kind("ABCD", 3, ["A"], ["A", "A", "B", "C"])}),
     "NormalInvChi2": (ph.NormalInvChi2, {"mu0": 0, "kappa0": 1, "nu0": 1, "tau2_0": 1}, {
         "mu0": Kind(np.nan, "x", None, [1, 2]), "kappa0": POSITIVE, "nu0": POSITIVE,
         "tau2_0": POSITIVE}),

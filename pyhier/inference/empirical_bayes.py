@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pyhier._types import Floats
 from pyhier.inference.exact import exact
 from pyhier.inference.laplace import climb
-from pyhier.models.interface import Model
+from pyhier.models.interface import Model, new_effects_of
 from pyhier.models.requirements import need_model
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.nodes import NodesPosterior
@@ -54,7 +54,7 @@ class EmpiricalBayesPosterior(NodesPosterior):
         import pandas as pd
 
         other = exact(self.model) if full is None else full
-        names = [*self._group_of, "theta_new"]
+        names = [*self._group_of, *new_effects_of(self.model)]
         rows = [
             (self[name].mean(), self[name].std(), other[name].mean(), other[name].std())
             for name in names

@@ -67,7 +67,7 @@ def _on_lattice(model: Integrated) -> LatticePosterior:
     if left > MOST:
         raise TypeError(
             f"the model has {left} coordinates that no formula integrates out, and quadrature "
-            f"takes {MOST}: take rwmetrop(model), or leave correlations out"
+            f"takes {MOST}: take nuts(model), or leave correlations out"
         )
     try:
         found = lattice(model.log_psi, model.psi_start(), model.psi, tails=model.psi_tails())

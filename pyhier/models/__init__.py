@@ -3,6 +3,7 @@
 from pyhier.models.beta_binomial import BetaBinomial
 from pyhier.models.interface import Model
 from pyhier.models.multilevel import MultilevelNormal
+from pyhier.models.multivariate import MultivariateNormal
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
 from pyhier.models.own import HierarchicalModel
@@ -13,6 +14,7 @@ __all__ = [
     "HierarchicalModel",
     "Model",
     "MultilevelNormal",
+    "MultivariateNormal",
     "NormalNormal",
     "NormalRegression",
     "PoissonGamma",

@@ -19,8 +19,8 @@ class Draws(Frozen):
         Hyperparameters in the coordinates of the model.
     theta : ndarray, shape (chain, draw, effects), or None
         The groups' effects; None where they were not drawn.
-    theta_new : ndarray, shape (chain, draw)
-        The effect of a new group.
+    theta_new : ndarray, shape (chain, draw) or (chain, draw, effects)
+        The effect of a new group, or its several ones.
     """
 
     phi: Floats
@@ -34,14 +34,16 @@ class Draws(Frozen):
 
     def pick(self, at: NDArray[np.intp]) -> "Draws":
         """The draws at places in the flat arrays, as one chain."""
-        theta_new = self.theta_new.reshape(-1)[at][np.newaxis]
+        new = self.theta_new
+        theta_new = new.reshape(-1, *new.shape[2:])[at][np.newaxis]
         return Draws(_rows(self.phi, at), None if self.theta is None else _rows(self.theta, at),
                      theta_new)  # fmt: skip
 
     def in_chains(self, chains: int) -> "Draws":
         """The same independent draws, cut into chains of equal length."""
         theta = None if self.theta is None else _cut(self.theta, chains)
-        return Draws(_cut(self.phi, chains), theta, self.theta_new.reshape(chains, -1))
+        new = self.theta_new
+        return Draws(_cut(self.phi, chains), theta, new.reshape(chains, -1, *new.shape[2:]))
 
 
 def _rows(array: Floats, at: NDArray[np.intp]) -> Floats:

@@ -1,4 +1,4 @@
-"""What models share of which all coefficients integrate out, with up to a few coordinates psi left."""
+"""What models share whose coefficients integrate out, with a few coordinates psi left."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class IntegratedModel(HierarchicalModel):
 
     @abstractmethod
     def sums(self, psi: Floats) -> Floats:
-        """Sums over all groups at nodes (nodes, d), shape (size, nodes), as linear_groups keeps them.
+        """Sums over all groups at nodes (nodes, d), shape (size, nodes), as in linear_groups.
 
         They are of the estimates less the design times `about`.
         """

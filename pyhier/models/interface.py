@@ -61,14 +61,20 @@ class Effects(Protocol):
     def pooling(self, phi: Floats) -> Floats:
         """Shrinkage factors, shape (..., groups): 0 is no pooling, 1 is complete pooling."""
 
-    def theta_given(self, quantity: int | None, phi: Floats) -> Family | Components:
-        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, p)."""
+    def theta_given(self, quantity: Any, phi: Floats) -> Family | Components:
+        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, p).
+
+        A new group's several effects go by their names.
+        """
 
     def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
         """Exact draws of the group effects given phi and the data, shape (..., groups)."""
 
     def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
-        """Draws of the effect of a new group given phi, shape (...)."""
+        """Draws of the effect of a new group given phi, shape (...).
+
+        Of several (``new_effects``) it is of shape (..., effects).
+        """
 
 
 class Prior(Protocol):
@@ -240,9 +246,6 @@ class Covaried(Integrated, Protocol):
     def new(self, row: Floats, psi: Floats, group: str | None = None) -> Linear:
         """The effect of a new group with a row of the design, perhaps within an old one."""
 
-    def shares(self, psi: Floats) -> Floats:
-        """Every level's share of the variance of an estimate, shape (nodes, levels)."""
-
 
 class PlaneModel(Model, Protocol):
     """A model with two coordinates, which an engine may look at along other lines.
@@ -265,6 +268,12 @@ class PlaneModel(Model, Protocol):
         """Exponent below which powers of a quantity (no group's effect) have expectations."""
 
 
+def new_effects_of(model: object) -> tuple[str, ...]:
+    """Names of a new group's effects: one, unless the model says that there are several."""
+    names: tuple[str, ...] = getattr(model, "new_effects", ("theta_new",))
+    return names
+
+
 def is_reduced(value: object) -> TypeGuard[Reduced]:
     """Whether a model can be reduced to one coordinate."""
     return hasattr(type(value), "collapse")
@@ -282,7 +291,7 @@ def is_integrated(value: object) -> TypeGuard[Integrated]:
 
 def is_covaried(value: object) -> TypeGuard[Covaried]:
     """Whether an integrated model has covariates and levels."""
-    return hasattr(value, "covariates") and hasattr(type(value), "shares")
+    return hasattr(value, "covariates") and hasattr(type(value), "combination")
 
 
 def is_plane(value: object) -> TypeGuard[PlaneModel]:

@@ -207,7 +207,8 @@ class MultilevelNormal(NestedSources, NormalData, IntegratedModel):
         """Sums over all groups at nodes of log tau, shape (size, nodes)."""
         y, x, var = self._table
         nodes = np.ascontiguousarray(psi, dtype=np.float64)
-        return kernel.sums(y - x @ self.about, x, var, self.nesting.ends, nodes).T
+        table: Floats = kernel.sums(y - x @ self.about, x, var, self.nesting.ends, nodes)
+        return table.T
 
     @property
     def ladder_ends(self) -> tuple[float, float]:
@@ -217,7 +218,8 @@ class MultilevelNormal(NestedSources, NormalData, IntegratedModel):
 
     def psi_tails(self) -> Floats:
         """Exponents with which the density of every log tau falls off, shape (levels, 2)."""
-        return self.prior.tails(*self.ladder_ends, self._falls)
+        found: Floats = self.prior.tails(*self.ladder_ends, self._falls)
+        return found
 
     @cached_property
     def _falls(self) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from pyhier._types import Floats
 from pyhier._validation import check_level
+from pyhier.models.interface import new_effects_of
 from pyhier.plots.style import (
     POOLED,
     QUIET,
@@ -58,7 +59,8 @@ def regression(
     tail = 0.5 * (1.0 - check_level(level))
     design: Any = getattr(posterior.model, "covariates", None)
     names: tuple[str, ...] = () if design is None else design.names
-    if covariate not in names or not isinstance(posterior, ExactPosterior | LatticePosterior):
+    whole = len(new_effects_of(posterior.model)) == 1 and covariate in names
+    if not whole or not isinstance(posterior, ExactPosterior | LatticePosterior):
         raise ValueError(
             f"covariate is {covariate!r}: give one of {', '.join(names) or 'none'}, of exact(model)"
         )

@@ -14,7 +14,7 @@ from pyhier._types import Floats
 from pyhier._validation import amount, float_array, probability_list
 from pyhier.distributions.base import Marginal
 from pyhier.models.draws import Draws
-from pyhier.models.interface import Model
+from pyhier.models.interface import Model, new_effects_of
 from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
 from pyhier.posterior.draw_arrays import DrawArrays, unknown
 from pyhier.posterior.events import Event, Probability, holds, parse_comparison, share
@@ -211,7 +211,7 @@ class Posterior(Frozen):
             Hyperparameters and ``theta_new`` of shape (n,), ``theta`` of shape (n, groups).
         """
         drawn = DrawArrays(self.model, self._sampled(self._fitting("n", n), as_generator(rng)))
-        joint = {name: drawn[name][0] for name in (*drawn.hyper, "theta_new")}
+        joint = {name: drawn[name][0] for name in (*drawn.hyper, *new_effects_of(self.model))}
         return joint | ({} if drawn.draws.theta is None else {"theta": drawn.theta[0]})
 
     def to_draws(self, n: int, rng: RNG = None) -> "Posterior":

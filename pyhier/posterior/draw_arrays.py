@@ -9,7 +9,7 @@ import numpy as np
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier.models.draws import Draws
-from pyhier.models.interface import Model
+from pyhier.models.interface import Model, new_effects_of
 
 
 class DrawArrays(Frozen, Mapping[str, Floats]):
@@ -46,9 +46,9 @@ class DrawArrays(Frozen, Mapping[str, Floats]):
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """Names of all quantities: hyperparameters, ``theta[LABEL]``, ``theta_new``."""
+        """Names of all quantities: hyperparameters, ``theta[LABEL]``, a new group's."""
         effects = () if self.draws.theta is None else tuple(self._effect_of)
-        return (*self.hyper, *effects, "theta_new")
+        return (*self.hyper, *effects, *new_effects_of(self.model))
 
     def __getitem__(self, name: str) -> Floats:
         if not isinstance(name, str):
@@ -57,8 +57,9 @@ class DrawArrays(Frozen, Mapping[str, Floats]):
             return self.hyper[name]
         if name in self.model.coordinates:
             return self.draws.phi[..., self.model.coordinates.index(name)]
-        if name == "theta_new":
-            return self.draws.theta_new
+        if name in (new := new_effects_of(self.model)):
+            drawn = self.draws.theta_new
+            return drawn if drawn.ndim == 2 else drawn[..., new.index(name)]
         if name == "theta":
             return self.theta
         if name in self._effect_of:

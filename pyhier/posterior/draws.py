@@ -145,7 +145,7 @@ class DrawsPosterior(Posterior):
 
     def _sampled(self, n: int, rng: Generator) -> Draws:
         self._require_draws()
-        picked = uniforms(rng, n) * self.theta_new.size
+        picked = uniforms(rng, n) * float(np.prod(self.phi.shape[:2]))
         return self._arrays.draws.pick(picked.astype(np.intp))
 
     def to_draws(self, n: int, rng: RNG = None) -> "DrawsPosterior":

@@ -107,7 +107,7 @@ def holds(event: Event, drawn: Mapping[str, Floats]) -> NDArray[np.bool_]:
         found = np.asarray(event(drawn))
         if found.dtype != np.bool_:
             raise TypeError("event must return an array of bool, one a draw")
-    shape = drawn["theta_new"].shape
+    shape = drawn[next(iter(drawn))].shape
     if found.shape != shape:
         raise ValueError(
             f"event returned shape {found.shape}: it must return one bool a draw, of shape {shape}"

@@ -14,7 +14,7 @@ import numpy as np
 from pyhier._frame import frame, percents
 from pyhier._random import RNG, Generator, as_generator, normals
 from pyhier._types import Floats
-from pyhier._validation import count, positive, probabilities, probability_list
+from pyhier._validation import count, number, positive, probabilities, probability_list
 from pyhier.distributions.along import AxisMarginal
 from pyhier.distributions.base import Marginal
 from pyhier.distributions.normal_mixtures import MixtureMarginal, Mixtures
@@ -168,7 +168,7 @@ class LatticePosterior(Posterior):
             Its covariates: ``{"latitude": 40}``; without them the means of the groups'.
         group : str, optional
             The old group of an upper level that it lies in, ``"district[11]"``; a new one of
-            every level without it.
+            every level without it. Of several outcomes, which one.
 
         Returns
         -------
@@ -196,7 +196,7 @@ class LatticePosterior(Posterior):
         model = self._covaried
         try:
             if x is None:
-                name = "theta_new" if group is None else f"theta_new[{group}]"
+                name = model.new_effects[0] if group is None else f"theta_new[{group}]"
                 return model.given_psi(name, self.psi)
             rows = model.covariates.rows(x)
             if len(rows) != 1:
@@ -204,8 +204,42 @@ class LatticePosterior(Posterior):
             return model.new(rows[0], self.psi, group)
         except KeyError:
             raise ValueError(
-                f"group is {group!r}: give one of an upper level, such as 'district[11]'"
+                f"group is {group!r}: give one of an upper level, such as 'district[11]', or an "
+                "outcome"
             ) from None
+
+    def conditional(self, name: str, given: Mapping[str, float]) -> MixtureMarginal:
+        """Distribution of a quantity if another one were known.
+
+        Parameters
+        ----------
+        name : str
+            A coefficient or an effect: ``"theta_new[b]"``.
+        given : mapping of str to float
+            The other quantity and its value: ``{"theta_new[a]": 0.3}``.
+
+        Returns
+        -------
+        MixtureMarginal
+        """
+        if not isinstance(given, Mapping) or len(given) != 1:
+            raise TypeError(f"given is {given!r}: give a mapping of one quantity to its value")
+        ((other, value),) = given.items()
+        model, pair = self._integrated, (self._quantity(name), self._quantity(other))
+        try:
+            laws = [
+                model.given_psi(quantity, self.psi).moments(self.collapsed) for quantity in pair
+            ]
+            apart = model.difference_psi(*pair, self.psi).moments(self.collapsed)[1] ** 2
+        except KeyError as error:
+            raise self._unknown(error.args[0]) from None
+        (mean, sd), (centre, scale) = laws
+        away = (number("given", value) - centre) / scale
+        slope = 0.5 * (sd**2 + scale**2 - apart) / scale  # the covariance by the other's sd
+        logs = -0.5 * away**2 - np.log(scale)
+        weight = self.weight * np.exp(logs - logs.max())
+        left = np.sqrt(np.maximum(sd**2 - slope**2, 0.0))
+        return MixtureMarginal(weight / weight.sum(), mean + slope * away, left)
 
     def effects(self, level: str, probs: Sequence[float] = PROBS) -> "pd.DataFrame":
         """Mean, sd and quantiles of the mean effect of every group of a level.
@@ -246,7 +280,10 @@ class LatticePosterior(Posterior):
         DataFrame
             A row a level and one for all; posterior ``mean`` and ``sd``.
         """
-        shares = 100.0 * self._covaried.shares(self.psi)
+        model: Any = self.model
+        if not hasattr(model, "shares"):
+            raise ValueError(f"{self.model!r} has no levels: its heterogeneity is tau itself")
+        shares = 100.0 * model.shares(self.psi)
         shares = np.column_stack([shares, shares.sum(axis=1)])
         mean = self.weight @ shares
         sd = np.sqrt(self.weight @ (shares - mean) ** 2)

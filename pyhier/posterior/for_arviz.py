@@ -7,6 +7,7 @@ import numpy as np
 
 from pyhier._arviz import arviz_object, load_arviz
 from pyhier._types import Floats
+from pyhier.models.interface import new_effects_of
 from pyhier.posterior.draw_arrays import DrawArrays
 
 # Draws of all groups, draws of one quantity, data.
@@ -43,7 +44,8 @@ def _response(drawn: DrawArrays) -> str:
 
 
 def _quantities(drawn: DrawArrays) -> dict[str, Floats]:
-    return drawn.hyper | {"theta": drawn.theta, "theta_new": drawn["theta_new"]}
+    new = {name: drawn[name] for name in new_effects_of(drawn.model)}
+    return drawn.hyper | {"theta": drawn.theta} | new
 
 
 def _tree(drawn: DrawArrays, groups: Mapping[str, Mapping[str, Floats]]) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from pyhier._random import RNG, as_generator
 from pyhier._types import Floats
 from pyhier.models.draws import Draws
-from pyhier.models.interface import Model, is_plane, is_reduced
+from pyhier.models.interface import Model, is_plane, is_reduced, new_effects_of
 from pyhier.posterior.base import PREDICTION
 from pyhier.posterior.diagnostics import all_well, find_trouble
 from pyhier.posterior.draw_arrays import DrawArrays
@@ -33,7 +33,7 @@ class SomeArrays(DrawArrays):
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Hyperparameters, the effects that were kept, ``theta_new``."""
-        return (*self.hyper, *self._kept, "theta_new")
+        return (*self.hyper, *self._kept, *new_effects_of(self.model))
 
     def __getitem__(self, name: str) -> Floats:
         if name in self._kept and self.draws.theta is not None:

@@ -18,7 +18,7 @@ from pyhier.distributions.draws import WeightedMarginal
 from pyhier.distributions.families import Family
 from pyhier.distributions.mixtures import FamilyMixture, flattened
 from pyhier.models.draws import Draws
-from pyhier.models.interface import Model
+from pyhier.models.interface import Model, new_effects_of
 from pyhier.posterior.base import PROBS, Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.posterior.summaries import mean_pooling
@@ -51,7 +51,7 @@ class NodesPosterior(Posterior):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all quantities: hyperparameters, ``theta[LABEL]``, ``theta_new``."""
-        return (*self._hyper, *self._group_of, "theta_new")
+        return (*self._hyper, *self._group_of, *new_effects_of(self.model))
 
     def __getitem__(self, name: str) -> Any:
         if not isinstance(name, str):
@@ -67,9 +67,11 @@ class NodesPosterior(Posterior):
 
     def _effect(self, name: str) -> tuple[Family, Floats]:
         """Distributions of an effect at the nodes, and their weights."""
-        if name != "theta_new" and name not in self._group_of:
+        new = new_effects_of(self.model)
+        if name not in new and name not in self._group_of:
             raise self._unknown(name)
-        return flattened(self.model.theta_given(self._group_of.get(name), self.phi), self.weight)
+        quantity = self._group_of.get(name, name if len(new) > 1 else None)
+        return flattened(self.model.theta_given(quantity, self.phi), self.weight)
 
     # --- Summaries --------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import pytest
 import pyhier as ph
 
 OWN = {
-    "baseball", "bcg", "eight_schools", "free_throws", "konstantopoulos", "line", "pumps",
+    "baseball", "bcg", "berkey", "eight_schools", "free_throws", "konstantopoulos", "line", "pumps",
     "rat_tumors", "surgical", "teacher_expectancy",
 }  # fmt: skip
 

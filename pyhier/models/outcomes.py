@@ -1,0 +1,222 @@
+"""Several outcomes a group: the effects given the coefficients and their covariance Sigma."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._frozen import Frozen
+from pyhier._random import Generator, normals
+from pyhier._types import Floats
+from pyhier.models.reductions import Linear
+from pyhier.priors.correlations import cholesky
+
+LEAST = 1e-12  # of a sampling covariance's largest eigenvalue: below it it is singular
+
+
+@dataclass(frozen=True, eq=False)
+class Gain:
+    """How a group's effects come about, given beta and Sigma, at nodes.
+
+    Attributes
+    ----------
+    gain : ndarray, shape (nodes, q, estimates)
+        Of the estimates in the effects.
+    kept : ndarray, shape (nodes, q, q)
+        Of the centres in the effects: the identity less the gain.
+    at : ndarray of int, shape (estimates,)
+        Which outcomes the group has.
+    """
+
+    gain: Floats
+    kept: Floats
+    at: NDArray[np.intp]
+
+    def noise(self, sigma: Floats, cov: Floats) -> Floats:
+        """The effects' covariance, shape (nodes, q, q): a sum of squares, so it stays positive."""
+        inside = cov[np.ix_(self.at, self.at)]
+        total: Floats = self.kept @ sigma @ _turned(self.kept)
+        total += self.gain @ inside @ _turned(self.gain)
+        return total
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes(Frozen):
+    """Estimates of several outcomes.
+
+    Attributes
+    ----------
+    y : ndarray, shape (groups, q)
+        NaN where a group lacks an outcome.
+    cov : ndarray, shape (groups, q, q)
+        0 there.
+    seen : ndarray of bool, shape (groups, q)
+    """
+
+    y: Floats
+    cov: Floats
+    seen: NDArray[np.bool_]
+
+    @staticmethod
+    def of(y: Floats, cov: Floats, labels: tuple[str, ...]) -> "Outcomes":
+        """Check the estimates and their covariances."""
+        groups, q = y.shape
+        if cov.shape != (groups, q, q):
+            raise ValueError(f"cov has shape {cov.shape}: y asks for ({groups}, {q}, {q})")
+        seen = ~np.isnan(y)
+        bad = np.isinf(y) | (np.abs(y) > 1e70)
+        if bad.any():
+            j, k = np.argwhere(bad)[0]
+            raise ValueError(f"y[{j}, {k}] (group {labels[j]}) is {y[j, k]}: it must be finite")
+        if not seen.any(axis=0).all():
+            raise ValueError(f"y has no estimate of outcome {int(seen.any(axis=0).argmin()) + 1}")
+        kept = np.where(seen[:, :, None] & seen[:, None, :], cov, 0.0)
+        for j in range(groups):
+            _check(kept[j][np.ix_(seen[j], seen[j])], labels[j])
+        table = np.array(y)
+        for array in (table, kept, seen):
+            array.flags.writeable = False
+        return Outcomes(table, kept, seen)
+
+    @property
+    def se(self) -> Floats:
+        """Standard errors, shape (groups, q); NaN where there is no estimate."""
+        diagonal = np.sqrt(np.diagonal(self.cov, axis1=1, axis2=2))
+        return np.where(self.seen, diagonal, np.nan)
+
+    def factor(self, psi: Floats) -> Floats:
+        """Cholesky factors of Sigma at (log tau, atanh of partial correlations), (..., q, q)."""
+        q = self.y.shape[1]
+        return cholesky(psi[..., :q], psi[..., q:])
+
+    def covariance(self, psi: Floats) -> Floats:
+        """Sigma there, shape (..., q, q)."""
+        factor = self.factor(psi)
+        product: Floats = factor @ _turned(factor)
+        return product
+
+    def gain(self, j: int, sigma: Floats) -> Gain:
+        """Of group j, at nodes of Sigma (nodes, q, q)."""
+        at = np.flatnonzero(self.seen[j])
+        q = self.y.shape[1]
+        if not at.size:
+            return Gain(np.zeros((len(sigma), q, 0)), np.tile(np.eye(q), (len(sigma), 1, 1)), at)
+        total = sigma[:, at[:, None], at] + self.cov[j][np.ix_(at, at)]
+        gain = _turned(np.linalg.solve(total, sigma[:, at, :]))
+        kept = np.tile(np.eye(q), (len(sigma), 1, 1))
+        kept[:, :, at] -= gain
+        return Gain(gain, kept, at)
+
+    def linear(self, quantity: int | slice, x: Floats, sigma: Floats) -> Linear:
+        """Effects as linear functions of beta, at nodes of Sigma."""
+        q, numbers = self.y.shape[1], np.arange(self.y.size)[quantity]
+        several = np.atleast_1d(numbers)
+        nodes, full = len(sigma), q * x.shape[1]
+        intercept, var = np.empty((2, several.size, nodes))
+        direction = np.empty((several.size, full, nodes))
+        for j in np.unique(several // q).tolist():
+            gain = self.gain(j, sigma)
+            noise, own = gain.noise(sigma, self.cov[j]), gain.gain @ self.y[j, gain.at]
+            for row in np.flatnonzero(several // q == j):
+                k = int(several[row] % q)
+                intercept[row], var[row] = own[:, k], noise[:, k, k]
+                direction[row] = (gain.kept[:, k, :, None] * x[j]).reshape(nodes, full).T
+        if np.ndim(numbers) == 0:
+            return Linear(intercept[0], 1.0, var[0], False, direction[0])
+        return Linear(intercept, 1.0, var, False, direction)
+
+    def var_of_difference(self, first: int, second: int, sigma: Floats) -> Floats:
+        """Variance of the difference of two effects given beta, shape (nodes,)."""
+        q = self.y.shape[1]
+        (j, k), (i, m) = divmod(first, q), divmod(second, q)
+        if i != j:
+            parts = [self.gain(g, sigma).noise(sigma, self.cov[g])[:, a, a]
+                     for g, a in ((j, k), (i, m))]  # fmt: skip
+            return parts[0] + parts[1]
+        gain = self.gain(j, sigma)
+        kept = gain.kept[:, k] - gain.kept[:, m]
+        apart = gain.gain[:, k] - gain.gain[:, m]
+        inside = self.cov[j][np.ix_(gain.at, gain.at)]
+        var: Floats = np.einsum("ni,nij,nj->n", kept, sigma, kept)
+        var += np.einsum("ni,ij,nj->n", apart, inside, apart)
+        return var
+
+    def var_between(self, at: tuple[int, int], sigma: Floats) -> Floats:
+        """Variance of the difference of two outcomes of a new group, shape (nodes,)."""
+        apart = np.eye(self.y.shape[1])[at[0]] - np.eye(self.y.shape[1])[at[1]]
+        var: Floats = np.einsum("i,nij,j->n", apart, sigma, apart)
+        return var
+
+    def pooling(self, sigma: Floats) -> Floats:
+        """The share of each effect's own centre in it, shape (nodes, effects)."""
+        parts = [np.diagonal(self.gain(j, sigma).kept, axis1=1, axis2=2)
+                 for j in range(len(self.y))]  # fmt: skip
+        return np.concatenate(parts, axis=1)
+
+    def draws(self, beta: Floats, x: Floats, sigma: Floats, rng: Generator) -> Floats:
+        """Draws of the effects given beta (n, p q) and Sigma (n, q, q), shape (n, effects)."""
+        n, q = len(beta), self.y.shape[1]
+        z = normals(rng, (n,), self.y.size).reshape(n, len(self.y), q)
+        centre = np.einsum("nkp,jp->njk", beta.reshape(n, q, -1), x)
+        theta = np.empty_like(centre)
+        for j in range(len(self.y)):
+            gain = self.gain(j, sigma)
+            mean = np.einsum("nkl,nl->nk", gain.kept, centre[:, j]) + gain.gain @ self.y[j, gain.at]
+            theta[:, j] = mean + np.einsum("nkl,nl->nk", _root(gain.noise(sigma, self.cov[j])),
+                                           z[:, j])  # fmt: skip
+        drawn: Floats = theta.reshape(n, -1)
+        return drawn
+
+    def _by_group(self, values: Floats, apply: Callable[[Floats, Floats], Floats], rest: float
+                  ) -> Floats:  # fmt: skip
+        """A function of a group's values and the factor of its covariance, for all groups."""
+        q = self.y.shape[1]
+        table = values.reshape(*values.shape[:-1], len(self.y), q)
+        out = np.full(table.shape, rest)
+        for j, seen in enumerate(self.seen):
+            if seen.any():
+                root = np.linalg.cholesky(self.cov[j][np.ix_(seen, seen)])
+                out[..., j, seen] = apply(table[..., j, seen], root)
+        return out.reshape(values.shape)
+
+    def log_likelihood(self, theta: Floats) -> Floats:
+        """Log density of each estimate given those before it, without the factors 2 pi."""
+
+        def density(away: Floats, root: Floats) -> Floats:
+            z = np.linalg.solve(root, away[..., None])[..., 0]
+            found: Floats = -0.5 * z * z - np.log(np.diag(root))
+            return found
+
+        return self._by_group(self.y.ravel() - theta, density, 0.0)
+
+    def predicted(self, theta: Floats, rng: Generator) -> Floats:
+        """Draws of new estimates given the effects; NaN where a group lacks an outcome."""
+        z = normals(rng, theta.shape[:-1], self.y.size)
+        noise = self._by_group(z, lambda values, root: values @ root.T, np.nan)
+        return theta + noise
+
+
+def _turned(matrices: Floats) -> Floats:
+    return np.swapaxes(matrices, -1, -2)
+
+
+def _root(matrices: Floats) -> Floats:
+    """Square roots of covariances, shape (n, q, q); of a singular one too."""
+    values, vectors = np.linalg.eigh(matrices)
+    root: Floats = vectors * np.sqrt(np.maximum(values, 0.0))[:, np.newaxis]
+    return root
+
+
+def _check(block: Floats, label: str) -> None:
+    if not block.size:
+        return
+    if not np.isfinite(block).all():
+        raise ValueError(f"cov of group {label} is not finite")
+    if not np.allclose(block, block.T, rtol=1e-10, atol=0.0):
+        raise ValueError(f"cov of group {label} is not symmetric")
+    scale = np.sqrt(np.maximum(np.diag(block), 0.0))
+    if not ((scale >= 1e-70) & (scale <= 1e70)).all() or not (
+        np.linalg.eigvalsh(block / np.outer(scale, scale))[0] > LEAST
+    ):
+        raise ValueError(f"cov of group {label} is not positive definite")
