@@ -206,8 +206,6 @@ class FarTails:
         shape = replace(self._like, powers=self._falls(x, power), rounding=top.roughest)
         cover = Cover(rows, shape)
         cover.edges = list(self.panels.edges)
-        tails = zip(self.panels.tails, (float(self.panels.start[0]), self.panels.end), strict=True)
-        cover.poles = {tail.edge: end for tail, end in tails if isfinite(tail.edge)}
         beyond = self._beyond_doubles(x)
         try:
             if top.height < LOWEST_LOG:
@@ -269,6 +267,12 @@ class FarTails:
         start, end = start[kept[0] : kept[-1] + 1], end[kept[0] : kept[-1] + 1]
         gap = np.flatnonzero(start[1:] - end[:-1] > 1e-12 * np.maximum(1.0, np.abs(start[1:])))
         start, end = np.append(start, end[gap]), np.append(end, start[gap + 1])
+        for side, tail in enumerate(
+            self.panels.tails
+        ):  # how near to a pole panels go is found anew
+            if isfinite(tail.edge):
+                ends = sorted([tail.edge, self.panels.end if side else float(self.panels.start[0])])
+                start, end = np.append(start, ends[0]), np.append(end, ends[1])
         order = start.argsort()
         return start[order], (end - start)[order], top
 
@@ -285,11 +289,12 @@ class FarTails:
 
     def _further(self, x: float) -> Floats:
         """Ends of panels to where sds are as wide as x is away, if that is beyond the others."""
-        if not self.law.grows:
-            return np.empty(0)
+        at_pole = isfinite(self.panels.tails[1].edge)
         far = min(self._as_wide(x) + 3.0, self._reach[1])
-        ends = np.arange(self.panels.end, far + 1.0)
-        return np.clip(ends, None, far) if ends.size > 1 else np.empty(0)
+        if not self.law.grows or at_pole or far < self.panels.end + 1.0:
+            return np.empty(0)
+        ends: Floats = np.minimum(np.arange(self.panels.end, far + 1.0), far)
+        return ends
 
 
 def doubled(function: Callable[..., float], *point: object) -> float:

@@ -122,7 +122,9 @@ def _power(ladder: Floats, values: Floats, ends: bool) -> tuple[float, float]:
         return inf, float(ladder[-1])
     with np.errstate(invalid="ignore"):
         slopes = np.diff(values) / np.diff(ladder)
-        agree = np.abs(slopes - slopes[-1]) <= 1e-9 * max(1.0, abs(float(slopes[-1])))
+        # Beside 1 + slope, the power of the distribution function; and rounding.
+        rounding = 1e-15 * float(np.abs(values).max(where=np.isfinite(values), initial=1.0))
+        agree = np.abs(slopes - slopes[-1]) <= 1e-10 * abs(1.0 + float(slopes[-1])) + rounding
     first = agree.size - int(np.argmin(agree[::-1])) if not agree.all() else 0
     if agree.size - first < 3:
         return inf, float(ladder[-1])

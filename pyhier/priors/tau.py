@@ -308,7 +308,8 @@ def _at_once(prior: Callable[[Any], Any], tau: Floats) -> Floats | None:
 def _try(prior: Callable[[float], float], tau: float) -> None:
     """Call a user's log density once, for errors that name the argument."""
     try:
-        _value(prior, tau)
+        with np.errstate(all="ignore"):  # a log of 0: -inf is a value
+            _value(prior, tau)
     except TypeError as error:
         told = str(error)
         about = told if told.startswith("prior_tau") else f"prior_tau at tau = {tau:g}: {told}"
@@ -348,6 +349,10 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
         with np.errstate(all="ignore"):  # scipy's own, far out; what is no number is looked at here
             values: Floats = np.asarray(prior.logpdf(tau), dtype=np.float64)
         values[np.isnan(values)] = -np.inf
+        at_end = (values == np.inf) & ((tau == low) | (tau == high))
+        if at_end.any():  # a pole there; what is next to it is as near as doubles come
+            beside = np.nextafter(tau[at_end], 0.5 * (low + min(high, 2.0 * low + 1.0)))
+            values[at_end] = prior.logpdf(beside)
         _check_values(values.ravel(), tau.ravel(), f"prior_tau ({name})")
         return values
 

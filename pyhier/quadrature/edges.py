@@ -105,6 +105,8 @@ def find_pole(log_density: LogDensity, edge: float, far: float) -> tuple[float, 
     for nearest in NEAREST * 10.0 ** -np.arange(4.0):
         width = min(nearest * max(1.0, abs(edge)), 1e-3 * abs(far - edge))
         near = edge + (width if far > edge else -width)
+        if near == edge:
+            return None
         tail = pole(log_density, edge, near)
         if tail.error < 1e-3:
             return None if abs(tail.power) < 1e-6 else (near, tail)

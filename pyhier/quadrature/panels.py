@@ -414,10 +414,18 @@ class Cover:
         shares /= total
         # Errors of different panels are as good as independent; and what the last coefficients add
         # to an integral is a quarter of them or less.
-        lost = (0.5 * lost + at_poles + self.dropped) / total
+        lost = (0.5 * lost + at_poles + self.dropped + self._off_edges(start, length)) / total
         sums = shares, self.best + log(total)
         worst_at, edges = float(start[worst]), tuple(self.edges)
         return Panels(start, length, values, tails, lost, worst_at, edges, sums)
+
+    def _off_edges(self, start: Floats, length: Floats) -> float:
+        """What the rounding of edges beside the mass changes, relative to the highest."""
+        ends = np.array([start[0], start[-1] + length[-1]])
+        near = [
+            e for e in self.edges if (np.abs(ends - e) <= 2.0 * NEAREST * max(1.0, abs(e))).any()
+        ]
+        return float(sum(4e-16 * max(1.0, abs(edge)) for edge in near))
 
     def _without_ends(
         self, start: Floats, length: Floats, error: Floats, values: Floats

@@ -2,7 +2,7 @@
 
 The likelihood is in long double; the integral over tau is a tanh-sinh rule (Takahasi and Mori 1974)
 on pieces of log tau, or of the log of tau's distance from an end of the prior's support, bisected
-until two step sizes agree: where they differ by epsilon, what is left is about epsilon^2.
+until two step sizes agree.
 """
 
 import time
@@ -17,7 +17,7 @@ from fuzz.runner import UnknownError
 Long = np.longdouble
 LOG_2PI = np.log(2 * np.pi * Long(1))
 FLOOR = 100.0  # what is exp(-FLOOR) of the highest is left out
-AGREE = 1e-8  # of two step sizes
+AGREE = 1e-10  # of two step sizes; where there is a kink they err alike
 LOWEST, HIGHEST = -700.0, 350.0  # of log tau
 MOST = 10_000  # pieces
 PATIENCE = 20.0  # seconds
@@ -95,11 +95,18 @@ class Likelihood:
     y: np.ndarray
     se: np.ndarray
     mu: Mu
+    tau: float = 1.0  # about
     var: np.ndarray = field(init=False)
 
     def __post_init__(self):
         self.var = np.asarray(self.se, dtype=Long) ** 2
-        self.base = Long(self.y[np.argmin(self.se)])  # where digits count most
+        # About what is known best: there digits count most.
+        centre, sd = (
+            self.mu.mean,
+            self.mu.sd if self.mu.kappa is None else self.tau / self.mu.kappa**0.5,
+        )
+        known = sd is not None and sd < np.min(self.se)
+        self.base = Long(centre if known else self.y[np.argmin(self.se)])
         self.off = np.asarray(self.y, dtype=Long) - self.base
 
     def __call__(self, tau):
@@ -142,7 +149,8 @@ class Oracle:
     """
 
     def __init__(self, y, se, prior, mu, cuts=(), watch=()):
-        self.likelihood, self.prior, self.watch = Likelihood(y, se, mu), prior, tuple(watch)
+        about = float(np.median(np.ravel(prior.places))) if np.size(prior.places) else 1.0
+        self.likelihood, self.prior, self.watch = Likelihood(y, se, mu, about), prior, tuple(watch)
         self.factor, self.began = None, time.process_time()
         tau, logs, mean, var = self._nodes(cuts)
         order = np.argsort(tau)
@@ -192,7 +200,8 @@ class Oracle:
         inside = sign * (places - end)
         inside = np.log(inside[(inside > 0) & (inside < width)])
         top = np.log(width)
-        ends = np.unique([top, *(top - np.arange(1.0, 120.0)), *inside])
+        steps = [*np.arange(1.0, 40.0), *np.arange(40.0, 660.0, 20.0)]
+        ends = np.unique([top, *(top - np.array(steps)), *inside])
         return Pieces(ends[:-1], ends[1:], end, sign)
 
     def _evaluate(self, pieces, share):
@@ -320,6 +329,8 @@ class Oracle:
     def _check_right(self):
         """Nothing is left out above."""
         near_end = abs(float(self.tau[-1]) - self.prior.high) < 1e-9 * self.prior.high
+        if near_end and self.prior.from_high is not None and self.weight[-53:].sum() > 1e-16:
+            raise UnknownError("mass is left at the prior's end")
         if not near_end and self.weight[-53:].sum() > 1e-13:
             raise UnknownError("mass is left above the sum")
 

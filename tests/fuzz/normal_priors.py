@@ -10,7 +10,9 @@ from scipy.stats._distr_params import distcont
 import pyhier as ph
 from fuzz.normal_oracle import Mu, Prior
 
-SLOW = ("studentized_range", "dpareto_lognorm", "ksone")  # a value takes milliseconds
+SLOW = ("studentized_range", "dpareto_lognorm", "ksone", "kstwo")  # a value takes milliseconds
+KINKS = {"triang": lambda c: (c,), "trapezoid": lambda c, d: (c, d), "trapz": lambda c, d: (c, d),
+         "loglaplace": lambda c: (1.0,), "irwinhall": lambda n: range(1, int(n))}  # fmt: skip
 LEVELS = np.array([1e-12, 1e-9, 1e-6, 1e-3, 0.01, 0.05, *np.arange(0.1, 0.51, 0.1)])
 
 
@@ -58,7 +60,8 @@ def frozen(name, shapes, scale, loc=0.0, words=None):
         warnings.simplefilter("ignore")
         prior = getattr(stats, name)(*shapes, loc=loc, scale=scale)
         low, high = map(float, prior.support())
-        places = np.concatenate([prior.ppf(LEVELS), prior.isf(LEVELS)])
+        kinks = loc + scale * np.array(KINKS.get(name, lambda *_: ())(*shapes), dtype=float)
+        places = np.concatenate([prior.ppf(LEVELS), prior.isf(LEVELS), kinks])
     base = getattr(stats, name)(*shapes, scale=scale)
 
     def log_density(tau):
