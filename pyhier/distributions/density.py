@@ -10,18 +10,25 @@ from pyhier._types import Floats
 from pyhier._validation import numbers
 from pyhier.distributions.base import Marginal
 from pyhier.quadrature.nested import CUT
-from pyhier.quadrature.rule import COEFFICIENTS, NODES, Panels
+from pyhier.quadrature.rule import COEFFICIENTS, NODES, WEIGHTS, Panels
 from pyhier.quadrature.transforms import Line, from_line, log_slope, to_line
 
 LENGTH = 0.75  # of the panels in t, to begin with
-ROUGH = 1e-10  # last coefficients of a resolved panel, relative to its largest
+ROUGH = 1e-11  # last coefficients of a resolved panel, relative to its largest
 HALVINGS = 6  # of panels at most; what is rough then is rounding
+LIMIT = 700.0  # beyond which, on either side, a log or a logit is of no double
 ENDS = {
     "identity": (-np.inf, np.inf),
     "log": (0.0, np.inf),
     "logit": (0.0, 1.0),
     "atanh": (-1.0, 1.0),
 }
+
+
+def _left_over(last: Floats, length: Floats, values: Floats, best: float) -> float:
+    """What panels that are rough still may be off by: their last terms times their mass."""
+    mass = np.exp(values - best) @ (0.5 * WEIGHTS) * length
+    return float((np.minimum(last, 1.0) * mass).sum())
 
 
 class LineMarginal(Marginal):
@@ -38,6 +45,14 @@ class LineMarginal(Marginal):
         Exponent below which powers of the quantity have expectations.
     moments : (float, float), optional
         Mean and variance, where they are known otherwise.
+    beyond : (float, float), optional
+        The mass below -LIMIT and above LIMIT on the line, where it is known otherwise.
+
+    Attributes
+    ----------
+    error : float
+        About how far probabilities are off: what panels that stay rough leave, and whatever the
+        density's own error is.
     """
 
     def __init__(
@@ -48,11 +63,22 @@ class LineMarginal(Marginal):
         scale: float,
         index: float = np.inf,
         moments: tuple[float, float] | None = None,
+        beyond: tuple[float, float] | None = None,
     ) -> None:
         self._line, self._log_density = line, log_density
         self._centre, self._scale = centre, scale
         self._index, self._known = index, moments
+        self._beyond = beyond or (0.0, 0.0)
+        far = LIMIT if beyond and line in ("log", "logit") else np.inf
+        self._ends = self._t(np.array([-far, far]))
         self.support = ENDS[line]
+        self.error = 0.0
+
+    def places(self, n: int) -> Floats:
+        """Nodes with about equal shares of the mass between them, shape (n,) or less."""
+        below = np.cumsum(self._weights)
+        at = np.searchsorted(below, (np.arange(n) + 0.5) / n * below[-1])
+        return self._place(self._panels.nodes.ravel()[np.unique(at)])
 
     # --- The line ---------------------------------------------------------------------------------
 
@@ -81,36 +107,46 @@ class LineMarginal(Marginal):
             logs = self._log_density(self._place(t.ravel())).reshape(t.shape) + np.log(np.cosh(t))
         return np.where(np.isnan(logs), -np.inf, logs)
 
-    def _cover(self) -> tuple[Floats, Floats]:
-        """Panels of equal length over all of the mass: their starts, and values at the nodes."""
-        start = LENGTH * np.arange(-3.0, 3.0)
-        values = self._values(start, np.full(start.size, LENGTH))
+    def _cover(self) -> tuple[Floats, Floats, Floats]:
+        """Panels over all of the mass: their starts and lengths, and values at the nodes."""
+        start, length = self._clipped(LENGTH * np.arange(-3.0, 3.0))
+        values = self._values(start, length)
         for _ in range(100):
-            outer = np.flatnonzero(values[[0, -1], [0, -1]] > values.max() - CUT)
-            if not outer.size:
-                return start, values
-            left, right = (
-                start[0] - LENGTH * np.array([2.0, 1.0]),
-                start[-1] + LENGTH * np.arange(1.0, 3.0),
-            )
-            more = np.concatenate([(left, right)[side] for side in outer])
-            values = np.concatenate([values, self._values(more, np.full(more.size, LENGTH))])
-            start = np.concatenate([start, more])
+            more, low, high = [], start[0], start[-1] + length[-1]
+            if values[0, 0] > values.max() - CUT and low > self._ends[0]:
+                more.append(low - LENGTH * np.array([2.0, 1.0]))
+            if values[-1, -1] > values.max() - CUT and high < self._ends[1]:
+                more.append(high + LENGTH * np.arange(2.0))
+            if not more:
+                return start, length, values
+            new, size = self._clipped(np.concatenate(more))
+            start, length = np.concatenate([start, new]), np.concatenate([length, size])
+            values = np.concatenate([values, self._values(new, size)])
             order = np.argsort(start)
-            start, values = start[order], values[order]
+            start, length, values = start[order], length[order], values[order]
         raise ValueError("the mass of the density does not end: the posterior is improper")
+
+    def _clipped(self, start: Floats) -> tuple[Floats, Floats]:
+        """Starts and lengths of panels, as far as they are between the ends of the line."""
+        low, high = np.clip([start, start + LENGTH], *self._ends)
+        some = high > low
+        return low[some], (high - low)[some]
 
     @cached_property
     def _resolved(self) -> tuple[Panels, float]:
         """The log density in t on panels that carry it as polynomials; log of its integral."""
-        start, values = self._cover()
-        length, best = np.full(start.size, LENGTH), values.max()
+        start, length, values = self._cover()
+        best = values.max()
         values = np.maximum(values, best - 1e4)
         done: list[tuple[Floats, Floats, Floats]] = []
         for level in range(HALVINGS):
             size = np.abs((values - best) @ COEFFICIENTS.T)
-            rough = size[:, -2:].max(axis=1) > ROUGH * np.maximum(1.0, size.max(axis=1))
-            rough &= (values.max(axis=1) > best - CUT) & (level < HALVINGS - 1)
+            last = size[:, -2:].max(axis=1)
+            rough = last > ROUGH * np.maximum(1.0, size.max(axis=1))
+            rough &= values.max(axis=1) > best - CUT
+            if level == HALVINGS - 1:
+                self.error = _left_over(last[rough], length[rough], values[rough], best)
+                rough[:] = False
             done.append((start[~rough], length[~rough], values[~rough]))
             if not rough.any():
                 break
@@ -120,9 +156,12 @@ class LineMarginal(Marginal):
         start, length, values = (np.concatenate(part) for part in zip(*done, strict=True))
         order = np.argsort(start)
         panels = Panels(start[order], length[order], values[np.newaxis, order] - best)
-        log_total = float(np.log((np.exp(panels.values[0]) * panels.weights).sum()))
-        panels = Panels(panels.start, panels.length, panels.values - log_total)
-        return panels, float(best) + log_total + float(np.log(self._scale))
+        with np.errstate(over="ignore"):
+            known = sum(self._beyond) / self._scale * np.exp(-best)
+        total = float((np.exp(panels.values[0]) * panels.weights).sum() + known)
+        self.error /= total
+        panels = Panels(panels.start, panels.length, panels.values - np.log(total))
+        return panels, float(best) + np.log(total) + float(np.log(self._scale))
 
     @property
     def log_mass(self) -> float:
@@ -142,8 +181,9 @@ class LineMarginal(Marginal):
     def _cumulated(self) -> tuple[Floats, Floats]:
         """Mass left of every panel's start, and right of it; the last entry is of the end."""
         mass = self._weights.sum(axis=1)
-        below = np.append(0.0, np.cumsum(mass))
-        return below, np.append(np.cumsum(mass[::-1])[::-1], 0.0)
+        before, after = np.array(self._beyond) * np.exp(-self._resolved[1])
+        below = before + np.append(0.0, np.cumsum(mass))
+        return below, after + np.append(np.cumsum(mass[::-1])[::-1], 0.0)
 
     def _tail(self, t: Floats, side: int) -> Floats:
         """Mass below (side 0) or above (side 1) every t."""
@@ -194,8 +234,10 @@ class LineMarginal(Marginal):
         t[small] = self._invert_tail(q[small], side)
         t[~small] = self._invert_tail(1.0 - q[~small], 1 - side)
         values = self._from_line(self._place(t))
+        below, above = self._cumulated
         first, last = self.support[::-1] if upper else self.support
-        return np.where(q == 0.0, first, np.where(q == 1.0, last, values))
+        near, far = (above[-1], below[0]) if upper else (below[0], above[-1])
+        return np.where(q <= near, first, np.where(1.0 - q <= far, last, values))
 
     def _invert_tail(self, q: Floats, side: int) -> Floats:
         """Newton's method on the log of the tail's mass, inside a bracket."""
@@ -206,6 +248,7 @@ class LineMarginal(Marginal):
             tail = np.log(above[::-1] if side else below)
             t: Floats = np.interp(np.log(q), tail, knots[::-1] if side else knots)
             low, high = np.full(q.size, knots[0]), np.full(q.size, knots[-1])
+            moving = q > 0.0
             for _ in range(100):
                 mass = self._tail(t, side)
                 excess = sign * (np.log(mass) - np.log(q))
@@ -213,10 +256,10 @@ class LineMarginal(Marginal):
                 low, high = np.where(excess > 0.0, low, t), np.where(excess > 0.0, t, high)
                 inside = (t - step > low) & (t - step < high)
                 new = np.where(inside, t - step, 0.5 * (low + high))
-                new = np.where((excess == 0.0) | (q == 0.0), t, new)
-                moved = np.abs(new - t) > 1e-9  # the next step would be about its square
+                new = np.where(moving & (excess != 0.0), new, t)
+                moving &= np.abs(new - t) > 1e-9  # the next step would be about its square
                 t = new
-                if not moved.any():
+                if not moving.any():
                     break
         return t
 

@@ -51,6 +51,10 @@ class Family(Protocol):
         """Mean and sd on the line; the sd to a percent."""
 
     @property
+    def concentration(self) -> Floats:
+        """What the width on the line falls with: 1 / var, a shape, or the sum of both shapes."""
+
+    @property
     def centre(self) -> Floats:
         """A point of the line amid each distribution."""
 
@@ -89,6 +93,11 @@ class Normal(Frozen):
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd."""
         return self.mean, np.sqrt(self.var)
+
+    @property
+    def concentration(self) -> Floats:
+        """The precision."""
+        return 1.0 / self.var
 
     @property
     def centre(self) -> Floats:
@@ -149,6 +158,11 @@ class Beta(Frozen):
         """Mean and sd of logit theta."""
         psi = _special("psi")
         return psi(self.a) - psi(self.b), np.sqrt(_trigamma(self.a) + _trigamma(self.b))
+
+    @property
+    def concentration(self) -> Floats:
+        """The sum of both shapes."""
+        return self.a + self.b
 
     @property
     def centre(self) -> Floats:
@@ -213,6 +227,11 @@ class Gamma(Frozen):
         """Mean and sd of log theta."""
         mean: Floats = _special("psi")(self.shape) - np.log(self.rate)
         return mean, np.sqrt(_trigamma(self.shape))
+
+    @property
+    def concentration(self) -> Floats:
+        """The shape."""
+        return self.shape
 
     @property
     def centre(self) -> Floats:

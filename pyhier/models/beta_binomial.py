@@ -21,6 +21,7 @@ from pyhier.models.count_joint import beta_binomial_joint
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.models.joint import Joint
+from pyhier.models.own_likelihood import BinomialOwn, OwnLikelihood
 from pyhier.priors.pairs import Chart, PairPrior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.transforms import from_line, log_slope
@@ -226,6 +227,12 @@ class BetaBinomial(CountModel):
         if quantity is None:
             return Beta(alpha, beta)
         return Beta(alpha + self.successes[quantity], beta + self.failures[quantity])
+
+    def own_likelihood(self, quantity: int | None) -> OwnLikelihood:
+        """What a group's counts say of its effect; nothing of a new group's (None)."""
+        if quantity is None:
+            return BinomialOwn(0.0, 0.0)
+        return BinomialOwn(self.successes[quantity], self.failures[quantity])
 
     def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
         """Exact draws of the probabilities given phi, shape (..., groups): BDA3 eq. 5.7."""

@@ -12,6 +12,7 @@ from pyhier._random import Generator
 from pyhier._types import Floats
 from pyhier.distributions.families import Components, Family
 from pyhier.models.covariates import Covariates
+from pyhier.models.own_likelihood import OwnLikelihood
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.target import Target
 from pyhier.quadrature.axes import Axis
@@ -263,6 +264,9 @@ class PlaneModel(Model, Protocol):
 
     def theta_given(self, quantity: int | None, phi: Floats) -> Family:
         """Distribution of a group's effect, or of a new group's (None), given phi (nodes, 2)."""
+
+    def own_likelihood(self, quantity: int | None) -> OwnLikelihood:
+        """What a group's own data says of its effect; of a new group (None), which has none."""
 
     def moment_index(self, name: str) -> float:
         """Exponent below which powers of a quantity (no group's effect) have expectations."""

@@ -23,6 +23,7 @@ from pyhier.models.covariates import LOG_2PI
 from pyhier.models.groups import Grouped, Labels, check_lengths
 from pyhier.models.normal_data import NormalData
 from pyhier.models.normal_joint import NormalTargets
+from pyhier.models.own_likelihood import NormalOwn, OwnLikelihood
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sources import Sources
 from pyhier.models.weights import residuals, weight_spread, weighted_mean
@@ -432,6 +433,12 @@ class NormalNormal(Sources, NormalTargets, NormalData, Grouped):
         """The axis of mu or of tau; None for a name that is neither."""
         axes = {"mu": coordinate_axis(0), "tau": coordinate_axis(1, "log")}
         return axes.get(name)
+
+    def own_likelihood(self, quantity: int | None) -> OwnLikelihood:
+        """A group's own estimate; nothing of a new one."""
+        if quantity is None:
+            return NormalOwn(0.0, np.inf)
+        return NormalOwn(float(self.y[quantity]), float(self.var[quantity]))
 
     def moment_index(self, name: str) -> float:
         """Exponent below which powers of mu, tau or theta_new have expectations."""

@@ -20,6 +20,7 @@ from pyhier.models.count_joint import poisson_gamma_joint
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.models.joint import Joint
+from pyhier.models.own_likelihood import OwnLikelihood, PoissonOwn
 from pyhier.priors.pairs import Chart, PairPrior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.transforms import from_line
@@ -215,6 +216,12 @@ class PoissonGamma(CountModel):
         if quantity is None:
             return Gamma(alpha, beta)
         return Gamma(alpha + self.counts[quantity], beta + self.exposure[quantity])
+
+    def own_likelihood(self, quantity: int | None) -> OwnLikelihood:
+        """What a group's counts say of its effect; nothing of a new group's (None)."""
+        if quantity is None:
+            return PoissonOwn(0.0, 0.0)
+        return PoissonOwn(self.counts[quantity], self.exposure[quantity])
 
     def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
         """Exact draws of the rates given phi, shape (..., groups)."""

@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._types import Floats
 from pyhier._validation import count
-from pyhier.distributions.density import LineMarginal
+from pyhier.distributions.density import LIMIT, LineMarginal
 from pyhier.distributions.mixtures import amid
 from pyhier.models.interface import Model, PlaneModel
 from pyhier.posterior.effect_density import EffectDensity, EffectNodes
 from pyhier.posterior.nodes import NodesPosterior
 from pyhier.quadrature.axes import Axis, coordinate_axis
-from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane
+from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane, halved
 
 PROMISE = 1e-8  # of a marginal's mass
+LEVELS = 3  # of outer steps for effects, each half of the one before
+CHECKED = 24  # places at which the error of an effect's density is looked at
 
 
 class PlanePosterior(NodesPosterior):
@@ -80,6 +82,11 @@ class PlanePosterior(NodesPosterior):
                 f"{'-' if off < 0.0 else '+'} {abs(np.expm1(off)):.1e}; take draws, "
                 "post.to_draws(100_000), or rwmetrop(model)"
             )
+        if marginal.error > PROMISE:
+            raise ValueError(
+                f"exact cannot resolve {name}: its density is off by {marginal.error:.1e}; take "
+                "draws, post.to_draws(100_000), or rwmetrop(model)"
+            )
         return marginal
 
     @cached_property
@@ -109,8 +116,23 @@ class PlanePosterior(NodesPosterior):
         return LineMarginal(axis.line, density, middle, scale, self._plane_model.moment_index(name))
 
     @cached_property
-    def _effect_nodes(self) -> EffectNodes:
-        return EffectNodes.of(self._plane_model, self._plane)
+    def _planes(self) -> list[Plane]:
+        return [self._plane]
+
+    @cached_property
+    def _effect_nodes(self) -> list[EffectNodes]:
+        return []
+
+    def _nodes_at(self, level: int) -> EffectNodes:
+        """Nodes for effects, the outer steps of the quadrature halved so many times."""
+        while len(self._effect_nodes) <= level:
+            if self._effect_nodes:
+                self._planes.append(halved(self._planes[-1], self._log_density))
+            self._effect_nodes.append(EffectNodes(self._plane_model, self._planes[-1]))
+        return self._effect_nodes[level]
+
+    def _log_density(self, outer: Floats, inner: Floats) -> Floats:
+        return self.model.marginal.log_density(self._at(inner, outer))
 
     def _of_effect(self, name: str) -> LineMarginal:
         family, _ = self._effect(name)
@@ -119,8 +141,15 @@ class PlanePosterior(NodesPosterior):
         with np.errstate(over="ignore"):
             var = float(self.weight @ (family.var + (family.mean - average) ** 2))
         index = self._plane_model.moment_index(name) if name == "theta_new" else np.inf
-        density = EffectDensity(self._plane_model, self._effect_nodes, self._group_of.get(name))
-        return LineMarginal(family.line, density, middle, scale, index, (average, var))
+        for level in range(LEVELS):
+            nodes = self._nodes_at(level)
+            density = EffectDensity(self._plane_model, nodes, self._group_of.get(name))
+            known = (average, var), density.beyond(LIMIT)
+            marginal = LineMarginal(family.line, density, middle, scale, index, *known)
+            marginal.error += float(density.error(marginal.places(CHECKED)).mean())
+            if marginal.error <= PROMISE:
+                break
+        return marginal
 
     # --- Draws ------------------------------------------------------------------------------------
 

@@ -1,0 +1,21 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier.quadrature.transforms import Line
+
+Floats = NDArray[np.float64]
+
+KINDS: dict[str, int]
+
+def sums(
+    line: Line,
+    z: Floats,
+    statistics: Floats,
+    linear: Sequence[NDArray[Any]],
+    close: Sequence[NDArray[Any]],
+    narrow: Sequence[NDArray[Any]],
+    depth: float,
+) -> tuple[Floats, Floats]: ...
