@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier._validation import square_matrix
+from pyhier._validation import float_array, square_matrix
 
 
 def lu(a: ArrayLike) -> tuple[list[list[float]], list[int]]:
@@ -44,44 +44,62 @@ def lu(a: ArrayLike) -> tuple[list[list[float]], list[int]]:
     return rows, order
 
 
-def solve(a: ArrayLike) -> Floats:
-    """Invert a square matrix: R's ``solve(a)``, bit for bit.
+def solve(a: ArrayLike, b: ArrayLike | None = None) -> Floats:
+    """Invert a square matrix, or solve equations in it: R's ``solve(a, b)``, bit for bit.
 
     Parameters
     ----------
     a : array_like, shape (n, n)
+    b : array_like, shape (n,) or (n, k), optional
+        Right sides; the inverse without.
 
     Returns
     -------
-    ndarray, shape (n, n)
+    ndarray, shape (n, n) or that of ``b``
 
     Raises
     ------
     ValueError
-        If the matrix is exactly singular, or its inverse overflows.
+        If the matrix is exactly singular, or its inverse overflows, or ``b`` does not fit.
 
     Examples
     --------
     >>> solve([[2.0, 0.0], [0.0, 4.0]])
     array([[0.5 , 0.  ],
            [0.  , 0.25]])
+    >>> solve([[2.0, 0.0], [0.0, 4.0]], [1.0, 2.0])
+    array([0.5, 0.5])
     """
     factors, order = lu(a)
-    n = len(factors)
-    inverse = np.empty((n, n))
-    for column in range(n):
-        b = [1.0 if row == column else 0.0 for row in order]
-        for k in range(n):
-            for i in range(k + 1, n):
-                b[i] -= factors[i][k] * b[k]
-        for k in reversed(range(n)):
-            b[k] /= factors[k][k]
-            for i in range(k):
-                b[i] -= factors[i][k] * b[k]
-        inverse[:, column] = b
-    if not np.all(np.isfinite(inverse)):
-        raise ValueError("a is computationally singular: its inverse overflows")
-    return inverse
+    wanted = np.eye(len(factors)) if b is None else _right_sides(b, len(factors))
+    found = np.empty_like(wanted)
+    for k, column in enumerate(wanted.T):
+        found[:, k] = _substituted(factors, [float(column[row]) for row in order])
+    if not np.all(np.isfinite(found)):
+        what = "its inverse" if b is None else "the solution"
+        raise ValueError(f"a is computationally singular: {what} overflows")
+    return found[:, 0] if b is not None and np.ndim(b) == 1 else found
+
+
+def _right_sides(b: ArrayLike, n: int) -> Floats:
+    """One column for each right side."""
+    sides = float_array("b", b, np.ndim(b) if np.ndim(b) in (1, 2) else 1)
+    if len(sides) != n:
+        raise ValueError(f"b has {len(sides)} rows: a has {n}")
+    return sides.reshape(n, -1)
+
+
+def _substituted(factors: list[list[float]], b: list[float]) -> list[float]:
+    """A right side, permuted, through both triangles."""
+    n = len(b)
+    for k in range(n):
+        for i in range(k + 1, n):
+            b[i] -= factors[i][k] * b[k]
+    for k in reversed(range(n)):
+        b[k] /= factors[k][k]
+        for i in range(k):
+            b[i] -= factors[i][k] * b[k]
+    return b
 
 
 def log_determinant(a: ArrayLike) -> tuple[float, float]:

@@ -153,8 +153,10 @@ def test_solve_and_chol(r, n):
     for _ in range(10):
         root = rng.normal(size=(n, n + 1)) * 10.0 ** rng.uniform(-3, 3, size=(n, 1))
         matrix = root @ root.T
-        inverse, upper = r("list(solve(a), chol(b))", a=matrix[::-1], b=matrix)
+        code = "list(solve(a), chol(b), solve(a, y))"
+        inverse, upper, x = r(code, a=matrix[::-1], b=matrix, y=root[:, 0])
         np.testing.assert_array_equal(rstats.solve(matrix[::-1]), np.reshape(inverse, (n, n)))
+        np.testing.assert_array_equal(rstats.solve(matrix[::-1], root[:, 0]), np.ravel(x))
         np.testing.assert_array_equal(rstats.chol(matrix), np.reshape(upper, (n, n)))
 
 

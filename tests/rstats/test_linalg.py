@@ -17,6 +17,15 @@ def test_solve_inverts(covariance):
     np.testing.assert_allclose(shuffled @ solve(shuffled), np.eye(len(shuffled)), atol=1e-11)
 
 
+def test_solve_equations(covariance):
+    shuffled, sides = covariance[::-1], np.arange(2.0 * len(covariance)).reshape(-1, 2)
+    found = solve(shuffled, sides)
+    np.testing.assert_allclose(shuffled @ found, sides, rtol=1e-10, atol=1e-9)
+    np.testing.assert_array_equal(solve(shuffled, sides[:, 1]), found[:, 1])
+    with pytest.raises(ValueError, match=f"b has 1 rows: a has {len(shuffled) + 1}"):
+        solve(np.eye(len(shuffled) + 1), [1.0])
+
+
 def test_chol_is_a_root(covariance):
     upper = chol(covariance)
     np.testing.assert_allclose(upper.T @ upper, covariance, rtol=1e-13, atol=1e-13)
