@@ -104,7 +104,7 @@ def funnel(posterior: Posterior, group: str | None = None, ax: Axes | None = Non
     grid = [np.linspace(*_ends(known, key, points[:, k]), CELLS)
             for k, key in enumerate((name, spread))]  # fmt: skip
     with np.errstate(divide="ignore"):
-        height = np.log(_joint_density(model, j, *grid, known, posterior))
+        height = np.log(_joint_density(model, j, grid[0], grid[1], known, drawn))
     ax = new_axes(ax)
     _picture(ax, grid, height, points, _diverging(posterior))
     ax.set_xlabel(symbol(name))
@@ -149,12 +149,10 @@ def _joint_density(
 
     Of an effect it is the mean over a cell, so that a neck narrower than it keeps its mass.
     """
-    source = posterior if known is None else known
-    across = model.coordinates[model.location]
-    low, high = source[across].ppf([1e-5, 1.0 - 1e-5])
-    phi = np.empty((CELLS, NODES, 2))
+    across = _across(model, j, effects, posterior if known is None else known)
+    phi = np.empty((CELLS, across.size, 2))
     phi[..., 1 - model.location] = spread[:, np.newaxis]
-    phi[..., model.location] = np.linspace(low, high, NODES)
+    phi[..., model.location] = across
     nodes = phi.reshape(-1, 2)
     heights = model.marginal.log_density(nodes)
     some = np.flatnonzero(heights > heights.max() - LOWEST)
@@ -165,8 +163,21 @@ def _joint_density(
     cells = np.diff(family.cdf(edges), axis=0) * weight
     cells = cells.reshape(CELLS, some.size, -1).sum(axis=2)  # over components, where there are some
     rows = np.zeros((CELLS, CELLS))
-    np.add.at(rows, some // NODES, cells.T)
+    np.add.at(rows, some // across.size, cells.T)
     return rows
+
+
+def _across(model: Any, j: int, effects: Floats, source: Any) -> Floats:
+    """Nodes of the location: where it is the effects' mean, two a cell, for then a neck is even."""
+    low, high = source[model.coordinates[model.location]].ppf([1e-5, 1.0 - 1e-5])
+    one = np.array([[0.0, 0.0]])
+    family, _ = flattened(model.theta_given(j, one), np.ones(1))
+    step = 0.5 * (effects[1] - effects[0])
+    if family.line != "identity" or high - low > 4 * NODES * step:
+        return np.linspace(low, high, NODES)
+    first = effects[0] - 0.5 * step
+    nodes: Floats = first + step * np.arange(np.floor((low - first) / step), (high - first) / step)
+    return nodes
 
 
 def _diverging(posterior: Any) -> Any:
