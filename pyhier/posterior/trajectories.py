@@ -9,6 +9,7 @@ import numpy as np
 from pyhier._types import Floats
 
 LOW_BFMI = 0.3  # below it the momentum's kicks are too small for the energies to be explored
+HIGHER = (0.95, 0.99)  # acceptances to aim at where trajectories diverge
 
 _KINDS: Mapping[str, Any] = {
     "diverging": np.bool_, "reached_max_treedepth": np.bool_,
@@ -91,9 +92,11 @@ class Trajectories:
         return found
 
     def _calmer(self) -> str:
-        higher = 0.95 if self.target_accept < 0.95 else 0.99
         other = {
-            "centred": ", or parameterization='non-centred' or 'marginal'",
-            "non-centred": ", or parameterization='marginal'",
-        }.get(self.parameterization, "")
-        return f"the draws are biased where it happens; take target_accept={higher}{other}"
+            "centred": ["parameterization='non-centred' or 'marginal'"],
+            "non-centred": ["parameterization='marginal'"],
+        }.get(self.parameterization, [])
+        higher = next((target for target in HIGHER if target > self.target_accept), None)
+        mends = ([f"target_accept={higher}"] if higher else []) + other
+        mend = ", or ".join(mends) or "other coordinates"
+        return f"the draws are biased where it happens; take {mend}"
