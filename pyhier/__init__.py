@@ -8,7 +8,6 @@ A model is data with priors (`NormalNormal`, `BetaBinomial`, `PoissonGamma`); an
 from pyhier import _whole_imports
 from pyhier.classical.anova import anova
 from pyhier.classical.meta_regression import MetaRegression
-from pyhier.classical.multilevel import MultilevelEffects
 from pyhier.classical.pooling import (
     compare_poolings,
     complete_pooling,
@@ -17,6 +16,7 @@ from pyhier.classical.pooling import (
     no_pooling,
 )
 from pyhier.classical.random_effects import RandomEffects, dersimonian_laird, random_effects, reml
+from pyhier.classical.several_variances import MultilevelEffects, MultivariateEffects
 from pyhier.datasets import load_dataset
 from pyhier.inference import (
     LaplaceFit,
@@ -63,6 +63,7 @@ __all__ = [
     "MetaRegression",
     "MultilevelEffects",
     "MultilevelNormal",
+    "MultivariateEffects",
     "MultivariateNormal",
     "NormalInvChi2",
     "NormalNormal",

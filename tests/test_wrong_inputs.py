@@ -385,7 +385,7 @@ def test_the_right_arguments_work():
 
 def test_every_public_callable_is_in_the_table():
     results = {
-        "ConvergenceWarning", "Grade", "LaplaceFit", "MetaRegression", "MultilevelEffects",
+        "ConvergenceWarning", "Grade", "LaplaceFit", "MetaRegression", "MultilevelEffects", "MultivariateEffects",
         "PriorCheck", "PriorDraws", "RandomEffects", "Sensitivity",
     }  # fmt: skip
     public = {name for name in ph.__all__ if callable(getattr(ph, name))} - results

@@ -2,7 +2,6 @@
 
 from pyhier.classical.anova import AnovaTable, anova
 from pyhier.classical.meta_regression import MetaRegression, Prediction
-from pyhier.classical.multilevel import MultilevelEffects
 from pyhier.classical.pooling import (
     compare_poolings,
     complete_pooling,
@@ -16,11 +15,13 @@ from pyhier.classical.random_effects import (
     random_effects,
     reml,
 )
+from pyhier.classical.several_variances import MultilevelEffects, MultivariateEffects
 
 __all__ = [
     "AnovaTable",
     "MetaRegression",
     "MultilevelEffects",
+    "MultivariateEffects",
     "Prediction",
     "RandomEffects",
     "anova",

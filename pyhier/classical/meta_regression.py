@@ -184,17 +184,7 @@ class MetaRegression(Frozen):
 
     def table(self, level: float = 0.95) -> "pd.DataFrame":
         """A row a coefficient: ``beta``, ``se``, the statistic, its p-value and the interval."""
-        import pandas as pd
-        from scipy.special import ndtr, stdtr
-
-        ratio = self.beta / self.se
-        tail = ndtr(-abs(ratio)) if self.test == "z" else stdtr(self.df, -abs(ratio))
-        low, high = self.interval(level).T
-        columns = {
-            "beta": self.beta, "se": self.se, "z" if self.test == "z" else "t": ratio,
-            "p": 2.0 * tail, "lower": low, "upper": high,
-        }  # fmt: skip
-        return pd.DataFrame(columns, index=pd.Index(self.names, name="coefficient"))
+        return coefficient_table(self.names, self.beta, self.se, self.test, self.df, level)
 
     def leave_one_out(self) -> "pd.DataFrame":
         """The fit without each group in turn: a row a group left out.
@@ -332,6 +322,22 @@ def half_width(test: str, df: int, level: float) -> float:
 
     upper = 0.5 + 0.5 * check_level(level)
     return float(ndtri(upper) if test == "z" else stdtrit(df, upper))
+
+
+def coefficient_table(
+    names: tuple[str, ...], beta: Floats, se: Floats, test: str, df: int, level: float
+) -> "pd.DataFrame":
+    """A row a coefficient: ``beta``, ``se``, the statistic, its p-value and the interval."""
+    import pandas as pd
+    from scipy.special import ndtr, stdtr
+
+    ratio, half = beta / se, half_width(test, df, level) * se
+    tail = ndtr(-abs(ratio)) if test == "z" else stdtr(df, -abs(ratio))
+    columns = {
+        "beta": beta, "se": se, "z" if test == "z" else "t": ratio, "p": 2.0 * tail,
+        "lower": beta - half, "upper": beta + half,
+    }  # fmt: skip
+    return pd.DataFrame(columns, index=pd.Index(names, name="coefficient"))
 
 
 def inflation(residuals: Floats, weights: Floats, test: str, df: int) -> float:

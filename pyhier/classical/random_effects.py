@@ -24,9 +24,15 @@ from pyhier.classical.meta_regression import (
     inflation,
     meta_regression,
 )
-from pyhier.classical.multilevel import MultilevelEffects, multilevel
+from pyhier.classical.several_variances import (
+    MultilevelEffects,
+    MultivariateEffects,
+    multilevel,
+    multivariate,
+)
 from pyhier.classical.tau2 import Scaled, estimate
 from pyhier.models.multilevel import MultilevelNormal
+from pyhier.models.multivariate import MultivariateNormal
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
 from pyhier.models.requirements import need_normal
@@ -167,19 +173,27 @@ def random_effects(
 
 
 @overload
+def random_effects(
+    model: MultivariateNormal, method: str = ..., test: Test = ...
+) -> MultivariateEffects: ...
+
+
+@overload
 def random_effects(model: NormalNormal, method: str = ..., test: Test = ...) -> RandomEffects: ...
 
 
 def random_effects(
-    model: NormalNormal | MultilevelNormal, method: str = "REML", test: Test = "z"
-) -> RandomEffects | MetaRegression | MultilevelEffects:
+    model: NormalNormal | MultilevelNormal | MultivariateNormal,
+    method: str = "REML",
+    test: Test = "z",
+) -> RandomEffects | MetaRegression | MultilevelEffects | MultivariateEffects:
     """Estimate tau^2 in one of eight ways, and the mean or the coefficients and effects given it.
 
     Parameters
     ----------
-    model : NormalNormal or MultilevelNormal
-        Its y, standard errors and covariates; its priors play no part. Of groups within groups
-        there are REML and ML, and the tests "z" and "t".
+    model : NormalNormal, MultilevelNormal or MultivariateNormal
+        Its y, standard errors and covariates; its priors play no part. Of groups within groups and
+        of several outcomes there are REML and ML, and the tests "z" and "t".
     method : str
         ``"REML"``, ``"ML"`` (restricted and plain maximum likelihood), ``"DL"`` (DerSimonian and
         Laird), ``"PM"`` or ``"EB"`` (Paule and Mandel, which is empirical Bayes), ``"HE"``
@@ -192,7 +206,8 @@ def random_effects(
 
     Returns
     -------
-    RandomEffects, or MetaRegression of a model with covariates, or MultilevelEffects
+    RandomEffects, or MetaRegression of a model with covariates, MultilevelEffects,
+    MultivariateEffects
         Where tau^2 is 0, ``tau2_raw`` of PM, ML and REML is the root of the estimating equation
         nearest to 0 from below, or ``-min(se_j^2)`` if it has none. One group tells nothing of
         tau^2: it is 0 then, without a standard error, as in metafor.
@@ -231,6 +246,8 @@ def random_effects(
     """
     if isinstance(model, MultilevelNormal):
         return multilevel(model, method, test)
+    if isinstance(model, MultivariateNormal):
+        return multivariate(model, method, test)
     need_normal("random_effects", model)
     check_method(method, test)
     if isinstance(model, NormalRegression):

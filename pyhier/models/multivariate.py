@@ -241,6 +241,17 @@ class MultivariateNormal(IntegratedModel):
         """How many estimates there are."""
         return int(self._effects.seen.sum())
 
+    @property
+    def by_row(self) -> tuple[Floats, Floats, Floats]:
+        """The estimates that there are, their design, and their covariance."""
+        data = self._effects
+        seen = data.seen.ravel()
+        cov = np.zeros((data.y.size, data.y.size))
+        q = len(self.outcomes)
+        for j, block in enumerate(data.cov):
+            cov[j * q : (j + 1) * q, j * q : (j + 1) * q] = block
+        return data.y.ravel()[seen], self.covariates.x[seen], cov[np.ix_(seen, seen)]
+
     def sums(self, psi: Floats) -> Floats:
         """Sums over all groups at nodes (nodes, d), shape (size, nodes)."""
         q, p = len(self.outcomes), self._x.shape[1]
