@@ -1,6 +1,7 @@
 """The build of the Cython kernels; everything else about the package is in pyproject.toml."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -17,23 +18,6 @@ COMPILE = (
 )
 NPYRANDOM = Path(np.get_include()).parent.parent / "random" / "lib"
 
-HEADERS = [
-    f"src_cython/{name}.h"
-    for name in (
-        "instruction_sets",
-        "group_sums",
-        "exp_negative",
-        "normal_sums",
-        "log_sums",
-        "effect_sums",
-        "logarithm",
-        "count_terms",
-        "count_steps",
-        "joint_sums",
-        "leapfrog",
-        "regression_sums",
-    )
-]
 KERNELS = (
     "random",
     "special",
@@ -68,12 +52,24 @@ KERNELS = (
 )
 
 
+def headers(name: str) -> list[str]:
+    """What a kernel includes, itself or through another: it is compiled anew when one changes."""
+    found: list[str] = []
+    unread = [Path("src_cython") / f"{name}.pyx"]
+    while unread:
+        named = re.findall(r'(?:#include|extern from) "(\w+\.h)"', unread.pop().read_text())
+        new = [f"src_cython/{header}" for header in named if f"src_cython/{header}" not in found]
+        found += new
+        unread += map(Path, new)
+    return found
+
+
 def extension(name: str) -> Extension:
     return Extension(
         f"pyhier.kernels.{name}",
         [f"src_cython/{name}.pyx"],
         include_dirs=[np.get_include(), "src_cython"],
-        depends=HEADERS,
+        depends=headers(name),
         define_macros=[("NPY_NO_DEPRECATED_API", "NPY_1_7_API_VERSION")],
         library_dirs=[str(NPYRANDOM)],
         libraries=["npyrandom"] if sys.platform == "win32" else ["npyrandom", "m"],

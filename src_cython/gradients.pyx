@@ -35,6 +35,16 @@ cdef class GradientDensity:
         self.raise_error()
         return value, gradient
 
+    def fill(self, const double[::1] x, double[::1] gradient):
+        """The value at one point; its gradient goes into an array, as in the loops."""
+        cdef double value
+        self.check(x.shape[0])
+        self.check(gradient.shape[0])
+        with nogil:
+            value = self.function(self.ndim, &x[0], &gradient[0], self.data)
+        self.raise_error()
+        return value
+
     def evaluate(self, x):
         """Values at every row of ``x``, shape (n, ndim), and gradients of its shape."""
         cdef const double[:, ::1] points = np.array(x, dtype=np.float64, order="C", ndmin=2)

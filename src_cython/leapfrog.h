@@ -1,24 +1,6 @@
 /* The loops of a Hamiltonian trajectory over p coordinates: LANES accumulators each, so that every
  * instruction set gives the same bits. */
-#include <stddef.h>
-
-#include "instruction_sets.h"
-
-#define OVER(TERM)                                            \
-    for (size_t start = 0; start < whole; start += LANES)     \
-        for (int k = 0; k < LANES; k++) {                     \
-            const size_t i = start + k;                       \
-            TERM                                              \
-        }                                                     \
-    for (size_t i = whole; i < p; i++) {                      \
-        const int k = (int)(i - whole);                       \
-        TERM                                                  \
-    }
-
-static inline double lanes_sum(const double *a)
-{
-    return ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]));
-}
+#include "lanes.h"
 
 /* Half a step of the momentum r, a step of x with velocity inverse * r. */
 EACH_INSTRUCTION_SET
@@ -61,10 +43,17 @@ static void scale(size_t p, const double *restrict inverse, const double *restri
 EACH_INSTRUCTION_SET
 static double dot(size_t p, const double *restrict a, const double *restrict b)
 {
-    double sum[LANES] = {0.0};
-    const size_t whole = p - p % LANES;
-    OVER(sum[k] += a[i] * b[i];)
-    return lanes_sum(sum);
+    lanes sum[SLOTS] = {{0.0}};
+    const size_t whole = p - p % WIDTH;
+    for (size_t at = 0; at < whole; at += WIDTH)
+        sum[at / WIDTH % SLOTS] += LOAD(a + at) * LOAD(b + at);
+    if (whole < p) {
+        double rest[2][WIDTH];
+        load_rest(rest[0], a + whole, p - whole, 0.0);
+        load_rest(rest[1], b + whole, p - whole, 0.0);
+        sum[0] += LOAD(rest[0]) * LOAD(rest[1]);
+    }
+    return lanes_total(sum);
 }
 
 /* sum = from + sign * more, the running sum of the momenta. */
@@ -83,13 +72,23 @@ static void turn_products(size_t p, const double *restrict a_r, const double *re
                           const double *restrict a_v, const double *restrict b_sum,
                           const double *restrict b_v, double *products)
 {
-    double first[LANES] = {0.0}, last[LANES] = {0.0};
-    const size_t whole = p - p % LANES;
-    OVER({
-        const double rho = (b_sum[i] - a_sum[i]) + a_r[i];
-        first[k] += rho * a_v[i];
-        last[k] += rho * b_v[i];
-    })
-    products[0] = lanes_sum(first);
-    products[1] = lanes_sum(last);
+    lanes first[SLOTS] = {{0.0}}, last[SLOTS] = {{0.0}};
+    const size_t whole = p - p % WIDTH;
+    for (size_t at = 0; at < whole; at += WIDTH) {
+        const lanes rho = (LOAD(b_sum + at) - LOAD(a_sum + at)) + LOAD(a_r + at);
+        first[at / WIDTH % SLOTS] += rho * LOAD(a_v + at);
+        last[at / WIDTH % SLOTS] += rho * LOAD(b_v + at);
+    }
+    if (whole < p) {
+        double rest[3][WIDTH];
+        for (size_t i = whole; i < p; i++)
+            rest[0][i - whole] = (b_sum[i] - a_sum[i]) + a_r[i];
+        load_rest(rest[0], rest[0], p - whole, 0.0);
+        load_rest(rest[1], a_v + whole, p - whole, 0.0);
+        load_rest(rest[2], b_v + whole, p - whole, 0.0);
+        first[0] += LOAD(rest[0]) * LOAD(rest[1]);
+        last[0] += LOAD(rest[0]) * LOAD(rest[2]);
+    }
+    products[0] = lanes_total(first);
+    products[1] = lanes_total(last);
 }

@@ -178,6 +178,12 @@ def normal(x):
     return -0.5 * float(((x / scale) ** 2).sum()), -x / scale**2
 
 
+def steep(x):
+    """Of any number of coordinates: the loops take eight at once and then the rest."""
+    scale = np.geomspace(0.5, 2.0, x.size)
+    return -0.5 * float(((x / scale) ** 2).sum()), -x / scale**2
+
+
 def kernel_run(density, p, seed, tune, draws, metric="diagonal", target=0.8, depth=10, pieces=(7,)):
     plan, rng = schedule(tune), np.random.default_rng(seed)
     chain = Chain(
@@ -194,7 +200,15 @@ def kernel_run(density, p, seed, tune, draws, metric="diagonal", target=0.8, dep
 
 @pytest.mark.parametrize(
     ("density", "p", "tune"),
-    [(funnel, 2, 0), (funnel, 2, 10), (normal, 3, 0), (normal, 3, 60), (normal, 3, 300)],
+    [
+        (funnel, 2, 0),
+        (funnel, 2, 10),
+        (normal, 3, 0),
+        (normal, 3, 60),
+        (normal, 3, 300),
+        (steep, 8, 0),
+        (steep, 21, 60),
+    ],
 )
 def test_kernel_is_its_twin(density, p, tune):
     """Every draw and statistic, warm-up included. Rounding grows along a chain, the faster the more

@@ -205,3 +205,33 @@ def test_unknown_names():
         target_of(normal(), "diagonal")
     with pytest.raises(ValueError, match="marginal"):
         normal().joint("marginal")
+
+
+@pytest.mark.parametrize("groups", [1, 2, 7, 8, 9, 15, 16, 17, 40])
+@pytest.mark.parametrize("kind", ["centred", "non-centred", "marginal"])
+def test_any_number_of_groups(groups, kind):
+    """The loops take eight at once and then the rest: all of them, and none twice."""
+    rng = np.random.default_rng(groups)
+    y, se = rng.normal(3.0, 4.0, groups), rng.uniform(0.5, 3.0, groups)
+    prior = stats.expon(scale=3)
+    model = ph.NormalNormal(y, se=se, prior_mu=stats.norm(1.0, 4.0), prior_tau=prior)
+    mu, tau = 0.7, 1.9
+    z = rng.normal(size=groups)
+    theta = mu + tau * z
+    expected = stats.norm(1.0, 4.0).logpdf(mu) + prior.logpdf(tau) + np.log(tau)
+    if kind == "marginal":
+        expected += stats.norm(mu, np.hypot(se, tau)).logpdf(y).sum()
+        point = np.array([mu, np.log(tau)])
+    else:
+        law = stats.norm(mu, tau).logpdf(theta) if kind == "centred" else stats.norm.logpdf(z)
+        expected += stats.norm(theta, se).logpdf(y).sum() + law.sum()
+        point = np.array([mu, np.log(tau), *(theta if kind == "centred" else z)])
+    gradient = target_of(model, kind).gradient
+    value, slopes = gradient(point)
+    assert value == pytest.approx(expected, rel=1e-12)
+    check_slopes(slopes, lambda points: gradient.evaluate(points)[0], point)
+    if kind != "marginal":
+        assert gradient.value(point) == pytest.approx(value, rel=1e-13)
+    filled = np.empty(point.size)
+    assert gradient.fill(point, filled) == value
+    np.testing.assert_array_equal(filled, slopes)
