@@ -17,6 +17,7 @@ import numba
 import numpy as np
 from coda_diagnostics import diagnostics
 from counts import counts
+from nuts import nuts
 from samplers import samplers
 from streams import streams
 
@@ -236,6 +237,11 @@ def exact_counts() -> str:
     return counts(best, table)
 
 
+def hamiltonian() -> str:
+    """NUTS beside nutpie and rstan."""
+    return nuts(best, table)
+
+
 def coda_diagnostics() -> str:
     """Coda's diagnostics beside coda."""
     return diagnostics(best, table)
@@ -264,6 +270,7 @@ def main() -> None:
         draws,
         million,
         exact_counts,
+        hamiltonian,
         streams,
         all_samplers,
         coda_diagnostics,
