@@ -183,6 +183,9 @@ class Regression(Reduced, Protocol):
     def combination(self, vector: Floats) -> Linear:
         """A linear combination of the coefficients, (p,)."""
 
+    def mean_weights(self, last: Floats, chances: Floats) -> tuple[Floats, Floats]:
+        """Weights of the estimates in the means of the coefficients and of the effects."""
+
     def new(self, row: Floats, last: Floats) -> Linear:
         """The effect of a new group with a row of the design, (p,), given the last coordinate."""
 

@@ -215,12 +215,17 @@ class NormalNormal(Sources, NormalTargets, NormalData, Grouped):
 
     def finish(self, sums: Floats, last: Floats) -> Collapsed:
         """Mu integrated out of sums over all groups, with its prior, tau's and all constants."""
+        found = self.integrated(sums, last)
+        if self.prior.density is not None:
+            found.rows[0] += self.prior.log_density(np.asarray(last, dtype=np.float64))
+        return found
+
+    def integrated(self, sums: Floats, last: Floats) -> Collapsed:
+        """Mu integrated out of sums over all groups, with its prior, under a flat one of tau."""
         nodes = np.ascontiguousarray(last, dtype=np.float64)
         rows = kernel.finish(
             sums[np.newaxis], nodes[np.newaxis], self.y.size, *self.prior.mu_normal
         )[0]
-        if self.prior.density is not None:
-            rows[0] += self.prior.log_density(nodes)
         return Collapsed(rows)
 
     def given(self, quantity: int | slice | str, last: Floats) -> Linear:
@@ -259,9 +264,9 @@ class NormalNormal(Sources, NormalTargets, NormalData, Grouped):
 
     def log_likelihood_at_zero(self) -> float:
         """Log likelihood at tau = 0, mu integrated over its prior."""
-        log_tau = np.array([self.scales[0] - 40.0])
-        found = self.collapse(log_tau).log_density - log_tau - self.prior.log_density(log_tau)
-        return float(found[0])
+        least = -0.5 * log(float((1.0 / self._independent_var).sum()))
+        log_tau = np.array([least - 40.0])
+        return float((self.integrated(self.sums(log_tau), log_tau).log_density - log_tau)[0])
 
     def log_prior_at(self, coefficient: str, value: float) -> float:
         """Log prior density of mu at a value, where it does not depend on tau."""
@@ -323,7 +328,17 @@ class NormalNormal(Sources, NormalTargets, NormalData, Grouped):
     @cached_property
     def shape(self) -> Shape:
         """What is known of the density of log tau, for a quadrature over it."""
-        return shape_of(self.prior, self.scales, self.tail_indices, self.support)
+        low, high = self.scales
+        high = min(max(high, self._prior_scale), self.support[1])
+        return shape_of(self.prior, (low, high), self.tail_indices, self.support)
+
+    @property
+    def _prior_scale(self) -> float:
+        """Log tau up to which the prior of mu changes the likelihood of tau."""
+        if self.prior.mu is None or self.prior.tied:
+            return -inf
+        mean, sd = self.prior.mu
+        return log(max(sd, float(np.abs(self.y - mean).max())))
 
     def start(self) -> Floats:
         """The best of a ladder of log tau, with the mean of mu there."""

@@ -7,6 +7,7 @@ with a known sampling covariance within studies are rotated first (sampling_cova
 
 from collections.abc import Mapping
 from functools import cached_property, partial
+from math import inf, log
 from typing import Any
 
 import numpy as np
@@ -179,13 +180,11 @@ class NormalRegression(NormalNormal):
         nodes = np.ascontiguousarray(last, dtype=np.float64)
         return kernel.sums(centred, x, var, nodes, float(low[0]), float(high[0])).T
 
-    def finish(self, sums: Floats, last: Floats) -> Collapsed:
-        """Beta integrated out of sums over all groups, with its prior, tau's and all constants."""
+    def integrated(self, sums: Floats, last: Floats) -> Collapsed:
+        """Beta integrated out of sums over all groups, with its prior and all constants."""
         table, prior = np.ascontiguousarray(sums.T), self.covariates.prior
         found = integrated(table, prior, self._reference, self.y.size)
         found.rows[0] += last
-        if self.prior.density is not None:
-            found.rows[0] += self.prior.log_density(last)
         return found
 
     def given(self, quantity: int | slice | str, last: Floats) -> Linear:
@@ -255,6 +254,34 @@ class NormalRegression(NormalNormal):
         """The effect of a new group with a row of the design, given log tau."""
         return Linear(0.0, 1.0, np.exp(2.0 * last), True, row[:, np.newaxis])
 
+    def mean_weights(self, last: Floats, chances: Floats) -> tuple[Floats, Floats]:
+        """Weights of the estimates in the means of the coefficients and of the effects.
+
+        Parameters
+        ----------
+        last, chances : ndarray, shape (nodes,)
+            Log tau and their probabilities.
+
+        Returns
+        -------
+        coefficients : ndarray, shape (p, groups)
+        effects : ndarray, shape (groups, groups)
+            A row an effect.
+        """
+        _, x, var = self.independent(self.covariates.x)
+        prior = self.covariates.prior.root
+        precision = 1.0 / (var + np.exp(2.0 * last)[:, None])
+        gram = np.einsum("ik,kp,kq->ipq", precision, x, x) + prior.T @ prior
+        fits = np.linalg.solve(gram, x.T * precision[:, None, :])
+        shrinkage = chances[:, None] * var * precision
+        effects = np.einsum("ik,ipj->kpj", shrinkage, fits)
+        effects = np.einsum("kp,kpj->kj", x, effects) + np.diag(1.0 - shrinkage.sum(axis=0))
+        coefficients = np.einsum("i,ipj->pj", chances, fits)
+        if self._rotation is None:
+            return coefficients, effects
+        back = self._rotation.restored
+        return back(coefficients), back(back(effects).T).T
+
     def without_covariates(self) -> NormalNormal:
         """The same data and prior of tau with the intercept alone."""
         data = {"cov": self._cov} if self._cov is not None else {"var": self.var}
@@ -262,6 +289,16 @@ class NormalRegression(NormalNormal):
         return NormalNormal(self.y, labels=self._labels, prior_tau=prior, **data)
 
     # --- Priors -------------------------------------------------------------------------------
+
+    @property
+    def _prior_scale(self) -> float:
+        """Log tau up to which the priors of the coefficients change the likelihood of tau."""
+        y, x, prior = self.y, self.covariates.x, self.covariates.prior
+        known = np.isfinite(prior.sd)
+        if not known.any():
+            return -inf
+        sizes = np.append(np.abs(x[:, known]) @ prior.sd[known], np.abs(y - x @ prior.mean))
+        return log(max(float(sizes.max()), 1e-300))
 
     @property
     def _flat(self) -> int:

@@ -284,25 +284,33 @@ class ExactPosterior(Posterior):
         """Posterior mean weight of each estimate in E[mu] and in each E[theta_j].
 
         E[mu] is the sum over groups of weight times estimate, and so is each E[theta_j]; what is
-        missing from one is the weight of mu's prior mean.
+        missing from one is the weight of mu's prior mean. With covariates so is the mean of each
+        coefficient, where its prior mean is 0 or its prior is flat.
 
         Returns
         -------
         DataFrame
-            A row a group; column ``mu``, then ``theta[LABEL]`` for every group.
+            A row a group; ``mu`` (or the coefficients), then ``theta[LABEL]`` for every group.
         """
-        import pandas as pd
-
-        nodes, var = self.nodes, 1.0 / self.model.observed()["se"] ** -2.0
+        nodes = self.nodes
+        if is_regression(self.model):
+            mean, effects = self.model.mean_weights(nodes.log_tau, nodes.weight)
+            return self._weight_frame(mean, effects.T)
+        var = self.model.observed()["se"] ** 2
         tau2 = np.exp(2.0 * nodes.log_tau)[:, None]
         share = nodes.var[:, None] / (var + tau2)  # of each estimate in E[mu | tau]
         pooling = var / (var + tau2)
         of_theta = np.einsum("i,ij,ik->jk", nodes.weight, share, pooling)
         of_theta += np.diag(nodes.weight @ (1.0 - pooling))
-        frame = pd.DataFrame(of_theta, index=pd.Index(self.model.labels, name="group"))
-        frame.columns = pd.Index(list(self._group_of))
-        frame.insert(0, "mu", nodes.weight @ share)
-        return frame
+        return self._weight_frame((nodes.weight @ share)[np.newaxis], of_theta)
+
+    def _weight_frame(self, of_means: Floats, of_theta: Floats) -> "pd.DataFrame":
+        """Weights in the means of the coefficients (p, groups) and of the effects, in columns."""
+        import pandas as pd
+
+        table = np.hstack([of_means.T, of_theta])
+        names = [*self._reduced.coefficients, *self._group_of]
+        return pd.DataFrame(table, pd.Index(self.model.labels, name="group"), pd.Index(names))
 
     def conditional(
         self, name: str, tau: ArrayLike, mu: ArrayLike | None = None

@@ -1,0 +1,193 @@
+"""Priors of tau with edges, poles, spikes and underflow, against the sum of the fuzz's oracle."""
+
+import time
+import warnings
+
+import mpmath as mp
+import numpy as np
+import pytest
+from fuzz import normal
+from fuzz.normal_oracle import Mu, Prior
+from fuzz.normal_priors import _inv_chi, frozen
+from scipy import stats
+
+import pyhier as ph
+
+SECONDS = 2.0  # of processor time, refusals too
+
+
+def held(y, se, prior, mu=None, joint=None):
+    """Solve and hold every number against the oracle, draws against their marginals."""
+    problem = normal.Problem(np.array(y, float), np.array(se, float), prior, mu or Mu(), joint, 1)
+    began = time.process_time()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        answer = normal.solve(problem)
+    assert time.process_time() - began < SECONDS
+    normal.judge(problem, answer)
+    return answer
+
+
+def as_function(known):
+    """A prior of which only the values are known."""
+    distribution = known.argument
+    return Prior(
+        lambda tau: distribution.logpdf(tau), known.log_density, known.places, known.low,
+        known.high, from_high=known.from_high, mass_below=known.mass_below,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("prior", "right"),
+    [
+        (stats.uniform(0, 10).logpdf, (6.450, 9.541)),
+        (lambda t: stats.uniform(0, 10).logpdf(t), (6.450, 9.541)),
+        (lambda t: np.log(2 * stats.norm(0, 5).pdf(t)), (4.766, 9.306)),
+    ],
+)
+def test_functions_that_are_minus_infinity_somewhere(schools, prior, right):
+    post = ph.exact(ph.NormalNormal(schools["y"], se=schools["sigma"], prior_tau=prior))
+    assert np.round(post["tau"].ppf([0.75, 0.975]), 3).tolist() == list(right)
+    assert 0.0 < post.probability("tau > 5") < 1.0
+    assert post["tau"].hdi(0.9)[1] < 10.0
+
+
+FAMILIES = {
+    "exponpow": (2.7,), "foldnorm": (1.95,), "gompertz": (0.95,), "invweibull": (10.58,),
+    "johnsonsb": (4.3, 3.2), "kstwobign": (), "levy": (), "rice": (0.78,), "lognorm": (0.95,),
+    "uniform": (), "arcsine": (), "beta": (2.3, 0.63), "pareto": (2.6,),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_families_known_and_as_functions(schools, family):
+    known = frozen(family, FAMILIES[family], 5.0)
+    held(schools["y"], schools["sigma"], known)
+    if family not in ("arcsine", "beta", "invweibull"):  # of poles below; scipy returns NaN
+        held(schools["y"], schools["sigma"], as_function(known))
+
+
+def test_a_function_with_a_pole_at_its_edge(schools):
+    held(schools["y"], schools["sigma"], as_function(frozen("arcsine", (), 10.0)))
+
+
+def test_functions_that_are_no_numbers_are_refused(schools):
+    def prior(tau):
+        return np.nan if tau > 40.0 else -tau
+
+    with pytest.raises(ValueError, match="prior_tau is nan at tau"):
+        ph.exact(ph.NormalNormal(schools["y"], se=schools["sigma"], prior_tau=prior))
+
+
+SPIKES = {
+    "truncnorm": ("truncnorm", (-5e6, np.inf), 1e-6, 5.0),
+    "gamma 1e6": ("gamma", (1e6,), 2.7e-11, 0.0),
+    "gamma 1e5": ("gamma", (1e5,), 5e-5, 0.0),
+    "lognorm": ("lognorm", (1e-7,), 5.0, 0.0),
+    "halfnorm": ("halfnorm", (), 1e-10, 0.0),
+    "invgamma": ("invgamma", (1.0,), 1e-60, 0.0),
+}
+
+
+@pytest.mark.parametrize("name", SPIKES)
+def test_spikes_known_by_their_quantiles(schools, name):
+    family, shapes, scale, loc = SPIKES[name]
+    post = ph.exact(
+        ph.NormalNormal(
+            schools["y"], se=schools["sigma"],
+            prior_tau=getattr(stats, family)(*shapes, loc=loc, scale=scale),
+        )
+    )  # fmt: skip
+    if name in ("truncnorm", "lognorm"):  # so narrow that the likelihood hardly moves them
+        sd = 1e-6 if name == "truncnorm" else 5e-7
+        assert abs(post["tau"].mean() - 5.0) < 1e-9
+        assert abs(post["tau"].std() / sd - 1.0) < 1e-5
+    else:
+        held(schools["y"], schools["sigma"], frozen(family, shapes, scale, loc))
+
+
+def test_a_wide_spread_beside_tiny_errors():
+    held([0.0, 1000.0, 300.0, 4.0], [1e-6] * 4, frozen("gamma", (2.0,), 5.0))
+
+
+JOINT = {
+    "narrow": ph.NormalInvChi2(0.0, 1.0, 1e7, 30.0),
+    "tied": ph.NormalInvChi2(0.0, 1e18, 5.0, 30.0),
+    "small": ph.NormalInvChi2(0.0, 1.0, 5.0, 0.1),  # draws of tau were 1e-11
+}
+
+
+@pytest.mark.parametrize("name", JOINT)
+def test_joint_priors(schools, name):
+    joint = JOINT[name]
+    mu = Mu(mean=joint.mu0, kappa=joint.kappa0)
+    answer = held(schools["y"], schools["sigma"], _inv_chi(joint), mu, joint)
+    if name == "small":
+        assert abs(answer["tau"]["moments"][0] - 0.378) < 5e-4
+
+
+@pytest.mark.parametrize("se", [[1e-6, 1.0, 1e6], [1e-4, 1e4], [1e-5, 1e4, 1.0, 1.0]])
+@pytest.mark.parametrize("name", ["i2", "shrinkage", "dumouchel"])
+def test_named_priors_at_extreme_standard_errors(name, se):
+    from fuzz.normal_priors import NAMED
+
+    long = np.asarray(se, dtype=np.longdouble) ** 2
+    prior = Prior(name, lambda tau: NAMED[name](np.asarray(tau, np.longdouble)[:, None], long), se)
+    held(np.linspace(0.0, 1.0, len(se)), se, prior)
+
+
+def test_a_wide_prior_of_mu_moves_where_powers_begin():
+    """Its sd is where the likelihood of tau changes once more, however far from the data."""
+    mp.mp.dps = 30
+    for sd in (1e3, 1e30):
+        model = ph.NormalNormal(
+            [1.0], se=[1.0], prior_mu=stats.norm(0, sd), prior_tau=stats.lomax(1.6)
+        )
+        tau = ph.exact(model)["tau"]
+        far = 1 + mp.mpf(sd) ** 2
+        places = [mp.exp(mp.mpf(i) / 8) for i in range(-480, 3400)]
+        heights = [t * (1 + t) ** mp.mpf(-2.6) / mp.sqrt(far + t * t)
+                   * mp.exp(-1 / (far + t * t) / 2) for t in places]  # fmt: skip
+        total = sum(heights)
+        mean, square = (
+            sum(h * t**k for h, t in zip(heights, places, strict=True)) / total for k in (1, 2)
+        )
+        assert abs(tau.mean() / float(mean) - 1.0) < 1e-9
+        assert abs(tau.std() / float(mp.sqrt(square - mean**2)) - 1.0) < 1e-9
+
+
+def test_the_bayes_factor_of_no_spread_where_the_prior_excludes_it():
+    y, se = np.array([0.3, -0.6, 1.1]), np.array([0.4, 0.5, 0.8])
+    prior = {"prior_mu": stats.norm(0, 2), "prior_tau": stats.uniform(0.5, 10)}
+    post = ph.exact(ph.NormalNormal(y, se=se, **prior))
+    alone = stats.multivariate_normal(np.zeros(3), np.diag(se**2) + 4.0).logpdf(y)
+    assert abs(post.bayes_factor("tau = 0") / np.exp(alone - post.log_evidence) - 1.0) < 1e-12
+
+
+@pytest.mark.parametrize("kind", ["plain", "X", "cov", "both"])
+def test_weights_make_the_means(kind):
+    rng = np.random.default_rng(1)
+    y, se, x = rng.normal(size=6), rng.uniform(0.3, 1.0, 6), rng.normal(size=6)
+    cov = np.diag(se**2)
+    cov[0, 1] = cov[1, 0] = 0.5 * se[0] * se[1]
+    data = {
+        "plain": {"se": se}, "X": {"se": se, "X": x}, "cov": {"cov": cov},
+        "both": {"cov": cov, "X": x, "prior_beta": {"Intercept": stats.norm(0, 2)}},
+    }[kind]  # fmt: skip
+    post = ph.exact(ph.NormalNormal(y, prior_tau=stats.halfnorm(scale=1.0), **data))
+    for name, weights in post.weights().items():
+        assert abs(weights @ y - post[name].mean()) < 1e-12
+
+
+def test_far_limits_and_columns(schools):
+    model = ph.NormalNormal(schools["y"], se=schools["sigma"])
+    post = ph.exact(model)
+    assert post.probability("tau < 1e200") == 1.0
+    columns = list(post.columns((0.12345678, 0.12345679, 0.9999999)))
+    assert len(set(columns)) == 5
+    assert "100%" not in columns
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for fixed in (ph.given(model, mu=8.0, tau=0.0), ph.empirical_bayes(model)):
+            fixed.summary()
+            assert not np.isnan(fixed["theta[1]"].cdf(8.0))
