@@ -133,6 +133,13 @@ def returned(what: str, value: object) -> float:
     return float(np.asarray(value, dtype=np.float64).item())
 
 
+def flag(name: str, value: object) -> bool:
+    """Return True or False; 1 and 0 are these, since R hands them over."""
+    if isinstance(value, bool | np.bool_) or (is_number(value) and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"{name} is {value!r}: it must be True or False")
+
+
 def function(name: str, value: object, takes: str) -> None:
     """Raise unless a value can be called."""
     if not callable(value):

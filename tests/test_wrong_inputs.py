@@ -78,7 +78,12 @@ def densities(name, ax=None):
 
 
 # What a message may say in place of the argument.
-OTHERWISE = {"priors": "prior", "engine": "under the prior", "name": "named|data set"}
+OTHERWISE = {
+    "lambda_": "lambda",
+    "priors": "prior",
+    "engine": "under the prior",
+    "name": "named|data set",
+}
 
 
 class Kind:
@@ -342,8 +347,13 @@ def call(name, given, argument, wrong):
 
 def outcome(name, given, argument, wrong):
     """What is bad about the answer to a wrong argument; empty for an error that names it."""
+    return judged(argument, lambda: call(name, given, argument, wrong))
+
+
+def judged(argument, run):
+    """What is bad about a run with that argument wrong."""
     try:
-        call(name, given, argument, wrong)
+        run()
     except (TypeError, ValueError, KeyError) as error:
         told = str(error.args[0] if error.args else error)
         if re.search(rf"\b{argument}\b|{OTHERWISE.get(argument, argument)}", told):

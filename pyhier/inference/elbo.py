@@ -172,7 +172,7 @@ def quasi_normals(n: int, p: int) -> Floats:
     from scipy.special import ndtri
     from scipy.stats import qmc
 
-    points = qmc.Sobol(p, scramble=True, rng=np.random.default_rng(20240)).random(n)
+    points = qmc.Sobol(p, scramble=True, seed=np.random.default_rng(20240)).random(n)
     z: Floats = ndtri(np.clip(points, 1e-12, 1.0 - 1e-12))
     if 2 * p <= n:
         z = z @ np.linalg.inv(np.linalg.cholesky(z.T @ z / n)).T

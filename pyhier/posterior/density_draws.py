@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pyhier._arviz import load_arviz
+from pyhier._arviz import arviz_object, load_arviz
 from pyhier._frame import frame
 from pyhier._types import Floats
 from pyhier.distributions.draws import SampleMarginal
@@ -154,17 +154,16 @@ class DensityDraws:
         ImportError
             If ArviZ is not installed.
         """
-        arviz = load_arviz()
+        load_arviz()  # which brings xarray, or says what to install
         import xarray as xr
 
         coords = {"chain": np.arange(self.draws.shape[0]), "draw": np.arange(self.draws.shape[1])}
         dims = ("chain", "draw")
         quantities = {name: (dims, self.draws_of(name)) for name in self.names}
         stats = {name: (dims, values) for name, values in self.trajectories.stats.items()}
-        datasets = {
-            "posterior": xr.Dataset(quantities, coords, {"inference_library": "pyhier"}),
-            "sample_stats": xr.Dataset(stats, coords),
-        }
-        if hasattr(arviz, "InferenceData"):
-            return arviz.InferenceData(**datasets)
-        return xr.DataTree.from_dict(datasets)
+        return arviz_object(
+            {
+                "posterior": xr.Dataset(quantities, coords, {"inference_library": "pyhier"}),
+                "sample_stats": xr.Dataset(stats, coords),
+            }
+        )

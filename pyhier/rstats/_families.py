@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
+from pyhier._validation import flag
 from pyhier.kernels import densities, distribution_functions
 
 Given = Mapping[str, ArrayLike]
@@ -25,6 +26,9 @@ COUNTS = ("binom", "geom", "hyper", "nbinom", "pois")
 
 def numbers(name: str, value: ArrayLike) -> Floats:
     """An argument as floats."""
+    name = name.rstrip("_")  # of R's lambda
+    if value is None or np.iscomplexobj(value):
+        raise TypeError(f"{name} is {value!r}: it must be numbers")
     try:
         return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
@@ -79,7 +83,7 @@ def density(
     arguments = {"x": x, **given}
     columns, shape = recycled(arguments)
     out = np.empty(columns[0].size)
-    densities.fill(family, columns[0], _parameters(columns[1:], kernel), bool(log), out)
+    densities.fill(family, columns[0], _parameters(columns[1:], kernel), flag("log", log), out)
     if family in COUNTS:
         _warn_of_fractions(columns[0])
     return finish(f"d{family}", arguments, columns, out, shape)
@@ -105,7 +109,12 @@ def probability(
     columns, shape = recycled(arguments)
     out = np.empty(columns[0].size)
     distribution_functions.fill_probabilities(
-        family, columns[0], _parameters(columns[1:], kernel), bool(lower_tail), bool(log_p), out
+        family,
+        columns[0],
+        _parameters(columns[1:], kernel),
+        flag("lower_tail", lower_tail),
+        flag("log_p", log_p),
+        out,
     )
     return finish(f"p{family}", arguments, columns, out, shape)
 
@@ -126,7 +135,7 @@ def quantiles(
     ends = np.column_stack([np.broadcast_to(end, out.shape) for end in support(columns[1:])])
     distribution_functions.fill_quantiles(
         family, columns[0], _parameters(columns[1:], kernel), np.ascontiguousarray(ends),
-        bool(lower_tail), bool(log_p), out,
+        flag("lower_tail", lower_tail), flag("log_p", log_p), out,
     )  # fmt: skip
     return finish(f"q{family}", arguments, columns, out, shape)
 

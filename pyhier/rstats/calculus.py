@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pyhier._validation import amount, count, flag, function, is_number, not_negative, number
 from pyhier.rstats.results import ByName, one_number
 
 Function = Callable[..., Any]
@@ -81,14 +82,21 @@ class UnirootResult(ByName):
 
 
 def _limits(interval: Sequence[float] | None, lower: Any, upper: Any) -> tuple[float, float]:
-    ends = [lower, upper] if interval is None else [min(interval), max(interval)]
     try:
+        ends = [lower, upper] if interval is None else [min(interval), max(interval)]
         low, high = (float(end) for end in ends)
     except (TypeError, ValueError):
         raise TypeError("give an interval (lower, upper), or lower= and upper=") from None
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise ValueError(f"the interval is {low}, {high}: its ends must be finite and in order")
     return low, high
+
+
+def _limit(name: str, value: Any) -> float:
+    """An end of an integral, which may be infinite."""
+    if not is_number(value) or math.isnan(float(value)):
+        raise ValueError(f"{name} is {value!r}: it must be a number, or infinite")
+    return float(value)
 
 
 def integrate(
@@ -137,19 +145,22 @@ def integrate(
     """
     from scipy.integrate import quad
 
-    def number(x: float) -> float:
+    function("f", f, "a number")
+    low, high = _limit("lower", lower), _limit("upper", upper)
+    relative = number("rel_tol", rel_tol)
+    absolute = relative if abs_tol is None else number("abs_tol", abs_tol)
+    pieces = amount("subdivisions", subdivisions, 8)
+
+    def at(x: float) -> float:
         value = one_number(f(x, *args), "integrate")
         if not math.isfinite(value):
             raise ValueError(f"non-finite function value: f({x}) is {value}")
         return value
 
-    if math.isnan(lower) or math.isnan(upper):
-        raise ValueError(f"a limit is NaN or missing: they are {lower} and {upper}")
-    absolute = rel_tol if abs_tol is None else abs_tol
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         value, error, details, *trouble = quad(
-            number, lower, upper, epsabs=absolute, epsrel=rel_tol, limit=subdivisions,
+            at, low, high, epsabs=absolute, epsrel=relative, limit=min(pieces, 10**7),
             full_output=1,
         )  # fmt: skip
     message = _quadpack_message(str(trouble[0])) if trouble else "OK"
@@ -207,14 +218,15 @@ def optimize(
     >>> optimize(lambda x: (x - 1 / 3) ** 2, (0, 1))["minimum"]
     0.3333333333333333
     """
+    function("f", f, "a number")
     low, high = _limits(interval, lower, upper)
-    sign = -1.0 if maximum else 1.0
+    sign, within = -1.0 if flag("maximum", maximum) else 1.0, not_negative("tol", tol)
 
     def worth(x: float) -> float:
         value = sign * one_number(f(x, *args), "optimize")
         return value if math.isfinite(value) else sys.float_info.max
 
-    best = _brent_minimum(worth, low, high, tol)
+    best = _brent_minimum(worth, low, high, within)
     objective = one_number(f(best, *args), "optimize")
     return OptimizeResult(None if maximum else best, best if maximum else None, objective)
 
@@ -302,7 +314,9 @@ def uniroot(
     >>> round(uniroot(lambda x: x * x - 2, (0, 2), tol=1e-9).root, 9)
     1.414213562
     """
+    function("f", f, "a number")
     low, high = _limits(interval, lower, upper)
+    within, most = not_negative("tol", tol), count("maxiter", maxiter)
 
     def value(x: float) -> float:
         found = one_number(f(x, *args), "uniroot")
@@ -316,10 +330,10 @@ def uniroot(
             f"f() values at end points not of opposite sign: f({low}) is {at_low:g}, f({high}) "
             f"{at_high:g}"
         )
-    root, steps, precision = _brent_root(value, low, high, at_low, at_high, tol, maxiter)
+    root, steps, precision = _brent_root(value, low, high, at_low, at_high, within, most)
     if steps < 0:
         warnings.warn("uniroot: -1 iterations: maxiter was reached", RuntimeWarning, stacklevel=2)
-        steps = maxiter
+        steps = most
     return UnirootResult(root, one_number(f(root, *args), "uniroot"), steps, precision)
 
 

@@ -8,6 +8,7 @@ matrix does so column by column. See ``?print.default`` and ``?options`` (digits
 from __future__ import annotations
 
 import struct
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._text import printable
 from pyhier._types import Floats
+from pyhier._validation import count, numbers
 
 DIGITS = 7  # R's getOption("digits")
 WIDTH = 80  # R's getOption("width")
@@ -101,7 +103,8 @@ def format_numbers(x: ArrayLike, digits: int = DIGITS, nsmall: int = 0) -> list[
     >>> format_numbers([1e-10, 1])
     ['1e-10', '1e+00']
     """
-    values = np.asarray(x, dtype=np.float64).ravel()
+    values = numbers("x", x).ravel()
+    digits, nsmall = count("digits", digits, 1), count("nsmall", nsmall, 0)
     finite = values[np.isfinite(values)]
     fixed, decimals, least = _layout(finite, digits, nsmall) if finite.size else (True, 0, 0)
     kind = "f" if fixed else "e"
@@ -132,7 +135,7 @@ def signif(x: ArrayLike, digits: int = 6) -> Any:
     >>> signif([123456.0, 0.00123456], 3).tolist()
     [123000.0, 0.00123]
     """
-    values = np.asarray(x, dtype=np.float64)
+    values, digits = numbers("x", x), count("digits", digits, -sys.maxsize)
     finite = np.isfinite(values) & (values != 0.0)
     magnitude = np.floor(np.log10(np.abs(values, where=finite, out=np.ones_like(values))))
     shift = np.clip(max(1, digits) - 1 - magnitude, -300, 300)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier._validation import aligned, count, positive, vector
+from pyhier._validation import aligned, count, number, positive, returned, vector
 from pyhier.rstats.moments import sd
 from pyhier.rstats.quantile import quantile
 from pyhier.rstats.results import ByName
@@ -149,10 +149,10 @@ def density(
         raise ValueError(f"x[{np.flatnonzero(~np.isfinite(draws))[0]}] is not finite")
     if kernel not in KERNELS:
         raise ValueError(f"kernel is {kernel!r}: it must be one of {', '.join(KERNELS)}")
-    width = positive("bw", adjust * _bandwidth(draws, bw))
-    points = count("n", n)
-    first = draws.min() - cut * width if from_ is None else float(from_)
-    last = draws.max() + cut * width if to is None else float(to)
+    width = positive("adjust", adjust) * positive("bw", _bandwidth(draws, bw))
+    points, beyond = count("n", n), number("cut", cut) * width
+    first = draws.min() - beyond if from_ is None else number("from_", from_)
+    last = draws.max() + beyond if to is None else number("to", to)
     size = max(512, points)
     size = size if size == 512 else 2 ** math.ceil(math.log2(size))
     low, high = first - 4.0 * width, last + 4.0 * width
@@ -191,7 +191,7 @@ def _bandwidth(draws: Floats, bw: float | str | Rule) -> float:
         if bw not in RULES:
             raise ValueError(f"bw is {bw!r}: it must be a number, {', '.join(RULES)} or a function")
         return RULES[bw](draws)
-    return float(bw(draws)) if callable(bw) else float(bw)
+    return returned("bw", bw(draws)) if callable(bw) else number("bw", bw)
 
 
 def _weights(weights: ArrayLike | None, n: int) -> Floats:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier._validation import vector
+from pyhier._validation import flag, function, numbers, vector
 from pyhier.rstats.results import ByName, one_number
 
 Objective = Callable[[Sequence[float]], float]
@@ -78,6 +78,8 @@ class _Control:
     @classmethod
     def of(cls, control: Mapping[str, Any] | None) -> _Control:
         known = cls.__dataclass_fields__
+        if not isinstance(control, Mapping | None):
+            raise TypeError(f"control is {control!r}: give a dict of R's entries")
         for name in control or {}:
             if name not in known:
                 raise ValueError(f"control has no entry {name!r}: it takes {', '.join(known)}")
@@ -147,16 +149,20 @@ def optim(
     >>> fit.par.round(6), fit.counts["function"]  # R: 1.000260 1.000506, 195
     (array([1.00026 , 1.000506]), 195)
     """
+    function("fn", fn, "a vector")
+    hessian = flag("hessian", hessian)
+    if not isinstance(control, Mapping | None):
+        raise TypeError(f"control is {control!r}: give a dict of R's entries")
     if method != "Nelder-Mead":
         raise ValueError(f"method is {method!r}: only 'Nelder-Mead' is offered")
-    control = dict(control or {})
-    if control.pop("warn.1d.NelderMead", True) and np.size(par) == 1:
+    control, start = dict(control or {}), vector("par", np.atleast_1d(numbers("par", par)))
+    if control.pop("warn.1d.NelderMead", True) and start.size == 1:
         warnings.warn(
             "one-dimensional optimization by Nelder-Mead is unreliable",
             RuntimeWarning,
             stacklevel=2,
         )
-    return minimise(par, fn, args, control, hessian)
+    return minimise(start, fn, args, control, hessian)
 
 
 def minimise(
@@ -371,6 +377,7 @@ def optimHess(  # noqa: N802
     array([[2., 3.],
            [3., 0.]])
     """
+    function("fn", fn, "a vector")
     options = _Control.of(control)
     point = vector("par", np.atleast_1d(par)).tolist()
     p = len(point)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
+from pyhier._validation import flag
 from pyhier.kernels import densities, distribution_functions
 from pyhier.rstats._families import Given, finish, recycled
 
@@ -269,6 +270,7 @@ def _each(
 def density(family: str, x: ArrayLike, given: Given, log: bool) -> Floats:
     """A noncentral family's density at ``x``."""
     law, (least, most) = LAWS[family], ENDS[family]
+    log = flag("log", log)
 
     def value(point: float, par: Floats) -> float:
         inside = least <= point <= most and np.isfinite(point)
@@ -294,7 +296,8 @@ def _log_tail(family: str, kind: Kind, x: float, par: Floats) -> float:
 
 def probability(family: str, q: ArrayLike, given: Given, lower_tail: bool, log_p: bool) -> Floats:
     """A noncentral family's distribution function at ``q``."""
-    kind = "lower" if lower_tail else "upper"
+    kind = "lower" if flag("lower_tail", lower_tail) else "upper"
+    log_p = flag("log_p", log_p)
 
     def value(point: float, par: Floats) -> float:
         found = _log_tail(family, kind, point, par)
@@ -306,6 +309,7 @@ def probability(family: str, q: ArrayLike, given: Given, lower_tail: bool, log_p
 def quantiles(family: str, p: ArrayLike, given: Given, lower_tail: bool, log_p: bool) -> Floats:
     """A noncentral family's quantiles."""
     least, most = ENDS[family]
+    lower_tail, log_p = flag("lower_tail", lower_tail), flag("log_p", log_p)
 
     def value(point: float, par: Floats) -> float:
         if not (point <= 0.0 if log_p else 0.0 <= point <= 1.0):

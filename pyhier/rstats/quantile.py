@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
+from pyhier._validation import numbers
 
 _METHODS: dict[int, Any] = {
     1: "inverted_cdf",
@@ -57,7 +58,7 @@ def quantile(
     >>> quantile([1, 2, 4, 8], [0.25, 0.5])
     array([1.75, 3.  ])
     """
-    sample, p = np.asarray(x, dtype=np.float64), np.asarray(probs, dtype=np.float64)
+    sample, p = numbers("x", x), numbers("probs", probs)
     if type not in _METHODS:
         raise ValueError(f"type is {type!r}: it must be one of 1 to 9")
     if sample.ndim == 0 or sample.shape[0] == 0:

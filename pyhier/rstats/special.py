@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
 from pyhier.kernels.special import fill
-from pyhier.rstats._families import recycled
+from pyhier.rstats._families import numbers, recycled
 
 
 def gamma(x: ArrayLike) -> Floats:
@@ -158,7 +158,7 @@ def factorial(x: ArrayLike) -> Floats:
     >>> factorial([0, 5])
     array([  1., 120.])
     """
-    return gamma(np.asarray(x) + 1.0)
+    return gamma(numbers("x", x) + 1.0)
 
 
 def lfactorial(x: ArrayLike) -> Floats:
@@ -177,7 +177,7 @@ def lfactorial(x: ArrayLike) -> Floats:
     >>> lfactorial(1000)
     np.float64(5912.128178488164)
     """
-    return lgamma(np.asarray(x) + 1.0)
+    return lgamma(numbers("x", x) + 1.0)
 
 
 def digamma(x: ArrayLike) -> Floats:
@@ -238,7 +238,7 @@ def psigamma(x: ArrayLike, deriv: ArrayLike = 0) -> Floats:
     >>> psigamma(2.0, [0, 1, 2])
     array([ 0.42278434,  0.64493407, -0.40411381])
     """
-    orders = np.asarray(deriv, dtype=np.float64)
+    orders = numbers("deriv", deriv)
     bad = ~((orders >= 0.0) & (orders <= 100.0) & (orders == np.rint(orders)))
     if bad.any():
         raise ValueError(f"deriv is {orders[bad][0]:g}: it must be a whole number from 0 to 100")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._types import Floats
+from pyhier._validation import flag
 from pyhier.rstats._families import numbers
 
 
@@ -44,7 +45,7 @@ def var(x: ArrayLike, y: ArrayLike | None = None, na_rm: bool = False) -> Any:
     second = first if y is None else _columns("y", y)
     if len(first) != len(second):
         raise ValueError(f"x has {len(first)} rows and y {len(second)}: they must be as many")
-    if na_rm:
+    if flag("na_rm", na_rm):
         kept = ~(np.isnan(first).any(axis=1) | np.isnan(second).any(axis=1))
         first, second = first[kept], second[kept]
     if len(first) < 2:

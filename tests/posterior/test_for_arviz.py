@@ -5,6 +5,7 @@ import types
 
 import numpy as np
 import pytest
+from scipy.stats import halfnorm, norm
 
 import pyhier as ph
 from pyhier import coda
@@ -131,3 +132,12 @@ def test_the_later_line_is_told_by_its_version(model, monkeypatch):
     assert tree["posterior"].sizes["draw"] == 10
     chains = post.to_mcmc(draws=10, chains=2, rng=1)
     assert isinstance(coda.to_arviz(chains), xarray.DataTree)
+    prior = ph.NormalNormal([1.0, 3.0], se=[1.0, 2.0], prior_mu=norm(0, 1), prior_tau=halfnorm())
+    assert isinstance(ph.prior_predictive(prior, 10, rng=1).to_arviz(), xarray.DataTree)
+
+
+def test_draws_of_a_density_for_the_later_line(monkeypatch):
+    xarray = pytest.importorskip("xarray")
+    draws = ph.nuts(lambda x: (-0.5 * float(x @ x), -x), 20, start=[0.0, 1.0], chains=1, rng=1)
+    monkeypatch.setattr(arviz, "__version__", "1.3.0")  # InferenceData is there, as 1.3 says it is
+    assert isinstance(draws.to_arviz(), xarray.DataTree)
