@@ -37,7 +37,8 @@ def diagnose(draws: Sequence[Floats]) -> dict[str, Floats]:
         columns["ess_bulk"][i] = arviz.ess(values, method="bulk")
         columns["ess_tail"][i] = arviz.ess(values, method="tail", prob=(0.05, 0.95))
         if values.shape[0] > 1:
-            columns["r_hat"][i] = arviz.rhat(values, method="rank")
+            with np.errstate(invalid="ignore", divide="ignore"):  # where chains stand still
+                columns["r_hat"][i] = arviz.rhat(values, method="rank")
     return columns
 
 
@@ -55,6 +56,9 @@ def find_trouble(names: Sequence[str], columns: dict[str, Floats], chains: int) 
             f"{'s' * (chains > 1)}, fewer than {ESS * chains}"
         )
     r_hat = columns["r_hat"]
+    still = np.isnan(r_hat) & ~np.isnan(ess)
+    if chains > 1 and still.any():
+        found.append(f"{names[int(np.argmax(still))]} stands still within a chain")
     if np.nanmax(r_hat, initial=0.0) > R_HAT:
         worst = int(np.nanargmax(r_hat))
         found.append(

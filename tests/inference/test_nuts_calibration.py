@@ -23,8 +23,8 @@ POINTS = np.arange(1, RANKS + 1) / (RANKS + 1)
 def band(level=0.999, simulations=20_000):
     """Least and greatest number of RUNS ranks at or below each point."""
     rng = np.random.default_rng(0)
-    ranks = rng.integers(0, RANKS + 1, (simulations, RUNS))
-    counts = (ranks[:, :, None] < np.arange(1, RANKS + 1)).sum(axis=1)
+    each_rank = rng.multinomial(RUNS, np.full(RANKS + 1, 1.0 / (RANKS + 1)), simulations)
+    counts = each_rank.cumsum(axis=1)[:, :RANKS]
     tails = np.minimum(stats.binom.cdf(counts, RUNS, POINTS),
                        stats.binom.sf(counts - 1, RUNS, POINTS))  # fmt: skip
     each = np.quantile(tails.min(axis=1), 1.0 - level)

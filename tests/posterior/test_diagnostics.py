@@ -7,7 +7,7 @@ import pytest
 
 import pyhier as ph
 from pyhier._arviz import load_arviz
-from pyhier.posterior.diagnostics import NAMES
+from pyhier.posterior.diagnostics import NAMES, find_trouble
 
 
 def schools():
@@ -96,3 +96,10 @@ def test_without_arviz(monkeypatch):
 
 def test_diagnostics_can_be_left_out(chains):
     assert "r_hat" not in chains.summary(diagnostics=False).columns
+
+
+def test_a_chain_that_stands_still():
+    """Then R-hat may be no number, which is not a good one."""
+    columns = {name: np.array([500.0]) for name in NAMES} | {"r_hat": np.array([np.nan])}
+    assert find_trouble(("a",), columns, 2) == "a stands still within a chain"
+    assert find_trouble(("a",), columns, 1) == ""  # of one chain there is none
