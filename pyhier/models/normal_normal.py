@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhier._random import Generator, normals, uniforms
+from pyhier._random import Generator, normals
 from pyhier._types import Floats
 from pyhier._validation import each_group, names_aligned, not_negative, number, vector
 from pyhier.distributions.families import Normal
@@ -23,18 +23,18 @@ from pyhier.models.covariates import LOG_2PI
 from pyhier.models.groups import Grouped, Labels, check_lengths
 from pyhier.models.normal_data import NormalData
 from pyhier.models.normal_joint import NormalTargets
+from pyhier.models.normal_priors import NormalPriors
 from pyhier.models.own_likelihood import NormalOwn, OwnLikelihood
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sources import Sources
 from pyhier.models.weights import residuals, weight_spread, weighted_mean
-from pyhier.priors.differences import STEPS, five_point
 from pyhier.priors.shapes import shape_of
 from pyhier.priors.tau import NormalInvChi2, TauPrior, resolve_prior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.panels import Shape
 
 
-class NormalNormal(Sources, NormalTargets, NormalData, Grouped):
+class NormalNormal(Sources, NormalTargets, NormalPriors, NormalData, Grouped):
     """Group estimates with known standard errors, and normally distributed group effects.
 
     Parameters
@@ -242,22 +242,6 @@ class NormalNormal(Sources, NormalTargets, NormalData, Grouped):
         shrinkage = self.var[quantity] / total
         return Linear(self.y[quantity] * (tau2 / total), shrinkage, tau2 * shrinkage, False)
 
-    def why_improper(self) -> str:
-        """Which prior is improper; empty when both are proper."""
-        if self.prior.mu is None:
-            return "the flat prior of mu"
-        return self._why_tau()
-
-    def _why_tau(self) -> str:
-        if not self.prior.proper:
-            return f"the prior of tau ({self.prior.name}), which is not known to integrate to one"
-        return ""
-
-    @property
-    def _flat(self) -> int:
-        """How many coefficients have a flat prior."""
-        return int(self.prior.mu is None)
-
     def difference(self, first: int | str, second: int | str, last: Floats) -> Linear:
         """The difference of two of these, given log tau."""
         return self.given(first, last).minus(self.given(second, last))
@@ -267,13 +251,6 @@ class NormalNormal(Sources, NormalTargets, NormalData, Grouped):
         least = -0.5 * log(float((1.0 / self._independent_var).sum()))
         log_tau = np.array([least - 40.0])
         return float((self.integrated(self.sums(log_tau), log_tau).log_density - log_tau)[0])
-
-    def log_prior_at(self, coefficient: str, value: float) -> float:
-        """Log prior density of mu at a value, where it does not depend on tau."""
-        if self.prior.mu is None or self.prior.tied:
-            raise ValueError("the prior of mu must be a normal one of its own: prior_mu=norm(m, s)")
-        mean, sd = self.prior.mu
-        return float(-0.5 * ((value - mean) / sd) ** 2 - 0.5 * LOG_2PI - log(sd))
 
     @cached_property
     def _constants(self) -> tuple[Floats, Floats, Floats]:
@@ -365,25 +342,6 @@ class NormalNormal(Sources, NormalTargets, NormalData, Grouped):
         """The likelihood's ridge, (mu, log tau) of shape (n, 2), from tau = 0 on."""
         return likelihood.ridge(self.y, self.var)
 
-    def _prior_derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
-        """Of the log prior of (mu, log tau)."""
-        slope, curvature = self._tau_derivatives(phi[1])
-        gradient, hessian = np.array([0.0, slope + 1.0]), np.diag([0.0, curvature])
-        if self.prior.mu is not None:
-            precision = self.prior.mu_precision(phi[1:])[0]
-            away = phi[0] - self.prior.mu[0]
-            gradient[0] -= precision * away
-            hessian[0, 0] -= precision
-            if self.prior.tied:
-                gradient[1] += precision * away**2 - 1.0
-                hessian[1, 1] -= 2.0 * precision * away**2
-                hessian[[0, 1], [1, 0]] += 2.0 * precision * away
-        return gradient, hessian
-
-    def _tau_derivatives(self, log_tau: float) -> tuple[float, float]:
-        """Of the log prior of tau in log tau; NaN beyond an edge."""
-        return five_point(self.prior.log_density(log_tau + STEPS))
-
     def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
         """Mu and tau, each of shape (...)."""
         return {"mu": phi[..., 0], "tau": np.exp(phi[..., 1])}
@@ -463,25 +421,6 @@ class NormalNormal(Sources, NormalTargets, NormalData, Grouped):
     def log_constant(self) -> float:
         """What ``log_marginal`` leaves out: the normal densities' constants."""
         return -0.5 * self.y.size * LOG_2PI
-
-    def log_prior(self, phi: Floats) -> Floats:
-        """Log prior density of (mu, log tau), shape (...)."""
-        log_tau = phi[..., 1]
-        density = self.prior.log_density(log_tau) + log_tau
-        if self.prior.mu is not None:
-            with np.errstate(over="ignore", invalid="ignore"):  # tied to a tau of 0
-                precision = self.prior.mu_precision(log_tau)
-                away = phi[..., 0] - self.prior.mu[0]
-                density = density + 0.5 * (np.log(precision) - LOG_2PI - precision * away**2)
-        return np.where(log_tau == -np.inf, -np.inf, density)
-
-    def draw_prior(self, n: int, rng: Generator) -> Floats:
-        """Draws of (mu, log tau) from the prior, shape (n, 2)."""
-        if self.prior.mu is None or not self.prior.proper:
-            raise ValueError(f"there are no draws of {self.why_improper()}: give proper priors")
-        log_tau = self.prior.draw_log_tau(uniforms(rng, n))
-        sd = 1.0 / np.sqrt(self.prior.mu_precision(log_tau))
-        return np.column_stack([self.prior.mu[0] + sd * normals(rng, (n,), 1)[:, 0], log_tau])
 
     def moments(self) -> Floats:
         """(mu, log tau) by the method of moments (DerSimonian and Laird 1986), tau perhaps 0."""
