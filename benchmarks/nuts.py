@@ -105,6 +105,47 @@ def by_nutpie(model: Any) -> Run:
     )  # fmt: skip
 
 
+@numba.njit
+def standard(x):
+    """Twenty independent standard normals."""
+    return -0.5 * np.sum(x * x), -x
+
+
+def trees() -> list[list[str]]:
+    """Mean steps of a trajectory by step size, of the same density: the samplers' trees agree.
+
+    The two tune to other step sizes, so pyhier's steps are a curve through chains at seven targets,
+    with the metric that nutpie finds by the gradients of a normal density: the identity.
+    """
+    import nutpie
+
+    p, targets = 20, (0.5, 0.55, 0.6, 0.65, 0.7, 0.8, 0.9)
+    mine = [
+        ph.nuts(standard, 2_000, 500, start=np.zeros(p), target_accept=t, metric="identity", rng=1)
+        for t in targets
+    ]
+    size = np.concatenate([run.trajectories.step_size for run in mine])
+    steps = np.concatenate([run.sample_stats["n_steps"].mean(axis=1) for run in mine])
+    curve = np.polynomial.Polynomial.fit(size, steps, 4)
+    apart = np.std(steps - curve(size))
+    compiled = nutpie.compiled_pyfunc.from_pyfunc(
+        p, lambda: standard, lambda *_: lambda x: {"x": x}, [np.dtype(float)], [(p,)], ["x"],
+        dims={"x": ("x_dim",)}, coords={"x_dim": np.arange(p)},
+    )  # fmt: skip
+    rows = []
+    for target in (0.7, 0.8, 0.9):
+        stats = nutpie.sample(
+            compiled, draws=2_000, tune=1_000, chains=4, cores=2, seed=1, progress_bar=False,
+            target_accept=target,
+        ).sample_stats  # fmt: skip
+        theirs = stats["step_size"].to_numpy().mean(axis=1)
+        rows.append([
+            f"step {theirs.mean():.3f}", f"{float(stats['n_steps'].mean()):.2f}",
+            f"{curve(theirs).mean():.2f} +/- {apart:.2f}",
+        ])  # fmt: skip
+    return rows
+
+
 def by_rstan(model: Any) -> Run | None:
     data = pd.DataFrame({"y": model.y, "sigma": np.sqrt(model.var)})
     with tempfile.TemporaryDirectory() as folder:
@@ -185,7 +226,11 @@ def nuts(best: Callable[..., float], table: Callable[..., str]) -> str:
             "times pyhier's ms an effective draw", "trees"]  # fmt: skip
     first = table("NUTS, non-centred", head, rows)
     more = [*gradients(best), large()]
-    return first + "\n" + table("NUTS of many groups", ["", "ms", ""], more)
+    parts = [first, table("NUTS of many groups", ["", "ms", ""], more)]
+    if find_spec("nutpie"):
+        head = ["20 standard normals", "nutpie's steps a draw", "pyhier's at that step"]
+        parts.append(table("Trees", head, trees()))
+    return "\n".join(parts)
 
 
 if __name__ == "__main__":
