@@ -299,3 +299,43 @@ def test_a_frame_keeps_its_rows():
     moved = pd.Series([1, 1, 2, 2], index=list("abdc"))
     with pytest.raises(ValueError, match="different pandas indexes"):
         MultilevelNormal(y, se=[0.1] * 4, levels={"d": moved, "s": [1, 2, 3, 4]})
+
+
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+def test_scale_shift_and_order(scale):
+    y, se, levels, x = problem(13, (5, 3))
+    base = ph.exact(MultilevelNormal(y, se=se, levels=levels, X=x[:, 1]))
+    order = np.random.default_rng(1).permutation(y.size)
+    moved = {name: [groups[i] for i in order] for name, groups in levels.items()}
+    other = ph.exact(
+        MultilevelNormal(
+            scale * (y[order] + 50.0), se=scale * se[order], levels=moved, X=3.0 * x[order, 1]
+        )
+    )
+    shift = {"beta[Intercept]": 50.0}
+    for name in ("beta[Intercept]", "beta[x1]", "tau[a]", "tau[b]", base.names[6], "theta_new"):
+        by = 1.0 / 3.0 if name == "beta[x1]" else 1.0
+        off = 50.0 if name.startswith("theta") else shift.get(name, 0.0)
+        assert other[name].mean() / scale == pytest.approx(
+            by * base[name].mean() + off, rel=1e-8, abs=1e-8
+        )
+        assert other[name].std() / scale == pytest.approx(by * base[name].std(), rel=1e-7)
+    apart = base.log_z - other.log_z
+    # y's density scales as 1 / scale a row, the flat coefficients and taus as scale each, and 1/3.
+    rows, free = y.size, 2 + 2
+    assert apart == pytest.approx((rows - free) * np.log(scale) + np.log(3.0), abs=1e-7)
+
+
+def test_many_groups():
+    """3,000 schools in 60 districts: near what the data were made with, and in a moment."""
+    rng = np.random.default_rng(5)
+    district = np.repeat(np.arange(60), 50)
+    se = rng.uniform(0.1, 0.5, district.size)
+    effect = 2.0 + 0.7 * rng.normal(size=60)[district] + 0.3 * rng.normal(size=district.size)
+    y = effect + se * rng.normal(size=district.size)
+    post = ph.exact(
+        MultilevelNormal(y, se=se, levels={"d": district, "s": np.arange(district.size)})
+    )
+    for name, true in (("mu", 2.0), ("tau[d]", 0.7), ("tau[s]", 0.3)):
+        assert abs(post[name].mean() - true) < 4.0 * post[name].std()
+    assert post.error < 1e-10
