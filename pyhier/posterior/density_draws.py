@@ -15,9 +15,8 @@ from pyhier.posterior.diagnostics import (
     ConvergenceWarning,
     all_well,
     diagnose,
-    find_trouble,
 )
-from pyhier.posterior.trajectories import Trajectories
+from pyhier.posterior.trajectories import Trajectories, of_chains
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,8 +121,7 @@ class DensityDraws:
     def _trouble(self) -> list[str]:
         found = self.trajectories.trouble()
         if self._diagnosed is not None:
-            chains = find_trouble(self.names, self._diagnosed, len(self.draws))
-            found += [f"{chains}: run longer (tune=, draws=)"] if chains else []
+            found += of_chains(self.names, self._diagnosed, len(self.draws))
         return found
 
     @property

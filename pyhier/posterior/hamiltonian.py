@@ -1,21 +1,18 @@
 """The posterior that `nuts` returns: draws with the statistics of their trajectories."""
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from pyhier._random import RNG, as_generator
 from pyhier._types import Floats
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Model, is_plane, is_reduced, new_effects_of
 from pyhier.posterior.base import PREDICTION
-from pyhier.posterior.diagnostics import all_well, find_trouble
+from pyhier.posterior.diagnostics import all_well
 from pyhier.posterior.draw_arrays import DrawArrays
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.for_arviz import to_arviz
-from pyhier.posterior.trajectories import Trajectories
+from pyhier.posterior.trajectories import Trajectories, of_chains
 
 
 class SomeArrays(DrawArrays):
@@ -117,7 +114,7 @@ class NutsPosterior(DrawsPosterior):
         """What is bad about trajectories and chains, each with its mend; empty if nothing is."""
         found = self.trajectories.trouble()
         if self._diagnosed is not None:
-            found += _chains(self.names, self._diagnosed, len(self.phi))
+            found += of_chains(self.names, self._diagnosed, len(self.phi))
         return "; ".join(found)
 
     @property
@@ -130,12 +127,3 @@ class NutsPosterior(DrawsPosterior):
         if self._diagnosed is None:
             return "R-hat and effective sample sizes need ArviZ: pip install 'pyhier[arviz]'."
         return all_well(self._diagnosed, len(self.phi))
-
-
-def _chains(names: tuple[str, ...], found: Mapping[str, Floats], chains: int) -> list[str]:
-    """What is bad about the chains: more warm-up where they disagree, else longer ones."""
-    trouble = find_trouble(names, dict(found), chains)
-    if not trouble:
-        return []
-    apart = np.nanmax(found["r_hat"], initial=0.0) > 1.01
-    return [f"{trouble}: " + ("more warm-up (tune=)" if apart else "run longer (draws=)")]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats
+from pyhier.posterior.diagnostics import R_HAT, find_trouble
 
 LOW_BFMI = 0.3  # below it the momentum's kicks are too small for the energies to be explored
 HIGHER = (0.95, 0.99)  # acceptances to aim at where trajectories diverge
@@ -100,3 +101,12 @@ class Trajectories:
         mends = ([f"target_accept={higher}"] if higher else []) + other
         mend = ", or ".join(mends) or "other coordinates"
         return f"the draws are biased where it happens; take {mend}"
+
+
+def of_chains(names: tuple[str, ...], found: Mapping[str, Floats], chains: int) -> list[str]:
+    """What is bad about the chains: more warm-up where they disagree, else longer ones."""
+    trouble = find_trouble(names, dict(found), chains)
+    if not trouble:
+        return []
+    apart = np.nanmax(found["r_hat"], initial=0.0) > R_HAT
+    return [f"{trouble}: " + ("more warm-up (tune=)" if apart else "run longer (draws=)")]

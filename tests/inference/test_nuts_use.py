@@ -151,6 +151,12 @@ def test_a_result_of_ones_own():
         found["d"]
 
 
+def test_short_chains_of_ones_own_are_told():
+    found = ph.nuts(scaled, 40, 300, start=SCALE, rng=1)
+    with pytest.warns(ph.ConvergenceWarning, match=r"fewer than 400.*(tune|draws)="):
+        found.summary()
+
+
 # --- What is kept, and where chains start ---------------------------------------------------------
 
 

@@ -8,8 +8,7 @@ import pytest
 from scipy import stats
 
 import pyhier as ph
-from pyhier.posterior.hamiltonian import _chains as of_chains
-from pyhier.posterior.trajectories import Trajectories
+from pyhier.posterior.trajectories import Trajectories, of_chains
 
 NAMES = ("lp", "energy", "acceptance_rate", "step_size", "tree_depth", "n_steps", "diverging",
          "reached_max_treedepth")  # fmt: skip
