@@ -63,6 +63,8 @@ cdef extern from "count_steps.h" nogil:
     void add(total *t, double x)
     void add_total(total *t, const total *other, double sign)
     total step_sum(size_t steps, const double *more, double a, double inverse)
+    total ratio_sum(size_t steps, const double *more, const double *scale, double share,
+                    double inverse, double share_off, double inverse_off)
     total exposure_sum(size_t exposures, const double *log_exposure, const double *groups,
                        const double *counts, double alpha, double shift, double log_scale)
 
@@ -123,6 +125,7 @@ cdef struct Steps:
     double first               # the number of groups with y > 0
     Py_ssize_t steps           # the largest y, less 1, padded
     const double *more         # at i the number of groups with y > i + 1
+    const double *scale        # at i 1 / (share + (i + 1) / K) at a reference; a beta-binomial's
 
 
 cdef struct Groups:
@@ -141,8 +144,9 @@ cdef struct CountData:
     Steps failures
     Steps trials
     Groups groups
-    double log_share           # of a reference at which the sum by steps is about 0; log mu
+    double log_share           # of a reference: log eta and log(1 - eta), or log mu
     double log_rest
+    double share, rest, inverse  # eta, 1 - eta and 1 / K there
     Py_ssize_t exposures
     const double *log_exposure
     const double *exposure_groups
@@ -184,7 +188,7 @@ def counts_above(y):
 cdef class Counts:
     """The counts of all groups, in the form that ``rising`` takes."""
     cdef Steps sums
-    cdef double[::1] more
+    cdef double[::1] more, scale
 
     def __init__(self, y):
         above = counts_above(y)
@@ -192,6 +196,26 @@ cdef class Counts:
         self.sums.first = above[0] if above.size else 0.0
         self.sums.steps = self.more.shape[0] if above.size > 1 else 0
         self.sums.more = &self.more[0]
+
+    cdef const double *refer(self, double share, double inverse):
+        """Make the terms of a reference."""
+        self.scale = 1.0 / (share + np.arange(1.0, self.more.shape[0] + 1.0) * inverse)
+        return &self.scale[0]
+
+
+def log_inverse_size(y, n):
+    """Log of 1 / K by the variance between and within the groups (Kleinman 1973), at most that of
+    K = 1 / 1000 and at least where the groups are all but pooled."""
+    total, share = n.sum(), y / n
+    if n.size < 2 or not total > n.size:
+        return -float(POOLED)
+    mean = y.sum() / total
+    between = n @ (share - mean) ** 2 / (n.size - 1.0)
+    within = n @ (share * (1.0 - share)) / (total - n.size)
+    size = (total - n @ n / total) / (n.size - 1.0)
+    whole = between + (size - 1.0) * within
+    correlation = (between - within) / whole if whole > 0.0 else 0.0
+    return float(np.log(np.clip(correlation / max(1.0 - correlation, 1e-3), np.exp(-POOLED), 1e3)))
 
 
 def rounding(y):
@@ -312,23 +336,28 @@ cdef double beta_binomial_groups(CountData *model, double *x) noexcept nogil:
     return beta_binomial_sum(g.size, g.y, g.other, g.hat, g.low, g.constant, g.times, &s)
 
 
+cdef inline total against_reference(Steps *r, double share, double inverse, double share_off,
+                                    double inverse_off) noexcept nogil:
+    return ratio_sum(r.steps, r.more, r.scale, share, inverse, share_off, inverse_off)
+
+
 cdef double beta_binomial_steps(CountData *model, double *x) noexcept nogil:
     cdef double log_total = x[1] if x[1] < LARGEST_LOG else LARGEST_LOG
     cdef double small = exp(-fabs(x[0])), more = log1p(small)
     cdef double log_eta = -more if x[0] > 0.0 else x[0] - more
     cdef double log_other = -x[0] - more if x[0] > 0.0 else -more
-    cdef double size = exp(log_total), unit = size if size > 1.0 else 1.0
-    cdef double log_unit = log_total if size > 1.0 else 0.0
     cdef double eta = (1.0 if x[0] > 0.0 else small) / (1.0 + small)
     cdef double other = (small if x[0] > 0.0 else 1.0) / (1.0 + small)
-    cdef double log_size = log_total - log_unit
-    cdef total sum = rising(&model.successes, size * eta, log_size + log_eta,
-                            exp(-model.log_share) / unit, -model.log_share)
-    cdef total part = rising(&model.failures, size * other, log_size + log_other,
-                             exp(-model.log_rest) / unit, -model.log_rest)
+    cdef double inverse = exp(-log_total), off = inverse - model.inverse
+    # By the smaller one; with the same difference for both its rounding is one of eta's, no more.
+    cdef double away = eta - model.share if eta < other else model.rest - other
+    cdef total sum = against_reference(&model.successes, eta, inverse, away, off)
+    cdef total part = against_reference(&model.failures, other, inverse, -away, off)
     add_total(&sum, &part, 1.0)
-    part = rising(&model.trials, size, log_size, 1.0 / unit, 0.0)
+    part = against_reference(&model.trials, 1.0, inverse, 0.0, off)
     add_total(&sum, &part, -1.0)
+    add(&sum, model.successes.first * (log_eta - model.log_share))
+    add(&sum, model.failures.first * (log_other - model.log_rest))
     add(&sum, model.constant)
     return sum.sum + sum.lost
 
@@ -408,7 +437,8 @@ cdef class BetaBinomialMarginal(CountMarginal):
         if n.size == 0:
             self.model.by_groups, self.model.groups.size = True, 0
             return
-        noise = max(rounding(y), rounding(f), rounding(n))
+        # Where there is mass, the terms are as far from the reference's as the posterior is wide.
+        noise = max(rounding(y), rounding(f), rounding(n)) * min(1.0, 8.0 / np.sqrt(n.size))
         a, b, times = distinct(y, f)
         steps = y.max() + f.max() + n.max()
         best = noise > NOISE or GROUP_COST * a.size < steps
@@ -425,9 +455,14 @@ cdef class BetaBinomialMarginal(CountMarginal):
         self.successes, self.failures, self.trials = Counts(y), Counts(f), Counts(n)
         self.model.successes, self.model.failures = self.successes.sums, self.failures.sums
         self.model.trials = self.trials.sums
-        # Where the groups are pooled, at the share of all successes, the steps hardly add up.
-        x[0], x[1] = np.log(y.sum() + 0.5) - np.log(f.sum() + 0.5), POOLED
+        x[0] = np.log(y.sum() + 0.5) - np.log(f.sum() + 0.5)
+        x[1] = -log_inverse_size(y, n)
         self.model.log_share, self.model.log_rest = -softplus(-x[0]), -softplus(x[0])
+        self.model.share, self.model.rest = np.exp(self.model.log_share), np.exp(self.model.log_rest)
+        self.model.inverse = np.exp(-x[1])
+        self.model.successes.scale = self.successes.refer(self.model.share, self.model.inverse)
+        self.model.failures.scale = self.failures.refer(self.model.rest, self.model.inverse)
+        self.model.trials.scale = self.trials.refer(1.0, self.model.inverse)
         self.model.constant = 0.0
         self.model.constant = beta_binomial_groups(&self.model, x) - beta_binomial_steps(&self.model, x)
 

@@ -74,11 +74,11 @@ class LineMarginal(Marginal):
         self.support = ENDS[line]
         self.error = 0.0
 
-    def places(self, n: int) -> Floats:
-        """Nodes with about equal shares of the mass between them, shape (n,) or less."""
-        below = np.cumsum(self._weights)
-        at = np.searchsorted(below, (np.arange(n) + 0.5) / n * below[-1])
-        return self._place(self._panels.nodes.ravel()[np.unique(at)])
+    def places(self, below: Floats) -> Floats:
+        """Nodes with about these shares of the mass below them, of below's shape."""
+        mass = np.cumsum(self._weights)
+        at = np.searchsorted(mass, below * mass[-1])
+        return self._place(self._panels.nodes.ravel()[np.minimum(at, mass.size - 1)])
 
     # --- The line ---------------------------------------------------------------------------------
 
@@ -156,8 +156,8 @@ class LineMarginal(Marginal):
         start, length, values = (np.concatenate(part) for part in zip(*done, strict=True))
         order = np.argsort(start)
         panels = Panels(start[order], length[order], values[np.newaxis, order] - best)
-        with np.errstate(over="ignore"):
-            known = sum(self._beyond) / self._scale * np.exp(-best)
+        with np.errstate(over="ignore", divide="ignore"):
+            known = np.exp(np.log(sum(self._beyond)) - np.log(self._scale) - best)
         total = float((np.exp(panels.values[0]) * panels.weights).sum() + known)
         self.error /= total
         panels = Panels(panels.start, panels.length, panels.values - np.log(total))

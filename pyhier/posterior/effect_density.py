@@ -49,6 +49,7 @@ STEPS = (
 )  # of nodes, by the sd of a row: of those that the row needs itself
 EXACT = 1e-11  # of all mass, by which a row's may be off
 ALMOST = 1e-6  # and by every other node
+LEAST_RATE = -600.0  # of log mu: the inverse of what is further out is no double
 FAR = 760.0  # beyond this distance on the line a rate is no double
 LINEAR = 1e4  # concentrations up to which the rounding of linear terms is below 1e-11
 WIDE = 30.0  # concentrations from which on components reach but a part of a row
@@ -155,16 +156,17 @@ class EffectNodes:
         concentration = _by_row(row, family.concentration, plane.outer.x.size)
         rough = _unresolved(family, w, row, log_weight, plane.outer.x.size)
         linear = (concentration <= LINEAR) & (self.line != "identity")
-        if self.line == "log":  # rates at its ends are no doubles
-            linear[row[np.abs(w) > 600.0]] = False
-        plain = self._pieces(row, w, log_weight, linear & ~rough)
-        close = self._pieces(row, w, log_weight, ~linear & ~rough)
+        plain = self._pieces(row, w, log_weight, ~rough)
+        close: list[Piece] = []
         grids: list[Piece] = []
         for number in np.flatnonzero(rough):
             c = float(concentration[number])
             pieces, grid = self._rough(int(number), c, *w[row == number][[0, -1]])
-            (plain if linear[number] and c < WIDE else close).extend(pieces)
+            (close if c >= WIDE else plain).extend(pieces)
             grids += grid
+        sorted_out = [self._by_form(piece, bool(linear[piece.number])) for piece in plain]
+        plain = [piece for some, _ in sorted_out for piece in some]
+        close += [piece for _, some in sorted_out for piece in some]
         self.linear, self.close = self._nodes(plain), self._nodes(close)
         self.narrow = self._grids(grids, concentration)
 
@@ -188,6 +190,20 @@ class EffectNodes:
         return np.where(np.isnan(found), -np.inf, found)
 
     # --- Rows as they are -------------------------------------------------------------------------
+
+    def _by_form(self, piece: Piece, linear: bool) -> tuple[list[Piece], list[Piece]]:
+        """A row's nodes as linear ones and as close ones."""
+        if not linear:
+            return [], [piece]
+        if self.line != "log" or piece.w[0] >= LEAST_RATE:
+            return [piece], []
+        cut = int(np.searchsorted(piece.w, LEAST_RATE))
+        cut -= cut % 2  # even and odd nodes stay what they are
+        far, near = (
+            Piece(piece.number, piece.w[some], piece.log_weight[some])
+            for some in (slice(0, cut), slice(cut, None))
+        )
+        return [near] if near.w.size else [], [far] if far.w.size else []
 
     @staticmethod
     def _pieces(row: Rows, w: Floats, log_weight: Floats, chosen: NDArray[np.bool_]) -> list[Piece]:
@@ -401,6 +417,11 @@ class EffectDensity:
         own_linear, own_close, own_narrow = (own[a:b] for a, b in pairwise(ends))
         natural, partition = population.natural()
         linear, close, narrow = parts
+        if self._line == "log":  # the family's rates end where doubles do; the location goes on
+            shape = population.concentration
+            log_rate = np.log(shape) - np.concatenate([part.w for part in parts])
+            partition += shape * (np.log(-natural[:, 1]) - log_rate)
+            natural[:, 1] = -np.exp(np.minimum(log_rate, 700.0))
         # The group's own data may raise what the population has far out.
         kept = close.log_weight > LEAST_OF_DEPTH
         ahead = self._own.highest - own_close[kept]

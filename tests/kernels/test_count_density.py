@@ -212,3 +212,24 @@ def test_beta_binomial_reference_in_50_digits(seed):
     assert density(point) == pytest.approx(expected, rel=1e-13, abs=1e-13)
     fast = density.evaluate([point], fast=True)[0]
     assert fast == pytest.approx(expected, rel=1e-13, abs=3e-13 * n.sum())  # the kernel's slack
+
+
+def test_a_hundred_thousand_groups_go_by_steps():
+    """As right as by groups far from the reference, and smooth where the posterior is."""
+    rng = np.random.default_rng(5)
+    n = rng.integers(20, 1000, 100_000).astype(float)
+    y = rng.binomial(n.astype(int), rng.beta(3.0, 9.0, n.size)).astype(float)
+    assert not BetaBinomialMarginal(y, n, "").by_groups
+    steps, groups = (BetaBinomialMarginal(y, n, "", by_groups=kind) for kind in (False, True))
+    far = np.array(
+        [[-40.0, -30.0], [-1.1, 36.0], [5.0, 200.0], [-1.1, -600.0], [30.0, 3.0], [0.0, 0.0]]
+    )
+    np.testing.assert_allclose(steps.evaluate(far), groups.evaluate(far), rtol=1e-12)
+    # Over a hundredth of log K the log likelihood is a cubic to 1e-9: what is left is rounding.
+    near = np.column_stack(
+        [np.full(41, np.log(3 / 9)), np.log(12.0) + np.linspace(-0.005, 0.005, 41)]
+    )
+    values = steps.evaluate(near)
+    t = np.linspace(-1.0, 1.0, 41)
+    left = values - np.polynomial.Polynomial.fit(t, values, 4)(t)
+    assert np.abs(left).max() < 1e-9

@@ -110,7 +110,7 @@ def test_too_few_nodes_are_told():
     """Half of the nodes of each row, at twice their weight: the error sees it."""
     post = ph.exact(CASES["few"][0])
     density = EffectDensity(post.model, post._nodes_at(1), 0)
-    z = post["theta[1]"].places(24)
+    z = post["theta[1]"].places((np.arange(24) + 0.5) / 24)
     assert density.error(z).mean() < 1e-8
     first, parity, a, b, offset = density._linear
     sizes = (np.diff(first) + 3) // 4
