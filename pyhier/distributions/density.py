@@ -15,7 +15,11 @@ from pyhier.quadrature.transforms import Line, from_line, log_slope, to_line
 
 LENGTH = 0.75  # of the panels in t, to begin with
 ROUGH = 1e-11  # last coefficients of a resolved panel, relative to its largest
-HALVINGS = 6  # of panels at most; what is rough then is rounding
+HALVINGS = 14  # of panels at most, in which a spike in a wide density is found
+SPIKES = 5  # halvings after which panels are halved only for their mass
+NO_ERROR = 1e-11  # of t's density at its highest, of a panel's mass
+MOST = 600  # panels that may be halved at a time; what is rough then counts as an error
+ROUNDING = 2e-15  # of a place, times the slope of the log density there: no panel is smoother
 LIMIT = 700.0  # beyond which, on either side, a log or a logit is of no double
 ENDS = {
     "identity": (-np.inf, np.inf),
@@ -25,10 +29,10 @@ ENDS = {
 }
 
 
-def _left_over(last: Floats, length: Floats, values: Floats, best: float) -> float:
-    """What panels that are rough still may be off by: their last terms times their mass."""
-    mass = np.exp(values - best) @ (0.5 * WEIGHTS) * length
-    return float((np.minimum(last, 1.0) * mass).sum())
+def _mass(logs: Floats, length: Floats) -> Floats:
+    """The integral of a density over panels."""
+    mass: Floats = np.exp(logs) @ WEIGHTS * (0.5 * length)
+    return mass
 
 
 class LineMarginal(Marginal):
@@ -142,11 +146,13 @@ class LineMarginal(Marginal):
         for level in range(HALVINGS):
             size = np.abs((values - best) @ COEFFICIENTS.T)
             last = size[:, -2:].max(axis=1)
-            rough = last > ROUGH * np.maximum(1.0, size.max(axis=1))
+            allowed = np.maximum(1.0, size.max(axis=1)) * ROUGH
+            rough = last > np.maximum(allowed, self._rounding(start, length, size))
             rough &= values.max(axis=1) > best - CUT
-            if level == HALVINGS - 1:
-                self.error = _left_over(last[rough], length[rough], values[rough], best)
-                rough[:] = False
+            left = np.where(rough, np.minimum(last, 1.0) * _mass(values - best, length), 0.0)
+            if level >= SPIKES or rough.sum() > MOST:  # what is left is small, or an error
+                rough &= (left > NO_ERROR) & (level < HALVINGS - 1) & (rough.sum() <= MOST)
+                self.error += float(left[~rough].sum())
             done.append((start[~rough], length[~rough], values[~rough]))
             if not rough.any():
                 break
@@ -162,6 +168,12 @@ class LineMarginal(Marginal):
         self.error /= total
         panels = Panels(panels.start, panels.length, panels.values - np.log(total))
         return panels, float(best) + np.log(total) + float(np.log(self._scale))
+
+    def _rounding(self, start: Floats, length: Floats, size: Floats) -> Floats:
+        """How rough the rounding of places makes the log density on panels."""
+        low, high = self._place(start), self._place(start + length)
+        steepness: Floats = size[:, 1:].sum(axis=1) / (high - low)
+        return ROUNDING * steepness * np.maximum(np.abs(low), np.abs(high))
 
     @property
     def log_mass(self) -> float:

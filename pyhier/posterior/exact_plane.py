@@ -151,7 +151,7 @@ class PlanePosterior(NodesPosterior):
             known = (average, var), density.beyond(LIMIT)
             marginal = LineMarginal(family.line, density, middle, scale, index, *known)
             marginal.error += float(SHARES @ density.error(marginal.places(CHECKED)))
-            if marginal.error <= 0.1 * PROMISE:
+            if marginal.error <= 0.5 * PROMISE:
                 break
         return marginal
 

@@ -282,5 +282,5 @@ def may_refuse(problem, reason):
     """Only with a reason that names what it is; under a named prior where it is improper."""
     if not re.search("|".join(REFUSALS), reason):
         return False
-    improper = "posterior is improper" in reason
-    return improper or not problem.words.startswith("plain")
+    improper, huge = "posterior is improper" in reason, problem.y.max() > 1e10
+    return improper or huge or not problem.words.startswith("plain")
