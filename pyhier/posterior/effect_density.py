@@ -40,17 +40,12 @@ RESOLVED = 2.0  # nodes to a width, at least: sums over every other one are good
 MATTERS = 1e-13  # weight of nodes, and of rows, that must be resolved
 SMOOTH = 0.9  # width of the edges of wide components: they bend within a unit of the line
 THIN = 0.1  # concentrations of a log-gamma distribution below which it goes on for 1 / c
-STEPS = (
-    0.5,
-    0.35,
-    0.2,
-    0.1,
-    0.05,
-)  # of nodes, by the sd of a row: of those that the row needs itself
+# Of nodes, by the sd of a row: of those that the row needs itself.
+STEPS = (0.5, 0.35, 0.2, 0.1, 0.05)
 EXACT = 1e-11  # of all mass, by which a row's may be off
 ALMOST = 1e-6  # and by every other node
 LEAST_RATE = -600.0  # of log mu: the inverse of what is further out is no double
-FAR = 760.0  # beyond this distance on the line a rate is no double
+FAR = 350.0  # how far on nodes of thin rows stay as close: half of where a rate is a double
 LINEAR = 1e4  # concentrations up to which the rounding of linear terms is below 1e-11
 WIDE = 30.0  # concentrations from which on components reach but a part of a row
 NARROW = 1.0 / 40.0  # width of components, of the line's unit, for a Gauss-Hermite rule

@@ -69,7 +69,10 @@ def binomial(rng):
     elif twist < 0.3:
         n = np.full(groups, n[0])
         y = np.full(groups, y[0])
+    mixed = ((y > 0.0) & (y < n)).any()
     prior, log_prior, words = binomial_prior(rng)
+    while words.startswith("plain") and not mixed and rng.random() < 0.8:  # improper: a few do
+        prior, log_prior, words = binomial_prior(rng)
     return Problem("binomial", y, n, prior, log_prior, words, int(rng.integers(2**31)))
 
 
@@ -137,7 +140,10 @@ def poisson(rng):
         y[0] = 1.0
     elif twist < 0.24:
         y, e = np.full(groups, y[0]), np.full(groups, e[0])
-    prior, log_prior, words = poisson_prior(rng, max(1.0, y.sum()) / e.sum())
+    rate = max(1.0, y.sum()) / e.sum()
+    prior, log_prior, words = poisson_prior(rng, rate)
+    while words.startswith("plain") and not y.any() and rng.random() < 0.8:  # improper: a few do
+        prior, log_prior, words = poisson_prior(rng, rate)
     return Problem("poisson", y, e, prior, log_prior, words, int(rng.integers(2**31)))
 
 
