@@ -1,4 +1,4 @@
-# make demo | test | quick | fuzz | bench | docs | check: each sets up what it needs. See .ci/setup for the system.
+# make demo | test | test-all | quick | fuzz | bench | docs | check: each sets up what it needs. See .ci/setup for the system.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -14,7 +14,7 @@ export MPLBACKEND := Agg
 
 SECONDS ?= 600  # of make fuzz
 
-.PHONY: demo test quick fuzz bench docs check clean
+.PHONY: demo test test-all test-arviz quick fuzz bench docs check clean
 
 demo: $(EXTENSIONS)
 	$(BIN)/pyhier demo
@@ -25,6 +25,17 @@ test: $(R) check
 
 fuzz: $(DEV)
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS)
+
+# What speaks to ArviZ, on Python 3.12, which has ArviZ 1.x.
+test-arviz: $(DEV)
+	.ci/suite "$$(.ci/suite list | grep python3.12 || .ci/suite list | grep /3.12)" newest tests/posterior/test_for_arviz.py \
+	    tests/posterior/test_diagnostics.py tests/coda/test_convert.py tests/workflow \
+	    tests/inference/test_nuts_use.py
+
+# Every Python that is here, and the oldest packages that are claimed; no R. SUITE: what pytest takes.
+test-all: $(DEV)
+	for python in $$(.ci/suite list); do .ci/suite $$python newest $(SUITE) || exit 1; done
+	.ci/suite $(PYTHON) oldest $(SUITE)
 
 docs: $(R)
 	$(BIN)/sphinx-build -W --keep-going -q -b html vignettes vignettes/_build/html

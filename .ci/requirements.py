@@ -1,9 +1,16 @@
-"""Print what the named extras of pyproject.toml need, a line each, to install without a build."""
+"""Print what the named extras of pyproject.toml need, a line each, to install without a build.
 
+``--oldest`` prints the least version of each dependency instead, to hold pip to.
+"""
+
+import re
 import sys
 import tomllib
 from pathlib import Path
 
 project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
-for extra in sys.argv[1:]:
-    print("\n".join(project["optional-dependencies"][extra]))
+if sys.argv[1:] == ["--oldest"]:
+    lines = [re.sub(r">=([\d.]+).*", r"==\1.*", line) for line in project["dependencies"]]
+else:
+    lines = [line for extra in sys.argv[1:] for line in project["optional-dependencies"][extra]]
+print("\n".join(lines))

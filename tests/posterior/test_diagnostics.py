@@ -25,8 +25,11 @@ def test_the_summary_has_arvizs_numbers(chains):
     table = chains.summary()
     assert tuple(table.columns[-4:]) == NAMES
     summary = arviz.summary(chains.to_arviz(rng=1), round_to="none")
+    # Tails beyond 90% are ours and ArviZ 0.x's; the summary of 1.x has another share.
+    later = not arviz.__version__.startswith("0.")
+    columns = [name for name in NAMES if not (later and name == "ess_tail")]
     for name, theirs in {"mu": "mu", "tau": "tau", "theta[C]": "theta[C]"}.items():
-        for column in NAMES:
+        for column in columns:
             assert table.loc[name, column] == pytest.approx(summary.loc[theirs, column], rel=1e-9)
 
 

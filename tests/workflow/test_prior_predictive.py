@@ -82,7 +82,8 @@ def test_prior_and_data_that_contradict_each_other():
 def test_to_arviz():
     prior = ph.prior_predictive(normal(), 100, rng=1)
     data = prior.to_arviz()
-    assert set(data.groups()) == {"prior", "prior_predictive", "observed_data", "constant_data"}
+    for group in ("prior", "prior_predictive", "observed_data", "constant_data"):
+        assert len(data[group].data_vars) > 0
     np.testing.assert_array_equal(data["prior_predictive"]["y"], prior.y)
 
 
