@@ -131,7 +131,7 @@ def test_independent_draws_come_in_chains():
 
 def test_the_later_line_is_told_by_its_version(model, monkeypatch):
     """ArviZ 1.3 answers for any name, InferenceData too; what it works on is a DataTree."""
-    xarray = pytest.importorskip("xarray")
+    xarray = pytest.importorskip("xarray", minversion="2024.10")
     later = types.ModuleType("arviz")
     later.__version__ = "1.3.0"
     later.__getattr__ = lambda name: None
@@ -147,7 +147,7 @@ def test_the_later_line_is_told_by_its_version(model, monkeypatch):
 
 
 def test_draws_of_a_density_for_the_later_line(monkeypatch):
-    xarray = pytest.importorskip("xarray")
+    xarray = pytest.importorskip("xarray", minversion="2024.10")
     draws = ph.nuts(lambda x: (-0.5 * float(x @ x), -x), 20, start=[0.0, 1.0], chains=1, rng=1)
     monkeypatch.setattr(arviz, "__version__", "1.3.0")  # InferenceData is there, as 1.3 says it is
     assert isinstance(draws.to_arviz(), xarray.DataTree)
