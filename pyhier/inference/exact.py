@@ -41,8 +41,17 @@ def exact(model: Model) -> ExactPosterior | PlanePosterior | LatticePosterior:
     TypeError
         If it is no model, has more hyperparameters, or cannot say how to look at them.
     ValueError
-        If the posterior is improper, naming a prior that mends it; or if a prior ends abruptly, or
-        the posterior takes more nodes than are allowed, naming an engine that would do.
+        If the posterior is improper, naming a prior that mends it; or if its error is above what is
+        promised, or it takes more nodes than are allowed, naming an engine that would do.
+
+    Notes
+    -----
+    A named or frozen prior of tau says by its quantiles where it has structure, however narrow. Of
+    a callable only the values tell: it is looked at in steps of 1/128 of log tau (0.8% of tau)
+    where the posterior is above e^-30 of its peak, and from 1/20 of the least sd of anything to 20
+    times the widest spread of the data; beyond, by e^60 on both sides, in steps of 1/8. So a spike
+    is found where its sd is 0.8% of its place there, and 12% beyond; steps, kinks and ends are
+    found by bisection. A narrower spike takes a frozen distribution.
 
     Examples
     --------

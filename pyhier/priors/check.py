@@ -7,9 +7,12 @@ from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
 from pyhier._validation import vector
-from pyhier.distributions.tau import TauMarginal
-from pyhier.priors.tau import TauPrior, resolve_prior
-from pyhier.quadrature.panels import resolve
+from pyhier.priors.shapes import shape_of
+from pyhier.priors.tau import ResolvedPrior, TauPrior, resolve_prior
+from pyhier.quadrature.panels import UnresolvedError, cover
+from pyhier.quadrature.scan import scan
+
+PROMISE = 1e-9  # of exact
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,11 @@ class PriorCheck:
     normalised : bool
         Whether that integral is 1, to 1e-6.
     integral : float
-        The integral over tau; ``inf`` when improper.
+        The integral over tau; ``inf`` when improper, NaN where the quadrature cannot tell.
     groups : int
         The fewest groups with which the posterior is proper, mu's prior being flat; 0 if none is.
     problems : tuple of str
-        What to mend.
+        What to mend; and what `exact` cannot resolve of it.
     """
 
     usable: bool
@@ -83,6 +86,10 @@ def check_prior(prior_tau: TauPrior, se: ArrayLike = (1.0,)) -> PriorCheck:
     if wrong.size:
         text = f"its log density is not a number at tau = {np.exp(wrong[0]):.3g}"
         return PriorCheck(False, False, False, np.nan, 0, (text,))
+    scales = float(np.log(spread.min())), float(np.log(spread.max()))
+    if prior.proper:  # known, whatever its values look like
+        problems = _engine(prior, scales)[1]
+        return PriorCheck(True, True, True, 1.0, 1, problems)
     if left <= 1e-6:
         text = "it has infinite mass at tau = 0: no posterior is proper"
         return PriorCheck(True, False, False, np.inf, 0, (text,))
@@ -91,10 +98,34 @@ def check_prior(prior_tau: TauPrior, se: ArrayLike = (1.0,)) -> PriorCheck:
     if right <= 1e-6:
         text = f"it has infinite mass at large tau: give at least {groups} groups"
         return PriorCheck(True, False, False, np.inf, groups, (text,))
-    integral = _integral(prior.log_density, middle, (left, right), prior.support)
+    integral, problems = _engine(prior, scales)
     normalised = bool(abs(integral - 1.0) < 1e-6)
-    problems = () if normalised else (f"its integral is {integral:.6g}, not 1: no evidence",)
+    if not normalised and not problems:
+        problems = (f"its integral is {integral:.6g}, not 1: no evidence",)
     return PriorCheck(True, True, normalised, integral, groups, problems)
+
+
+def _engine(prior: ResolvedPrior, scales: tuple[float, float]) -> tuple[float, tuple[str, ...]]:
+    """The integral by the quadrature of `exact`, NaN where it fails, and what it cannot do."""
+    with np.errstate(divide="ignore"):
+        support = float(np.log(prior.support[0])), float(np.log(prior.support[1]))
+    zero, far = prior.structure(*scales).powers
+    shape = shape_of(prior, scales, (zero + 1.0, far - 1.0), support)
+
+    def rows(log_tau: Floats) -> Floats:
+        return (prior.log_density(log_tau) + log_tau)[np.newaxis]
+
+    try:
+        panels = cover(rows, shape) if shape.rough is None else scan(rows, shape)
+    except UnresolvedError as error:
+        why = f"{error}, about tau = {np.exp(error.place):.4g}"
+    except ValueError as error:
+        why = str(error)
+    else:
+        if panels.lost <= PROMISE:
+            return float(np.exp(panels.log_total)), ()
+        why = f"its error is about {panels.lost:.1g}, about tau = {np.exp(panels.worst):.4g}"
+    return np.nan, (f"exact refuses it unless the data have their mass elsewhere: {why}",)
 
 
 def _tails(at: Floats, values: Floats) -> tuple[float, float]:
@@ -106,22 +137,3 @@ def _tails(at: Floats, values: Floats) -> tuple[float, float]:
         return far if agree else np.inf
 
     return index(slopes[60], slopes[0]), index(-slopes[-61], -slopes[-1])
-
-
-def _integral(
-    log_density: object, middle: float, tails: tuple[float, float], support: tuple[float, float]
-) -> float:
-    assert callable(log_density)
-    with np.errstate(divide="ignore"):
-        ends = float(np.log(support[0])), float(np.log(support[1]))
-    low, high = np.clip([middle - 20.0, middle + 20.0], *ends)
-
-    def of_log_tau(log_tau: Floats) -> Floats:
-        values: Floats = log_density(log_tau) + log_tau
-        return values
-
-    panels = resolve(lambda s: of_log_tau(s)[None], float(low), float(high), 0.0, ends)
-    inside = float(np.exp(panels.log_total))
-    powers = middle - 60.0, middle + 60.0
-    tau = TauMarginal(panels, of_log_tau, tails, powers, ends)
-    return float(inside * (1.0 + sum(tau.outside)))

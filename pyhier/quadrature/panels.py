@@ -60,6 +60,8 @@ ROUNDS, STEPS_AT = 80, (6, 12, 20)  # of halving; those before which steps are l
 MOST_NODES = 300_000  # evaluated; more take seconds
 NARROWEST = 2e-12  # panels are not halved below it: what is rough there is lost
 FIRST_LEVELS = 2  # of halving, at which every panel is asked to be good
+# What panels may be off by each level of halving, for no smooth density is any more: rounding is.
+NOT_TOLD = (0.0, 0.0, 0.0, 2e-10, 2e-10, 2e-10, 1e-9)
 FINE = 3e-13  # a panel's error times its part of the mass' width that is of no account
 
 
@@ -331,7 +333,8 @@ class Cover:
             start, length = self._to_edge(edge, start, length)
         if level < FIRST_LEVELS:
             return start, length, np.full(start.size, self.rounding)
-        loose, small = np.maximum(FINE * self.width / length, self.rounding), length < 0.02
+        least = max(self.rounding, NOT_TOLD[level] if level < len(NOT_TOLD) else NOT_TOLD[-1])
+        loose, small = np.maximum(FINE * self.width / length, least), length < 0.02
         if small.any():
             rounding = noise(self._log_density, start[small], length[small])
             loose[small] = np.maximum(loose[small], 10.0 * rounding)

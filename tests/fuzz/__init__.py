@@ -5,4 +5,4 @@ problems is a module with ``make``, ``solve``, ``judge`` and ``may_refuse`` (see
 FAMILIES names them.
 """
 
-FAMILIES = ("normal", "binomial", "poisson")
+FAMILIES = ("normal", "regression", "binomial", "poisson")

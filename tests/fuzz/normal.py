@@ -67,8 +67,12 @@ def solve(problem):
         prior_mu = None if mu.sd is None else stats.norm(mu.mean, mu.sd)
         priors = {"prior_tau": problem.prior.argument, "prior_mu": prior_mu}
     model = ph.NormalNormal(problem.y, se=problem.se, **priors)
-    post = ph.exact(model)
     names = ["tau", "mu", "theta_new", *(f"theta[{j + 1}]" for j in problem.watch)]
+    return described(ph.exact(model), names, problem.seed)
+
+
+def described(post, names, seed):
+    """What a posterior says of some quantities, as plain numbers."""
     answer = {"log_z": post.log_z, "error": getattr(post, "error", 0.0), "names": names}
     for name in names:
         marginal = post[name]
@@ -84,13 +88,13 @@ def solve(problem):
         }  # fmt: skip
     columns = post.columns((0.1, 0.9))
     answer["table"] = {key: np.asarray(values) for key, values in columns.items()}
-    answer["draws"] = _ranks(post, problem, names)
+    answer["draws"] = _ranks(post, names, seed)
     return answer
 
 
-def _ranks(post, problem, names):
+def _ranks(post, names, seed):
     """Draws through their own marginals' distribution functions."""
-    drawn = post.sample(DRAWS, np.random.default_rng(problem.seed))
+    drawn = post.sample(DRAWS, np.random.default_rng(seed))
     ranks = {}
     for name in names:
         values = drawn["theta"][:, int(name[6:-1]) - 1] if name[:6] == "theta[" else drawn[name]
@@ -102,12 +106,19 @@ def judge(problem, answer):
     """Every number against the sum; draws against the marginals."""
     if not problem.prior.proper and problem.y.size < 2 and problem.mu == Mu():
         raise WrongError("an improper posterior was taken")
+    hold(answer, lambda cuts: Oracle(
+        problem.y, problem.se, problem.prior, problem.mu, cuts, problem.watch
+    ))  # fmt: skip
+
+
+def hold(answer, oracle_of):
+    """Hold an answer against an oracle, made for the tau at which it will be asked."""
     if not answer["error"] <= 1e-9:
         raise WrongError(f"the error is {answer['error']}")
     cuts = answer["tau"]["x"]
     if not np.isfinite(cuts).all():
         raise SilentNaNError(f"tau: quantiles {cuts}")
-    oracle = Oracle(problem.y, problem.se, problem.prior, problem.mu, cuts, problem.watch)
+    oracle = oracle_of(cuts)
     tolerance = TOLERANCE + 20.0 * answer["error"]  # in a tail rounding is of fewer nodes
     _close("log_z", answer["log_z"], oracle.log_z, TOLERANCE + 1e-13 * abs(oracle.log_z))
     for name in answer["names"]:

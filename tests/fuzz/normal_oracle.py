@@ -148,9 +148,10 @@ class Oracle:
         The groups whose effects will be asked.
     """
 
-    def __init__(self, y, se, prior, mu, cuts=(), watch=()):
+    def __init__(self, y, se, prior, mu, cuts=(), watch=(), likelihood=None):
         about = float(np.median(np.ravel(prior.places))) if np.size(prior.places) else 1.0
-        self.likelihood, self.prior, self.watch = Likelihood(y, se, mu, about), prior, tuple(watch)
+        self.likelihood = likelihood or Likelihood(y, se, mu, about)
+        self.prior, self.watch = prior, tuple(watch)
         self.factor, self.began = None, time.process_time()
         tau, logs, mean, var = self._nodes(cuts)
         order = np.argsort(tau)
@@ -365,15 +366,19 @@ class Oracle:
             return mean, var + tau**2
         return self._law_of(int(name[6:-1]) - 1, tau, mean, var)
 
+    @staticmethod
+    def _grows(name):
+        return not name.startswith("theta[")
+
     def mixture_moments(self, name):
         """Mean and sd, None where the sum does not reach their end."""
         mean, sd = self.law(name)
-        if name in ("mu", "theta_new") and self.moments(1) is None:
+        if self._grows(name) and self.moments(1) is None:
             return None, None
         centre = (self.weight * mean).sum()
         second = self.weight * (sd**2 + (mean - centre) ** 2)
         whole = float(centre + self.likelihood.base)
-        if name in ("mu", "theta_new") and second[-53:].sum() > 1e-11 * second.sum():
+        if self._grows(name) and second[-53:].sum() > 1e-11 * second.sum():
             return whole, None
         return whole, float(np.sqrt(second.sum()))
 

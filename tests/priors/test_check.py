@@ -55,3 +55,32 @@ def test_useless_priors():
     found = ph.check_prior(lambda tau: np.nan if tau > 3 else 0.0)
     assert not found.usable
     assert "not a number at tau" in found.problems[0]
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        stats.arcsine(scale=10.0), stats.beta(2.3, 0.63, scale=10.0),
+        stats.lognorm(1e-7, scale=5.0),
+        stats.truncnorm(-5e6, np.inf, loc=5.0, scale=1e-6), stats.gamma(1e6, scale=2.7e-11),
+        stats.invgamma(1.0, scale=1e-300),
+        stats.uniform(0.0, 10.0).logpdf, lambda tau: stats.uniform(0.0, 10.0).logpdf(tau),
+        lambda tau: np.log(2.0 * stats.norm(0.0, 5.0).pdf(tau)),
+    ],
+)  # fmt: skip
+def test_edges_poles_spikes_and_underflow(prior):
+    found = ph.check_prior(prior, [1.0, 10.0])
+    assert found.proper
+    assert found.normalised
+    assert abs(found.integral - 1.0) < 1e-9
+    assert found.problems == ()
+
+
+def test_what_exact_cannot_resolve_is_said():
+    heavy = ph.check_prior(stats.weibull_min(0.01))
+    assert heavy.proper
+    assert "exact refuses it unless" in heavy.problems[0]
+    with np.errstate(divide="ignore"):
+        infinite = ph.check_prior(lambda tau: -0.3 * np.log(abs(tau - 1.0)) - tau)
+    assert not infinite.normalised
+    assert "tau = 1" in infinite.problems[0]
