@@ -269,7 +269,7 @@ class LineMarginal(Marginal):
                 inside = (t - step > low) & (t - step < high)
                 new = np.where(inside, t - step, 0.5 * (low + high))
                 new = np.where(moving & (excess != 0.0), new, t)
-                moving &= np.abs(new - t) > 1e-9  # the next step would be about its square
+                moving &= np.abs(new - t) > 1e-12 * (1.0 + np.abs(t))
                 t = new
                 if not moving.any():
                     break

@@ -22,6 +22,7 @@ CUT = 45.0  # nodes below the highest by exp(-CUT) = 3e-20 are left out
 STEP = 0.8  # of t, to begin with
 TOLERANCE = 1e-7  # of the last halving's change: below 1e-12 after it, or 1e-9 by bad luck
 ROUNDING = 2e-14  # of log densities, by their size: far out, where there is no mass, they are large
+COARSEST = 1e-3  # change that rounding excuses
 REACH, MORE, LIMIT = 5, 2, 880  # steps of t on each side: to begin with, more at a time, at most
 LEVELS = 8
 NEGLIGIBLE = 1e-17  # share of the integral of nodes that may be left out
@@ -86,7 +87,8 @@ def _integrate(function: Function, centre: Floats, scale: Floats) -> Rule:
         refined = _log_sums(values) + np.log(step)
         # A change may be small by chance; its square root, the change before, would not be too.
         change = np.abs(refined - log_sum)
-        done = np.maximum(change, before**2) <= TOLERANCE + ROUNDING * np.abs(refined)
+        allowed = TOLERANCE + np.minimum(ROUNDING * np.abs(refined), COARSEST)
+        done = np.maximum(change, before**2) <= allowed
         if level == LEVELS - 1 and not done.all():
             raise ValueError(
                 "the quadrature does not converge: the posterior is improper, or its density has "
@@ -95,7 +97,8 @@ def _integrate(function: Function, centre: Floats, scale: Floats) -> Rule:
             )
         final[rows[done]] = refined[done]
         half = values.shape[1] // 2
-        row, column = np.nonzero(values[done] > values[done].max(axis=1, keepdims=True) - CUT)
+        # At the size of 1e17 a log density less CUT is itself.
+        row, column = np.nonzero(values[done] >= values[done].max(axis=1, keepdims=True) - CUT)
         which, t = rows[done][row], (column - half) * step
         x = centre[which] + scale[which] * np.sinh(t)
         kept.append((which, x, values[done][row, column] + np.log(step)))
