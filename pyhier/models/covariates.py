@@ -44,6 +44,10 @@ class NormalPrior:
         """Whether no coefficient is flat."""
         return len(self.root) == self.mean.size
 
+    def bounds(self, vector: Floats) -> bool:
+        """Whether the prior keeps a combination of the coefficients, (p,), from any size."""
+        return not np.any(vector[np.isinf(self.sd)])
+
     @cached_property
     def log_determinant(self) -> float:
         """Log of the determinant of the root, over the coefficients that are not flat."""

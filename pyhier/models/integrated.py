@@ -104,7 +104,8 @@ class IntegratedModel(HierarchicalModel):
 
     def combination(self, vector: Floats) -> Linear:
         """A linear combination of the coefficients."""
-        return Linear(0.0, 1.0, 0.0, True, vector[:, np.newaxis])
+        grows = not self.covariates.prior.bounds(vector)
+        return Linear(0.0, 1.0, 0.0, grows, vector[:, np.newaxis])
 
     def _coefficient(self, name: str) -> Linear:
         return self.combination(np.eye(self.covariates.size)[self.coefficients.index(name)])

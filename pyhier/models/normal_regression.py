@@ -248,7 +248,8 @@ class NormalRegression(NormalNormal):
 
     def combination(self, vector: Floats) -> Linear:
         """A linear combination of the coefficients."""
-        return Linear(0.0, 1.0, 0.0, True, vector[:, np.newaxis])
+        grows = not self.covariates.prior.bounds(vector)
+        return Linear(0.0, 1.0, 0.0, grows, vector[:, np.newaxis])
 
     def new(self, row: Floats, last: Floats) -> Linear:
         """The effect of a new group with a row of the design, given log tau."""

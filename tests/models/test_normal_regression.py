@@ -262,3 +262,21 @@ def test_improper_says_how_many_groups():
 def test_bad_covariances(cov, message):
     with pytest.raises(ValueError, match=message):
         NormalNormal(Y, cov=cov)
+
+
+def test_a_bounded_coefficient_has_all_moments():
+    """Few groups leave tau without a variance; a coefficient with a proper prior keeps its own."""
+    x = np.array([0.0, 1.0, 2.0, 3.5])
+    model = ph.NormalNormal(
+        [1.0, 2.0, 2.5, 4.5], se=[0.5] * 4, X=x, prior_beta={"x1": stats.norm(0.0, 12.0)}
+    )
+    post = ph.exact(model)
+    assert post["beta[Intercept]"].std() == np.inf
+    # Given tau its variance is at most the prior's, so the mixture's is finite: by a plain sum.
+    log_tau = np.linspace(-12.0, 25.0, 200_001)
+    found = model.collapse(log_tau)
+    weight = np.exp(found.log_density - found.log_density.max())
+    weight /= weight.sum()
+    mean = weight @ found.mean[1]
+    var = weight @ (found.var[1] + (found.mean[1] - mean) ** 2)
+    assert post["beta[x1]"].std() == pytest.approx(np.sqrt(var), rel=1e-6)
