@@ -36,7 +36,8 @@ class PlanePosterior(NodesPosterior):
     """The posterior of a model with two hyperparameters, by quadrature.
 
     ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names`` or of a coordinate;
-    means, densities, tails and quantiles are good to 1e-8. A moment that does not exist is ``inf``.
+    means are good to 1e-8, probabilities and the quantiles at given ones to 1e-8 of the whole mass.
+    A moment that does not exist is ``inf``.
 
     Attributes
     ----------
