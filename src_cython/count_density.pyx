@@ -203,7 +203,7 @@ cdef class Counts:
         return &self.scale[0]
 
 
-def log_inverse_size(y, n):
+def _log_inverse_size(y, n):
     """Log of 1 / K by the variance between and within the groups (Kleinman 1973), at most that of
     K = 1 / 1000 and at least where the groups are all but pooled."""
     total, share = n.sum(), y / n
@@ -456,7 +456,7 @@ cdef class BetaBinomialMarginal(CountMarginal):
         self.model.successes, self.model.failures = self.successes.sums, self.failures.sums
         self.model.trials = self.trials.sums
         x[0] = np.log(y.sum() + 0.5) - np.log(f.sum() + 0.5)
-        x[1] = -log_inverse_size(y, n)
+        x[1] = -_log_inverse_size(y, n)
         self.model.log_share, self.model.log_rest = -softplus(-x[0]), -softplus(x[0])
         self.model.share, self.model.rest = np.exp(self.model.log_share), np.exp(self.model.log_rest)
         self.model.inverse = np.exp(-x[1])
