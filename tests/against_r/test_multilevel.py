@@ -54,7 +54,7 @@ def fitted(r, y, var, levels, x, method, sigma2, test="z"):
 @pytest.mark.parametrize("method", ["REML", "ML"])
 def test_random_trees(r, method):
     zeros, short = 0, 0
-    for seed in range(20):
+    for seed in range(10):
         y, var, levels, x = problem(seed)
         design = {f"x{k}": column for k, column in enumerate(x.T)}
         model = ph.MultilevelNormal(y, var=var, levels=levels, X=design, intercept=False)
@@ -79,8 +79,8 @@ def test_random_trees(r, method):
         np.testing.assert_allclose(effects["effect"], theirs["outer"], rtol=CLOSED, atol=CLOSED)
         if ours.tau2[0] > 0.0:  # metafor has no se of effects that are 0
             np.testing.assert_allclose(effects["se"], theirs["outer_se"], rtol=1e-6, atol=1e-7)
-    assert zeros >= 3  # a tau at 0 is among them
-    assert short <= 5
+    assert zeros >= 2  # a tau at 0 is among them
+    assert short <= 3
 
 
 def test_konstantopoulos(r):
