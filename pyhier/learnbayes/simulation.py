@@ -1,5 +1,7 @@
 """LearnBayes' simulation of standard distributions and normal samples."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
