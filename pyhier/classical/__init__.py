@@ -1,7 +1,8 @@
 """The classical side: poolings, random effects, the analysis of variance."""
 
 from pyhier.classical.anova import AnovaTable, anova
-from pyhier.classical.meta_regression import MetaRegression, Prediction
+from pyhier.classical.coefficients import Prediction
+from pyhier.classical.meta_regression import MetaRegression
 from pyhier.classical.pooling import (
     compare_poolings,
     complete_pooling,

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier._validation import check_level
 from pyhier.classical import tau2_covariates as estimators
+from pyhier.classical.coefficients import Coefficients, Prediction, half_width, wald
 from pyhier.classical.least_squares import LeastSquares, least_squares
 from pyhier.classical.tau2 import METHODS, find_root
 from pyhier.models.covariates import INTERCEPT, Covariates, NormalPrior
@@ -24,26 +24,7 @@ FIXED = ("FE", "EE")
 
 
 @dataclass(frozen=True, eq=False)
-class Prediction(Frozen):
-    """The mean effect at given covariates, and a new group's.
-
-    Attributes
-    ----------
-    mean, se : ndarray, shape (rows,), or float
-    interval : ndarray, shape (rows, 2) or (2,)
-        Confidence interval of the mean.
-    prediction_interval : ndarray, of that shape
-        Of the effect of a new group, tau^2 taken for known.
-    """
-
-    mean: Any
-    se: Any
-    interval: Floats
-    prediction_interval: Floats
-
-
-@dataclass(frozen=True, eq=False)
-class MetaRegression(Frozen):
+class MetaRegression(Coefficients):
     """An estimate of tau^2 with covariates, and what follows once it is taken for known.
 
     Attributes
@@ -103,21 +84,6 @@ class MetaRegression(Frozen):
         """Groups less coefficients."""
         return self._model.y.size - self.beta.size
 
-    @property
-    def QEp(self) -> float:  # noqa: N802 - metafor's name
-        """The probability of a larger QE where there is no residual heterogeneity."""
-        from scipy.special import chdtrc
-
-        return float(chdtrc(self.df, self.QE))
-
-    @property
-    def QMp(self) -> float:  # noqa: N802 - metafor's name
-        """The probability of a larger QM where the covariates explain nothing."""
-        from scipy.special import chdtrc, fdtrc
-
-        m = len(tested(self.names))
-        return float(chdtrc(m, self.QM) if self.test == "z" else fdtrc(m, self.df, self.QM))
-
     @cached_property
     def _data(self) -> tuple[Floats, Floats, Floats]:
         """y, x and var of independent estimates."""
@@ -152,11 +118,6 @@ class MetaRegression(Frozen):
         values: Floats = self.residuals / np.sqrt(spread * (1.0 - self._fit.hat))
         return values
 
-    def interval(self, level: float = 0.95) -> Floats:
-        """Confidence intervals of the coefficients, shape (p, 2)."""
-        half = half_width(self.test, self.df, level) * self.se
-        return np.column_stack([self.beta - half, self.beta + half])
-
     def predict(self, x: Any = None, level: float = 0.95) -> Prediction:
         """The mean effect at given covariates, with confidence and prediction intervals.
 
@@ -181,10 +142,6 @@ class MetaRegression(Frozen):
         if x is not None and len(rows) == 1:
             return Prediction(float(mean[0]), float(se[0]), bands[0][0], bands[1][0])
         return Prediction(mean, se, *bands)
-
-    def table(self, level: float = 0.95) -> "pd.DataFrame":
-        """A row a coefficient: ``beta``, ``se``, the statistic, its p-value and the interval."""
-        return coefficient_table(self.names, self.beta, self.se, self.test, self.df, level)
 
     def leave_one_out(self) -> "pd.DataFrame":
         """The fit without each group in turn: a row a group left out.
@@ -316,48 +273,12 @@ def given(
     return result
 
 
-def half_width(test: str, df: int, level: float) -> float:
-    """How many standard errors wide half an interval is."""
-    from scipy.special import ndtri, stdtrit
-
-    upper = 0.5 + 0.5 * check_level(level)
-    return float(ndtri(upper) if test == "z" else stdtrit(df, upper))
-
-
-def coefficient_table(
-    names: tuple[str, ...], beta: Floats, se: Floats, test: str, df: int, level: float
-) -> "pd.DataFrame":
-    """A row a coefficient: ``beta``, ``se``, the statistic, its p-value and the interval."""
-    import pandas as pd
-    from scipy.special import ndtr, stdtr
-
-    ratio, half = beta / se, half_width(test, df, level) * se
-    tail = ndtr(-abs(ratio)) if test == "z" else stdtr(df, -abs(ratio))
-    columns = {
-        "beta": beta, "se": se, "z" if test == "z" else "t": ratio, "p": 2.0 * tail,
-        "lower": beta - half, "upper": beta + half,
-    }  # fmt: skip
-    return pd.DataFrame(columns, index=pd.Index(names, name="coefficient"))
-
-
 def inflation(residuals: Floats, weights: Floats, test: str, df: int) -> float:
     """Knapp and Hartung's (2003) factor of the coefficients' covariance."""
     if test in ("z", "t") or df < 1:
         return 1.0
     factor = float((weights * residuals**2).sum()) / df
     return max(1.0, factor) if test == "adhoc" else factor
-
-
-def tested(names: tuple[str, ...]) -> list[int]:
-    """Which coefficients the omnibus test is of: all but the intercept, or the intercept alone."""
-    return [k for k, name in enumerate(names) if name != INTERCEPT] or [0]
-
-
-def wald(beta: Floats, vb: Floats, names: tuple[str, ...], test: str) -> float:
-    """The omnibus test of the coefficients."""
-    at = tested(names)
-    value = float(beta[at] @ np.linalg.solve(vb[np.ix_(at, at)], beta[at]))
-    return value if test == "z" else value / len(at)
 
 
 def _heterogeneity(fixed: LeastSquares, method: str, tau2: float, df: int) -> tuple[float, float]:

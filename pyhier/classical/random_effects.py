@@ -12,15 +12,14 @@ import numpy as np
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
+from pyhier.classical.coefficients import Prediction, half_width
 from pyhier.classical.meta_regression import (
     FIXED,
     MetaRegression,
-    Prediction,
     Test,
     check_method,
     design_of,
     given,
-    half_width,
     inflation,
     meta_regression,
 )

@@ -8,22 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyhier._frame import frame
-from pyhier._frozen import Frozen
 from pyhier._types import Floats
+from pyhier.classical.coefficients import Coefficients, Prediction, half_width, wald
 from pyhier.classical.least_squares import least_squares
-from pyhier.classical.meta_regression import (
-    Prediction,
-    coefficient_table,
-    half_width,
-    tested,
-    wald,
-)
 from pyhier.models.covariates import INTERCEPT, LOG_2PI
 from pyhier.models.integrated import IntegratedModel
 from pyhier.models.multilevel import MultilevelNormal
 from pyhier.models.multivariate import MultivariateNormal
 from pyhier.models.reductions import Collapsed
 from pyhier.priors.differences import differences
+from pyhier.quadrature.modes import STEPS as DIFFERENCES
 from pyhier.quadrature.modes import fitting_steps
 
 if TYPE_CHECKING:
@@ -32,14 +26,15 @@ if TYPE_CHECKING:
 RUNGS = 13  # log tau of every level among which the maximum is looked for
 NOTHING = 20.0  # so far below the standard errors a log tau is as good as -inf
 STEPS, CLOSE = 100, 1e-9  # of Newton's method; the last of them
-STEPS_FIT = 0.2  # the largest step of differences that is tried
 SHARES = 0.5 ** np.arange(12.0)  # of a step, of which the best is taken
 CORRELATIONS = np.linspace(-4.0, 4.0, 11)  # atanh of those among which it is looked for
+NEAR = 6.0  # the atanh from which on a correlation may well be 1
+HILLS = 8  # that are climbed
 SURE = 18.0  # the atanh of a correlation that is as good as 1
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted(Frozen):
+class Fitted(Coefficients):
     """Estimates of the variances of a model with several, and what follows from them.
 
     Attributes
@@ -73,9 +68,9 @@ class Fitted(Frozen):
     beta: Floats
     se: Floats
     vb: Floats
-    log_likelihood: float
     QE: float
     QM: float
+    log_likelihood: float
     theta: Floats
     theta_se: Floats
     rows: int
@@ -96,21 +91,6 @@ class Fitted(Frozen):
         return self.rows - self.beta.size
 
     @property
-    def QEp(self) -> float:  # noqa: N802 - metafor's name
-        """The probability of a larger QE where there is no heterogeneity."""
-        from scipy.special import chdtrc
-
-        return float(chdtrc(self.df, self.QE))
-
-    @property
-    def QMp(self) -> float:  # noqa: N802 - metafor's name
-        """The probability of a larger QM where the covariates explain nothing."""
-        from scipy.special import chdtrc, fdtrc
-
-        m = len(tested(self.names))
-        return float(chdtrc(m, self.QM) if self.test == "z" else fdtrc(m, self.df, self.QM))
-
-    @property
     def aic(self) -> float:
         """Akaike's criterion, of the restricted likelihood for REML."""
         return -2.0 * self.log_likelihood + 2.0 * (self.beta.size + self.variances)
@@ -120,15 +100,6 @@ class Fitted(Frozen):
         """Schwarz's criterion; REML counts the estimates less the coefficients, as metafor does."""
         n = self.df if self.method == "REML" else self.rows
         return -2.0 * self.log_likelihood + float(np.log(n)) * (self.beta.size + self.variances)
-
-    def interval(self, level: float = 0.95) -> Floats:
-        """Confidence intervals of the coefficients, shape (p, 2)."""
-        half = half_width(self.test, self.df, level) * self.se
-        return np.column_stack([self.beta - half, self.beta + half])
-
-    def table(self, level: float = 0.95) -> "pd.DataFrame":
-        """A row a coefficient: ``beta``, ``se``, the statistic, its p-value and the interval."""
-        return coefficient_table(self.names, self.beta, self.se, self.test, self.df, level)
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,7 +177,7 @@ class MultilevelEffects(Fitted):
 def multilevel(model: MultilevelNormal, method: str, test: str) -> MultilevelEffects:
     """Estimate every level's tau^2, and the coefficients and effects given them."""
     flat = model.with_prior(prior_beta=None, prior_mu=None, prior_tau="uniform")
-    psi, found, fitted = fit(flat, model.by_row, method, test)
+    psi, found, fitted = fit(flat, model.design, model.by_row, method, test)
     return MultilevelEffects(
         **fitted, levels=model.nesting.levels, I2=100.0 * flat.shares(psi)[0], _model=flat,
         _collapsed=found,
@@ -247,33 +218,40 @@ class MultivariateEffects(Fitted):
 def multivariate(model: MultivariateNormal, method: str, test: str) -> MultivariateEffects:
     """Estimate the covariance of the outcomes, and the coefficients and effects given it."""
     flat = model.with_prior(prior_beta=None, prior_tau="uniform", prior_rho=1.0)
-    psi, _, fitted = fit(flat, model.by_row, method, test)
+    psi, _, fitted = fit(flat, model.design, model.by_row, method, test)
     sigma = flat.sigma(psi)[0]
     return MultivariateEffects(**fitted, outcomes=model.outcomes, sigma=sigma)
 
 
 def fit(
-    model: IntegratedModel, by_row: tuple[Floats, Floats, Floats], method: str, test: str
+    model: IntegratedModel,
+    design: Floats,
+    independent: tuple[Floats, Floats, Floats],
+    method: str,
+    test: str,
 ) -> tuple[Floats, Collapsed, dict[str, Any]]:
-    """The greatest likelihood of a model with flat priors: psi (1, d), and what `Fitted` takes."""
+    """The greatest likelihood of a model with flat priors: psi (1, d), and what `Fitted` takes.
+
+    ``independent`` are the estimates, their design and variances, without heterogeneity.
+    """
     if method not in ("REML", "ML"):
         raise ValueError(f"method is {method!r}: of several variances it must be 'REML' or 'ML'")
     if test not in ("z", "t"):
         raise ValueError(f"test is {test!r}: of several variances it must be 'z' or 't'")
-    n, p = len(by_row[0]), model.covariates.size
+    n, p = design.shape
     if n <= p:
         raise ValueError(f"y has {n} estimates: tau^2 and {p} coefficients need at least {p + 1}")
-    psi, height = _highest(model, by_row[1], method == "REML")
+    psi, height = _highest(model, design, method == "REML")
     found = model.collapse_psi(psi)
     beta, vb = np.atleast_2d(found.mean)[:, 0], _covariance(found)
     names = (INTERCEPT,) if model.covariates.names == ("mu",) else model.covariates.names
     theta, theta_se = model.given_psi(slice(0, len(model.labels)), psi).moments(found)
-    logs = [one.line == "log" for one in model.psi]
+    logs, (y, x, var) = [one.line == "log" for one in model.psi], independent
     fitted = {
         "method": method, "test": test, "names": names, "tau2": np.exp(2.0 * psi[0][logs]),
         "beta": beta, "se": np.sqrt(np.diag(vb)), "vb": vb, "log_likelihood": height,
-        "QE": _squares(*by_row), "QM": wald(beta, vb, names, test), "theta": theta[:, 0],
-        "theta_se": theta_se[:, 0], "rows": n,
+        "QE": least_squares(y, x, 1.0 / var).squares, "QM": wald(beta, vb, names, test),
+        "theta": theta[:, 0], "theta_se": theta_se[:, 0], "rows": n,
     }  # fmt: skip
     for value in fitted.values():
         if isinstance(value, np.ndarray):
@@ -290,14 +268,6 @@ def _covariance(found: Collapsed) -> Floats:
         factor[k, k:] = row[:, 0]
     covariance: Floats = factor @ factor.T
     return covariance
-
-
-def _squares(y: Floats, x: Floats, cov: Floats) -> float:
-    """The weighted squares about the fit without heterogeneity; ``cov`` are variances or blocks."""
-    if cov.ndim == 1:
-        return least_squares(y, x, 1.0 / cov).squares
-    root = np.linalg.inv(np.linalg.cholesky(cov))
-    return least_squares(root @ y, root @ x, np.ones(y.size)).squares
 
 
 def log_likelihood(model: IntegratedModel, x: Floats, psi: Floats, restricted: bool) -> Floats:
@@ -333,12 +303,32 @@ def _highest(model: IntegratedModel, x: Floats, restricted: bool) -> tuple[Float
     def height(psi: Floats) -> Floats:
         return log_likelihood(model, x, psi, restricted)
 
-    values = height(points)
-    starts = points[np.argsort(values)[::-1][: 4 * logs.size]]
+    starts = points[_hills(height(points), logs)]
     tops = [_climb(height, start, ends, margin) for start in starts]
+    # Towards a correlation of 1 the height rises ever less: its end is tried as well.
+    close = [np.where(logs | (abs(psi) < NEAR), psi, np.sign(psi) * SURE) for psi, _ in tops]
+    tops += [_climb(height, start, ends, margin) for start in close]
     best = tops[int(np.argmax([top[1] for top in tops]))]
     psi = np.where(logs & (best[0] <= zero + 1.0), -np.inf, best[0])
     return psi[np.newaxis], best[1]
+
+
+def _hills(values: Floats, logs: Any) -> Any:
+    """Which points of a ladder to climb from: the highest few that no neighbour is above.
+
+    A tau of 0 is an end, where no step leads away: one beside it is tried as well.
+    """
+    from scipy.ndimage import maximum_filter
+
+    shape = [RUNGS + 1 if log else CORRELATIONS.size for log in logs]
+    grid = values.reshape(shape)
+    tops = np.argwhere(grid == maximum_filter(grid, 3, mode="nearest"))
+    tops = tops[np.argsort(grid[tuple(tops.T)])[::-1][:HILLS]]
+    starts = set()
+    for top in tops.tolist():
+        pairs = zip(top, logs, strict=True)
+        starts |= {*product(*((0, 1) if log and not at else (at,) for at, log in pairs))}
+    return np.ravel_multi_index(np.array(sorted(starts)).T, shape)
 
 
 def _climb(height: Any, start: Floats, ends: Floats, margin: Floats) -> tuple[Floats, float]:
@@ -380,7 +370,7 @@ def _newton(height: Any, psi: Floats, free: Any) -> Floats:
         return found
 
     # Estimates that nearly agree make ridges far narrower than a unit of log tau.
-    scale = fitting_steps(along, here, float(along(here[np.newaxis])[0])) / STEPS_FIT
+    scale = fitting_steps(along, here, float(along(here[np.newaxis])[0])) / DIFFERENCES.max()
     gradient, hessian = differences(lambda u: along(here + u * scale), np.zeros(free.size))
     curvature, axes = np.linalg.eigh(hessian)
     step: Floats = axes @ ((axes.T @ gradient) / np.maximum(np.abs(curvature), 1e-8)) * scale

@@ -92,8 +92,8 @@ class IntegratedModel(HierarchicalModel):
         rungs = []
         for one in self.psi:
             inside = np.linspace(low, high + 1.0, LADDER) if one.line == "log" else np.zeros(1)
-            off = 1e-3 * (np.arange(inside.size) - inside.size // 2)  # an end is not inside
-            rungs.append(np.clip(inside, *one.range) + off * np.isfinite(one.range).any())
+            off = 1e-3 * min(1.0, one.range[1] - one.range[0])  # an end is not inside
+            rungs.append(np.clip(inside, one.range[0] + off, one.range[1] - off))
         points = np.array([*product(*rungs)])
         best: Floats = points[int(np.argmax(self.log_psi(points)))]
         return best

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, normals
 from pyhier._types import Floats
-from pyhier._validation import aligned, each_group, vector
+from pyhier._validation import aligned, vector
 from pyhier.kernels import levels as kernel
 from pyhier.kernels.density import LogDensity
 from pyhier.models import nested_effects as effects
@@ -34,15 +34,16 @@ from pyhier.priors.tau import TauPrior, resolve_prior
 
 def _check(y: Floats, spread: Floats, name: str) -> None:
     """Estimates are finite; the squares of all numbers, and their ratios, stay within a double."""
-
-    def row(j: int) -> str:
-        return f"row {j + 1}"
-
-    each_group("y", y, np.abs(y) <= 1e70, row, "estimates must be finite, and within 1e70")
     size = 1.0 if name == "se" else 2.0
     kind = "standard errors" if name == "se" else "sampling variances"
-    valid = (spread >= 1e-70**size) & (spread <= 1e70**size)
-    each_group(name, spread, valid, row, f"{kind} must be positive, finite and within a double")
+    for column, values, good, rule in (
+        ("y", y, np.abs(y) <= 1e70, "estimates must be finite, and within 1e70"),
+        (name, spread, (spread >= 1e-70**size) & (spread <= 1e70**size),
+         f"{kind} must be positive, finite and within a double"),
+    ):  # fmt: skip
+        if not good.all():
+            row = int(good.argmin())
+            raise ValueError(f"{column}[{row}] is {values[row]}: {rule}")
 
 
 class MultilevelNormal(NestedSources, NormalData, IntegratedModel):
@@ -182,6 +183,11 @@ class MultilevelNormal(NestedSources, NormalData, IntegratedModel):
         spread: Floats = self._arguments[self._given]
         var = spread if self._given == "var" else spread**2
         return self._rows, self.covariates.x[self._finest], var
+
+    @property
+    def design(self) -> Floats:
+        """The design, a row an estimate."""
+        return self.by_row[1]
 
     # --- All but the taus integrated out ------------------------------------------------------
 

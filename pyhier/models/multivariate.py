@@ -243,14 +243,16 @@ class MultivariateNormal(IntegratedModel):
 
     @property
     def by_row(self) -> tuple[Floats, Floats, Floats]:
-        """The estimates that there are, their design, and their covariance."""
+        """The estimates that there are, their design and variances, made independent."""
         data = self._effects
         seen = data.seen.ravel()
-        cov = np.zeros((data.y.size, data.y.size))
-        q = len(self.outcomes)
-        for j, block in enumerate(data.cov):
-            cov[j * q : (j + 1) * q, j * q : (j + 1) * q] = block
-        return data.y.ravel()[seen], self.covariates.x[seen], cov[np.ix_(seen, seen)]
+        y, *x = (data.whitened(column)[seen] for column in (data.y.ravel(), *self.covariates.x.T))
+        return y, np.column_stack(x), np.ones(y.size)
+
+    @property
+    def design(self) -> Floats:
+        """The design of the estimates that there are, as it was given."""
+        return self.covariates.x[self._effects.seen.ravel()]
 
     def sums(self, psi: Floats) -> Floats:
         """Sums over all groups at nodes (nodes, d), shape (size, nodes)."""

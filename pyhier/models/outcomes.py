@@ -1,7 +1,8 @@
 """Several outcomes a group: the effects given the coefficients and their covariance Sigma."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,8 +73,8 @@ class Outcomes(Frozen):
         if not seen.any(axis=0).all():
             raise ValueError(f"y has no estimate of outcome {int(seen.any(axis=0).argmin()) + 1}")
         kept = np.where(seen[:, :, None] & seen[:, None, :], cov, 0.0)
-        for j in range(groups):
-            _check(kept[j][np.ix_(seen[j], seen[j])], labels[j])
+        for members, at in _patterns(seen):
+            _check(kept[members[:, None, None], at[:, None], at], [labels[j] for j in members])
         table = np.array(y)
         for array in (table, kept, seen):
             array.flags.writeable = False
@@ -168,24 +169,25 @@ class Outcomes(Frozen):
         drawn: Floats = theta.reshape(n, -1)
         return drawn
 
-    def _by_group(self, values: Floats, apply: Callable[[Floats, Floats], Floats], rest: float
+    def _by_group(self, values: Floats, apply: Callable[[Floats, Any], Floats], rest: float
                   ) -> Floats:  # fmt: skip
         """A function of a group's values and the factor of its covariance, for all groups."""
-        q = self.y.shape[1]
-        table = values.reshape(*values.shape[:-1], len(self.y), q)
+        table = values.reshape(*values.shape[:-1], *self.y.shape)
         out = np.full(table.shape, rest)
-        for j, seen in enumerate(self.seen):
-            if seen.any():
-                root = np.linalg.cholesky(self.cov[j][np.ix_(seen, seen)])
-                out[..., j, seen] = apply(table[..., j, seen], root)
+        for groups, at in _patterns(self.seen):
+            root = np.linalg.cholesky(self.cov[groups[:, None, None], at[:, None], at])
+            out[..., groups[:, None], at] = apply(table[..., groups[:, None], at], np.asarray(root))
         return out.reshape(values.shape)
+
+    def whitened(self, column: Floats) -> Floats:
+        """Values of the estimates as independent ones of variance 1; 0 where there is none."""
+        return self._by_group(column, _solved, 0.0)
 
     def log_likelihood(self, theta: Floats) -> Floats:
         """Log density of each estimate given those before it, without the factors 2 pi."""
 
         def density(away: Floats, root: Floats) -> Floats:
-            z = np.linalg.solve(root, away[..., None])[..., 0]
-            found: Floats = -0.5 * z * z - np.log(np.diag(root))
+            found: Floats = -0.5 * _solved(away, root) ** 2 - np.log(_diagonal(root))
             return found
 
         return self._by_group(self.y.ravel() - theta, density, 0.0)
@@ -193,7 +195,7 @@ class Outcomes(Frozen):
     def predicted(self, theta: Floats, rng: Generator) -> Floats:
         """Draws of new estimates given the effects; NaN where a group lacks an outcome."""
         z = normals(rng, theta.shape[:-1], self.y.size)
-        noise = self._by_group(z, lambda values, root: values @ root.T, np.nan)
+        noise = self._by_group(z, _spread, np.nan)
         return theta + noise
 
 
@@ -208,15 +210,41 @@ def _root(matrices: Floats) -> Floats:
     return root
 
 
-def _check(block: Floats, label: str) -> None:
-    if not block.size:
-        return
-    if not np.isfinite(block).all():
-        raise ValueError(f"cov of group {label} is not finite")
-    if not np.allclose(block, block.T, rtol=1e-10, atol=0.0):
-        raise ValueError(f"cov of group {label} is not symmetric")
-    scale = np.sqrt(np.maximum(np.diag(block), 0.0))
-    if not ((scale >= 1e-70) & (scale <= 1e70)).all() or not (
-        np.linalg.eigvalsh(block / np.outer(scale, scale))[0] > LEAST
-    ):
-        raise ValueError(f"cov of group {label} is not positive definite")
+def _patterns(seen: NDArray[np.bool_]) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """The groups that have the same outcomes, and which these are; those of none are left out."""
+    kinds, kind = np.unique(seen, axis=0, return_inverse=True)
+    for k, outcomes in enumerate(kinds):
+        if outcomes.any():
+            yield np.flatnonzero(kind.ravel() == k), np.flatnonzero(outcomes)
+
+
+def _solved(values: Floats, root: Floats) -> Floats:
+    """The values (..., groups, m) by the inverse of each group's factor (groups, m, m)."""
+    solved: Floats = np.asarray(np.linalg.solve(root, values[..., None])[..., 0], dtype=np.float64)
+    return solved
+
+
+def _spread(values: Floats, root: Floats) -> Floats:
+    spread: Floats = (root @ values[..., None])[..., 0]
+    return spread
+
+
+def _diagonal(root: Floats) -> Floats:
+    return np.diagonal(root, axis1=-2, axis2=-1)
+
+
+def _check(blocks: Floats, labels: Sequence[str]) -> None:
+    """Raise for the first group whose covariance is none, blocks (groups, m, m)."""
+
+    def refuse(good: Any, what: str) -> None:
+        if not good.all():
+            raise ValueError(f"cov of group {labels[int(good.argmin())]} is not {what}")
+
+    refuse(np.isfinite(blocks).all(axis=(1, 2)), "finite")
+    apart = np.abs(blocks - _turned(blocks)) <= 1e-10 * np.abs(_turned(blocks))
+    refuse(apart.all(axis=(1, 2)), "symmetric")
+    scale = np.sqrt(np.maximum(_diagonal(blocks), 0.0))
+    inside = ((scale >= 1e-70) & (scale <= 1e70)).all(axis=1)
+    refuse(inside, "positive definite, or leaves a double: rescale the data")
+    unit = blocks / (scale[:, :, None] * scale[:, None, :])
+    refuse(np.linalg.eigvalsh(unit)[:, 0] > LEAST, "positive definite")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEGLIGIBLE = 1e-13  # weight of all nodes that are left out of mixtures
+LEAST_GIVEN = float(np.log(1e-6))  # density by that at the mean, below which nodes tell too little
 NUMBERS = 2**23  # of a table of mixtures' components that is held at a time
 
 
@@ -39,6 +40,8 @@ class LatticePosterior(Posterior):
     """The posterior of a model with one to four hyperparameters left after integration.
 
     ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names`` or of a coordinate.
+    Probabilities and quantiles are good to the error of the whole mass: a tail below about 1e-12 is
+    0 where the nodes end.
 
     Attributes
     ----------
@@ -221,6 +224,11 @@ class LatticePosterior(Posterior):
         Returns
         -------
         MixtureMarginal
+
+        Raises
+        ------
+        ValueError
+            If the value is so improbable that the nodes do not tell what follows.
         """
         if not isinstance(given, Mapping) or len(given) != 1:
             raise TypeError(f"given is {given!r}: give a mapping of one quantity to its value")
@@ -234,12 +242,24 @@ class LatticePosterior(Posterior):
         except KeyError as error:
             raise self._unknown(error.args[0]) from None
         (mean, sd), (centre, scale) = laws
-        away = (number("given", value) - centre) / scale
+        value, average = number("given", value), float(self.weight @ centre)
+        at_value, at_mean = (_log_normal(x, centre, scale) for x in (value, average))
+        height = self._log_mean(at_value) - self._log_mean(at_mean)
+        if height < LEAST_GIVEN:
+            raise ValueError(
+                f"given is {value:g} for {other}: its density there is {np.exp(height):.0e} of that "
+                "at its mean, too far out for the nodes to tell what follows"
+            )
+        away = (value - centre) / scale
         slope = 0.5 * (sd**2 + scale**2 - apart) / scale  # the covariance by the other's sd
-        logs = -0.5 * away**2 - np.log(scale)
-        weight = self.weight * np.exp(logs - logs.max())
+        weight = self.weight * np.exp(at_value - at_value.max())
         left = np.sqrt(np.maximum(sd**2 - slope**2, 0.0))
         return MixtureMarginal(weight / weight.sum(), mean + slope * away, left)
+
+    def _log_mean(self, logs: Floats) -> float:
+        """Log of the mean over the nodes, of logs."""
+        top = float(logs.max())
+        return top + float(np.log(self.weight @ np.exp(logs - top)))
 
     def effects(self, level: str, probs: Sequence[float] = PROBS) -> "pd.DataFrame":
         """Mean, sd and quantiles of the mean effect of every group of a level.
@@ -364,6 +384,12 @@ class LatticePosterior(Posterior):
         generator = as_generator(rng)
         phi = self.draw_phi(count("n", n), generator)
         return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
+
+
+def _log_normal(x: float, mean: Floats, sd: Floats) -> Floats:
+    """Log of the normal density, up to a constant."""
+    logs: Floats = -0.5 * ((x - mean) / sd) ** 2 - np.log(sd)
+    return logs
 
 
 def draw_coefficients(given: Collapsed, rng: Generator) -> Floats:

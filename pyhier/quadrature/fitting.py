@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pyhier._types import Floats
+from pyhier.quadrature.growth import UnresolvedError
 from pyhier.quadrature.modes import Scan, climb, scan
 from pyhier.quadrature.stretch import Stretch, from_range
-from pyhier.quadrature.transforms import Line
+from pyhier.quadrature.transforms import Line, from_line
 
 LogDensity = Callable[[Floats], Floats]
 Range = tuple[float, float]
@@ -62,9 +63,32 @@ def first_axes(
     u = np.array([one.z(np.atleast_1d(start[k]))[0] for k, one in enumerate(plain)])
     mode, _ = climb(on_lines, u)
     scans = [_scan_line(on_lines, mode, k, c.line, depth) for k, c in enumerate(coordinates)]
+    for k, found in enumerate(scans):
+        if found.wall is not None:
+            _refuse_wall(log_density, plain, mode, coordinates[k], k, found.wall)
     parts = zip(plain, coordinates, scans, strict=True)
     axes = tuple(_axis(one, coordinate.line, found) for one, coordinate, found in parts)
     return axes, np.array([[found.left, found.right] for found in scans])
+
+
+def _refuse_wall(
+    log_density: LogDensity,
+    plain: Sequence[Stretch],
+    mode: Floats,
+    coordinate: Coordinate,
+    k: int,
+    wall: float,
+) -> None:
+    """Raise where a density ends within its mass; what is no number there is told elsewhere."""
+    place = np.where(np.arange(mode.size) == k, wall, mode)
+    psi = np.array([[float(one.psi(x)) for one, x in zip(plain, place, strict=True)]])
+    if np.isnan(log_density(psi)[0]):
+        return
+    value = float(from_line(coordinate.line, psi[0, k]))
+    raise UnresolvedError(
+        f"the density of {coordinate.natural} ends abruptly near {value:.3g}, which no number of "
+        "nodes resolves: a prior given as a function tells no support, one of scipy.stats does"
+    )
 
 
 def _scan_line(on_lines: LogDensity, mode: Floats, k: int, line: Line, depth: float) -> Scan:

@@ -325,7 +325,7 @@ def _changes(found: Lattice) -> Floats:
             mean = (found.weight * value).sum()  # no BLAS: its threads cost more than they save
             away = value - mean
             scale = np.sqrt((found.weight * away * away).sum())
-            columns.append(found.weight * away / scale)
+            columns.append(found.weight * (away / scale if scale > 0.0 else 1.0))
     sums = np.array([np.bincount(parity, column, 2**d) for column in columns])
     for k in range(d):  # Walsh and Hadamard's transform
         pairs = sums.reshape(len(sums), -1, 2, 2**k)

@@ -13,6 +13,7 @@ LogDensity = Callable[[Floats], Floats]
 STEPS = 0.2 * 0.25 ** np.arange(12.0)  # of differences, from which the largest fit one is taken
 BEND = 0.3  # change of the log density, by curvature, over a step that fits
 LADDER = np.array([1.0, 0.5, 0.2, 0.05, 0.01, 0.001])  # of Newton steps, all tried at once
+EDGE = 100.0  # fall of the log density beyond which it counts as no deeper in differences
 FALL = 2.0  # of the log density at the points by which the width is judged
 
 
@@ -51,7 +52,8 @@ def derivatives(log_density: LogDensity, point: Floats, value: float) -> tuple[F
     pairs = list(combinations(range(d), 2))
     corners = [s * unit[i] + t * unit[j] for i, j in pairs for s in (1, -1) for t in (1, -1)]
     around = np.array([*unit, *-unit, *corners])
-    found = _numbers(log_density(point + around))
+    # Beyond an edge the density is 0: a deep fall, of which differences can still be taken.
+    found = np.maximum(_numbers(log_density(point + around)), value - EDGE)
     up, down = found[:d], found[d : 2 * d]
     gradient = (up - down) / (2.0 * step)
     hessian = np.diag((up + down - 2.0 * value) / step**2)
@@ -84,6 +86,8 @@ class Scan:
         How far from the centre it has fallen by the depth, in scales; infinite if it never has.
     left, right : float
         Exponents with which the density falls far out; infinite where it ends or falls faster.
+    wall : float or None
+        A place where the density ends abruptly, within the depth.
     """
 
     scale: float
@@ -92,6 +96,7 @@ class Scan:
     up: float
     left: float
     right: float
+    wall: float | None = None
 
 
 def scan(values: Callable[[Floats], Floats], at: float, far: float, depth: float) -> Scan:
@@ -106,7 +111,15 @@ def scan(values: Callable[[Floats], Floats], at: float, far: float, depth: float
     ends = [_fallen(side, away, top - depth) for side in sides]
     slopes = [_slope(side, away) for side in sides]
     down, up = (ends[0] + centre - at) / scale, (ends[1] - centre + at) / scale
-    return Scan(scale, centre, down, up, *slopes)
+    walls = [_wall(side, away, top - depth) for side in sides]
+    found = [at + sign * w for sign, w in zip((-1.0, 1.0), walls, strict=True) if w is not None]
+    return Scan(scale, centre, down, up, slopes[0], slopes[1], found[0] if found else None)
+
+
+def _wall(values: Floats, away: Floats, level: float) -> float | None:
+    """The first place beyond an end from above a level: what underflows is far below it before."""
+    ended = np.flatnonzero((values[:-1] > level) & (values[1:] == -np.inf))
+    return float(away[ended[0] + 1]) if ended.size else None
 
 
 def _fallen(values: Floats, away: Floats, level: float) -> float:

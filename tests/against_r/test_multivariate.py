@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import block_diag
 
 import pyhier as ph
 
@@ -37,15 +38,15 @@ def problem(seed):
     return y, cov
 
 
-def compared(r, model, method):
-    ours = ph.random_effects(model, method)
-    y, _, cov = model.by_row
-    seen = ~np.isnan(model.estimates()[0])
-    study = np.repeat(np.arange(len(seen) // 2), 2)[seen]
-    outcome = np.tile(list(model.outcomes), len(seen) // 2)[seen]
+def compared(r, y, cov, names, method):
+    ours = ph.random_effects(ph.MultivariateNormal(y, cov=cov, outcomes=names), method)
+    seen = ~np.isnan(y.ravel())
+    study = np.repeat(np.arange(len(y)), 2)[seen]
+    outcome = np.tile(names, len(y))[seen]
+    whole = block_diag(*cov)[np.ix_(seen, seen)]
     theirs = r(
-        FIT, y=y, V=cov, outcome=[str(o) for o in outcome], study=[int(s) for s in study],
-        method=method, tau2=ours.tau2, rho=float(ours.rho[0, 1]),
+        FIT, y=y.ravel()[seen], V=whole, outcome=[str(o) for o in outcome],
+        study=[int(s) for s in study], method=method, tau2=ours.tau2, rho=float(ours.rho[0, 1]),
     )  # fmt: skip
     return ours, theirs
 
@@ -55,7 +56,7 @@ def test_random_problems(r, method):
     short = 0
     for seed in range(7):
         y, cov = problem(seed)
-        ours, theirs = compared(r, ph.MultivariateNormal(y, cov=cov, outcomes=["a", "b"]), method)
+        ours, theirs = compared(r, y, cov, ["a", "b"], method)
         assert ours.log_likelihood >= theirs["free"] - 1e-8
         if ours.log_likelihood < theirs["free"] + 1e-6:
             np.testing.assert_allclose(ours.tau2, theirs["tau2"], rtol=3e-3, atol=1e-4)
@@ -74,8 +75,7 @@ def test_berkey(r):
     cov = np.empty((5, 2, 2))
     cov[:, 0, 0], cov[:, 1, 1] = data["var_pd"], data["var_al"]
     cov[:, 0, 1] = cov[:, 1, 0] = data["cov"]
-    model = ph.MultivariateNormal(data[["pd", "al"]].to_numpy(), cov=cov, outcomes=["PD", "AL"])
-    ours, theirs = compared(r, model, "REML")
+    ours, theirs = compared(r, data[["pd", "al"]].to_numpy(), cov, ["PD", "AL"], "REML")
     np.testing.assert_allclose(ours.tau2, [0.0117, 0.0327], atol=5e-5)
     assert ours.rho[0, 1] == pytest.approx(0.6088, abs=5e-5)
     np.testing.assert_allclose(ours.beta, [0.3534, -0.3392], atol=5e-5)

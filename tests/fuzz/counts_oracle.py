@@ -303,47 +303,44 @@ class Oracle:
                 return centre, scale, top
         raise UnknownError("the oracle finds no peak")
 
-    def _rows(self):
-        x = np.linspace(-14.0, 46.0, 121)
-        centre, scale, top = self._settle(x, np.full(121, self.likelihood.centre), np.ones(121))
-        profile = top + np.log(scale)
-        best = int(np.argmax(profile))
-        middle, unit = x[best], 0.5
-        around = np.array([-1.0, 0.0, 1.0])
+    def _highest(self, middle, centre, scale):
+        """The place of the highest row, a width there, and what was settled beside it."""
+        unit, around = 0.5, np.array([-1.0, 0.0, 1.0])
         for _ in range(60):
             near = middle + unit * around
-            c, s, t = self._settle(near, np.full(3, centre[best]), np.full(3, scale[best]))
+            c, s, t = self._settle(near, np.full(3, centre), np.full(3, scale))
             p = t + np.log(s)
             k = int(np.argmax(p))
             middle = near[k]
-            drop = (
-                p[k] - max(p[max(k - 1, 0)], p[min(k + 1, 2)]) if k != 1 else p[1] - max(p[0], p[2])
-            )
             if k != 1:
                 unit *= 1.5
-            elif drop > 1.0:
-                unit *= 0.5
-            elif drop < 0.05:
-                unit *= 1.7
-            else:
+                continue
+            drop = p[1] - max(p[0], p[2])
+            if 0.05 <= drop <= 1.0:
                 break
-        edge = []
-        for sign in (-1.0, 1.0):
-            u, c, s = (
-                0.0,
-                np.array([c[k] if np.ndim(c) else c]),
-                np.array([s[k] if np.ndim(s) else s]),
-            )
-            while True:
-                u += 0.4
-                if u > 12.0:
-                    raise UnknownError("the mass does not end")
-                c, s, t = self._settle(np.array([middle + sign * unit * np.sinh(u)]), c, s)
-                if t[0] + np.log(s[0] * np.cosh(u)) < p.max() - FLOOR:
-                    break
-            edge.append(sign * u)
-            c, s = np.full(1, centre[best]), np.full(1, scale[best])
-            k = 0
+            unit *= 0.5 if drop > 1.0 else 1.7
+        return middle, unit, c[k], s[k], p.max()
+
+    def _edge(self, sign, middle, unit, c, s, top):
+        """How far out on a side there is mass, in sinh steps."""
+        u, c, s = 0.0, np.array([c]), np.array([s])
+        while u <= 12.0:
+            u += 0.4
+            c, s, t = self._settle(np.array([middle + sign * unit * np.sinh(u)]), c, s)
+            if t[0] + np.log(s[0] * np.cosh(u)) < top - FLOOR:
+                return sign * u
+        raise UnknownError("the mass does not end")
+
+    def _rows(self):
+        x = np.linspace(-14.0, 46.0, 121)
+        centre, scale, top = self._settle(x, np.full(121, self.likelihood.centre), np.ones(121))
+        best = int(np.argmax(top + np.log(scale)))
+        middle, unit, c, s, highest = self._highest(x[best], centre[best], scale[best])
+        beside = ((c, s), (centre[best], scale[best]))
+        edge = [
+            self._edge(sign, middle, unit, *near, highest)
+            for sign, near in zip((-1.0, 1.0), beside, strict=True)
+        ]
         count = int(np.ceil((edge[1] - edge[0]) / STEP))
         u = edge[0] + STEP * np.arange(count + 1)
         x = middle + unit * np.sinh(u)

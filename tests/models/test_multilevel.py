@@ -339,3 +339,24 @@ def test_many_groups():
     for name, true in (("mu", 2.0), ("tau[d]", 0.7), ("tau[s]", 0.3)):
         assert abs(post[name].mean() - true) < 4.0 * post[name].std()
     assert post.error < 1e-10
+
+
+def test_a_prior_that_ends_inside_the_mass_is_refused_at_once():
+    """A function tells no support; the same prior of scipy.stats does."""
+    y, se, levels, _ = problem(3, (5, 3))
+    model = MultilevelNormal(
+        y, se=se, levels=levels, prior_tau=lambda t: 0.0 if t < 0.5 else -np.inf
+    )
+    with pytest.raises(ValueError, match=r"tau\[a\] ends abruptly near 0.5.*scipy.stats"):
+        ph.exact(model)
+    known = ph.exact(model.with_prior(prior_tau=stats.uniform(0.0, 0.5)))
+    assert known["tau[a]"].support == (0.0, 0.5)
+
+
+def test_a_prior_that_is_all_but_a_point():
+    y, se, levels, _ = problem(3, (5, 3))
+    post = ph.exact(
+        MultilevelNormal(y, se=se, levels=levels, prior_tau=stats.lognorm(1e-4, scale=0.5))
+    )
+    assert post["tau[b]"].mean() == pytest.approx(0.5, rel=1e-6)
+    assert post["tau[b]"].std() == pytest.approx(5e-5, rel=1e-3)

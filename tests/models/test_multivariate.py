@@ -161,6 +161,8 @@ def test_one_outcome_given_another():
     assert law.mean() == pytest.approx(al_new[near].mean(), abs=4 * se)
     assert law.std() == pytest.approx(al_new[near].std(), rel=0.1)
     assert law.std() < post["theta_new[al]"].std()
+    with pytest.raises(ValueError, match=r"given is 1e\+06 for theta_new\[pd\].*too far out"):
+        post.conditional("theta_new[al]", {"theta_new[pd]": 1e6})
 
 
 def test_draws_are_the_posteriors():
@@ -241,3 +243,17 @@ def test_bad_estimates():
     assert MultivariateNormal(frame, cov=cov).labels[:2] == ("u,a", "u,b")
     with pytest.raises(ValueError, match="improper with 2 estimates"):
         ph.exact(MultivariateNormal(y[:2], cov=cov[:2]))
+
+
+def test_many_groups_take_no_square_of_their_number():
+    """20,000 groups, some without an outcome: their dense covariance would be 13 GB."""
+    rng = np.random.default_rng(9)
+    groups = 20_000
+    y = rng.multivariate_normal([0.0, 1.0], [[1.5, 0.5], [0.5, 2.0]], groups)
+    y[::7, 0] = np.nan
+    fit = ph.random_effects(MultivariateNormal(y, cov=np.tile(0.5 * np.eye(2), (groups, 1, 1))))
+    np.testing.assert_allclose(fit.sigma, [[1.0, 0.5], [0.5, 1.5]], atol=0.06)
+    # Without heterogeneity every outcome is by itself: squares about its mean by its variance.
+    seen = [column[~np.isnan(column)] for column in y.T]
+    squares = sum(((column - column.mean()) ** 2).sum() / 0.5 for column in seen)
+    assert pytest.approx(squares, rel=1e-10) == fit.QE
