@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEGLIGIBLE = 1e-13  # weight of all nodes that are left out of mixtures
-LEAST_GIVEN = float(np.log(1e-6))  # density by that at the mean, below which nodes tell too little
+LEAST_GIVEN = float(np.log(1e-6))  # of a density by that at the mean, for nodes to tell enough
 NUMBERS = 2**23  # of a table of mixtures' components that is held at a time
 
 
