@@ -247,8 +247,8 @@ class LatticePosterior(Posterior):
         height = self._log_mean(at_value) - self._log_mean(at_mean)
         if height < LEAST_GIVEN:
             raise ValueError(
-                f"given is {value:g} for {other}: its density there is {np.exp(height):.0e} of that "
-                "at its mean, too far out for the nodes to tell what follows"
+                f"given is {value:g} for {other}: its density there is {np.exp(height):.0e} of "
+                "that at its mean, too far out for the nodes to tell what follows"
             )
         away = (value - centre) / scale
         slope = 0.5 * (sd**2 + scale**2 - apart) / scale  # the covariance by the other's sd
