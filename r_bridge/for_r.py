@@ -56,14 +56,44 @@ def _normal(
     keywords: dict[str, Any] = {given: spread, "labels": labels}
     if mods is None:
         return _described(ph.NormalNormal(y, **keywords, **_normal_priors(prior_mu, prior_tau)))
+    keywords |= _moderators(mods)
+    return _described(ph.NormalNormal(y, **keywords, prior_tau=_prior_tau(prior_tau)))
+
+
+def _by_name(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """What R's `named_to_python()` sent: values under names that may be any."""
+    return dict(zip(sent["names"], sent["values"].values(), strict=True))
+
+
+def _moderators(mods: Mapping[str, Any]) -> dict[str, Any]:
     columns = dict(zip(mods["names"], mods["x"].T, strict=True))
     beta = {name: _prior_beta(name, text) for name, text in (mods["prior"] or {}).items()}
-    keywords |= {"X": columns, "intercept": mods["intercept"], "prior_beta": beta or None}
-    return _described(ph.NormalNormal(y, **keywords, prior_tau=_prior_tau(prior_tau)))
+    return {"X": columns or None, "intercept": mods["intercept"], "prior_beta": beta or None}
 
 
 def _prior_beta(name: str, text: str) -> Any:
     return parse_prior(f"prior_beta${name}", text, MU_PRIORS, ())
+
+
+def _multilevel(
+    y: Floats,
+    given: str,
+    spread: Floats,
+    levels: Any,
+    prior_mu: Any,
+    prior_tau: Any,
+    mods: Any = None,
+) -> Any:
+    keywords = {given: spread, "levels": _by_name(levels)}
+    if isinstance(prior_tau, Mapping):
+        keywords["prior_tau"] = {name: _prior_tau(one) for name, one in _by_name(prior_tau).items()}
+    else:
+        keywords["prior_tau"] = _prior_tau(prior_tau)
+    if mods is None:
+        keywords["prior_mu"] = _normal_priors(prior_mu, None)["prior_mu"]
+    else:
+        keywords |= _moderators(mods)
+    return _described(ph.MultilevelNormal(y, **keywords))
 
 
 def _normal_raw(values: Floats, groups: list[str], variance: Any, **priors: Any) -> Any:
@@ -261,14 +291,53 @@ def _var_of_sum(posterior: Any, a: str, b: str) -> float:
     return float(posterior.linear(weights).var())
 
 
-def _predict_at(posterior: Any, size: Floats, x: Floats, probs: Floats) -> dict[str, Any]:
-    """New estimates of new groups with these standard errors and covariates, a row a group."""
-    if not isinstance(posterior, ExactPosterior):
-        raise TypeError("groups with new covariates are predicted by hier_exact()")
-    made = [posterior.predictive(float(se), row) for se, row in zip(size, x, strict=True)]
+def _predict_at(
+    posterior: Any, size: Floats, x: Any, probs: Floats, groups: Any = None
+) -> dict[str, Any]:
+    """New estimates of new groups with these standard errors and covariates, a row a group.
+
+    Groups are the names of upper levels' groups that they may lie in, a column a level.
+    """
+    if not hasattr(posterior, "predictive"):
+        raise TypeError("new groups are predicted by hier_exact()")
+    rows = [None] * len(size) if x is None else x
+    within: list[dict[str, str]] = [{}] * len(size)
+    if groups:
+        paths = zip(*_by_name(groups).values(), strict=True)
+        names = list(_by_name(groups))
+        within = [_old_group(posterior.model.nesting, names, path) for path in paths]
+    made = [
+        posterior.predictive(float(se), row, **inside)
+        for se, row, inside in zip(size, rows, within, strict=True)
+    ]
     rows = np.array([(one.mean(), one.std(), *one.ppf(probs)) for one in made])
     columns = dict(zip(("fit", "sd", "lwr", "upr"), rows.T, strict=True))
     return {"columns": columns, "rows": [str(i + 1) for i in range(len(rows))]}
+
+
+def _old_group(nesting: Any, names: Sequence[str], path: Sequence[str]) -> dict[str, str]:
+    """The innermost old group on a way down the upper levels, as an argument; none in a new one."""
+    found, above = {}, ""
+    for level, name in zip(names, path, strict=True):
+        k = nesting.levels.index(level)
+        labels = nesting.labels[k]
+        at = {labels.index(one) for one in (f"{above}/{name}", name) if one in labels}
+        if k and found:
+            at = {j for j in at if nesting.labels[k - 1][nesting.parent[k - 1][j]] == above}
+        if (k and not found) or not at:
+            break
+        above = labels[at.pop()]
+        found = {"group": f"{level}[{above}]"}
+    return found
+
+
+def _own_effects(posterior: Any, level: str, probs: Floats) -> dict[str, Any]:
+    """What every group of a level has beside the levels above, a row a group."""
+    if not hasattr(posterior, "effects"):
+        raise TypeError("random effects by level are of hier_exact()")
+    found = posterior.effects(level, probs.tolist(), own=True)
+    columns = dict(zip(("pred", "se", "pi.lb", "pi.ub"), found.to_numpy().T, strict=True))
+    return {"columns": columns, "rows": list(found.index)}
 
 
 def _log_likelihood(model: Any, values: Mapping[str, float]) -> float:
@@ -329,6 +398,7 @@ def _sampler(name: str, logpost: Any, data: Any, arguments: Mapping[str, Any], r
 ENTRIES: dict[str, Callable[..., Any]] = {
     "normal": _normal,
     "normal_raw": _normal_raw,
+    "multilevel": _multilevel,
     "binomial": _binomial,
     "poisson": _poisson,
     "phi_at": _phi_at,
@@ -343,6 +413,7 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "deviations": _deviations,
     "covariance": _covariance,
     "predict_at": _predict_at,
+    "own_effects": _own_effects,
     "log_likelihood": _log_likelihood,
     "weights": _weights,
     "marginal": _marginal,

@@ -5,7 +5,7 @@ normal noise: their marginals are mixtures of normals over the nodes. The margin
 hyperparameters are densities along the lattice's axes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -261,8 +261,10 @@ class LatticePosterior(Posterior):
         top = float(logs.max())
         return top + float(np.log(self.weight @ np.exp(logs - top)))
 
-    def effects(self, level: str, probs: Sequence[float] = PROBS) -> "pd.DataFrame":
-        """Mean, sd and quantiles of the mean effect of every group of a level.
+    def effects(
+        self, level: str, probs: Sequence[float] = PROBS, *, own: bool = False
+    ) -> "pd.DataFrame":
+        """Mean, sd and quantiles of the effect of every group of a level.
 
         Parameters
         ----------
@@ -271,6 +273,9 @@ class LatticePosterior(Posterior):
             finest groups in it; ``post["district[11]"]`` is the marginal of one.
         probs : sequence of float
             The quantiles' probabilities.
+        own : bool
+            What the groups have beside the coefficients and the levels above, whose sd is the tau
+            of the level: the random effects of lme4 and metafor.
 
         Returns
         -------
@@ -281,13 +286,17 @@ class LatticePosterior(Posterior):
         levels: tuple[str, ...] = () if nesting is None else nesting.levels
         if level not in levels:
             raise ValueError(f"level is {level!r}: the levels are {', '.join(levels) or 'none'}")
-        q = probability_list("probs", probs)
-        labels = nesting.labels[levels.index(level)]
-        finest = level == levels[-1]
-        names = [f"{'theta' if finest else level}[{label}]" for label in labels]
-        table = self._table(names, q)
+        q, labels = probability_list("probs", probs), nesting.labels[levels.index(level)]
+        found: Iterable[Marginal]
+        if own:
+            model: Any = self.model
+            groups = range(len(labels))
+            found = (self.mixture(model.own_effect(level, j, self.psi)) for j in groups)
+        else:
+            kind = "theta" if level == levels[-1] else level
+            found = (self[f"{kind}[{label}]"] for label in labels)
         heads = ["mean", "sd", *percents(q)]
-        return frame(dict(zip(heads, table, strict=True)), labels, level)
+        return frame(dict(zip(heads, _rows(found, q), strict=True)), labels, level)
 
     def heterogeneity(self) -> "pd.DataFrame":
         """The share of variance between the groups of every level, I^2, in percent.
@@ -317,16 +326,14 @@ class LatticePosterior(Posterior):
         q = probabilities("probs", probs).ravel()
         model = self._integrated
         tables = [self._table(model.coefficients, q)]
-        along = [self[name] for name in self._axis_of]
-        tables += [np.array([[m.mean(), m.std(), *m.ppf(q)] for m in along]).T]
+        tables.append(self._table(tuple(self._axis_of), q))
         tables += [_columns(self._mixtures(part), q) for part in self._slices()]
         tables.append(self._table(model.new_effects, q))
         table = np.hstack([part for part in tables if part.size])
         return dict(zip(("mean", "sd", *percents(q)), table, strict=True))
 
     def _table(self, names: Sequence[str], q: Floats) -> Floats:
-        found = [self[name] for name in names]
-        return np.array([[m.mean(), m.std(), *m.ppf(q)] for m in found]).T
+        return _rows((self[name] for name in names), q)
 
     def _mixtures(self, part: slice) -> Mixtures:
         """Mixtures of a slice of the effects."""
@@ -403,6 +410,11 @@ def draw_coefficients(given: Collapsed, rng: Generator) -> Floats:
         for at, values in enumerate(row):
             drawn[:, k] += values * noise[:, k + at]
     return drawn
+
+
+def _rows(marginals: Iterable[Marginal], q: Floats) -> Floats:
+    """Mean, sd and quantiles of every marginal, shape (2 + probabilities, marginals)."""
+    return np.array([[m.mean(), m.std(), *m.ppf(q)] for m in marginals]).T
 
 
 def _columns(mixtures: Mixtures, q: Floats) -> Floats:

@@ -234,6 +234,32 @@ def test_tables():
     assert share.loc["all", "mean"] == pytest.approx(share["mean"].iloc[:2].sum(), rel=1e-12)
 
 
+def test_own_effects():
+    """Beside the levels above, by dense formulas at every node."""
+    y, se, levels, x = problem(5, (4, 3))
+    model = MultilevelNormal(y, se=se, levels=levels, X=x, prior_tau=stats.halfnorm(scale=0.5))
+    post = ph.exact(model)
+    for k, level in enumerate("ab"):
+        group = unique(levels)[k]
+        mean, var = np.zeros((2, len(post.psi), group.max() + 1))
+        of = np.array([[group[i] == j for i in range(y.size)] for j in range(group.max() + 1)])
+        for node, tau in enumerate(np.exp(post.psi)):
+            inverse = np.linalg.inv(np.diag(se**2) + covariance(levels, tau))
+            cov = np.linalg.inv(x.T @ inverse @ x)
+            gain = tau[k] ** 2 * of @ inverse
+            mean[node] = gain @ (y - x @ cov @ x.T @ inverse @ y)
+            lean = gain @ x
+            var[node] = (
+                tau[k] ** 2 - tau[k] ** 2 * (gain * of).sum(axis=1)
+                + np.einsum("ij,jk,ik->i", lean, cov, lean)
+            )  # fmt: skip
+        total = post.weight @ mean
+        sd = np.sqrt(post.weight @ (var + (mean - total) ** 2))
+        table = post.effects(level, own=True)
+        np.testing.assert_allclose(table["mean"], total, rtol=1e-8, atol=1e-10)
+        np.testing.assert_allclose(table["sd"], sd, rtol=1e-8)
+
+
 def test_pickles():
     post = ph.exact(konstantopoulos())
     again = pickle.loads(pickle.dumps(post))

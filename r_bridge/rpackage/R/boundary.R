@@ -94,6 +94,11 @@ numbers_to_python <- function(x) array(as.double(x), length(x))
 # Names: several, also when there is one.
 text_to_python <- function(x) if (!is.null(x)) I(as.character(x))
 
+# A list whose names may be any, those that mean something to to_python() too.
+named_to_python <- function(x) {
+  list(names = I(names(x)), values = setNames(unname(x), seq_along(x)))
+}
+
 from_python <- function(x) {
   if (!is.list(x) || inherits(x, "python.builtin.object")) {
     return(x)

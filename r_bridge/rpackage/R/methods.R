@@ -14,8 +14,8 @@
 #' * `confint()`: a matrix of central posterior intervals, with the rows of `coef()`.
 #' * `vcov()`: the posterior covariance of what `fixef()` has.
 #' * `ranef()`: a data frame with a row a group, as metafor's: mean and sd of its effect less the
-#'   groups' mean, and the ends of its 95% interval.
-#' * `VarCorr()`: a data frame of the posterior means of the effects' variance and sd.
+#'   groups' mean, and the ends of its 95% interval; of a model with levels a list of them.
+#' * `VarCorr()`: a data frame of the posterior means of the effects' variance and sd, a row a level.
 #' * `residuals()`: of each group's own estimate.
 #' * `logLik()`: the log likelihood of the hyperparameters, the effects integrated out, at their
 #'   posterior means; of [hier_empirical_bayes()] it is the greatest, and `AIC()` and `BIC()` take that
@@ -120,7 +120,7 @@ residuals.hier_posterior <- function(object, type = c("response", "pearson"), ..
 # The sd of each group's own estimate, were these its effects.
 estimate_sd <- function(model, effects) {
   switch(model$family,
-    normal = model$data$se,
+    normal = , multilevel = model$data$se,
     binomial = sqrt(effects * (1 - effects) / model$data$trials),
     poisson = sqrt(effects / model$data$exposure)
   )
@@ -262,7 +262,7 @@ nlme::VarCorr
 # What all groups share, by the kind of model; the sd of the effects about it, where they are normal.
 centre_of <- function(model) {
   if (is.null(model$design)) {
-    return(c(normal = "mu", binomial = "eta", poisson = "mu")[[model$family]])
+    return(c(normal = "mu", multilevel = "mu", binomial = "eta", poisson = "mu")[[model$family]])
   }
   grep("^beta\\[", model$coordinates, value = TRUE)
 }
@@ -291,6 +291,9 @@ ranef.hier_posterior <- function(object, level = 0.95, ...) {
   no_dots(...)
   tail <- (1 - check_level(level)) / 2
   effects_of(object)
+  if (!is.null(object$model$levels)) {
+    return(ranef_by_level(object, c(tail, 1 - tail)))
+  }
   if (!is.null(object$model$design)) {
     stop_pyhier("ranef() is of models without mods: residuals() and fitted() are of those with")
   }
@@ -306,11 +309,15 @@ ranef.hier_posterior <- function(object, level = 0.95, ...) {
 #' @rdname hier_methods
 #' @export
 VarCorr.hier_posterior <- function(x, ...) {
-  if (x$model$family != "normal") {
+  if (!x$model$family %in% c("normal", "multilevel")) {
     stop_pyhier("the effects of this model are not normal: its hyperparameters are in coef()")
   }
-  row <- table_of(x, 0.5)["tau", ]
-  data.frame(Variance = row$mean^2 + row$sd^2, StdDev = row$mean, row.names = "theta")
+  levels <- x$model$levels
+  rows <- table_of(x, 0.5)[if (is.null(levels)) "tau" else paste0("tau[", levels, "]"), ]
+  data.frame(
+    Variance = rows$mean^2 + rows$sd^2, StdDev = rows$mean,
+    row.names = if (is.null(levels)) "theta" else levels
+  )
 }
 
 # --- LearnBayes' results --------------------------------------------------------------------------

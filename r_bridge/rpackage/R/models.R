@@ -32,8 +32,10 @@ is_lost <- function(handle) reticulate::py_is_null_xptr(handle)
 #' Group estimates y_j ~ N(theta_j, se_j^2) with effects theta_j ~ N(mu, tau^2), as in Gelman et al.,
 #' Bayesian Data Analysis (3rd ed.), section 5.4.
 #'
-#' @param y The estimate of each group, a numeric vector; its names label the groups. Or a formula:
-#'   `estimate ~ group` (or `estimate ~ 1`) together with `se` or `var`; or, with `raw = TRUE`,
+#' @param y The estimate of each group, a numeric vector; its names label the groups. Or a formula
+#'   together with `se` or `var`: `estimate ~ group` (or `estimate ~ 1`), or, with covariates of the
+#'   groups for a meta-regression, `estimate ~ latitude + year`. A variable on the right names the groups if it is
+#'   text, a factor or the numbers 1, 2, ... without repetition; else it is a covariate. Or, with `raw = TRUE`,
 #'   `value ~ group`: single observations, of which the group means and their standard errors are
 #'   taken. Where `y`, `se`, `var` or `labels` have names, these are matched.
 #' @param se,var The standard error of each estimate, or its sampling variance: exactly one of them.
@@ -46,10 +48,10 @@ is_lost <- function(handle) reticulate::py_is_null_xptr(handle)
 #'   [hier_priors] for the strings.
 #' @param data For a formula: a data frame with its variables (`se`, `var` and `labels` are looked
 #'   for in it, too).
-#' @param mods Covariates of the groups, for a meta-regression: a one-sided formula, such as `~ latitude +
-#'   year`, as for metafor's `rma()`. The coefficients are `beta[Intercept]`, `beta[latitude]`, ..., in
+#' @param mods Covariates of the groups beside a formula or a vector that names them: a one-sided formula, such
+#'   as `~ latitude + year`, as for metafor's `rma()`. The coefficients are `beta[Intercept]`, `beta[latitude]`, ..., in
 #'   place of `mu`.
-#' @param prior_beta With `mods`: a list of normal priors by the coefficients' names, such as
+#' @param prior_beta With covariates: a list of normal priors by the coefficients' names, such as
 #'   `list(latitude = "normal(0, 1)")`; the others' are flat.
 #' @param raw Whether the rows are single observations.
 #' @param variance For raw observations: whether all groups share one within-group variance
@@ -70,7 +72,7 @@ is_lost <- function(handle) reticulate::py_is_null_xptr(handle)
 #' hier_normal(y, se, prior_tau = function(tau) dexp(tau, 0.1, log = TRUE))
 #'
 #' schools$size <- c(3, 1, 4, 1, 5, 9, 2, 6)
-#' fit <- hier_exact(effect ~ school, data = schools, se = stderr, mods = ~size)
+#' fit <- hier_exact(effect ~ size, data = schools, se = stderr)
 #' fixef(fit)
 #' predict(fit, newdata = data.frame(se = 10, size = 5))
 #' \dontshow{\})}
@@ -107,15 +109,21 @@ hier_normal.default <- function(y, se, labels = NULL, prior_mu = "flat", prior_t
 hier_normal.formula <- function(y, data = NULL, se, var, labels, mods = NULL, raw = FALSE,
                                 variance = c("pooled", "per-group"), ...) {
   no_dots(..., .known = c("prior_mu", "prior_tau", "prior_beta"))
-  parts <- formula_parts(y, data)
-  where <- function(expression) eval(expression, parts$data, environment(y))
   given <- c(se = !missing(se), var = !missing(var))
+  parts <- formula_parts(y, data, several = any(given))
+  where <- function(expression) eval(expression, parts$data, environment(y))
   check_raw(isTRUE(raw), given, variance = !missing(variance))
+  if (any(given) && has_covariates(parts, y)) {
+    if (!is.null(mods)) {
+      stop_pyhier("the formula has covariates, ", shown(y[[3]]), ", and so has mods: give all of them in one")
+    }
+    mods <- y[-2]
+    parts$group <- NULL
+  }
   if (!missing(labels)) {
     parts$group <- where(substitute(labels))
   }
   if (any(given)) {
-    no_covariate(parts$group, deparse(y[[3]]))
     model <- hier_normal.default(
       parts$response,
       se = if (given[["se"]]) where(substitute(se)),
@@ -190,13 +198,40 @@ check_raw <- function(raw, given, variance) {
   }
 }
 
-# Groups may be numbered, but what is measured, or is the same for two groups, names none.
-no_covariate <- function(group, name) {
-  if (is.numeric(group) && (anyDuplicated(group) || any(group != floor(group), na.rm = TRUE))) {
+# Whether the right side has covariates of the groups, or the one variable that names them.
+has_covariates <- function(parts, formula) {
+  if (length(parts$terms) != 1) {
+    no_names_among(parts$columns)
+    return(length(parts$terms) > 1)
+  }
+  group <- parts$group
+  repeated <- anyDuplicated(group) > 0
+  if (!is.numeric(group)) {
+    return(repeated && length(unique(group)) <= length(group) / 2) # of more levels it is names, misspelt
+  }
+  if (repeated || anyNA(group) || any(group != floor(group))) {
+    return(TRUE)
+  }
+  if (!setequal(group, seq_along(group))) {
+    name <- shown(formula[[3]])
     stop_pyhier(
-      name, " is a number that does not name the groups: as a covariate of theirs give mods = ~ ", name,
-      ", with ~ 1 or the groups' names on the right of the formula"
+      name, " may name the groups or be a covariate of theirs: give labels = ", name, ", with ~ 1 on the ",
+      "right of the formula, or mods = ~ ", name
     )
+  }
+  FALSE
+}
+
+# Beside covariates there are no names.
+no_names_among <- function(columns) {
+  for (name in names(columns)) {
+    column <- columns[[name]]
+    if ((is.character(column) || is.factor(column)) && !anyDuplicated(column)) {
+      stop_pyhier(
+        name, " is different for each group, and names them: give labels = ", name, ", and the covariates ",
+        "alone on the right of the formula"
+      )
+    }
   }
 }
 
@@ -316,8 +351,8 @@ with_call <- function(model, call, formula = NULL) {
   model
 }
 
-# The parts of a formula with at most one grouping variable on the right; NAs are kept.
-formula_parts <- function(formula, data) {
+# The parts of a formula with one grouping variable on the right, or with several terms; NAs are kept.
+formula_parts <- function(formula, data, several = FALSE) {
   if (!is.null(data)) {
     data <- decoded_columns(as.data.frame(data)) # a tibble's or a grouped one's own ways end here
   }
@@ -329,7 +364,7 @@ formula_parts <- function(formula, data) {
     error = function(e) stop_pyhier("the formula: ", conditionMessage(e))
   )
   groups <- attr(terms(frame), "term.labels")
-  if (length(groups) > 1) {
+  if (length(groups) > 1 && !several) {
     stop_pyhier(
       "the right side has ", paste(groups, collapse = ", "), ": give one grouping variable, or 1"
     )
@@ -339,8 +374,9 @@ formula_parts <- function(formula, data) {
     response <- unname(response) # of row names that are numbers alone
   }
   list(
-    response = response, name = names(frame)[[1]], data = data,
-    group = if (length(groups)) frame[[groups]], offset = model.offset(frame)
+    response = response, name = names(frame)[[1]], data = data, terms = groups,
+    columns = if (length(groups) > 1) as.list(frame)[-1],
+    group = if (length(groups) == 1) frame[[groups]], offset = model.offset(frame)
   )
 }
 
@@ -399,7 +435,7 @@ update.hier_model <- function(object, ...) {
   for (name in names(changes)) {
     object$spec[[name]] <- switch(name,
       prior_mu = mu_prior(changes[[name]]),
-      prior_tau = one_prior(name, changes[[name]]),
+      prior_tau = level_priors(changes[[name]]),
       pair_prior(changes[[name]])
     )
   }

@@ -18,7 +18,7 @@ predict.hier_posterior <- function(object, newdata = NULL, level = 0.95, draws =
   } else if (!is.null(newdata)) {
     rows <- seq_along(newdata)
   }
-  if (!is.null(newdata) && !is.null(object$model$design)) {
+  if (!is.null(newdata) && !(is.null(object$model$design) && is.null(object$model$levels))) {
     return(predict_at(object, given, newdata, rows, tail))
   }
   made <- python_call(
@@ -48,22 +48,27 @@ simulate.hier_posterior <- function(object, nsim = 1, seed = NULL, ...) {
   frame
 }
 
-# New groups of a model with moderators, without draws.
+# New groups of a model with moderators or levels, without draws.
 predict_at <- function(object, newdata, size, rows, tail) {
-  design <- object$model$design
   if (!is.data.frame(newdata)) {
-    stop_pyhier("newdata must be a data frame with se and the variables of mods")
+    stop_pyhier("newdata must be a data frame with se and the variables of the covariates or levels")
   }
+  design <- object$model$design
+  found <- python_call(
+    "predict_at",
+    posterior = live(object), size = numbers_to_python(numbers("newdata$se", size)),
+    x = if (!is.null(design)) new_rows(design, newdata),
+    probs = numbers_to_python(c(tail, 1 - tail)), groups = groups_within(object$model, newdata)
+  )
+  rownames(found) <- rows
+  found
+}
+
+# Rows of the design of new data.
+new_rows <- function(design, newdata) {
   frame <- tryCatch(
     model.frame(design$terms, newdata, xlev = design$levels, na.action = stats::na.pass),
     error = function(e) stop_pyhier("newdata: ", conditionMessage(e))
   )
-  x <- design_columns(stats::model.matrix(design$terms, frame, contrasts.arg = design$contrasts))$x
-  found <- python_call(
-    "predict_at",
-    posterior = live(object), size = numbers_to_python(numbers("newdata$se", size)), x = x,
-    probs = numbers_to_python(c(tail, 1 - tail))
-  )
-  rownames(found) <- rows
-  found
+  design_columns(stats::model.matrix(design$terms, frame, contrasts.arg = design$contrasts))$x
 }

@@ -65,7 +65,7 @@ test_that("formulas read data frames", {
   raw <- data.frame(score = c(1, 3, 4, 8, 5, 9), class = c("a", "a", "b", "b", "c", "c"))
   expect_equal(hier_normal(score ~ class, raw, raw = TRUE)$data$y, c(2, 6, 7))
   expect_error(hier_normal(score ~ class + scool, raw, raw = TRUE), "scool")
-  expect_error(hier_normal(y ~ school + sigma, schools, se = sigma), "one grouping variable")
+  expect_error(hier_normal(y ~ school + sigma, schools, se = sigma), "labels = school")
   expect_error(hier_normal(y ~ school, replace(schools, "y", NA), se = sigma), "y\\[1\\] is NA")
 })
 

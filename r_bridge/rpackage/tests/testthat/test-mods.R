@@ -84,11 +84,26 @@ test_that("no intercept, priors of coefficients, updates, other engines and sess
   expect_identical(forest(fit), fit)
 })
 
-test_that("a covariate is not taken for names", {
-  expect_error(hier_normal(yi ~ ablat, data = bcg, var = vi), "mods = ~ ablat")
-  bcg$dose <- bcg$ablat + 0.5 + (1:13) / 100
-  expect_error(hier_exact(yi ~ dose, data = bcg, var = vi), "mods = ~ dose")
+test_that("the formula's right side has covariates, or names", {
+  expect_identical(coef(hier_exact(yi ~ ablat, data = bcg, var = vi, labels = trial)), coef(fit))
+  both <- hier_normal(yi ~ ablat + alloc, data = bcg, var = vi)
+  expect_identical(coef(both), coef(hier_normal(yi ~ 1, data = bcg, var = vi, mods = ~ ablat + alloc)))
+  expect_length(grep("^beta", both$coordinates), 4)
+  by <- hier_normal(yi ~ alloc, data = bcg, var = vi)
+  expect_identical(names(fixef(by))[[2]], "beta[allocrandom]")
+  expect_identical(names(fixef(hier_normal(yi ~ 0 + ablat, bcg, var = vi))), "beta[ablat]")
   expect_identical(hier_normal(yi ~ trial, data = bcg, var = vi)$labels, as.character(1:13))
+  expect_error(hier_normal(yi ~ ablat, bcg, var = vi, mods = ~alloc), "covariates, ablat, and so has mods")
+  bcg$year <- 1933 + 3 * bcg$trial
+  expect_error(hier_normal(yi ~ year, data = bcg, var = vi), "mods = ~ year")
+  expect_error(hier_normal(yi ~ year, data = bcg, var = vi), "labels = year")
+  bcg$name <- c(letters[1:12], "a")
+  expect_error(hier_normal(yi ~ name, data = bcg, var = vi), "a")
+  expect_error(hier_normal(yi ~ alloc, data = bcg, raw = TRUE, mods = ~ablat), "mods are of estimates")
+  expect_error(hier_normal(yi ~ alloc + ablat, data = bcg, raw = TRUE), "one grouping variable")
+})
+
+test_that("wrong moderators are named", {
   expect_error(hier_normal(yi ~ trial, bcg, var = vi, mods = ablat ~ 1), "one-sided")
   expect_error(hier_normal(yi ~ trial, bcg, var = vi, mods = ~nosuch), "mods: .*nosuch")
   expect_error(hier_normal(yi ~ trial, replace(bcg, "ablat", NA_real_), var = vi, mods = ~ablat), "ablat\\[1\\] is NA")
