@@ -84,7 +84,7 @@ def _multilevel(
     prior_tau: Any,
     mods: Any = None,
 ) -> Any:
-    keywords = {given: spread, "levels": _by_name(levels)}
+    keywords: dict[str, Any] = {given: spread, "levels": _by_name(levels)}
     if isinstance(prior_tau, Mapping):
         keywords["prior_tau"] = {name: _prior_tau(one) for name, one in _by_name(prior_tau).items()}
     else:
@@ -317,7 +317,8 @@ def _predict_at(
 
 def _old_group(nesting: Any, names: Sequence[str], path: Sequence[str]) -> dict[str, str]:
     """The innermost old group on a way down the upper levels, as an argument; none in a new one."""
-    found, above = {}, ""
+    found: dict[str, str] = {}
+    above = ""
     for level, name in zip(names, path, strict=True):
         k = nesting.levels.index(level)
         labels = nesting.labels[k]
