@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
+from inspect import signature
 from itertools import combinations
-from typing import Any
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,11 +14,49 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._text import printable
 from pyhier._types import Floats
 
+P = ParamSpec("P")
+R = TypeVar("R")
+Check = Callable[[str, Any], Any]
 
-def float_array(name: str, value: object, ndim: int) -> Floats:
-    """Return a new contiguous float64 array of the given number of dimensions."""
+
+def checked(**checks: Check) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Decorate a public function: arguments that are given pass their check at the entry.
+
+    A check takes an argument's name and value; it raises, or returns what the function works with.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        parameters = signature(function).parameters.values()
+        places = {p.name: k for k, p in enumerate(parameters) if p.kind == p.POSITIONAL_OR_KEYWORD}
+
+        @wraps(function)
+        def call(*args: P.args, **named: P.kwargs) -> R:
+            by_place: list[Any] = list(args)
+            by_name: dict[str, Any] = dict(named)
+            for name, check in checks.items():
+                if name in by_name:
+                    by_name[name] = check(name, by_name[name])
+                elif places.get(name, len(by_place)) < len(by_place):
+                    by_place[places[name]] = check(name, by_place[places[name]])
+            return function(*by_place, **by_name)
+
+        return call
+
+    return decorate
+
+
+def optional(check: Check) -> Check:
+    """The check of an argument that may be None."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def float_array(name: str, value: object, ndim: int | None) -> Floats:
+    """Return a new contiguous float64 array of so many dimensions, of any number for None."""
     plain = np.ma.filled(value, np.nan) if isinstance(value, np.ma.MaskedArray) else value
-    raw = np.asarray(plain)
+    try:
+        raw = np.asarray(plain)
+    except ValueError as error:  # ragged
+        raise ValueError(f"{name} is {value!r}: it must be numbers ({error})") from None
     text = raw.dtype == object and any(isinstance(item, str | bytes) for item in raw.ravel())
     if raw.dtype.kind in "cMmUSVb" or text:
         holds = "text" if text or raw.dtype.kind in "US" else raw.dtype
@@ -25,7 +65,7 @@ def float_array(name: str, value: object, ndim: int) -> Floats:
         array = np.array(plain, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be numbers, none missing: {error}") from None
-    if array.ndim != ndim:
+    if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} has {array.ndim} dimensions: it must have {ndim}")
     return array
 
@@ -110,6 +150,16 @@ def number(name: str, value: object, kind: str = "a finite number") -> float:
     return found
 
 
+def real(name: str, value: object) -> float:
+    """Return one number, which may be infinite."""
+    if not is_number(value):
+        raise TypeError(f"{name} is {value!r}: it must be a number")
+    found = float(np.asarray(value, dtype=np.float64).item())
+    if np.isnan(found):
+        raise ValueError(f"{name} is {value!r}: it must be a number")
+    return found
+
+
 def positive(name: str, value: object) -> float:
     """Return a positive finite float."""
     found = number(name, value, "a positive number, positive and finite")
@@ -144,6 +194,20 @@ def function(name: str, value: object, takes: str) -> None:
     """Raise unless a value can be called."""
     if not callable(value):
         raise TypeError(f"{name} is {value!r}: it must be a function of {takes}")
+
+
+def string(name: str, value: object) -> str:
+    """Return a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {value!r}: it must be a string")
+    return value
+
+
+def file_path(name: str, value: object) -> Path:
+    """Return the path of a file, which need not be there."""
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise TypeError(f"{name} is {value!r}: it must be the path of a file")
+    return Path(value)
 
 
 def each_group(

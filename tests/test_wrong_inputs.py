@@ -364,6 +364,17 @@ def judged(argument, run):
     return "it is taken"
 
 
+def unnamed(name, given, kinds, run):
+    """What is bad about a function of a table, argument by argument; ``run`` calls it."""
+    found = {
+        (argument, repr(value)[:60]): bad
+        for _, _, argument, value in one_wrong(name, given, kinds)
+        if (bad := judged(argument, lambda a=argument, v=value: run(name, given, a, v)))
+    }
+    plt.close("all")
+    return found
+
+
 ALL = list(cases())
 
 

@@ -5,14 +5,7 @@ import inspect
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from test_wrong_inputs import (
-    CALLABLE,
-    COUNT,
-    POSITIVE,
-    Kind,
-    judged,
-    one_wrong,
-)
+from test_wrong_inputs import CALLABLE, COUNT, POSITIVE, Kind, unnamed
 
 from pyhier import rstats
 
@@ -120,14 +113,7 @@ def run(name, given, argument=None, wrong=None):
 
 @pytest.mark.parametrize("name", ROWS)
 def test_an_error_names_the_argument(name):
-    given, kinds = ROWS[name]
-    wrong = {
-        (argument, repr(value)[:60]): bad
-        for _, _, argument, value in one_wrong(name, given, kinds)
-        if (bad := judged(argument, lambda a=argument, v=value: run(name, given, a, v)))
-    }
-    plt.close("all")
-    assert wrong == {}
+    assert unnamed(name, *ROWS[name], run) == {}
 
 
 @pytest.mark.parametrize("name", ROWS)

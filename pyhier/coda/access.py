@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
+from pyhier._validation import checked, flag, is_number
 from pyhier.coda.iterations import Names, check_names, whole
 from pyhier.coda.objects import Draws, Mcmc, McmcList, chains_of, map_chains, require_draws
 
@@ -75,6 +76,7 @@ def nchain(x: Draws) -> int:
     return len(chains_of(x))
 
 
+@checked(allow_null=flag)
 def varnames(x: Draws, allow_null: bool = True) -> Names | None:
     """Names of the variables.
 
@@ -88,6 +90,7 @@ def varnames(x: Draws, allow_null: bool = True) -> Names | None:
     return draws.varnames if allow_null else draws.labels
 
 
+@checked(allow_null=flag)
 def chanames(x: Draws, allow_null: bool = True) -> Names | None:
     """Names of the chains.
 
@@ -177,7 +180,7 @@ def _rows(chain: Mcmc, places: NDArray[np.intp], kept: tuple[int, int, int]) -> 
 def _new_thin(old: tuple[int, int, int], thin: object) -> int:
     if thin is None:
         return old[2]
-    if isinstance(thin, float) and not thin.is_integer():
+    if isinstance(thin, float) and np.isfinite(thin) and not thin.is_integer():
         warnings.warn(f"Thin value not changed: {thin} is not whole", stacklevel=3)
         return old[2]
     step = whole("thin", thin)
@@ -190,7 +193,7 @@ def _new_thin(old: tuple[int, int, int], thin: object) -> int:
 
 
 def _one(name: str, value: Any) -> float:
-    if np.ndim(value) != 0 or not np.isfinite(value):
+    if not is_number(value) or not np.isfinite(value):
         raise ValueError(f"bad value for {name}: {value!r} must be one iteration")
     return float(value)
 
@@ -232,6 +235,7 @@ def tail(x: D, n: int = 6) -> D:
     return window(x, start=max(last - whole("n", n) * step, first))
 
 
+@checked(iters=flag, chains=flag)
 def as_matrix(x: Draws, iters: bool = False, chains: bool = False) -> Floats:
     """Draws as one matrix, chains below one another.
 
@@ -270,6 +274,7 @@ def as_matrix(x: Draws, iters: bool = False, chains: bool = False) -> Floats:
     return np.hstack(parts)
 
 
+@checked(drop=flag)
 def as_array(x: McmcList, drop: bool = True) -> Floats:
     """Draws as an array of shape (iterations, variables, chains).
 

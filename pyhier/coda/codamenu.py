@@ -13,7 +13,7 @@ import numpy as np
 
 from pyhier._text import printable
 from pyhier.coda.access import window
-from pyhier.coda.convert import as_mcmc_list
+from pyhier.coda.convert import chain_list
 from pyhier.coda.correlation import autocorr, crosscorr
 from pyhier.coda.gelman import gelman_diag
 from pyhier.coda.geweke import geweke_diag
@@ -41,7 +41,7 @@ def codamenu(draws: Any = None) -> None:
     0 leaves, after a question; so does the end of the input.
     """
     try:
-        chains = _chosen() if draws is None else as_mcmc_list(draws)
+        chains = _chosen() if draws is None else chain_list("draws", draws)
         if chains is not None:
             _Menus(chains).main()
     except _Quit:
@@ -74,7 +74,7 @@ def _named_object() -> McmcList | None:
     question = '\nEnter name of saved object (or type "exit" to quit) \n1:'
     while (name := input(question).strip()) != "exit":
         try:
-            return as_mcmc_list(names[name])
+            return chain_list(name, names[name])
         except KeyError:
             print(f"Can't find {name}")
         except (TypeError, ValueError) as error:

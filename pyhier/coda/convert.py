@@ -11,7 +11,7 @@ import numpy as np
 from pyhier._types import Floats
 from pyhier._validation import float_array
 from pyhier.coda.iterations import check_names
-from pyhier.coda.objects import Draws, Mcmc, McmcList, mcmc, mcmc_list
+from pyhier.coda.objects import Draws, Mcmc, McmcList, chain_from, mcmc, mcmc_list
 
 
 def as_mcmc(x: Any) -> Mcmc:
@@ -37,17 +37,23 @@ def as_mcmc(x: Any) -> Mcmc:
     >>> coda.as_mcmc([1.0, 2.0, 3.0]).end
     3
     """
+    return one_chain("x", x)
+
+
+def one_chain(name: str, x: Any) -> Mcmc:
+    """The chain that the argument ``name`` is, or makes."""
     if isinstance(x, Mcmc):
         return x
     if _has_chains(x):
-        several = as_mcmc_list(x)
+        several = chain_list(name, x)
         if len(several) > 1:
             raise ValueError(
-                f"Can't coerce mcmc.list to mcmc object: more than 1 chain: there are "
-                f"{len(several)}; take one, x[0], or put them below one another with as_matrix(x)"
+                f"Can't coerce mcmc.list to mcmc object: more than 1 chain: {name} has "
+                f"{len(several)}; take one, {name}[0], or put them below one another with "
+                f"as_matrix({name})"
             )
         return several.chains[0]
-    return mcmc(x)
+    return chain_from(name, x)
 
 
 def as_mcmc_list(x: Any, varnames: Sequence[str] | None = None) -> McmcList:
@@ -79,11 +85,16 @@ def as_mcmc_list(x: Any, varnames: Sequence[str] | None = None) -> McmcList:
     >>> coda.as_mcmc_list(post).varnames[:2]
     ('alpha', 'beta')
     """
+    return chain_list("x", x, varnames)
+
+
+def chain_list(name: str, x: Any, varnames: Sequence[str] | None = None) -> McmcList:
+    """The chains that the argument ``name`` has, or makes."""
     if isinstance(x, McmcList):
         return x
     if isinstance(x, Mcmc):
         return mcmc_list(x)
-    if hasattr(x, "to_mcmc"):
+    if hasattr(x, "to_mcmc") and not isinstance(x, type):
         made: McmcList = x.to_mcmc()
         return made
     if _is_arviz(x):
@@ -92,13 +103,13 @@ def as_mcmc_list(x: Any, varnames: Sequence[str] | None = None) -> McmcList:
         return mcmc_list(*x)
     if isinstance(x, list | tuple) and x and all(hasattr(item, "columns") for item in x):
         return mcmc_list([mcmc(item, varnames=varnames) for item in x])
-    array = np.asarray(x)
-    if hasattr(x, "columns") or array.ndim not in (2, 3):
+    made_of_numbers = not isinstance(x, type | dict) and hasattr(x, "__len__")
+    draws = float_array(name, x, None) if made_of_numbers else np.empty(0)
+    if hasattr(x, "columns") or draws.ndim not in (2, 3):
         raise TypeError(
-            f"Arguments must be mcmc objects: x is a {type(x).__name__}; give chains, a posterior, "
-            "an ArviZ object or an array of shape (chain, iteration, variable)"
+            f"Arguments must be mcmc objects: {name} is a {type(x).__name__}; give chains, a "
+            "posterior, an ArviZ object or an array of shape (chain, iteration, variable)"
         )
-    draws = float_array("x", x, array.ndim)
     return from_array(draws if draws.ndim == 3 else draws[..., np.newaxis], varnames)
 
 
@@ -130,12 +141,13 @@ def mcmcUpgrade(x: Any) -> Draws:  # noqa: N802 (R's name)
     """
     if isinstance(x, Mcmc | McmcList):
         return x
-    if np.ndim(x) != 3:
+    draws = float_array("x", x, None)
+    if draws.ndim != 3:
         raise ValueError(
-            f"Can't upgrade: x has {np.ndim(x)} dimensions, an obsolete object has 3; mcmc(x) "
+            f"Can't upgrade: x has {draws.ndim} dimensions, an obsolete object has 3; mcmc(x) "
             "makes a chain of a vector or a matrix"
         )
-    return from_array(np.moveaxis(float_array("x", x, 3), 2, 0))
+    return from_array(np.moveaxis(draws, 2, 0))
 
 
 def load_line() -> McmcList:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
+from pyhier._validation import checked, flag, float_array
 from pyhier.coda.objects import Mcmc
 from pyhier.coda.results import PerChain, chains_in, draws_of, each_finite, finite_draws, per_chain
 from pyhier.coda.vectors import NamedMatrix, html_table
@@ -69,6 +70,7 @@ class AutocorrArray(Frozen):
         )
 
 
+@checked(relative=flag)
 def autocorr(
     x: Any, lags: Sequence[int] = LAGS, relative: bool = True
 ) -> AutocorrArray | PerChain[AutocorrArray]:
@@ -103,6 +105,7 @@ def autocorr(
     return per_chain(diagnose, draws_of(x))
 
 
+@checked(relative=flag)
 def autocorr_diag(x: Any, lags: Sequence[int] = LAGS, relative: bool = True) -> NamedMatrix:
     """Autocorrelations of each variable with itself, averaged over the chains of a list.
 
@@ -135,12 +138,15 @@ def autocorr_diag(x: Any, lags: Sequence[int] = LAGS, relative: bool = True) -> 
 def _steps(chain: Mcmc, lags: Sequence[int], relative: bool) -> list[int]:
     """Lags in draws, those within the chain."""
     steps = []
-    for lag in np.atleast_1d(np.asarray(lags)).tolist():
-        if lag < 0 or lag != int(lag):
-            raise ValueError(f"lags has {lag}: lags must be whole numbers from 0 up")
+    wanted = np.atleast_1d(float_array("lags", lags, None))
+    if wanted.ndim > 1 or not wanted.size:
+        raise ValueError(f"lags is {lags!r}: give a sequence of whole numbers from 0 up")
+    for lag in wanted.tolist():
+        if not (lag >= 0.0 and lag.is_integer()):
+            raise ValueError(f"lags has {lag:g}: lags must be whole numbers from 0 up")
         if not relative and lag % chain.thin:
             raise ValueError(
-                f"Lags do not conform to thinning interval: {lag} is no multiple of {chain.thin}"
+                f"Lags do not conform to thinning interval: {lag:g} is no multiple of {chain.thin}"
             )
         steps.append(int(lag) if relative else int(lag) // chain.thin)
     within = [step for step in steps if step < len(chain)]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import check_level, checked, count, flag
 from pyhier.coda.access import window
 from pyhier.coda.convert import as_mcmc_list
 from pyhier.coda.gelman import gelman_diag
@@ -40,6 +40,7 @@ class GelmanPlot(ByName):
 
 
 @with_graphics
+@checked(bin_width=count, transform=flag, autoburnin=flag)
 def gelman_plot(
     x: Any,
     bin_width: int = 10,
@@ -103,7 +104,7 @@ def last_iterations(first: int, end: int, thin: int, bin_width: int, max_bins: i
         bins = min(later // thin, max_bins)
         width = later // bins if bins > 0 else 0
     else:
-        width = max(count("bin_width", bin_width), -(-later // max_bins))
+        width = max(bin_width, -(-later // max_bins))
         bins = later // width
     if bins < 1:
         raise ValueError(
@@ -161,8 +162,7 @@ def geweke_plot(
     from scipy.special import ndtri
 
     check_fractions(frac1, frac2)
-    if not 0.0 < pvalue < 1.0:
-        raise ValueError(f"pvalue is {pvalue}: it must be between 0 and 1")
+    check_level(pvalue, "pvalue")
     chains = draws_of(x)
     draws, labels = each_finite(chains), chains_in(chains)[0].labels
     first, end, thin = chains_in(chains)[0].mcpar

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats, Ints
+from pyhier._validation import file_path, flag, string
 from pyhier.coda.iterations import whole
 from pyhier.coda.objects import Draws, Mcmc, McmcList, chains_of, mcmc_list
 from pyhier.rstats.format import NA
@@ -64,8 +65,10 @@ def read_coda(
     >>> back.mcpar, back["tau"].values
     ((101, 103, 2), array([5., 7.]))
     """
-    index = _read_index(Path(index_file))
-    iterations, draws = _read_draws(Path(output_file))
+    flag("quiet", quiet)
+    output, indexed = file_path("output_file", output_file), file_path("index_file", index_file)
+    index = _read_index(indexed)
+    iterations, draws = _read_draws(output)
     parts: list[tuple[str, Ints, Floats]] = []
     for name, first, last in index:
         if last > len(draws):
@@ -239,7 +242,7 @@ def read_jags(
     -------
     Mcmc
     """
-    stem = Path(str(file).removesuffix(".out"))
+    stem = Path(str(file_path("file", file)).removesuffix(".out"))
     output, index = (stem.with_name(stem.name + ending) for ending in (".out", ".ind"))
     return read_coda(output, index, start, end, thin, quiet)
 
@@ -265,7 +268,7 @@ def read_openbugs(
     -------
     McmcList
     """
-    index = Path(f"{stem}CODAindex.txt")
+    index = Path(f"{string('stem', stem)}CODAindex.txt")
     if not index.exists():
         raise FileNotFoundError(f"No index file found: there is no {index}")
     chains: list[Mcmc] = []
@@ -292,6 +295,7 @@ def write_coda(x: Draws, stem: FilePath = "CODA") -> list[Path]:
         The files; numbers have the digits that read back to the same bits.
     """
     chains = chains_of(x)
+    file_path("stem", stem)
     n = len(chains[0])
     broken = [name for name in chains[0].labels if len(name.splitlines()) != 1]
     if broken:
@@ -350,9 +354,10 @@ def bugs2jags(infile: FilePath, outfile: FilePath) -> list[str]:
     """
     from pyhier.coda.bugs_data import parse
 
-    data = parse(read_text(Path(infile)), str(infile))
-    text = "".join(f"{_quoted(name)} <-\n{_dumped(value)}\n" for name, value in data.items())
-    Path(outfile).write_text(text, encoding="utf-8")
+    source, target = file_path("infile", infile), file_path("outfile", outfile)
+    data = parse(read_text(source), str(infile))
+    lines = "".join(f"{_quoted(name)} <-\n{_dumped(value)}\n" for name, value in data.items())
+    target.write_text(lines, encoding="utf-8")
     return list(data)
 
 

@@ -11,6 +11,7 @@ from scipy.linalg import LinAlgError, cholesky, eigvalsh
 from scipy.special import chdtri, fdtri
 
 from pyhier._types import Floats
+from pyhier._validation import check_level, checked, flag
 from pyhier.coda.convert import as_mcmc_list
 from pyhier.coda.results import each_finite
 from pyhier.coda.vectors import NamedMatrix
@@ -53,6 +54,7 @@ class GelmanDiag(ByName):
         return self.psrf.html(digits=3) + multivariate
 
 
+@checked(transform=flag, autoburnin=flag, multivariate=flag)
 def gelman_diag(
     x: Any,
     confidence: float = 0.95,
@@ -102,8 +104,7 @@ def gelman_diag(
     >>> float(fit.psrf[0, "Point est."]) < 1.01, fit.mpsrf
     (True, None)
     """
-    if not 0.0 < confidence < 1.0:
-        raise ValueError(f"confidence is {confidence}: it must be between 0 and 1")
+    check_level(confidence, "confidence")
     chains = as_mcmc_list(x)
     if len(chains) < 2:
         raise ValueError(f"You need at least two chains: x has {len(chains)}")

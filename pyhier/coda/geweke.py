@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats
+from pyhier._validation import number
 from pyhier.coda.objects import Mcmc
 from pyhier.coda.results import PerChain, draws_of, finite_draws, per_chain
 from pyhier.coda.spectrum import ar_at_zero
@@ -86,7 +87,7 @@ def geweke_diag(
 def check_fractions(frac1: float, frac2: float) -> None:
     """Two windows that do not overlap."""
     for name, value in (("frac1", frac1), ("frac2", frac2)):
-        if not 0.0 < value < 1.0:
+        if not 0.0 < number(name, value) < 1.0:
             raise ValueError(f"{name} invalid: it is {value}; give a fraction between 0 and 1")
     if frac1 + frac2 > 1.0:
         raise ValueError(

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pyhier._validation import count, flag, numbers
+
 T = TypeVar("T")
 
 COLOURS = ("#1f5a99", "#b0651d", "#3b7d4f", "#8c3b6b", "#6b6b6b", "#b59a1c")
@@ -32,7 +34,7 @@ def with_graphics(function: Callable[..., T]) -> Callable[..., T]:
     @functools.wraps(function)
     def plot(*args: Any, **options: Any) -> T:
         if "col" in options and "colours" in own.parameters:
-            options["colours"] = colours(options.pop("col"))
+            options["colours"] = colours_of("col", options.pop("col"))
         wanted = {name: options.pop(name) for name in list(options) if name in APPLY}
         unknown = [name for name in options if name not in own.parameters]
         if unknown:
@@ -42,8 +44,13 @@ def with_graphics(function: Callable[..., T]) -> Callable[..., T]:
             )
         result = function(*args, **options)
         panels = list(np.ravel(np.asarray(getattr(result, "axes", result), dtype=object)))
-        for name, value in wanted.items():
-            APPLY[name](panels, value)
+        try:
+            for name, value in wanted.items():
+                APPLY[name](panels, value)
+        except Exception:
+            if own.bind(*args, **options).arguments.get("axes") is None:
+                _close(panels)
+            raise
         return result
 
     rest = inspect.Parameter("graphics", inspect.Parameter.VAR_KEYWORD)
@@ -53,11 +60,18 @@ def with_graphics(function: Callable[..., T]) -> Callable[..., T]:
     return plot
 
 
-def colours(col: Any) -> list[str]:
+def _close(panels: Sequence[Any]) -> None:
+    """A figure with half of what was asked for is not left behind."""
+    import matplotlib.pyplot as plt
+
+    plt.close(panels[0].figure)
+
+
+def colours_of(argument: str, col: Any) -> list[str]:
     """Colours by R's names or numbers (0 is none)."""
     import matplotlib.colors
 
-    given = [col] if isinstance(col, str | int | np.integer) else list(col)
+    given = list(col) if np.iterable(col) and not isinstance(col, str) else [col]
     found = []
     for one in given:
         if isinstance(one, str):
@@ -65,17 +79,18 @@ def colours(col: Any) -> list[str]:
             if name[-1:].isdigit() and name.startswith("gray"):  # R's shades, in percent
                 name = str(float(name[4:]) / 100.0)
             if not matplotlib.colors.is_color_like(name):
-                raise ValueError(f"col has {one!r}: matplotlib knows no such colour")
+                raise ValueError(f"{argument} has {one!r}: matplotlib knows no such colour")
             found.append(name)
         else:
-            found.append(PALETTE[(int(one) - 1) % len(PALETTE)] if one else "none")
+            place = count(argument, one, 0)
+            found.append(PALETTE[(place - 1) % len(PALETTE)] if place else "none")
     if not found:
-        raise ValueError("col is empty: give a colour for each chain")
+        raise ValueError(f"{argument} is empty: give at least one colour")
     return found
 
 
 def _texts(name: str, panels: Sequence[Any], value: Any) -> list[str]:
-    texts = [value] if value is None or isinstance(value, str) else list(value)
+    texts = list(value) if np.iterable(value) and not isinstance(value, str) else [value]
     if len(texts) not in (1, len(panels)):
         raise ValueError(f"{name} has {len(texts)} texts: give 1, or {len(panels)}, one a panel")
     return [("" if text is None else str(text)).replace("$", r"\$") for text in texts] * (
@@ -101,7 +116,7 @@ def _ylab(panels: Sequence[Any], value: Any) -> None:
 def _limits(name: str, value: Any) -> tuple[float, float] | None:
     if value is None:
         return None
-    pair = np.asarray(value, dtype=np.float64).ravel()
+    pair = numbers(name, value).ravel()
     if pair.size != 2 or not np.isfinite(pair).all():
         raise ValueError(f"{name} is {value!r}: it must be two finite numbers")
     return float(pair[0]), float(pair[1])
@@ -125,7 +140,7 @@ def _col(panels: Sequence[Any], value: Any) -> None:
     """Give each chain's lines, bars and points the wanted colour in place of its own."""
     import matplotlib.colors
 
-    wanted = colours(value)
+    wanted = colours_of("col", value)
     new = {matplotlib.colors.to_rgb(own): wanted[i % len(wanted)] for i, own in enumerate(COLOURS)}
     for ax in panels:
         for artist in [*ax.lines, *ax.patches, *ax.collections]:
@@ -147,12 +162,9 @@ def _recolour(artist: Any, new: dict[Any, str]) -> None:
 def _layout(panels: Sequence[Any], value: Any) -> None:
     if value is None:
         return
-    try:
-        columns, rows = (int(number) for number in value)
-    except (TypeError, ValueError):
-        raise ValueError(f"layout is {value!r}: give (columns, rows)") from None
-    if columns < 1 or rows < 1:
-        raise ValueError(f"layout is {value!r}: columns and rows are from 1 up")
+    if not np.iterable(value) or len(pair := list(value)) != 2:
+        raise ValueError(f"layout is {value!r}: give (columns, rows)")
+    columns, rows = (count("layout", number) for number in pair)
     rows = max(rows, -(-len(panels) // columns))
     figure = panels[0].figure
     grid = figure.add_gridspec(rows, columns)
@@ -162,12 +174,13 @@ def _layout(panels: Sequence[Any], value: Any) -> None:
 
 
 def _auto_layout(panels: Sequence[Any], value: Any) -> None:
-    if not value:
+    if not flag("auto_layout", value):
         _layout(panels, (1, len(panels)))
 
 
 def _ask(panels: Sequence[Any], value: Any) -> None:
     """Nothing: all panels are there."""
+    flag("ask", value)
 
 
 APPLY: dict[str, Callable[[Sequence[Any], Any], None]] = {

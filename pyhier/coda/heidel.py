@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import kve
 
 from pyhier._types import Floats
+from pyhier._validation import checked, not_negative, numbers, real
 from pyhier.coda.objects import Mcmc
 from pyhier.coda.results import PerChain, draws_of, finite_draws, per_chain
 from pyhier.coda.spectrum import ar_at_zero
@@ -23,6 +24,7 @@ TERMS = 4  # of the series that coda sums
 FAR = 10.0  # from where four terms are not enough for three digits of the p-value
 
 
+@checked(q=numbers, eps=not_negative)
 def pcramer(q: ArrayLike, eps: float = 1e-5) -> Floats:
     """Distribution function of the Cramer-von Mises statistic, in the limit of large samples.
 
@@ -145,6 +147,7 @@ def _verdict(passed: float) -> str:
     return "<NA>" if np.isnan(passed) else "passed" if passed else "failed"
 
 
+@checked(eps=real, pvalue=real)
 def heidel_diag(
     x: Any, eps: float = 0.1, pvalue: float = 0.05
 ) -> HeidelDiag | PerChain[HeidelDiag]:

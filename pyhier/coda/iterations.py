@@ -45,8 +45,11 @@ def iterations(rows: int, start: object, end: object, thin: object) -> tuple[int
 
 def check_names(argument: str, names: Sequence[str], n: int) -> Names:
     """Return as many names as there must be."""
-    if isinstance(names, str):
-        raise TypeError(f"{argument} is one string: give a sequence of {n} names")
+    if isinstance(names, str) or not np.iterable(names):
+        raise TypeError(f"{argument} is {names!r}: give a sequence of {n} names")
+    missing = [name for name in names if name is None or name != name]
+    if missing:
+        raise TypeError(f"{argument} has {missing[0]}: give a name each")
     found = tuple(map(str, names))
     if len(found) != n:
         raise ValueError(f"{argument} has {len(found)} names: there must be {n}")

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import checked, count, flag
 from pyhier.coda.access import window
 from pyhier.coda.correlation import autocorrelations, crosscorr
-from pyhier.coda.graphics import COLOURS, with_graphics
+from pyhier.coda.graphics import COLOURS, colours_of, with_graphics
 from pyhier.coda.objects import Draws
 from pyhier.coda.plots import Panels, panels, title
 from pyhier.coda.results import chains_in, draws_of, each_finite
@@ -48,6 +48,7 @@ def _cells(
 
 
 @with_graphics
+@checked(outer=flag)
 def xyplot(x: Any, outer: bool = False, start: int = 1, thin: int = 1, axes: Any = None) -> Panels:
     """Traces below one another, the chains of a variable in one panel.
 
@@ -79,6 +80,7 @@ def xyplot(x: Any, outer: bool = False, start: int = 1, thin: int = 1, axes: Any
 
 
 @with_graphics
+@checked(outer=flag)
 def densityplot(
     x: Any, outer: bool = False, start: int = 1, thin: int = 1, axes: Any = None
 ) -> Panels:
@@ -109,6 +111,7 @@ def densityplot(
 
 
 @with_graphics
+@checked(outer=flag)
 def qqmath(x: Any, outer: bool = False, start: int = 1, thin: int = 1, axes: Any = None) -> Panels:
     """Quantiles of the draws against those of a normal distribution.
 
@@ -142,6 +145,7 @@ def qqmath(x: Any, outer: bool = False, start: int = 1, thin: int = 1, axes: Any
 
 
 @with_graphics
+@checked(outer=flag)
 def acfplot(
     x: Any,
     outer: bool = False,
@@ -249,9 +253,10 @@ def crosscorr_plot(x: Any, colours: Any = 10, axes: Any = None) -> Panels:
     """
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
+    own = isinstance(colours, str) or np.ndim(colours) == 0
+    kinds = count("colours", colours, 2) if own else len(colours)
+    colormap = _diverging(kinds) if own else ListedColormap(colours_of("colours", colours))
     made = panels(1, axes, height=4.4)
-    kinds = count("colours", colours, 2) if np.ndim(colours) == 0 else len(colours)
-    colormap = _diverging(kinds) if np.ndim(colours) == 0 else ListedColormap(list(colours))
     norm = BoundaryNorm(np.linspace(-1.0, 1.0, kinds + 1), kinds)
     _correlations(made[0], x, colormap, norm)
     return made

@@ -327,15 +327,27 @@ def mcmc(
     >>> mcmc([1.0, 2.0, 3.0], end=300, thin=100).start
     100
     """
+    return chain_from("data", data, start, end, thin, varnames)
+
+
+def chain_from(
+    name: str,
+    data: Any,
+    start: object = None,
+    end: object = None,
+    thin: object = 1,
+    varnames: Sequence[str] | None = None,
+) -> Mcmc:
+    """The chain of a vector or a matrix of draws, which is the argument ``name``."""
     names, rownames = _names_of(data)
-    array = float_array("data", data, np.asarray(data).ndim)
+    array = float_array(name, data, None)
     if array.ndim not in (1, 2):
         raise ValueError(
-            f"data has {array.ndim} dimensions: give a vector or a matrix with a row an iteration; "
-            "as_mcmc_list takes arrays of shape (chain, iteration, variable)"
+            f"{name} has {array.ndim} dimensions: give a vector or a matrix with a row an "
+            "iteration; as_mcmc_list takes arrays of shape (chain, iteration, variable)"
         )
     if array.size == 0:
-        raise ValueError(f"data has shape {array.shape}: there must be at least one draw")
+        raise ValueError(f"{name} has shape {array.shape}: there must be at least one draw")
     first, last, step = iterations(len(array), start, end, thin)
     array = array[: (last - first) // step + 1]
     if varnames is not None:
@@ -350,7 +362,7 @@ def _names_of(data: Any) -> tuple[Names | None, Names | None]:
     """Names of columns and rows that a chain or a DataFrame brings along."""
     if isinstance(data, Mcmc):
         return data.varnames, data.rownames
-    if not hasattr(data, "to_numpy"):
+    if not hasattr(data, "to_numpy") or isinstance(data, type):
         return None, None
     rows = data.index
     text = rows.dtype.kind in "OUST" or str(rows.dtype).startswith("str")

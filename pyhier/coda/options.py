@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pyhier._validation import check_level, checked, count, flag, function, probability_list
 from pyhier.coda.plots import bandwidth
 from pyhier.rstats.format import format_number
 
@@ -35,6 +36,7 @@ _FRACTIONS = ("frac1", "frac2", "q", "r", "s", "halfwidth")
 _options: dict[str, Any] = dict(DEFAULTS)
 
 
+@checked(default=flag)
 def coda_options(*names: str | Mapping[str, Any], default: bool = False, **values: Any) -> Any:
     """Ask for or set options of `codamenu`.
 
@@ -96,19 +98,19 @@ def _known(name: str) -> str:
 
 
 def _check(name: str, value: Any) -> None:
-    usual = DEFAULTS[name]
-    if name in _FRACTIONS and not 0.0 < value < 1.0:
-        raise ValueError(f"{name} is {value!r}: it must be between 0 and 1")
-    if name == "quantiles" and not all(0.0 <= p <= 1.0 for p in np.atleast_1d(value).tolist()):
-        raise ValueError(f"quantiles are {value!r}: they must be probabilities")
-    if isinstance(usual, bool) and not isinstance(value, bool | np.bool_):
-        raise ValueError(f"{name} is {value!r}: it must be True or False")
-    if name in ("digits", "gr_bin", "geweke_nbin", "gr_max") and not value >= 1:
-        raise ValueError(f"{name} is {value!r}: it must be at least 1")
-    if name == "bandwidth" and not callable(value):
-        raise ValueError("bandwidth must be a function from draws to a bandwidth")
+    if name in _FRACTIONS:
+        check_level(value, name)
+    elif name == "quantiles":
+        probability_list(name, np.atleast_1d(value))
+    elif name == "bandwidth":
+        function(name, value, "an array of draws")
+    elif isinstance(DEFAULTS[name], bool):
+        flag(name, value)
+    else:
+        count(name, value)
 
 
+@checked(stats=flag, plots=flag, diags=flag)
 def display_coda_options(stats: bool = False, plots: bool = False, diags: bool = False) -> None:
     """Print options of `codamenu` by section.
 

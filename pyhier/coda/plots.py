@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
+from pyhier._validation import checked, flag, function, optional, positive, probability_list
 from pyhier.coda.graphics import COLOURS, with_graphics
 from pyhier.coda.objects import Draws
 from pyhier.coda.results import chains_in, draws_of, each_finite
@@ -31,6 +32,10 @@ def panels(count: int, axes: Any = None, columns: int = 0, height: float = 2.4) 
     """Axes for ``count`` panels: the given ones, or those of a new figure."""
     if axes is not None:
         given = np.atleast_1d(np.asarray(axes, dtype=object)).ravel()
+        if not all(hasattr(ax, "plot") for ax in given):
+            raise TypeError(
+                f"axes is {axes!r}: give Axes of matplotlib, as plt.subplots makes them"
+            )
         if given.size < count:
             raise ValueError(f"axes has {given.size} Axes: {count} are needed, one a panel")
         return given[:count]
@@ -60,6 +65,7 @@ def _of(x: Any) -> tuple[Draws, list[Floats], tuple[str, ...], Floats]:
 
 
 @with_graphics
+@checked(smooth=flag)
 def traceplot(x: Any, smooth: bool = False, axes: Any = None) -> Panels:
     """Sampled values against iterations, a line a chain.
 
@@ -105,6 +111,12 @@ def bandwidth(y: Floats) -> float:
     return float(1.06 * spread * y.size**-0.2)
 
 
+def bandwidth_rule(name: str, value: Any) -> BandwidthRule:
+    """A user's function from draws to a bandwidth, whose answers are checked."""
+    function(name, value, "an array of draws")
+    return lambda y: positive(f"what {name} returns", value(y))
+
+
 def bounded_density(y: Floats, bw: float) -> tuple[Floats, Floats]:
     """Density of draws, reflected at 0, or at 0 and 1, where they crowd against those bounds.
 
@@ -128,6 +140,7 @@ def bounded_density(y: Floats, bw: float) -> tuple[Floats, Floats]:
 
 
 @with_graphics
+@checked(show_obs=flag, bwf=optional(bandwidth_rule), right=flag)
 def densplot(
     x: Any,
     show_obs: bool = True,
@@ -186,6 +199,7 @@ def _bars(ax: Axes, y: Floats, right: bool) -> None:
 
 
 @with_graphics
+@checked(trace=flag, density=flag, smooth=flag, bwf=optional(bandwidth_rule))
 def plot(
     x: Any,
     trace: bool = True,
@@ -237,6 +251,7 @@ def cumulative_quantiles(y: Floats, probs: Sequence[float]) -> Floats:
 
 
 @with_graphics
+@checked(probs=probability_list)
 def cumuplot(x: Any, probs: Sequence[float] = (0.025, 0.5, 0.975), axes: Any = None) -> Panels:
     """Evolution of sample quantiles with the number of iterations, a panel a variable and chain.
 
@@ -251,8 +266,6 @@ def cumuplot(x: Any, probs: Sequence[float] = (0.025, 0.5, 0.975), axes: Any = N
     -------
     array of Axes
     """
-    if not all(0.0 <= p <= 1.0 for p in probs):
-        raise ValueError(f"probs is {tuple(probs)}: probabilities must be between 0 and 1")
     _, draws, labels, iterations = _of(x)
     made = panels(len(labels) * len(draws), axes)
     middle = len(probs) // 2

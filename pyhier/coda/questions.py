@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pyhier._validation import checked, flag, real, string
 from pyhier.coda.files import read_coda
 from pyhier.coda.objects import Mcmc, McmcList, mcmc_list
 from pyhier.rstats.format import format_number
+
+
+def _texts(name: str, value: Any) -> list[str]:
+    """One string at least."""
+    if isinstance(value, str) or not np.iterable(value) or not len(found := list(value)):
+        raise TypeError(f"{name} is {value!r}: give a sequence of strings")
+    return [string(name, item) for item in found]
 
 
 def choose(choices: Sequence[str], title: str = "") -> int:
@@ -28,6 +38,7 @@ def choose(choices: Sequence[str], title: str = "") -> int:
         print("Enter an item from the menu, or 0 to exit")
 
 
+@checked(choices=_texts, title=string, header=_texts, allow_zero=flag)
 def multi_menu(
     choices: Sequence[str], title: str, header: Sequence[str], allow_zero: bool = True
 ) -> list[int]:
@@ -48,6 +59,8 @@ def multi_menu(
     list of int
         The numbers chosen, from 1, or ``[0]``. Ranges and commas are allowed: ``1,3:5, 6``.
     """
+    if len(header) != 2:
+        raise ValueError(f"header is {header!r}: give the heads of two columns")
     first = [header[0], *(str(i + 1) for i in range(len(choices)))]
     second = [header[1], *choices]
     left, right = max(map(len, first)), max(map(len, second))
@@ -119,6 +132,7 @@ def read_and_check(
     ValueError
         If no answer can satisfy the conditions, or the default does not.
     """
+    string("message", message)
     kind = what if isinstance(what, type) else type(what)
     if kind not in (float, int, bool, str):
         raise ValueError(f"what is {what!r}: it must be float, int, bool or str, or a value of it")
@@ -147,6 +161,12 @@ def _allowed(
     default: Any,
 ) -> list[Any] | None:
     """The answers allowed, if listed; checks that the conditions can be met."""
+    limits = {"lower": lower, "upper": upper, "default": default if kind in (int, float) else None}
+    for name, value in limits.items():
+        if value is not None:
+            real(name, value)
+    if answer_in is not None and (isinstance(answer_in, str) or not np.iterable(answer_in)):
+        raise TypeError(f"answer_in is {answer_in!r}: give a sequence of answers")
     if kind in (str, bool) and (lower is not None or upper is not None):
         raise ValueError("Can't have upper or lower limits with non numeric input")
     if lower is not None and upper is not None and lower > upper:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri, xlogy
 
 from pyhier._types import Floats
+from pyhier._validation import check_level, positive
 from pyhier.coda.objects import Mcmc
 from pyhier.coda.results import PerChain, draws_of, finite_draws, per_chain
 from pyhier.coda.vectors import NamedMatrix, NamedVector
@@ -105,18 +106,18 @@ def raftery_diag(
     3746.0
     """
     for name, value in (("q", q), ("r", r), ("s", s)):
-        if not 0.0 < value < 1.0:
-            raise ValueError(f"{name} is {value}: it must be between 0 and 1")
+        check_level(value, name)
+    precision = positive("converge_eps", converge_eps)
     least = math.ceil(q * (1.0 - q) * (ndtri(0.5 * (1.0 + s)) / r) ** 2)
 
     def diagnose(chain: Mcmc, which: int) -> RafteryDiag:
-        draws = finite_draws(chain, which)
+        draws = finite_draws(chain, which, "data")
         params = NamedVector(np.array([r, s, q]), ("r", "s", "q"))
         if least > len(draws):
             return RafteryDiag(params, ("Error", str(least)))
         rows = np.empty((draws.shape[1], 4))
         for j, label in enumerate(chain.labels):
-            burn_in, total = run_length(draws[:, j], chain.thin, q, r, s, converge_eps)
+            burn_in, total = run_length(draws[:, j], chain.thin, q, r, s, precision)
             if max(abs(burn_in), abs(total)) > LARGEST:
                 warnings.warn(
                     f"no run length for {label}: the two-state chain of its quantile is periodic "
@@ -129,7 +130,7 @@ def raftery_diag(
         rows[np.isnan(rows)] = NA
         return RafteryDiag(params, NamedMatrix(rows, chain.varnames, COLUMNS))
 
-    return per_chain(diagnose, draws_of(data))
+    return per_chain(diagnose, draws_of(data, "data"))
 
 
 def run_length(

@@ -10,20 +10,23 @@ from typing import Any, Generic, TypeVar, overload
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier.coda.convert import as_mcmc, as_mcmc_list
+from pyhier.coda.convert import chain_list, one_chain
 from pyhier.coda.objects import Draws, Mcmc, McmcList
 
 R = TypeVar("R")
 
 
-def draws_of(x: Any) -> Draws:
-    """Chains of whatever has them: R's ``as.mcmc`` where there is one, a list where several."""
+def draws_of(x: Any, name: str = "x") -> Draws:
+    """Chains of whatever has them: R's ``as.mcmc`` where there is one, a list where several.
+
+    ``name`` is that of the argument.
+    """
     if isinstance(x, Mcmc | McmcList):
         return x
     several = isinstance(x, list | tuple) and any(isinstance(item, Mcmc) for item in x)
     if several or hasattr(x, "to_mcmc") or hasattr(x, "posterior"):
-        return as_mcmc_list(x)
-    return as_mcmc(x)
+        return chain_list(name, x)
+    return one_chain(name, x)
 
 
 def chains_in(x: Draws) -> tuple[Mcmc, ...]:
@@ -31,7 +34,7 @@ def chains_in(x: Draws) -> tuple[Mcmc, ...]:
     return x.chains if isinstance(x, McmcList) else (x,)
 
 
-def finite_draws(chain: Mcmc, which: int = 0) -> Floats:
+def finite_draws(chain: Mcmc, which: int = 0, name: str = "x") -> Floats:
     """Draws as a matrix; an error that names the first one that is not finite."""
     draws = chain.matrix
     with np.errstate(invalid="ignore", over="ignore"):
@@ -39,7 +42,7 @@ def finite_draws(chain: Mcmc, which: int = 0) -> Floats:
     if doubtful and not (valid := np.isfinite(draws)).all():
         i, j = np.argwhere(~valid)[0]
         raise ValueError(
-            f"x has {draws[i, j]} for {chain.labels[j]} at iteration "
+            f"{name} has {draws[i, j]} for {chain.labels[j]} at iteration "
             f"{chain.start + i * chain.thin} of chain {which + 1}: diagnostics need finite draws"
         )
     return draws

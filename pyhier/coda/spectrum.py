@@ -16,7 +16,7 @@ import numpy as np
 from scipy import fft
 
 from pyhier._types import Floats, Ints
-from pyhier._validation import count
+from pyhier._validation import count, positive, real
 from pyhier.coda.results import chains_in, draws_of, each_finite
 from pyhier.coda.vectors import NamedVector
 from pyhier.kernels.series import centre, lagged_products
@@ -310,10 +310,11 @@ def spectrum0(
     >>> 0.5 < coda.spectrum0(x).spec["var1"] < 2
     True
     """
-    if order not in (0, 1, 2):
+    if count("order", order, 0) > 2:
         raise ValueError(f"invalid order: it is {order}; give 0, 1 or 2")
-    if max_length is not None and not max_length > 0.0:
+    if max_length is not None and not real("max_length", max_length) > 0.0:
         raise ValueError(f"max_length is {max_length}: give a positive number, or None")
+    positive("max_freq", max_freq)
     labels, draws = _stacked(x)
     values = [glm_at_zero(column, max_freq, order, max_length) for column in draws.T]
     return Spectrum0(NamedVector(np.array(values), labels))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier._validation import float_array
+from pyhier._validation import number, probability_list
 from pyhier.coda.objects import Draws, Mcmc, chains_of
 from pyhier.coda.results import PerChain, draws_of, per_chain
 from pyhier.coda.spectrum import ar_at_zero
@@ -109,7 +109,8 @@ def summary(x: Any, quantiles: Sequence[float] = QUANTILES) -> SummaryMcmc:
     tau  6.0 1.080   0.5401         0.5401
     """
     draws = draws_of(x)
-    probs = np.atleast_1d(float_array("quantiles", quantiles, np.ndim(quantiles)))
+    alone = np.isscalar(quantiles) and not isinstance(quantiles, str)
+    probs = probability_list("quantiles", [quantiles] if alone else quantiles)
     chains = [chain.matrix for chain in chains_of(draws)]
     _refuse_missing(draws)
     pooled = np.concatenate(chains)
@@ -122,13 +123,13 @@ def summary(x: Any, quantiles: Sequence[float] = QUANTILES) -> SummaryMcmc:
     )
 
 
-def _refuse_missing(x: Draws) -> None:
+def _refuse_missing(x: Draws, name: str = "x") -> None:
     for k, chain in enumerate(chains_of(x)):
         missing = np.argwhere(np.isnan(chain.matrix))
         if missing.size:
             i, j = missing[0]
             raise ValueError(
-                f"x is missing (NaN) for {chain.labels[j]} at iteration "
+                f"{name} is missing (NaN) for {chain.labels[j]} at iteration "
                 f"{chain.start + i * chain.thin} of chain {k + 1}: remove it first"
             )
 
@@ -216,10 +217,10 @@ def HPDinterval(obj: Any, prob: float = 0.95) -> HPDInterval | PerChain[HPDInter
     attr(,"Probability")
     [1] 0.6
     """
-    if not isinstance(prob, int | float | np.number) or not 0.0 <= float(prob) <= 1.0:
+    if not 0.0 <= number("prob", prob) <= 1.0:
         raise ValueError(f"prob is {prob!r}: it must be between 0 and 1")
-    draws = draws_of(obj)
-    _refuse_missing(draws)
+    draws = draws_of(obj, "obj")
+    _refuse_missing(draws, "obj")
     return per_chain(lambda chain, _: _shortest(chain, float(prob)), draws)
 
 
@@ -260,5 +261,6 @@ def rejectionRate(x: Any) -> NamedVector:  # noqa: N802 (R's name)
     chains = chains_of(draws)
     if len(chains[0]) < 2:
         raise ValueError("x has one draw: a rejection is seen from two")
-    rates = [(np.diff(chain.matrix, axis=0) == 0.0).mean(axis=0) for chain in chains]
-    return NamedVector(np.mean(rates, axis=0), draws.labels)
+    rates = np.mean([(m[1:] == m[:-1]).mean(axis=0) for m in (c.matrix for c in chains)], axis=0)
+    missing = np.any([np.isnan(chain.matrix).any(axis=0) for chain in chains], axis=0)
+    return NamedVector(np.where(missing, NA, rates), draws.labels)

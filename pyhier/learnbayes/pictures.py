@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
 from pyhier._validation import count
-from pyhier.coda.graphics import colours
+from pyhier.coda.graphics import colours_of
 from pyhier.inference.target import LogPosterior, log_density
 from pyhier.learnbayes._arguments import flat, numbers
 from pyhier.learnbayes.conjugate import pbetap
@@ -119,7 +119,7 @@ def mycontour(
     axes = _current() if add and ax is None else _axes(ax)
     words = {"xlab": "xlabel", "ylab": "ylabel", "main": "title"}
     labels = {words[key]: contour.pop(key) for key in words if key in contour}
-    style = {"levels": LEVELS, "colors": colours(col), "linestyles": "solid"} | contour
+    style = {"levels": LEVELS, "colors": colours_of("col", col), "linestyles": "solid"} | contour
     if "cmap" in contour:
         del style["colors"]
     lines = axes.contour(x, y, np.maximum(z, -1e300).T, **style)

@@ -173,7 +173,7 @@ def test_options_remember_and_refuse():
     assert coda.coda_options("frac1") == 0.1
     with pytest.raises(KeyError, match="there is no option 'nonsense': there are trace"):
         coda.coda_options(nonsense=3)
-    with pytest.raises(ValueError, match="frac1 is 3: it must be between 0 and 1"):
+    with pytest.raises(ValueError, match="frac1 is 3: it must lie between 0 and 1"):
         coda.coda_options(frac1=3)
     with pytest.raises(ValueError, match="must be True or False"):
         coda.coda_options(trace="yes")

@@ -26,7 +26,7 @@ def test_to_arviz_and_back(model):
 def test_draws_of_an_exact_posterior(model):
     chains = ph.exact(model).to_mcmc(draws=100, chains=3, rng=1)
     assert (coda.nchain(chains), coda.niter(chains)) == (3, 100)
-    with pytest.raises(ValueError, match="more than 1 chain: there are 3"):
+    with pytest.raises(ValueError, match="more than 1 chain: x has 3"):
         coda.as_mcmc(chains)
 
 

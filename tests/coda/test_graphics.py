@@ -84,7 +84,7 @@ def test_a_text_for_each_panel(chains):
         ({"ylim": (0, np.inf)}, "ylim"),
         ({"col": "no such"}, "col has 'no such'"),
         ({"layout": 3}, "layout is 3"),
-        ({"layout": (0, 2)}, "from 1 up"),
+        ({"layout": (0, 2)}, "positive whole number"),
     ],
 )
 def test_impossible_ones(chains, options, message):
