@@ -27,7 +27,8 @@ def test_draws_that_are_not_finite(chains, function, bad):
     values = [np.array(chain) for chain in chains]
     values[2][390, 1] = bad
     made = coda.mcmc_list([coda.mcmc(v, start=11, thin=5, varnames=["mu", "tau"]) for v in values])
-    with pytest.raises(ValueError, match=rf"(x|data) has {bad} for tau at iteration 1961 of chain 3"):
+    where = rf"(x|data) has {bad} for tau at iteration 1961 of chain 3"
+    with pytest.raises(ValueError, match=where):
         function(made)
 
 
