@@ -82,6 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     against.add_argument("--seed", type=int, default=0, metavar="S", help="of the random inputs")
     against.add_argument("--json", type=Path, metavar="FILE", help="write the report as JSON")
     against.add_argument("--html", type=Path, metavar="FILE", help="write the report as a page")
+    _fit_options(run)
+    return parser
+
+
+def _fit_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("file", type=Path, help="CSV file with a header and a row a group")
     run.add_argument("--y", required=True, metavar="COL", help="column of the estimates")
     spread = run.add_mutually_exclusive_group(required=True)
@@ -118,7 +123,6 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--seed", type=int, metavar="S", help="of the random numbers")
     run.add_argument("--r-stream", action="store_true", help="R's random stream: set.seed(S)")
     run.add_argument("--out", type=Path, metavar="DIR", help="folder for the draws and pictures")
-    return parser
 
 
 def validate(options: argparse.Namespace) -> int:

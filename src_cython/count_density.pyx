@@ -6,9 +6,7 @@ likelihood is their sum, binomial coefficients and factorials included. It is ta
 ways.
 
 - By steps (count_steps.h): as many logarithms as the largest count, whatever the number of groups.
-  Exposures of many groups are replaced by a few: log(1 + exp(x)) is analytic for |Im x| < pi, so a
-  polynomial of degree 13 carries it over a unit of log e (its Bernstein ellipse has the parameter
-  12.6), and a sum over the groups of a bin is one over 14 Chebyshev points with weights.
+  Exposures of many groups are replaced by a few (count_data.pyx).
 - By groups (count_terms.h): every different group's own term, without cancellation; for counts so
   large that the rounding of the logarithms would show, and where there are fewer groups than steps.
 
@@ -22,9 +20,15 @@ digit there is.
 """
 from libc.math cimport INFINITY, exp, fabs, log, log1p
 
+from pyhier.kernels.count_data cimport MOST_STEPS, POOLED, Counts, Steps
 from pyhier.kernels.density cimport LogDensity, density_t
 
 import numpy as np
+
+from pyhier.kernels.count_data import (
+    distinct, exposures, log_inverse_size, log_ratio, padded, rounding,
+)
+from pyhier.kernels.count_masses import factorial_rest
 
 
 cdef extern from "count_terms.h" nogil:
@@ -48,13 +52,7 @@ cdef extern from "count_terms.h" nogil:
                               double *second)
     void poisson_gamma_slopes(const rates *s, const events *g, double times, double *first,
                               double *second)
-    double gamma_rest(double x)
     double stirling_series(double w)  # at 1 / w
-    double beta_binomial_mass(double y, double f, double a, double b)
-    double binomial_mass(double y, double f, double p)
-    double poisson_mass(double y, double m)
-    double poisson_gamma_mass(double y, double t, double a, double b)
-    double cell_mass(double y, double total, double row, double column)
     enum: LARGEST_LOG
 
 cdef extern from "count_steps.h" nogil:
@@ -70,11 +68,7 @@ cdef extern from "count_steps.h" nogil:
 
 
 cdef enum:
-    LANES = 8        # as in instruction_sets.h
-    DEGREES = 14     # of the polynomials that carry exposures, plus one
-    MOST_STEPS = 2_000_000
     LEAST_LOG = -640  # of a precision: what is made of a smaller one is not within the doubles
-    POOLED = 36      # log of a precision at which groups that are taken by steps are all but pooled
     GROUP_COST = 25  # nanoseconds of a group's own term; a step's logarithm takes one
 
 cdef double NOISE = 2e-9  # of the sum by steps: standard deviation of its rounding, at most
@@ -82,7 +76,7 @@ cdef double NOISE = 2e-9  # of the sum by steps: standard deviation of its round
 cdef enum Prior:
     NONE, BDA3, BETABINEXCH, POISSGAMEXCH
 
-PRIORS = {"": NONE, "bda3": BDA3, "betabinexch": BETABINEXCH, "poissgamexch": POISSGAMEXCH}
+_PRIORS = {"": NONE, "bda3": BDA3, "betabinexch": BETABINEXCH, "poissgamexch": POISSGAMEXCH}
 
 
 # --- Priors ---------------------------------------------------------------------------------------
@@ -120,13 +114,6 @@ cdef void shared_prior_slopes(int kind, double z0, double *x, double[::1] gradie
 
 
 # --- What the sums take ---------------------------------------------------------------------------
-
-cdef struct Steps:
-    double first               # the number of groups with y > 0
-    Py_ssize_t steps           # the largest y, less 1, padded
-    const double *more         # at i the number of groups with y > i + 1
-    const double *scale        # at i 1 / (share + (i + 1) / K) at a reference; a beta-binomial's
-
 
 cdef struct Groups:
     Py_ssize_t size
@@ -172,96 +159,6 @@ cdef inline total rising(Steps *r, double a, double log_a, double inverse,
     return sum
 
 
-def padded(values):
-    """The values as a whole number of vectors, at least one, filled up with 0."""
-    room = np.zeros(max(LANES, (len(values) + LANES - 1) // LANES * LANES))
-    room[: len(values)] = values
-    return room
-
-
-def counts_above(y):
-    """At i the number of groups with y > i."""
-    found = np.bincount(np.asarray(y).astype(np.int64))
-    return np.cumsum(found[:0:-1])[::-1].astype(np.float64)
-
-
-cdef class Counts:
-    """The counts of all groups, in the form that ``rising`` takes."""
-    cdef Steps sums
-    cdef double[::1] more, scale
-
-    def __init__(self, y):
-        above = counts_above(y)
-        self.more = padded(above[1:])
-        self.sums.first = above[0] if above.size else 0.0
-        self.sums.steps = self.more.shape[0] if above.size > 1 else 0
-        self.sums.more = &self.more[0]
-
-    cdef const double *refer(self, double share, double inverse):
-        """Make the terms of a reference."""
-        self.scale = 1.0 / (share + np.arange(1.0, self.more.shape[0] + 1.0) * inverse)
-        return &self.scale[0]
-
-
-def _log_inverse_size(y, n):
-    """Log of 1 / K by the variance between and within the groups (Kleinman 1973), at most that of
-    K = 1 / 1000 and at least where the groups are all but pooled."""
-    total, share = n.sum(), y / n
-    if n.size < 2 or not total > n.size:
-        return -float(POOLED)
-    mean = y.sum() / total
-    between = n @ (share - mean) ** 2 / (n.size - 1.0)
-    within = n @ (share * (1.0 - share)) / (total - n.size)
-    size = (total - n @ n / total) / (n.size - 1.0)
-    whole = between + (size - 1.0) * within
-    correlation = (between - within) / whole if whole > 0.0 else 0.0
-    return float(np.log(np.clip(correlation / max(1.0 - correlation, 1e-3), np.exp(-POOLED), 1e3)))
-
-
-def rounding(y):
-    """Standard deviation of the rounding of a sum by steps; its logarithms are below ten."""
-    largest = np.max(y, initial=0.0)
-    if largest > MOST_STEPS:
-        return np.inf
-    above = counts_above(y)
-    return 2e-16 * (2.0 + np.log1p(largest)) * np.sqrt(above @ above)
-
-
-def log_ratio(first, second):
-    """Log of a ratio in two parts; +-1e300 where one of them is 0."""
-    with np.errstate(divide="ignore"):
-        if max(np.max(first, initial=0.0), np.max(second, initial=0.0)) < 2.0**20:
-            whole = np.clip(np.log(first) - np.log(second), -1e300, 1e300)
-            return whole, np.zeros(whole.size)
-        exact = np.log(first.astype(np.longdouble)) - np.log(second.astype(np.longdouble))
-    exact = np.clip(exact, -1e300, 1e300)
-    whole = exact.astype(np.float64)
-    return whole, np.where(np.abs(whole) < 1e300, exact - whole, 0.0).astype(np.float64)
-
-
-def factorial_rest(y):
-    """log(y!) - y log(y) + y."""
-    cdef double[::1] x = np.asarray(y, dtype=np.float64)
-    rest = np.zeros(x.shape[0])
-    cdef double[::1] out = rest
-    cdef Py_ssize_t i
-    for i in range(x.shape[0]):
-        if x[i] > 0.0:
-            out[i] = gamma_rest(x[i]) + log(x[i])
-    return rest
-
-
-def distinct(first, second):
-    """Different pairs, and how often they are there; all of them, once, where they are many."""
-    if first.size > 200_000:
-        return first, second, np.ones(first.size)
-    order = np.lexsort((second, first))
-    first, second = first[order], second[order]
-    new = np.concatenate([[True], (np.diff(first) != 0.0) | (np.diff(second) != 0.0)])
-    at = np.flatnonzero(new)
-    return first[at], second[at], np.diff(np.append(at, first.size)).astype(np.float64)
-
-
 cdef class CountMarginal(LogDensity):
     """What both models share: the prior, by name or a density of both coordinates."""
     cdef CountData model
@@ -283,7 +180,7 @@ cdef class CountMarginal(LogDensity):
         self.model.own_prior = NULL
         self.data = &self.model
         if isinstance(prior, str):
-            self.model.prior = PRIORS[prior]
+            self.model.prior = _PRIORS[prior]
             return
         own = prior
         self.part, self.compiled, self.failed = own, own.compiled, own.failed
@@ -456,7 +353,7 @@ cdef class BetaBinomialMarginal(CountMarginal):
         self.model.successes, self.model.failures = self.successes.sums, self.failures.sums
         self.model.trials = self.trials.sums
         x[0] = np.log(y.sum() + 0.5) - np.log(f.sum() + 0.5)
-        x[1] = -_log_inverse_size(y, n)
+        x[1] = -log_inverse_size(y, n)
         self.model.log_share, self.model.log_rest = -softplus(-x[0]), -softplus(x[0])
         self.model.share, self.model.rest = np.exp(self.model.log_share), np.exp(self.model.log_rest)
         self.model.inverse = np.exp(-x[1])
@@ -524,34 +421,6 @@ cdef double poisson_gamma(int ndim, double *x, void *data) noexcept nogil:
     return value + model.shift + prior_at(model, x)
 
 
-def few_exposures(const double[::1] log_exposure, const double[::1] y):
-    """Chebyshev points of log e, with the groups and the counts that they stand for."""
-    cdef Py_ssize_t bins, b, i, k
-    low = np.min(log_exposure)
-    bins = int(np.max(log_exposure) - low) + 1
-    moments = np.zeros((2, bins, DEGREES))
-    cdef double[:, :, ::1] sum = moments
-    cdef double start = low, x, here, before, swap
-    with nogil:
-        for i in range(y.shape[0]):
-            b = <Py_ssize_t>(log_exposure[i] - start)
-            x = 2.0 * (log_exposure[i] - start - b) - 1.0
-            before, here = x, 1.0  # T_{-1} = T_1
-            for k in range(DEGREES):
-                sum[0, b, k] += here
-                sum[1, b, k] += y[i] * here
-                swap = here
-                here = 2.0 * x * here - before
-                before = swap
-    angle = (np.arange(DEGREES) + 0.5) * (np.pi / DEGREES)
-    basis = np.cos(np.outer(np.arange(DEGREES), angle)) * (2.0 / DEGREES)
-    basis[0] *= 0.5
-    weights = moments @ basis
-    points = low + np.arange(bins)[:, None] + 0.5 * (np.cos(angle) + 1.0)
-    kept = moments[0, :, 0] > 0.0
-    return points[kept].ravel(), weights[0, kept].ravel(), weights[1, kept].ravel()
-
-
 cdef class PoissonGammaMarginal(CountMarginal):
     """The log marginal posterior of (log alpha, log mu).
 
@@ -568,7 +437,7 @@ cdef class PoissonGammaMarginal(CountMarginal):
         self._take_prior(prior, z0)
         self.reference = self.fast = poisson_gamma
         a, b, times = distinct(y, e)
-        logs = self._exposures(y, e)
+        logs = exposures(y, e)
         steps = y.max(initial=0.0) + 3 * logs[0].size
         best = rounding(y) > NOISE or GROUP_COST * a.size < steps
         self.model.by_groups = best if by_groups is None else by_groups
@@ -580,13 +449,6 @@ cdef class PoissonGammaMarginal(CountMarginal):
             from scipy.special import gammaln
 
             self.model.shift = float(np.sum(gammaln(y + 1.0)))
-
-    def _exposures(self, y, e):
-        """Logs of different exposures, or of a few that stand for them, their groups and counts."""
-        if y.size < 4 * DEGREES or not np.ptp(np.log(e)) < y.size / (4.0 * DEGREES):
-            different, which = np.unique(e, return_inverse=True)
-            return np.log(different), np.bincount(which), np.bincount(which, y)
-        return few_exposures(np.log(e), y)
 
     def _take_steps(self, y, e, logs):
         cdef double[2] x
@@ -611,35 +473,3 @@ cdef class PoissonGammaMarginal(CountMarginal):
         for i in range(g.size):
             group = events(g.y[i], g.other[i], g.hat[i], g.low[i], g.constant[i])
             poisson_gamma_slopes(&s, &group, g.times[i], first, second)
-
-
-# --- At shapes as they are given ------------------------------------------------------------------
-
-def log_mass(family, *arguments):
-    """Log probabilities of counts that need not be whole, without cancellation.
-
-    ``"beta-binomial"`` takes successes, failures and both shapes of the proportion's beta
-    distribution, ``"binomial"`` successes, failures and the proportion, ``"poisson-gamma"`` events,
-    exposures, and shape and rate of the gamma distribution, ``"poisson"`` events and their mean;
-    arrays that broadcast. ``"cell"`` takes a cell of a table, the whole, the row's sum and the
-    column's: summed over the cells it is what the cells add to the log of the table's probability
-    given its margins; these add their `factorial_rest`, and the whole takes its away.
-    """
-    kinds = ("beta-binomial", "binomial", "poisson-gamma", "poisson", "cell")
-    parts = np.broadcast_arrays(*(np.asarray(part, dtype=np.float64) for part in arguments))
-    cdef double[:, ::1] x = np.array([part.ravel() for part in parts])
-    values = np.empty(parts[0].shape)
-    cdef double[::1] out = values.reshape(-1)
-    cdef Py_ssize_t i, kind = kinds.index(family)
-    for i in range(out.shape[0]):
-        if kind == 0:
-            out[i] = beta_binomial_mass(x[0, i], x[1, i], x[2, i], x[3, i])
-        elif kind == 1:
-            out[i] = binomial_mass(x[0, i], x[1, i], x[2, i])
-        elif kind == 2:
-            out[i] = poisson_gamma_mass(x[0, i], x[1, i], x[2, i], x[3, i])
-        elif kind == 3:
-            out[i] = poisson_mass(x[0, i], x[1, i])
-        else:
-            out[i] = cell_mass(x[0, i], x[1, i], x[2, i], x[3, i])
-    return values

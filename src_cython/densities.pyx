@@ -407,11 +407,3 @@ def fill(str family, const double[::1] x, const double[:, ::1] par, bint give_lo
                 out[i] = NAN
             else:
                 out[i] = density(x[i], &par[i, 0], give_log)
-
-
-cdef bint missing(const double *par, Py_ssize_t n) noexcept nogil:
-    cdef Py_ssize_t k
-    for k in range(n):
-        if isnan(par[k]):
-            return True
-    return False

@@ -114,3 +114,21 @@ def test_a_circle_would_be_found(tmp_path):
 def test_the_bridge_is_imported_by_the_command_line_alone():
     users = {name for name, targets in graph().items() for t in targets if room(t) == "r_bridge"}
     assert {room(name) for name in users} <= {"r_bridge", "cli"}
+
+
+LONGEST = 500  # lines of a file
+# Run by hand, once, in an environment of its own: an oracle that shares nothing reads best as one.
+GENERATORS = {"tests/published/exact_reference/generate.py"}
+
+
+def test_no_file_is_long():
+    ours = ("pyhier", "src_cython", "r_bridge", "tests", "benchmarks", "vignettes")
+    kinds = {".py", ".pyx", ".pxd", ".pyi", ".h", ".R"}
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for folder in ours
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in kinds and (lines := path.read_text().count("\n")) > LONGEST
+    }
+    assert not set(long) - GENERATORS, long
+    assert set(long) == GENERATORS, "no longer long: take it off the list"

@@ -7,11 +7,6 @@ from pyhier.kernels.density import LogDensity
 
 Floats = NDArray[np.float64]
 
-Family = Literal["beta-binomial", "binomial", "poisson-gamma", "poisson", "cell"]
-
-def log_mass(family: Family, *arguments: ArrayLike) -> Floats: ...
-def factorial_rest(y: ArrayLike) -> Floats: ...
-
 class CountMarginal(LogDensity):
     @property
     def by_groups(self) -> bool: ...

@@ -70,6 +70,12 @@ from pyhier.learnbayes.logposteriors import (
     transplantpost,
     weibullregpost,
 )
+from pyhier.learnbayes.one_sample import (
+    NormpostsimResult,
+    RobusttResult,
+    normpostsim,
+    robustt,
+)
 from pyhier.learnbayes.pictures import (
     mycontour,
     plot_bayes,
@@ -103,16 +109,12 @@ from pyhier.learnbayes.selection import (
     normal_select,
 )
 from pyhier.learnbayes.simulation import (
-    NormpostsimResult,
-    RobusttResult,
     dmnorm,
     dmt,
-    normpostsim,
     rdirichlet,
     rigamma,
     rmnorm,
     rmt,
-    robustt,
     rtruncated,
 )
 from pyhier.learnbayes.tables import (

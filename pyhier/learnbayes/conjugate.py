@@ -11,7 +11,7 @@ from scipy.special import log_ndtr, logsumexp, ndtr
 
 from pyhier._types import Floats
 from pyhier._validation import float_array, positive
-from pyhier.kernels.count_density import log_mass
+from pyhier.kernels.count_masses import log_mass
 from pyhier.learnbayes._arguments import counts, entries, flat, number, numbers
 from pyhier.rstats.results import ByName
 

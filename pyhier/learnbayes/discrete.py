@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 
 from pyhier._types import Floats
 from pyhier._validation import aligned, float_array
-from pyhier.kernels.count_density import log_mass
+from pyhier.kernels.count_masses import log_mass
 from pyhier.learnbayes._arguments import flat, matched, numbers
 from pyhier.learnbayes.conjugate import (
     future,

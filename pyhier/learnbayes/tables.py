@@ -10,7 +10,7 @@ from scipy.special import gammaln
 
 from pyhier._types import Floats
 from pyhier._validation import count, float_array, positive
-from pyhier.kernels.count_density import factorial_rest, log_mass
+from pyhier.kernels.count_masses import factorial_rest, log_mass
 from pyhier.learnbayes._arguments import numbers
 from pyhier.rstats import RStream, rgamma
 from pyhier.rstats.results import ByName

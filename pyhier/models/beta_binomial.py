@@ -16,7 +16,8 @@ from pyhier._random import Generator, betas, binomials
 from pyhier._types import Floats
 from pyhier._validation import count, each_group, names_aligned
 from pyhier.distributions.families import Beta
-from pyhier.kernels.count_density import BetaBinomialMarginal, log_mass
+from pyhier.kernels.count_density import BetaBinomialMarginal
+from pyhier.kernels.count_masses import log_mass
 from pyhier.models.count_joint import beta_binomial_joint
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths

@@ -12,7 +12,8 @@ import numpy as np
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
-from pyhier.kernels.count_density import BetaBinomialMarginal, PoissonGammaMarginal, log_mass
+from pyhier.kernels.count_density import BetaBinomialMarginal, PoissonGammaMarginal
+from pyhier.kernels.count_masses import log_mass
 
 SMALL = 1e-200  # up to which the incomplete gamma function is a power
 

@@ -15,7 +15,8 @@ from pyhier._random import Generator, gammas, poissons
 from pyhier._types import Floats
 from pyhier._validation import each_group, names_aligned, positive, vector
 from pyhier.distributions.families import Gamma
-from pyhier.kernels.count_density import PoissonGammaMarginal, log_mass
+from pyhier.kernels.count_density import PoissonGammaMarginal
+from pyhier.kernels.count_masses import log_mass
 from pyhier.models.count_joint import poisson_gamma_joint
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
 from pyhier._validation import flag
-from pyhier.kernels import densities, distribution_functions
+from pyhier.kernels import densities, distribution_functions, quantile_functions
 
 Given = Mapping[str, ArrayLike]
 Kernel = Callable[[Sequence[Floats]], Sequence[Floats]]
@@ -133,7 +133,7 @@ def quantiles(
     columns, shape = recycled(arguments)
     out = np.empty(columns[0].size)
     ends = np.column_stack([np.broadcast_to(end, out.shape) for end in support(columns[1:])])
-    distribution_functions.fill_quantiles(
+    quantile_functions.fill_quantiles(
         family, columns[0], _parameters(columns[1:], kernel), np.ascontiguousarray(ends),
         flag("lower_tail", lower_tail), flag("log_p", log_p), out,
     )  # fmt: skip

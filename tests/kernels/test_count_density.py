@@ -230,6 +230,7 @@ def test_a_hundred_thousand_groups_go_by_steps():
         [np.full(41, np.log(3 / 9)), np.log(12.0) + np.linspace(-0.005, 0.005, 41)]
     )
     values = steps.evaluate(near)
+    values -= values[20]  # the fit rounds by the size of what it fits
     t = np.linspace(-1.0, 1.0, 41)
     left = values - np.polynomial.Polynomial.fit(t, values, 4)(t)
     assert np.abs(left).max() < 1e-9
