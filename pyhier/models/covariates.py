@@ -121,6 +121,11 @@ class Covariates(Frozen):
             raise ValueError(f"{what} names {name!r}: the coefficients are {', '.join(self.names)}")
         return self.names.index(bare)
 
+    def row_or_mean(self, row: Floats | None) -> Floats:
+        """The row itself, or without one the mean of the groups', shape (p,)."""
+        found: Floats = self.x.mean(axis=0) if row is None else row
+        return found
+
     def rows(self, new: Any) -> Floats:
         """Rows of the design of new groups, shape (n, p); of one group for a mapping of numbers.
 

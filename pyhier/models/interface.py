@@ -189,6 +189,9 @@ class Regression(Reduced, Protocol):
     def new(self, row: Floats, last: Floats) -> Linear:
         """The effect of a new group with a row of the design, (p,), given the last coordinate."""
 
+    def draw_new_theta(self, phi: Floats, rng: Generator, row: Floats | None = None) -> Floats:
+        """Draws of that effect given phi; without a row of a group with the groups' mean."""
+
     def without_covariates(self) -> Reduced:
         """The same data and prior of tau with the intercept alone."""
 
@@ -249,6 +252,9 @@ class Covaried(Integrated, Protocol):
 
     def new(self, row: Floats, psi: Floats, group: str | None = None) -> Linear:
         """The effect of a new group with a row of the design, perhaps within an old one."""
+
+    def draw_new_theta(self, phi: Floats, rng: Generator, row: Floats | None = None) -> Floats:
+        """Draws of that effect given phi; without a row of a group with the groups' mean."""
 
 
 class PlaneModel(Model, Protocol):

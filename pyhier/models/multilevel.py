@@ -374,9 +374,9 @@ class MultilevelNormal(NestedSources, NormalData, IntegratedModel):
         drawn = self._members.draws(beta, np.exp(2.0 * psi), rng)
         return drawn.reshape(*phi.shape[:-1], self.y.size)
 
-    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
-        """Draws of the effect of a new group in new ones, with the groups' mean covariates."""
+    def draw_new_theta(self, phi: Floats, rng: Generator, row: Floats | None = None) -> Floats:
+        """Draws of the effect of a new group in new ones, with a row of the design, or the mean."""
         beta, psi = self._split(phi)
-        centre: Floats = beta @ self.covariates.x.mean(axis=0)
+        centre: Floats = beta @ self.covariates.row_or_mean(row)
         sd: Floats = np.sqrt(np.exp(2.0 * psi).sum(axis=-1))
         return centre + sd * normals(rng, phi.shape[:-1], 1)[..., 0]

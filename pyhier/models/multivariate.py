@@ -432,14 +432,22 @@ class MultivariateNormal(IntegratedModel):
         drawn = self._effects.draws(beta, self._x, self.sigma(psi), rng)
         return drawn.reshape(*phi.shape[:-1], -1)
 
-    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
-        """Draws of a new group's outcomes, with the groups' mean covariates, shape (..., q)."""
+    def draw_new_theta(self, phi: Floats, rng: Generator, row: Floats | None = None) -> Floats:
+        """Draws of a new group's outcomes, with a row of the design, or the mean, (..., q)."""
         beta, psi = self._split(phi)
         q, p = len(self.outcomes), self._x.shape[1]
-        centre = beta.reshape(*beta.shape[:-1], q, p) @ self._x.mean(axis=0)
+        row = self._x.mean(axis=0) if row is None else row
+        centre = beta.reshape(*beta.shape[:-1], q, p) @ row
         z = normals(rng, phi.shape[:-1], q)
         drawn: Floats = centre + (self._effects.factor(psi) @ z[..., np.newaxis])[..., 0]
         return drawn
+
+    def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
+        """Refused: one number is no covariance of a new group's estimates."""
+        raise ValueError(
+            "a new group of several outcomes has a covariance of its estimates: add noise with it "
+            "to the draws of theta_new[...] that sample(n) returns"
+        )
 
     def observed(self) -> Mapping[str, Floats]:
         """The data: y and se of each effect, NaN where a group lacks an outcome."""

@@ -427,9 +427,9 @@ class NormalRegression(NormalNormal):
         theta += y + shrinkage * (phi[..., :-1] @ x.T - y)
         return theta if self._rotation is None else self._rotation.restored(theta)
 
-    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
-        """Draws of the effect of a new group with the groups' mean covariates, shape (...)."""
-        centre: Floats = phi[..., :-1] @ self.covariates.x.mean(axis=0)
+    def draw_new_theta(self, phi: Floats, rng: Generator, row: Floats | None = None) -> Floats:
+        """Draws of the effect of a new group with a row of the design, or their mean, (...)."""
+        centre: Floats = phi[..., :-1] @ self.covariates.row_or_mean(row)
         return centre + np.exp(phi[..., -1]) * normals(rng, phi.shape[:-1], 1)[..., 0]
 
     def predict(self, theta: Floats, rng: Generator) -> Floats:

@@ -14,7 +14,7 @@ from pyhier._types import Floats
 from pyhier._validation import amount, float_array, probability_list
 from pyhier.distributions.base import Marginal
 from pyhier.models.draws import Draws
-from pyhier.models.interface import Model, new_effects_of
+from pyhier.models.interface import Model, is_covaried, is_regression, new_effects_of
 from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
 from pyhier.posterior.draw_arrays import DrawArrays, unknown
 from pyhier.posterior.events import Event, Probability, holds, parse_comparison, share
@@ -274,7 +274,9 @@ class Posterior(Frozen):
         generator = as_generator(rng, PREDICTION)
         return self.model.predict(self._drawn(draws, generator).theta, generator)
 
-    def predict_new(self, size: ArrayLike, *, draws: int = DRAWS, rng: RNG = None) -> Floats:
+    def predict_new(
+        self, size: ArrayLike, *, x: Any = None, draws: int = DRAWS, rng: RNG = None
+    ) -> Floats:
         """Draws of the data of new groups.
 
         Parameters
@@ -282,6 +284,9 @@ class Posterior(Frozen):
         size : float or array_like, shape (new groups,)
             What the model's data has beside the response: the new group's standard error, its
             number of trials, or its exposure. Several new groups share the hyperparameters.
+        x : mapping, frame or array_like, optional
+            The new groups' covariates, a row each, of a model with covariates; without them the
+            means of the groups'.
         draws : int
             How many to make, where the posterior is not made of draws.
         rng : None, int, numpy.random.Generator or RStream
@@ -303,15 +308,28 @@ class Posterior(Frozen):
         sizes = float_array("size", size, np.ndim(size))
         if sizes.ndim > 1 or sizes.size == 0:
             raise ValueError(f"size has shape {sizes.shape}: give a number, or one a new group")
+        rows = None if x is None else self._rows_of(x, sizes)
         generator = as_generator(rng, PREDICTION)
         drawn = self._drawn(draws, generator).draws
-        if sizes.ndim == 0:
+        if sizes.ndim == 0 and rows is None:
             return self.model.predict_new(drawn.theta_new, float(sizes), generator)
-        data = np.empty((*drawn.theta_new.shape, sizes.size))
-        for j, one in enumerate(sizes.tolist()):
-            effect = self.model.draw_new_theta(drawn.phi, generator)
+        groups = max(sizes.size, 1 if rows is None else len(rows))
+        data = np.empty((*drawn.theta_new.shape, groups))
+        for j, one in enumerate(np.broadcast_to(sizes, groups).tolist()):
+            row = () if rows is None else (rows[j if len(rows) > 1 else 0],)
+            effect = self.model.draw_new_theta(drawn.phi, generator, *row)
             data[..., j] = self.model.predict_new(effect, one, generator)
-        return data
+        return data[..., 0] if sizes.ndim == 0 and groups == 1 else data
+
+    def _rows_of(self, x: Any, sizes: Floats) -> Floats:
+        """Rows of the design of new groups: one for all of them, or one each."""
+        model: Any = self.model
+        if not (is_regression(model) or is_covaried(model)):
+            raise ValueError(f"x is of models with covariates: {model!r} has none")
+        rows: Floats = model.covariates.rows(x)
+        if len(rows) > 1 and sizes.size not in (1, len(rows)):
+            raise ValueError(f"x has {len(rows)} groups and size {sizes.size}: give one each")
+        return rows
 
     def log_likelihood(self, *, draws: int = DRAWS, rng: RNG = None) -> Floats:
         """Log density of each group's data given each draw of its effect.

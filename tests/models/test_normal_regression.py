@@ -50,6 +50,27 @@ def dense(y, cov, x, log_prior=lambda tau: 0.0, low=-32.0, high=16.0, step=2e-3)
     return weight @ beta, weight @ np.exp(log_tau), weight @ np.array(theta)
 
 
+def test_new_estimates_at_covariates(bcg):
+    """Draws against the marginals, of every engine's posterior alike."""
+    se, latitude = np.array([0.1, 0.5]), [10.0, 50.0]
+    new = {"latitude": latitude}
+    for post in (bcg, ph.rwmetrop(bcg.model, 20_000, rng=1)):
+        drawn = post.predict_new(se, x=new, draws=20_000, rng=2)
+        assert drawn.shape[1:] == (20_000, 2)
+        for j in range(2):
+            law = bcg.predictive(se[j], {"latitude": latitude[j]})
+            assert drawn[..., j].mean() == pytest.approx(law.mean(), abs=0.1 * law.std())
+            assert drawn[..., j].std() == pytest.approx(law.std(), rel=0.05)
+    assert bcg.predict_new(0.1, x={"latitude": 10.0}, rng=1).shape == (1, 10_000)
+    assert bcg.predict_new(0.1, x=new, rng=1).shape == (1, 10_000, 2)
+    with pytest.raises(ValueError, match="x has 2 groups and size 3"):
+        bcg.predict_new([0.1, 0.2, 0.3], x=new)
+    with pytest.raises(ValueError, match="x has year"):
+        bcg.predict_new(0.1, x={"latitude": 1.0, "year": 2.0})
+    with pytest.raises(ValueError, match="x is of models with covariates"):
+        ph.exact(NormalNormal([1.0, 2, 4], se=[1.0] * 3)).predict_new(0.1, x=new)
+
+
 def test_bcg_by_latitude(bcg):
     """Values by an independent double-exponential trapezoid."""
     intercept, slope = bcg["beta[Intercept]"], bcg["beta[latitude]"]
