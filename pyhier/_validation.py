@@ -203,6 +203,16 @@ def string(name: str, value: object) -> str:
     return value
 
 
+def matplotlib_axes(name: str, value: object) -> None:
+    """Raise unless a value is Axes to draw on."""
+    from matplotlib.axes import Axes
+
+    if not isinstance(value, Axes):
+        raise TypeError(
+            f"{name} is {value!r}: give Axes of matplotlib, as plt.subplots returns them"
+        )
+
+
 def file_path(name: str, value: object) -> Path:
     """Return the path of a file, which need not be there."""
     if not isinstance(value, str | os.PathLike) or not str(value):

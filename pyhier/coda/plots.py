@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
-from pyhier._validation import checked, flag, function, optional, positive, probability_list
+from pyhier._validation import (
+    checked,
+    flag,
+    function,
+    matplotlib_axes,
+    optional,
+    positive,
+    probability_list,
+)
 from pyhier.coda.graphics import COLOURS, with_graphics
 from pyhier.coda.objects import Draws
 from pyhier.coda.results import chains_in, draws_of, each_finite
@@ -32,10 +40,8 @@ def panels(count: int, axes: Any = None, columns: int = 0, height: float = 2.4) 
     """Axes for ``count`` panels: the given ones, or those of a new figure."""
     if axes is not None:
         given = np.atleast_1d(np.asarray(axes, dtype=object)).ravel()
-        if not all(hasattr(ax, "plot") for ax in given):
-            raise TypeError(
-                f"axes is {axes!r}: give Axes of matplotlib, as plt.subplots makes them"
-            )
+        for ax in given:
+            matplotlib_axes("axes", ax)
         if given.size < count:
             raise ValueError(f"axes has {given.size} Axes: {count} are needed, one a panel")
         return given[:count]

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG
 from pyhier._types import Floats
-from pyhier._validation import vector
+from pyhier._validation import float_array
 from pyhier.inference.chains import MetropolisPosterior, Plan, starting_points
 from pyhier.inference.laplace import laplace
 from pyhier.kernels.sampler import coordinate_walk
@@ -80,7 +80,7 @@ def gibbs(
 
 def check_scale(scale: ArrayLike, p: int) -> Floats:
     """The steps' sds: one, or one a coordinate."""
-    steps = vector("scale", np.ravel(scale))
+    steps = float_array("scale", scale, None).ravel()
     if steps.size != p:
         raise ValueError(f"scale has {steps.size} entries: give {p}, one a coordinate")
     bad = np.flatnonzero(~((steps > 0.0) & np.isfinite(steps)))

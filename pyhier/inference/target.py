@@ -11,11 +11,23 @@ SIGNATURE = "float64(intc, CPointer(float64), CPointer(int64))"
 LogPosterior = LogDensity | Callable[..., float] | Any
 
 
+def check_log_posterior(name: str, value: Any) -> Any:
+    """Return what `log_density` takes as a function, which is the argument ``name``."""
+    foreign = type(value).__module__.startswith("scipy.") and isinstance(value, tuple)
+    if not (callable(value) or foreign or hasattr(value, "compiled_for")):
+        raise TypeError(
+            f"{name} is {value!r}: it must be callable, a numba.njit function or a "
+            "scipy.LowLevelCallable"
+        )
+    return value
+
+
 def log_density(
     function: LogPosterior,
     ndim: int,
     args: tuple[Any, ...] = (),
     named: Mapping[str, Any] | None = None,
+    start: str = "the start",
 ) -> LogDensity:
     """Return a `LogDensity` of ``ndim`` coordinates.
 
@@ -30,6 +42,8 @@ def log_density(
         The data that the function takes after ``x``.
     named : mapping, optional
         More of them, by the function's own names.
+    start : str
+        What the number of coordinates is from, for the error.
 
     Raises
     ------
@@ -57,7 +71,7 @@ def log_density(
         )
     if density.ndim != ndim:
         raise ValueError(
-            f"the start has {ndim} coordinates and the log posterior takes {density.ndim}"
+            f"{start} has {ndim} coordinates and the log posterior takes {density.ndim}"
         )
     return density
 

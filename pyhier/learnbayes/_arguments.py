@@ -77,7 +77,7 @@ def numbers(name: str, value: Any, size: int | None = None, rule: str = "finite"
 
 def number(name: str, value: Any) -> float:
     """One finite number."""
-    return float(numbers(name, np.reshape(value, -1), 1)[0])
+    return float(numbers(name, flat(value), 1)[0])
 
 
 def factor(name: str, matrix: Floats) -> Floats:
@@ -89,9 +89,13 @@ def factor(name: str, matrix: Floats) -> Floats:
 
 
 def flat(value: Any) -> Any:
-    """A vector from R's column or row vectors too."""
-    array = np.asarray(value)
-    return array.ravel() if array.ndim == 2 and 1 in array.shape else value
+    """A vector from R's column or row vectors, and of one number, too."""
+    try:
+        array = np.asarray(value)
+    except ValueError:  # ragged: what takes it says so
+        return value
+    row_or_column = array.ndim == 2 and 1 in array.shape
+    return array.ravel() if row_or_column or array.ndim == 0 else value
 
 
 def matched(function: Callable[..., Any], named: Mapping[str, Any]) -> Callable[..., Any]:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
+from pyhier._validation import numbers
 from pyhier.kernels.density import LogDensity
 
 
@@ -29,24 +29,41 @@ class BuiltIn:
         theta = inspect.Parameter(
             coordinates, inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation="ArrayLike"
         )
-        self._coordinates, self._data = coordinates, ", ".join(signature.parameters)
+        (self._data,) = signature.parameters
+        self._coordinates = coordinates
         self.__signature__ = signature.replace(
             parameters=[theta, *signature.parameters.values()], return_annotation="float"
         )
 
     __name__: str
 
-    def __call__(self, theta: ArrayLike, data: Any) -> Any:
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        theta, data = self._bound(args, named)
         density = self.compiled_for(data)
-        if np.isnan(np.asarray(theta, dtype=np.float64)).any():
+        point = numbers(self._coordinates, theta)
+        if np.isnan(point).any():
             raise ValueError(f"{self._coordinates} is {theta!r}: it must be numbers, none missing")
-        if self._vectorised and np.ndim(theta) > 0:
-            values = density.evaluate(np.reshape(theta, (-1, 1)))
+        if self._vectorised and point.ndim > 0:
+            values = density.evaluate(point.reshape(-1, 1))
+        elif point.size == density.ndim:
+            values = np.array(density(point))
         else:
-            values = np.array(density(theta))
+            raise ValueError(
+                f"{self._coordinates} has {point.size} numbers: {self.__name__} takes "
+                f"{density.ndim} with this {self._data}"
+            )
         if np.isnan(values).any():
             raise ValueError(f"{self.__name__} has no value at {theta!r}: it is not a number there")
         return values if values.ndim else float(values)
+
+    def _bound(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any]:
+        """Both arguments, by place or by R's names."""
+        if named:
+            bound = self.__signature__.bind(*args, **named)
+            args = bound.args
+        if len(args) != 2:
+            raise TypeError(f"{self.__name__} takes {self._coordinates} and {self._data}")
+        return args[0], args[1]
 
     def compiled_for(self, *data: Any) -> LogDensity:
         """The compiled density for this data."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from pyhier._random import RNG
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import amount
 from pyhier.kernels.gibbs import hierarchical_regression, ordered_means
 from pyhier.learnbayes._arguments import rows, table
 from pyhier.learnbayes.simulation import stream
@@ -103,7 +103,7 @@ def hiergibbs(data: Any, m: int, *, rng: RNG = None) -> HiergibbsResult:
     array([0.521, 0.019, 0.029])
     """
     y, n, first, second = _means(data, "mean, size, covariate 1, covariate 2")[:4]
-    size, source = count("m", m), stream(rng)
+    size, source = amount("m", m, y.size), stream(rng)
     x = np.column_stack([np.ones(y.size), first, second])
     beta, mu, var = np.empty((size, 3)), np.empty((size, y.size)), np.empty(size)
     bits = source.bit_generator
@@ -152,7 +152,7 @@ def ordergibbs(data: Any, m: int, *, rng: RNG = None) -> Floats:
     y, n = _means(data, "mean, size")[:2]
     if y.size != ORDERED.size:
         raise ValueError(f"data has {y.size} rows: the table is 8 x 5, so give 40")
-    size, source = count("m", m), stream(rng)
+    size, source = amount("m", m, y.size), stream(rng)
     means, sizes = y.reshape(ORDERED.shape)[::-1], n.reshape(ORDERED.shape)[::-1]
     out, state = np.empty((size, y.size)), ORDERED.copy()
     bits = source.bit_generator

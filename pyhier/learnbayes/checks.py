@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from pyhier._types import Floats
-from pyhier._validation import count, float_array, positive
+from pyhier._validation import amount, float_array, function, positive
 from pyhier.kernels.count_density import BetaBinomialMarginal
 from pyhier.learnbayes._arguments import entries, flat, numbers
 from pyhier.learnbayes.exchangeable import trials
@@ -72,9 +72,10 @@ def normpostpred(
     array([ 0.1644,  0.3591, -3.6441])
     """
     mu, sigma2 = entries("parameters", parameters, "mu", "sigma2")
-    mean = numbers("parameters['mu']", flat(np.atleast_1d(mu)))
-    var = numbers("parameters['sigma2']", flat(np.atleast_1d(sigma2)), mean.size, "positive")
-    size = count("sample_size", sample_size)
+    mean = numbers("parameters['mu']", flat(mu))
+    var = numbers("parameters['sigma2']", flat(sigma2), mean.size, "positive")
+    size = amount("sample_size", sample_size, mean.size)
+    function("f", f, "one sample")
     draws = rnorm(mean.size * size, np.repeat(mean, size), np.repeat(np.sqrt(var), size), rng=rng)
     return np.array([f(row) for row in draws.reshape(-1, size)])
 
@@ -116,7 +117,7 @@ def bayesresiduals(lmfit: Any, post: Any, k: float) -> Floats:
     """
     residuals, x = _linear_fit(lmfit)
     (sigma,) = entries("post", post, "sigma")
-    sd = numbers("post['sigma']", flat(np.atleast_1d(sigma)), rule="positive")[:, np.newaxis]
+    sd = numbers("post['sigma']", flat(sigma), rule="positive")[:, np.newaxis]
     cut = positive("k", k)
     q, r = np.linalg.qr(x)
     if np.min(np.abs(np.diag(r))) <= 1e-10 * np.max(np.abs(np.diag(r))):

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from scipy.special import log_ndtr, logsumexp, ndtr
 
 from pyhier._types import Floats
-from pyhier._validation import float_array, positive
+from pyhier._validation import count, float_array, positive
 from pyhier.kernels.count_masses import log_mass
 from pyhier.learnbayes._arguments import counts, entries, flat, number, numbers
 from pyhier.rstats.results import ByName
@@ -194,8 +194,8 @@ def poisson_gamma_mix(probs: ArrayLike, gammapar: ArrayLike, data: Any) -> Gamma
     """
     weights, prior = _mixture(probs, "gammapar", gammapar, "positive")
     y, t = entries("data", data, "y", "t")
-    y = counts("data['y']", numbers("data['y']", flat(np.atleast_1d(y))))
-    t = numbers("data['t']", flat(np.atleast_1d(t)), y.size, "positive")
+    y = counts("data['y']", numbers("data['y']", flat(y)))
+    t = numbers("data['t']", flat(t), y.size, "positive")
     likelihood = log_mass("poisson-gamma", y.sum(), t.sum(), *prior.T)
     return GammaMixture(updated(weights, likelihood), prior + np.array([y.sum(), t.sum()]))
 
@@ -326,7 +326,7 @@ def mnormt_twosided(m0: float, prob: float, t: ArrayLike, data: ArrayLike) -> Po
     array([1.441076e-02, 3.897000e-05, 1.900000e-07])
     """
     centre, error = _normal_sample(data)
-    tau = numbers("t", np.atleast_1d(np.asarray(t, dtype=np.float64)), rule="positive")
+    tau = numbers("t", flat(t), rule="positive")
     away = _sds("m0", centre - number("m0", m0), error)
     # The factor in favour of the hypothesis: N(mean; m0, var) by N(mean; m0, var + tau^2).
     wide = np.hypot(error, tau)
@@ -424,10 +424,8 @@ def pbetap(ab: ArrayLike, n: float, s: ArrayLike) -> Floats:
 
 def future(n: float, s: ArrayLike) -> tuple[float, Floats, Any]:
     """Size of a future sample, numbers of successes in it, and which of them are possible."""
-    from pyhier._validation import count
-
     size = float(count("n", n, 0))
-    successes = numbers("s", np.atleast_1d(np.asarray(flat(s), dtype=np.float64)))
+    successes = numbers("s", flat(s))
     fractions = np.flatnonzero(successes != np.floor(successes))
     if fractions.size:
         i = fractions[0]

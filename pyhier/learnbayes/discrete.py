@@ -11,15 +11,10 @@ from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from pyhier._types import Floats
-from pyhier._validation import aligned, float_array
+from pyhier._validation import aligned, float_array, function
 from pyhier.kernels.count_masses import log_mass
 from pyhier.learnbayes._arguments import flat, matched, numbers
-from pyhier.learnbayes.conjugate import (
-    future,
-    probabilities,
-    probability,
-    updated,
-)
+from pyhier.learnbayes.conjugate import future, probabilities, probability, updated
 from pyhier.rstats.format import format_number, vector_text
 from pyhier.rstats.results import ByName
 
@@ -176,6 +171,7 @@ def discrete_bayes(
     import pandas as pd
 
     weights = _series("prior", prior)
+    function("df", df, "the observations and a value")
     data, density = flat(np.asarray(y)), matched(df, kwargs)
     logs = np.array(
         [
@@ -239,11 +235,12 @@ def discrete_bayes_2(
         )
     shape = prior.shape
     first, second = np.meshgrid(
-        prior.index.to_numpy(dtype=np.float64), prior.columns.to_numpy(dtype=np.float64),
-        indexing="ij",
-    )  # fmt: skip
+        numbers("prior.index", prior.index), numbers("prior.columns", prior.columns), indexing="ij"
+    )
     weights = probabilities("prior", prior.to_numpy().ravel())
     logs, density = np.zeros(shape), matched(df, kwargs)
+    if y is not None:
+        function("df", df, "an observation and two values")
     for row in [] if y is None else np.asarray(y):
         logs = logs + _log_likelihood(density(row, first, second, *args), shape)
     prob = updated(weights, logs.ravel()).reshape(shape)
@@ -298,13 +295,13 @@ def print_bayes(x: Bayes) -> pd.Series[float]:
             1         2
     0.3159194 0.6840806
     """
-    print(_one_parameter(x))
+    print(_one_parameter("x", x))
     return x.prob
 
 
-def _one_parameter(x: Any) -> Bayes:
+def _one_parameter(name: str, x: Any) -> Bayes:
     if not isinstance(x, Bayes):
-        raise TypeError(f"x is a {type(x).__name__}: give what discrete_bayes returns")
+        raise TypeError(f"{name} is a {type(x).__name__}: give what discrete_bayes returns")
     return x
 
 
@@ -330,7 +327,8 @@ def summary_bayes(object: Bayes, coverage: float = 0.9) -> BayesSummary:  # noqa
     >>> round(found.mean, 4), round(found.sd, 4), found.set
     (2.1418, 0.5943, array([1., 2., 3.]))
     """
-    values, prob = _one_parameter(object).values, object.prob.to_numpy()
+    values, prob = _one_parameter("object", object).values, object.prob.to_numpy()
+    probability("coverage", coverage)
     mean = float(np.sum(values * prob))
     sd = float(np.sqrt(np.sum((values - mean) ** 2 * prob)))
     found = discint(np.column_stack([values, prob]), coverage)
@@ -493,7 +491,7 @@ def histprior(p: ArrayLike, midpts: ArrayLike, prob: ArrayLike) -> Floats:
     width = middle[1] - middle[0]
     if not (width > 0.0 and np.allclose(np.diff(middle), width, rtol=1e-6)):
         raise ValueError(f"midpts are {middle}: they must ascend in equal steps")
-    values = numbers("p", np.atleast_1d(np.asarray(p, dtype=np.float64)))
+    values = numbers("p", flat(p))
     interval = np.searchsorted(middle - width / 2, values, side="right") - 1
     inside = (interval >= 0) & (values <= middle[-1] + width / 2)
     return np.where(inside, weights[np.maximum(interval, 0)], 0.0)

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG, Generator, as_generator, picks, uniforms
 from pyhier._types import Floats
-from pyhier._validation import count, vector
+from pyhier._validation import amount, checked, count, flag, vector
 from pyhier.inference.proposal import normal_or_t
-from pyhier.inference.target import LogPosterior, log_density
-from pyhier.learnbayes._arguments import numbers
+from pyhier.inference.target import LogPosterior, check_log_posterior, log_density
+from pyhier.learnbayes._arguments import flat, number
 from pyhier.rstats.results import ByName
 from pyhier.rstats.streams import default_stream
 
@@ -56,6 +56,7 @@ class SimcontourResult(ByName):
     y: Floats
 
 
+@checked(logf=check_log_posterior, vectorised=flag)
 def impsampling(
     logf: LogPosterior,
     tpar: Mapping[str, Any],
@@ -110,7 +111,7 @@ def impsampling(
     >>> round(found.est, 4), round(found.se, 4)
     (10.1887, 1.1081)
     """
-    theta, log_weight = _weighted(logf, tpar, count("n", n), data, _source(rng))
+    theta, log_weight = _weighted(logf, tpar, amount("n", n), data, _source(rng))
     wt = np.exp(log_weight - log_weight.max())
     values = _values(h, theta, vectorised)
     total = wt.sum()
@@ -119,6 +120,7 @@ def impsampling(
     return ImpsamplingResult(est, se, theta, wt)
 
 
+@checked(logf=check_log_posterior)
 def sir(
     logf: LogPosterior, tpar: Mapping[str, Any], n: int, data: Any = None, *, rng: RNG = None
 ) -> Floats:
@@ -151,11 +153,12 @@ def sir(
     >>> lb.sir(lb.normnormexch, tpar, 1000, data).shape
     (1000, 2)
     """
-    source, size = _source(rng), count("n", n)
+    source, size = _source(rng), amount("n", n)
     theta, log_weight = _weighted(logf, tpar, size, data, source)
     return theta[picks(source, np.exp(log_weight - log_weight.max()), size)]
 
 
+@checked(logf=check_log_posterior)
 def rejectsampling(
     logf: LogPosterior,
     tpar: Mapping[str, Any],
@@ -198,14 +201,15 @@ def rejectsampling(
     >>> lb.rejectsampling(lb.normnormexch, tpar, -9.4, 1000, data).shape
     (720, 2)
     """
-    bound = float(numbers("dmax", np.ravel(dmax), 1)[0])
-    source, size = _source(rng), count("n", n)
+    bound = number("dmax", dmax)
+    source, size = _source(rng), amount("n", n)
     theta, log_weight = _weighted(logf, tpar, size, data, source)
     with np.errstate(over="ignore"):
         ratio = np.exp(log_weight - bound)
     return theta[uniforms(source, size) < ratio]
 
 
+@checked(logf=check_log_posterior)
 def simcontour(
     logf: LogPosterior,
     limits: ArrayLike,
@@ -252,13 +256,14 @@ def simcontour(
     ((1000,), 9...)
     """
     x0, x1, y0, y1 = limits_of(limits)
-    points, source = count("size", size, 2), _source(rng)
+    side = count("size", size, 2)
+    points, source = amount("size", side, side), _source(rng)
     x, y = np.linspace(x0, x1, points), np.linspace(y0, y1, points)
     grid = np.column_stack([np.tile(x, points), np.repeat(y, points)])  # x varies fastest
     density = log_density(logf, 2, () if data is None else (data,))
     value = density.evaluate(grid, fast=True)
     _check(value, grid)
-    drawn = picks(source, np.exp(value - value.max()), count("m", m))
+    drawn = picks(source, np.exp(value - value.max()), amount("m", m))
     columns = []
     for corner, axis in ((grid[drawn, 0], x), (grid[drawn, 1], y)):
         width = axis[1] - axis[0]
@@ -276,16 +281,16 @@ def _values(h: Callable[[Floats], Any], theta: Floats, vectorised: bool) -> Floa
             raise ValueError(f"h returned shape {values.shape} for {len(theta)} draws")
         return values
     first = h(theta[0])  # called once a draw, as in R: it may draw random numbers itself
-    shape = np.shape(first)
-    if shape not in ((), (1,)):  # R's numbers are vectors of one
-        raise ValueError(f"h returned shape {shape}: it must return one number")
+    shape, kind = np.shape(first), np.asarray(first).dtype.kind
+    if shape not in ((), (1,)) or kind not in "biuf":  # R's numbers are vectors of one
+        raise ValueError(f"h returned {first!r}: it must return one number")
     rest = map(h, theta[1:]) if shape == () else (h(point)[0] for point in theta[1:])
     return np.fromiter(chain([np.ravel(first)[0]], rest), np.float64, len(theta))
 
 
 def limits_of(limits: ArrayLike) -> list[float]:
     """The four limits (xlo, xhi, ylo, yhi) of a grid, checked."""
-    ends = vector("limits", np.ravel(limits))
+    ends = vector("limits", flat(limits))
     finite = ends.size == 4 and np.all(np.isfinite(ends))
     if not (finite and ends[0] < ends[1] and ends[2] < ends[3]):
         raise ValueError(f"limits is {ends}: give xlo < xhi and ylo < yhi, four finite numbers")

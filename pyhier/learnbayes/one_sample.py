@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG, normals
 from pyhier._types import Floats
-from pyhier._validation import count, positive
+from pyhier._validation import amount, positive
 from pyhier.kernels.gibbs import normal_sample, robust_location
 from pyhier.learnbayes._arguments import entries, flat, numbers
 from pyhier.learnbayes.simulation import equal_gammas, stream
@@ -87,7 +87,7 @@ def normpostsim(
     >>> sim.mu.round(3)
     array([1.252, 6.074, 7.89 , 8.729])
     """
-    y, size, source = _spread(data), count("m", m), stream(rng)
+    y, size, source = _spread(data), amount("m", m), stream(rng)
     n, mean = y.size, float(np.mean(y))
     squares = float(np.sum((y - mean) ** 2))
     if prior is None:
@@ -137,7 +137,7 @@ def robustt(y: ArrayLike, v: float, m: int, *, rng: RNG = None) -> RobusttResult
     >>> fit.lam.shape
     (1000, 10)
     """
-    sample, size, source = _spread(y, "y"), count("m", m), stream(rng)
+    sample, size, source = _spread(y, "y"), amount("m", m, np.size(y)), stream(rng)
     mu, s2, lam = np.empty(size), np.empty(size), np.empty((size, sample.size))
     bits = source.bit_generator
     with bits.lock:

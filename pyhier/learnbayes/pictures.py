@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import amount, checked, count, flag, matplotlib_axes, string
 from pyhier.coda.graphics import colours_of
-from pyhier.inference.target import LogPosterior, log_density
+from pyhier.inference.target import LogPosterior, check_log_posterior, log_density
 from pyhier.learnbayes._arguments import flat, numbers
 from pyhier.learnbayes.conjugate import pbetap
 from pyhier.learnbayes.discrete import Bayes, Bayes2
@@ -26,6 +26,7 @@ LEVELS = (-6.9, -4.6, -2.3)  # 0.1, 1 and 10 per cent of the height at the mode
 
 def _axes(ax: Axes | None) -> Axes:
     if ax is not None:
+        matplotlib_axes("ax", ax)
         return ax
     import matplotlib.pyplot as plt
 
@@ -69,6 +70,7 @@ def log_surface(logf: LogPosterior, limits: ArrayLike, data: Any) -> tuple[Float
     return x, y, z - z.max()
 
 
+@checked(logf=check_log_posterior, add=flag)
 def mycontour(
     logf: LogPosterior,
     limits: ArrayLike,
@@ -181,11 +183,16 @@ def triplot(
 
 def _place(where: str) -> Any:
     """Matplotlib's words for R's places of a legend."""
+    from matplotlib.legend import Legend
+
     rows = {"top": "upper", "bottom": "lower"}
+    place = {"left": "center left", "right": "center right"}.get(string("where", where), where)
     for r_word, word in rows.items():
         if where.startswith(r_word):
-            return f"{word} {where.removeprefix(r_word) or 'center'}".strip()
-    return {"left": "center left", "right": "center right"}.get(where, where)
+            place = f"{word} {where.removeprefix(r_word) or 'center'}".strip()
+    if place not in Legend.codes:
+        raise ValueError(f"where is {where!r}: it must be one of R's places, such as 'topright'")
+    return place
 
 
 def predplot(prior: ArrayLike, n: int, yobs: float, *, ax: Axes | None = None) -> Axes:
@@ -217,12 +224,12 @@ def predplot(prior: ArrayLike, n: int, yobs: float, *, ax: Axes | None = None) -
     >>> ax.get_xlabel()
     'y'
     """
-    size, seen = count("n", n), count("yobs", yobs, 0)
+    size, seen = amount("n", n), count("yobs", yobs, 0)
+    a, b = numbers("prior", flat(prior), 2, "positive")
     if seen > size:
         raise ValueError(f"yobs is {yobs}: it cannot exceed n, which is {n}")
     y = np.arange(size + 1)
-    probabilities = pbetap(prior, size, y)
-    a, b = np.ravel(prior)
+    probabilities = pbetap([a, b], size, y)
     axes = _axes(ax)
     axes.vlines(y, 0, probabilities, color="tab:blue", linewidth=2)
     axes.plot(seen, 0, "o", color="tab:red", markersize=9, clip_on=False, zorder=3)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG
 from pyhier._types import Floats
-from pyhier._validation import aligned, count
+from pyhier._validation import aligned, amount
 from pyhier.kernels.gibbs import probit
 from pyhier.learnbayes._arguments import entries, factor, flat, numbers, rows
 from pyhier.learnbayes.regression import covariates, design_matrix, regression_data
@@ -91,7 +91,8 @@ def bayes_probit(
     logical = np.asarray(y).dtype == bool  # R's TRUE and FALSE are 1 and 0
     responses, x = regression_data(np.asarray(y, dtype=np.float64) if logical else y, X, spare=0)
     rows("y", responses, (responses == 0.0) | (responses == 1.0), "responses are 0 or 1")
-    size, source, p = count("m", m), stream(rng), x.shape[1]
+    p = x.shape[1]
+    size, source = amount("m", m, p), stream(rng)
     prior_mean, prior_precision = _prior(prior, p)
     start = probit_fit(responses, x)
     shift = prior_precision @ prior_mean
@@ -130,7 +131,7 @@ def _prior(prior: Mapping[str, Any] | None, p: int) -> tuple[Floats, Floats]:
     if matrix.shape != (p, p):
         raise ValueError(f"prior P has shape {matrix.shape}: it must be {p} x {p}")
     factor("prior P", matrix)  # for its error where the matrix is not positive definite
-    centre = numbers("prior beta", np.atleast_1d(flat(mean)))
+    centre = numbers("prior beta", flat(mean))
     if centre.size not in (1, p):
         raise ValueError(f"prior beta has {centre.size} numbers: it must have {p}")
     return np.zeros(p) + centre, matrix

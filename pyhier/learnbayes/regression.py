@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import RNG, normals
 from pyhier._types import Floats
-from pyhier._validation import aligned, count, float_array, positive
+from pyhier._validation import aligned, amount, checked, flag, float_array, positive
 from pyhier.learnbayes._arguments import entries, flat, numbers
 from pyhier.learnbayes.samplers import laplace
 from pyhier.learnbayes.simulation import equal_gammas, rmnorm, stream
@@ -132,8 +132,8 @@ def blinreg(
     array([1., 2.])
     """
     responses, x = regression_data(y, X)
-    size, source = count("m", m), stream(rng)
     n, p = x.shape
+    size, source = amount("m", m, p), stream(rng)
     centre, squares = _least_squares(responses, x)
     covariance, df = solve(x.T @ x), float(n - p)
     if prior is not None:
@@ -162,7 +162,8 @@ def _simulated(x1: Any, theta_sample: Any) -> tuple[Floats, Floats, Floats]:
 
 def covariates(x1: Any, beta: Any, name: str) -> tuple[Floats, Floats]:
     """Sets of covariates and draws of as many coefficients."""
-    sets, draws = design_matrix("X1", np.atleast_2d(x1)), design_matrix(name, beta)
+    sets = design_matrix("X1", np.atleast_2d(float_array("X1", x1, None)))
+    draws = design_matrix(name, beta)
     if sets.shape[1] != draws.shape[1]:
         raise ValueError(f"X1 has {sets.shape[1]} columns: there are {draws.shape[1]} coefficients")
     return sets, draws
@@ -263,7 +264,7 @@ def reg_gprior_post(theta: ArrayLike, dataprior: Mapping[str, Any]) -> float:
     y, x = regression_data(responses, design, spare=0)
     b0, c0 = entries("prior", prior, "b0", "c0")
     point = numbers("theta", theta, x.shape[1] + 1)
-    mean = numbers("prior b0", np.atleast_1d(flat(b0)), x.shape[1])
+    mean = numbers("prior b0", flat(b0), x.shape[1])
     return _GPrior(y, x, mean, positive("prior c0", c0))(point)
 
 
@@ -287,6 +288,7 @@ class _GPrior:
         return float(self.constant - (n + p) * log_sigma - scaled)
 
 
+@checked(constant=flag)
 def bayes_model_selection(
     y: ArrayLike,
     X: Any,  # noqa: N803

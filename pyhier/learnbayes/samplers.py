@@ -12,15 +12,15 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG, as_generator
 from pyhier._types import Floats
-from pyhier._validation import count, positive, vector
+from pyhier._validation import amount, checked, positive
 from pyhier.inference.chains import Chain, Kernel, run_chains
 from pyhier.inference.gibbs import check_scale
 from pyhier.inference.laplace import LaplaceFit, nelder_mead
 from pyhier.inference.proposal import normal_or_t, proposal_factor
-from pyhier.inference.target import LogPosterior, log_density
+from pyhier.inference.target import LogPosterior, check_log_posterior, log_density
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.sampler import coordinate_walk, independence, random_walk
-from pyhier.learnbayes._arguments import flat
+from pyhier.learnbayes._arguments import flat, numbers
 from pyhier.rstats.results import ByName
 from pyhier.rstats.streams import default_stream
 
@@ -57,6 +57,7 @@ class GibbsResult(ByName):
     accept: Floats
 
 
+@checked(logpost=check_log_posterior)
 def laplace(logpost: LogPosterior, mode: ArrayLike, *args: Any, **named: Any) -> LaplaceFit:
     """Find a log posterior's mode and the normal approximation there.
 
@@ -87,10 +88,11 @@ def laplace(logpost: LogPosterior, mode: ArrayLike, *args: Any, **named: Any) ->
     >>> fit.mode.round(4), fit.converge
     (array([9.6814, 2.2497]), True)
     """
-    start = vector("mode", flat(np.atleast_1d(mode)))
-    return nelder_mead(log_density(logpost, start.size, args, named), start)
+    start = numbers("mode", flat(mode))
+    return nelder_mead(log_density(logpost, start.size, args, named, "mode"), start)
 
 
+@checked(logpost=check_log_posterior)
 def rwmetrop(
     logpost: LogPosterior,
     proposal: Mapping[str, Any],
@@ -142,17 +144,17 @@ def rwmetrop(
     >>> sim.par.shape, sim.accept
     ((1000, 2), 0.433)
     """
-    point = vector("start", np.ravel(start))
+    point = numbers("start", flat(start))
+    density = log_density(logpost, point.size, args, named)
     if not isinstance(proposal, Mapping) or set(proposal) != {"var", "scale"}:
         raise ValueError("proposal must have the entries 'var' and 'scale', and no others")
     upper = proposal_factor(proposal["var"], point.size, symmetric=False)
     kernel = partial(random_walk, upper, positive("proposal scale", proposal["scale"]))
-    par, accept = _run(
-        kernel, log_density(logpost, point.size, args, named), point, m, rng, progress
-    )
+    par, accept = _run(kernel, density, point, m, rng, progress)
     return RwmetropResult(par, float(accept[0]))
 
 
+@checked(logpost=check_log_posterior)
 def indepmetrop(
     logpost: LogPosterior,
     proposal: Mapping[str, Any],
@@ -194,17 +196,18 @@ def indepmetrop(
     >>> lb.indepmetrop(lb.normnormexch, proposal, [8, 2], 1000, data).accept
     0.796
     """
-    point = vector("start", np.ravel(start))
+    point = numbers("start", flat(start))
+    density = log_density(logpost, point.size, args, named)
     if not isinstance(proposal, Mapping) or set(proposal) != {"mu", "var"}:
         raise ValueError("proposal must have the entries 'mu' and 'var', and no others")
     source = normal_or_t("proposal mu", proposal["mu"], proposal["var"], np.inf, point.size)
     kernel = partial(independence, source.mean, source.upper, np.inf)
-    density = log_density(logpost, point.size, args, named)
     known = (float(source.log_density(point)),)
     par, accept = _run(kernel, density, point, m, rng, progress, known=known)
     return RwmetropResult(par, float(accept[0]))
 
 
+@checked(logpost=check_log_posterior)
 def gibbs(
     logpost: LogPosterior,
     start: ArrayLike,
@@ -248,9 +251,9 @@ def gibbs(
     >>> lb.gibbs(lb.normnormexch, [8, 2], 1000, [20, 2], data).accept
     array([0.511, 0.449])
     """
-    point = vector("start", np.ravel(start))
-    kernel = partial(coordinate_walk, check_scale(scale, point.size))
+    point = numbers("start", flat(start))
     density = log_density(logpost, point.size, args, named)
+    kernel = partial(coordinate_walk, check_scale(scale, point.size))
     return GibbsResult(*_run(kernel, density, point, m, rng, progress, moves=point.size))
 
 
@@ -265,7 +268,8 @@ def _run(
 ) -> tuple[Floats, Floats]:
     """Run one chain; return its draws and the shares accepted."""
     source = default_stream() if rng is None else as_generator(rng)
-    chain = Chain(kernel, density, source, start, np.empty((count("m", m), start.size)), **state)
-    run_chains([chain], progress, stacklevel=4)
+    draws = np.empty((amount("m", m, start.size), start.size))
+    chain = Chain(kernel, density, source, start, draws, **state)
+    run_chains([chain], progress, stacklevel=5)
     done = int(chain.counts[0])
     return chain.draws[:done], chain.counts[1:] / max(done, 1)

@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
-from pyhier._validation import positive
-from pyhier.learnbayes._arguments import entries
+from pyhier._validation import checked, flag, positive
+from pyhier.learnbayes._arguments import entries, number
 from pyhier.rstats.beta_family import pbeta
 from pyhier.rstats.real_line import qnorm
 from pyhier.rstats.results import ByName
@@ -58,20 +58,22 @@ class CareertrajResult(ByName):
 
 
 def _quantiles(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[Floats, Floats]:
-    pairs = [entries("quantile1", first, "p", "x"), entries("quantile2", second, "p", "x")]
-    p, x = np.array(pairs, dtype=np.float64).T
-    for k in (0, 1):
-        if not 0.0 < p[k] < 1.0 or not math.isfinite(x[k]):
-            raise ValueError(
-                f"quantile{k + 1} is {x[k]} at p = {p[k]}: "
-                "it must be finite, with p between 0 and 1"
-            )
+    p, x = np.array([_quantile("quantile1", first), _quantile("quantile2", second)]).T
     if p[0] == p[1] or (p[1] - p[0]) * (x[1] - x[0]) <= 0.0:
         raise ValueError(
             f"the quantiles are {x[0]} at p = {p[0]} and {x[1]} at p = {p[1]}: "
             "the one of the larger p must be the larger"
         )
     return (p, x) if p[0] < p[1] else (p[::-1], x[::-1])
+
+
+def _quantile(name: str, value: Mapping[str, Any]) -> list[float]:
+    """Probability and quantile."""
+    found = dict(zip("px", entries(name, value, "p", "x"), strict=True))
+    p, x = (number(f"{name}[{key!r}]", item) for key, item in found.items())
+    if not 0.0 < p < 1.0:
+        raise ValueError(f"{name} is {x} at p = {p}: p must be between 0 and 1")
+    return [p, x]
 
 
 def normal_select(quantile1: Mapping[str, Any], quantile2: Mapping[str, Any]) -> NormalSelectResult:
@@ -104,6 +106,7 @@ def normal_select(quantile1: Mapping[str, Any], quantile2: Mapping[str, Any]) ->
     return NormalSelectResult(float(x[0] - sigma * z[0]), sigma)
 
 
+@checked(r=flag)
 def beta_select(
     quantile1: Mapping[str, Any], quantile2: Mapping[str, Any], *, r: bool = False
 ) -> Floats:
@@ -143,7 +146,7 @@ def beta_select(
         if not 0.0 < x[k] < 1.0:
             raise ValueError(f"a quantile is {x[k]}: it must be between 0 and 1")
     if r:
-        return _searched(*(entries("quantile", q, "p", "x") for q in (quantile1, quantile2)))
+        return _searched(_quantile("quantile1", quantile1), _quantile("quantile2", quantile2))
     upper = _distribution(p, x)
     sizes = np.linspace(math.log(0.01), math.log(1e8), 60)
     gaps = np.array([upper(size) for size in sizes])
@@ -239,6 +242,8 @@ def careertraj_setup(data: pd.DataFrame) -> CareertrajResult:
     >>> careers.player_names[:2], careers.T[:2].tolist(), careers.y[0, :3]
     (['Aaron', 'Greenberg'], [23, 13], array([13., 27., 26.]))
     """
+    if not isinstance(data, pd.DataFrame):
+        raise TypeError(f"data is a {type(data).__name__}: give a DataFrame, a season a row")
     wanted = ["Player", "Age", "AB", "HR", "SO"]
     missing = [name for name in wanted if name not in data]
     if missing:

@@ -1,4 +1,4 @@
-"""LearnBayes' simulation of standard distributions."""
+"""LearnBayes' simulation of standard distributions, and two of their densities."""
 
 from __future__ import annotations
 
@@ -11,9 +11,18 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG, as_generator, gammas, normals, uniforms
 from pyhier._types import Floats
-from pyhier._validation import count, float_array, positive, square_matrix
+from pyhier._validation import (
+    amount,
+    checked,
+    flag,
+    float_array,
+    function,
+    positive,
+    square_matrix,
+    vector,
+)
 from pyhier.learnbayes._arguments import factor, flat, matched, numbers
-from pyhier.rstats.linalg import chol, log_determinant, solve
+from pyhier.rstats.linalg import log_determinant, solve
 from pyhier.rstats.streams import RStream, default_stream
 
 
@@ -55,7 +64,8 @@ def rdirichlet(n: int, par: ArrayLike, *, rng: RNG = None) -> Floats:
     >>> lb.rdirichlet(2, [2, 5, 4], rng=1).sum(axis=1)
     array([1., 1.])
     """
-    size, shapes = count("n", n), numbers("par", par, rule="positive")
+    shapes = numbers("par", par, rule="positive")
+    size = amount("n", n, shapes.size)
     drawn = gammas(stream(rng), np.broadcast_to(shapes, (size, shapes.size)), np.ones(1))
     total = np.zeros(size)
     for column in drawn.T:
@@ -93,20 +103,23 @@ def rigamma(n: int, a: ArrayLike, b: ArrayLike, *, rng: RNG = None) -> Floats:
     >>> lb.rigamma(3, 10, 5, rng=RStream(1)).round(4)
     array([0.6521, 0.3561, 0.3616])
     """
-    size = count("n", n)
-    shapes = numbers("a", np.ravel(np.asarray(a, dtype=np.float64)), rule="positive")
-    rates = numbers("b", np.ravel(np.asarray(b, dtype=np.float64)), rule="positive")
+    size = amount("n", n)
+    shapes, rates = (numbers(k, flat(v), rule="positive") for k, v in (("a", a), ("b", b)))
     return 1.0 / gammas(stream(rng), np.resize(shapes, size), np.resize(rates, size))
 
 
-def _location(mean: ArrayLike | None, d: int) -> Floats:
+def _location(mean: ArrayLike | None, name: str, d: int) -> Floats:
+    """The mean, whose length is that of the matrix called ``name``."""
     if mean is None:
         return np.zeros(d)
-    return np.zeros(d) + numbers("mean", np.atleast_1d(flat(mean)), d)
+    centre = numbers("mean", flat(mean))
+    if centre.size != d:
+        raise ValueError(f"mean has {centre.size} numbers: {name} is {d} x {d}")
+    return centre
 
 
 def _scale(name: str, value: ArrayLike) -> Floats:
-    array = np.asarray(value, dtype=np.float64)
+    array = float_array(name, value, None)
     return square_matrix(name, array.reshape(1, 1) if array.ndim == 0 else array)
 
 
@@ -143,8 +156,8 @@ def rmnorm(
            [ 1.1836, 13.9626]])
     """
     upper = factor("varcov", _scale("varcov", varcov))
-    centre = _location(mean, len(upper))
-    z = normals(stream(rng), (count("n", n),), len(upper))
+    centre = _location(mean, "varcov", len(upper))
+    z = normals(stream(rng), (amount("n", n, len(upper)),), len(upper))
     return centre + z @ upper
 
 
@@ -187,8 +200,9 @@ def rmt(
     array([[ 2.9742, 13.5591],
            [ 1.3103, 11.9257]])
     """
-    upper, size, nu = factor("S", _scale("S", S)), count("n", n), _degrees(df)
-    centre, source = _location(mean, len(upper)), stream(rng)
+    upper, nu = factor("S", _scale("S", S)), _degrees(df)
+    size = amount("n", n, len(upper))
+    centre, source = _location(mean, "S", len(upper)), stream(rng)
     # A chi-squared variate is a gamma one of shape df / 2 and rate 1 / 2.
     x = 1.0 if math.isinf(nu) else equal_gammas(source, size, nu / 2.0, 0.5)[:, None] / nu
     z = normals(source, (size,), len(upper))
@@ -199,20 +213,23 @@ def _degrees(df: float) -> float:
     return math.inf if df == math.inf else positive("df", df)
 
 
-def _distances(x: ArrayLike, mean: ArrayLike | None, scale: Floats) -> tuple[Floats, float]:
-    """Squared distances of the rows of ``x``, and the log determinant of the matrix."""
+def _distances(
+    x: ArrayLike, mean: ArrayLike | None, name: str, scale: Floats
+) -> tuple[Floats, float]:
+    """Squared distances of the rows of ``x``, and the log determinant of the matrix ``name``."""
     d = len(scale)
-    chol(scale)  # for its error where the matrix is not positive definite
-    points = np.asarray(x, dtype=np.float64)
+    factor(name, scale)  # for its error where the matrix is not positive definite
+    points = float_array("x", x, None)
     rows = float_array(
         "x", points.reshape(-1, 1 if d == 1 else points.size) if points.ndim < 2 else points, 2
     )
     if rows.shape[1] != d:
-        raise ValueError(f"x has {rows.shape[1]} columns: the matrix is {d} x {d}")
-    off = rows - _location(mean, d)
+        raise ValueError(f"x has {rows.shape[1]} columns: {name} is {d} x {d}")
+    off = rows - _location(mean, name, d)
     return np.einsum("ij,jk,ik->i", off, solve(scale), off), log_determinant(scale)[1]
 
 
+@checked(log=flag)
 def dmnorm(
     x: ArrayLike,
     mean: ArrayLike | None = None,
@@ -248,11 +265,12 @@ def dmnorm(
     array([0.07957747, 0.02927492])
     """
     scale = _scale("varcov", varcov)
-    distance, log_det = _distances(x, mean, scale)
+    distance, log_det = _distances(x, mean, "varcov", scale)
     value = -0.5 * (len(scale) * math.log(2.0 * math.pi) + log_det + distance)
     return value if log else np.exp(value)
 
 
+@checked(log=flag)
 def dmt(
     x: ArrayLike,
     mean: ArrayLike | None = None,
@@ -290,12 +308,11 @@ def dmt(
     >>> lb.dmt([0, 0], [0, 0], [[1, 0], [0, 4]], 3)
     array([0.07957747])
     """
-    nu = _degrees(df)
+    nu, scale = _degrees(df), _scale("S", S)
     if math.isinf(nu):
-        return dmnorm(x, mean, S, log)
-    scale = _scale("S", S)
+        return dmnorm(x, mean, scale, log)
     d = len(scale)
-    distance, log_det = _distances(x, mean, scale)
+    distance, log_det = _distances(x, mean, "S", scale)
     constant = math.lgamma(0.5 * (nu + d)) - math.lgamma(0.5 * nu)
     constant -= 0.5 * (d * math.log(math.pi * nu) + log_det)
     value = constant - 0.5 * (nu + d) * np.log1p(distance / nu)
@@ -345,7 +362,10 @@ def rtruncated(
     >>> lb.rtruncated(3, 3, np.inf, rstats.pnorm, rstats.qnorm, mean=2, sd=1, rng=RStream(1))
     array([3.19250876, 3.2837436 , 3.49261454])
     """
-    size = count("n", n)
+    size = amount("n", n)
+    for name, given in (("pf", pf), ("qf", qf)):
+        function(name, given, "numbers and the parameters")
+    lo, hi = vector("lo", flat(lo)), vector("hi", flat(hi))
     probability, quantile = matched(pf, kwargs), matched(qf, kwargs)
     below, above = (np.ravel(np.asarray(probability(end, *args), np.float64)) for end in (lo, hi))
     longest = max(below.size, above.size)

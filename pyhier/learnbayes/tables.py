@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln
 
 from pyhier._types import Floats
-from pyhier._validation import count, float_array, positive
+from pyhier._validation import amount, count, float_array, positive
 from pyhier.kernels.count_masses import factorial_rest, log_mass
 from pyhier.learnbayes._arguments import numbers
 from pyhier.rstats import RStream, rgamma
@@ -152,7 +152,7 @@ def bfindep(
     >>> round(test.bf, 5), round(test.nse, 5)
     (0.93594, 0.06026)
     """
-    y, precision, m = _table("y", y), positive("K", K), count("m", m, 2)
+    y, precision, m = _table("y", y), positive("K", K), amount("m", m, np.size(y), 2)
     rows, columns = y.sum(axis=1), y.sum(axis=0)
     alpha, beta = _dirichlet(m, rows + 1.0, rng), _dirichlet(m, columns + 1.0, rng)
     prior = precision * alpha[:, :, np.newaxis] * beta[:, np.newaxis, :]

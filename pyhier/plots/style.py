@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
-from pyhier._validation import check_level
+from pyhier._validation import check_level, matplotlib_axes
 from pyhier.posterior.base import Posterior
 
 RAW, POOLED, QUIET = "#b0651d", "#1f5a99", "0.6"
@@ -36,8 +36,7 @@ def need_posterior(picture: str, posterior: object) -> None:
 def new_axes(ax: Axes | None, width: float = 6.4, height: float = 4.8) -> Axes:
     """The axes given, or those of a new figure."""
     if ax is not None:
-        if not isinstance(ax, Axes):
-            raise TypeError(f"ax is {ax!r}: give Axes of matplotlib, as plt.subplots returns them")
+        matplotlib_axes("ax", ax)
         return ax
     _, new = plt.subplots(figsize=(width, height), layout="constrained")
     return new

@@ -89,7 +89,7 @@ def test_bayes_factor_of_equal_proportions():
         (lb.betabinexch, [0, 0], [[1.5, 3], [1, 2]], r"data\[:, 0\]\[0\] \(group 1\) is 1.5"),
         (lb.betabinexch, [0, 0], [[1, 3], [5, 2]], r"\(group 2\) is 5.0: there cannot be more"),
         (lb.betabinexch, [0, 0], [[0, 0], [0, 0]], "has no trials"),
-        (lb.betabinexch, [0, 0, 0], TRIALS, "3 coordinates: this density takes 2"),
+        (lb.betabinexch, [0, 0, 0], TRIALS, "theta has 3 numbers: betabinexch takes 2"),
         (lb.bfexch, 0.0, {"data": TRIALS}, "has no entry 'K': it must have 'data', 'K'"),
         (lb.bfexch, 0.0, {"data": TRIALS, "K": 0}, r"datapar\['K'\] is 0"),
         (lb.poissgamexch, [0, 0], {"data": [[0, 1]], "z0": 1}, "exposures must be positive"),

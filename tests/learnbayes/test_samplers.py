@@ -61,7 +61,7 @@ def test_errors(data):
         lb.normnormexch([8, 2], [[1, 1], [2, 2], [3, -1]])
     with pytest.raises(ValueError, match=r"data\[:, 0\]\[0\] \(group 1\) is nan"):
         lb.normnormexch([8, 2], [[np.nan, 1], [2, 2], [3, 1]])
-    with pytest.raises(ValueError, match="log posterior is nan at the start"):
+    with pytest.raises(ValueError, match=r"start\[0\] is nan"):
         lb.rwmetrop(lb.normnormexch, good, [np.nan, 2], 10, data)
 
 
@@ -78,7 +78,7 @@ def test_errors_of_samplers_from_a_proposal(data):
         lb.sir(f, tpar, 0, data)
     with pytest.raises(ValueError, match=r"dmax\[0\] is nan"):
         lb.rejectsampling(f, tpar, np.nan, 10, data)
-    with pytest.raises(ValueError, match=r"h returned shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"h returned array"):
         lb.impsampling(f, tpar, lambda theta: theta, 10, data)
     with pytest.raises(ValueError, match="limits is"):
         lb.simcontour(f, [0, 1, 2], data, 10)
