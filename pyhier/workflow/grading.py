@@ -3,8 +3,8 @@
 A statistic of draws has a Monte Carlo error, which is that of the mean of its influence function: x
 of a mean, (x - mean)^2 / (2 sd) of an sd, and [x <= q] / density(q) of a quantile (Serfling,
 Approximation Theorems of Mathematical Statistics, 1980, ch. 2 and 6), with the exact mean, sd,
-quantile and density put in. Of Markov chains it is by batch means, and no less than that of as many
-independent draws: chains that never reached a tail do not vary there.
+quantile and density put in. Of Markov chains it is by batch means; and where the influence varies less among the
+draws than it does exactly, it is scaled up: chains that never reached a tail do not vary there.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FALSE_ALARM = 0.01  # the chance that a right posterior is called wrong
 CLOSE = 1e-3  # exact sds within which a figure without Monte Carlo error is right
 GRID = (np.arange(200) + 0.5) / 200  # probabilities at which distribution functions are held
+REACH = np.linspace(-5.0, 5.0, 101)  # normal scores at which influences are averaged
 PARTS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])  # whose errors say what a distance is worth
 LAPLACE_DRAWS = 20_000
 
@@ -265,10 +266,13 @@ class _Quantity:
 
     @classmethod
     def of(cls, mine: Posterior, known: Posterior, name: str, probs: list[float]) -> "_Quantity":
+        from scipy.special import ndtr
+
         own, other = mine[name], known[name]
         draws, points, scale = _draws(mine, name), other.ppf(GRID), _scale(other)
+        spread = other.ppf(ndtr(REACH))
         rows = {
-            statistic: _row(value, right, scale, _error(mine, draws, points, influence))
+            statistic: _row(value, right, scale, _error(mine, draws, spread, influence))
             for statistic, value, right, influence in _figures(own, other, probs)
         }
         return cls(rows, *_distance(mine, own, draws, other, points))
@@ -304,16 +308,21 @@ def _figures(own: Any, other: Any, probs: list[float]) -> Iterator[tuple[str, fl
         yield f"{100 * p:g}%", float(value), float(q), lambda x, q=q, h=height: (x <= q) / h
 
 
-def _error(mine: Posterior, draws: Floats | None, points: Floats, influence: Any) -> float:
+def _error(mine: Posterior, draws: Floats | None, spread: Floats, influence: Any) -> float:
     """Monte Carlo error of a statistic; of weighted draws by their effective size."""
     if draws is None and mine.ess == np.inf:
         return 0.0
+    weight = np.exp(-0.5 * REACH**2) / np.exp(-0.5 * REACH**2).sum()
     with np.errstate(all="ignore"):
-        each = float(np.std(influence(points)))
+        values = influence(spread)
+        each = float(np.sqrt(weight @ (values - weight @ values) ** 2))
         if draws is None:
             return each / float(np.sqrt(mine.ess))
-        found = error_of_mean(influence(draws), mine.markov, mine.ess)
-        return max(found, each / float(np.sqrt(draws.size)))
+        own = influence(draws)
+        found, among = error_of_mean(own, mine.markov, mine.ess), float(np.std(own))
+        if among == 0.0:
+            return each / float(np.sqrt(draws.size))
+        return found * max(1.0, each / among)
 
 
 def _distance(

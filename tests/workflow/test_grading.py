@@ -101,7 +101,7 @@ def test_other_models():
         [1.0, 2.0, 4.0, 4.5], se=[1.0, 0.5, 1.0, 2.0], X=[0.0, 1.0, 2.0, 3.0],
         prior_tau=stats.halfnorm(scale=1),
     )  # fmt: skip
-    assert ph.grade(ph.nuts(regression, rng=1)).right
+    assert ph.grade(ph.nuts(regression, draws=4000, rng=1)).right
 
 
 # --- Small mistakes -------------------------------------------------------------------------------
