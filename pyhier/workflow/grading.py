@@ -3,8 +3,9 @@
 A statistic of draws has a Monte Carlo error, which is that of the mean of its influence function: x
 of a mean, (x - mean)^2 / (2 sd) of an sd, and [x <= q] / density(q) of a quantile (Serfling,
 Approximation Theorems of Mathematical Statistics, 1980, ch. 2 and 6), with the exact mean, sd,
-quantile and density put in. Of Markov chains it is by batch means; and where the influence varies less among the
-draws than it does exactly, it is scaled up: chains that never reached a tail do not vary there.
+quantile and density put in. Of Markov chains it is by batch means. Where the influence varies less
+among the draws than it does exactly, the error is scaled up: chains that never reached a tail do
+not vary there.
 """
 
 from collections.abc import Iterator, Sequence
