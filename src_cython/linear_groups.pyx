@@ -10,7 +10,7 @@ The caller sorts the groups by their variances: weights that differ by many deca
 the first row to the last at every tau, without which Householder's method loses the light rows
 (Cox and Higham 1998).
 """
-from libc.math cimport exp, log, sqrt
+from libc.math cimport exp, fabs, log, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -22,6 +22,11 @@ cdef extern from "group_sums.h" nogil:
                     double *log_sum, double *square_sum)
     void plain_sums(size_t groups, const double *y, const double *var, double mu, double t,
                     double *log_sum, double *square_sum)
+
+
+cdef extern from "gram_sums.h" nogil:
+    void gram_sums(size_t groups, size_t columns, size_t stride, const double *q,
+                   const double *var, double t, double *gram)
 
 
 cdef Py_ssize_t ROWS = 64  # added to a triangle at a time
@@ -142,6 +147,58 @@ def sums(const double[::1] y, const double[:, ::1] x, const double[::1] var,
             start = stop
     free(a)
     return table
+
+
+def grams(const double[:, ::1] q, const double[::1] var, const double[::1] log_tau,
+          double low, double high):
+    """Sums over groups of products of columns at every log tau.
+
+    Sums of blocks are added with what rounding takes from them (Neumaier 1974): a million groups'
+    log density must be right to far less than one.
+
+    Parameters
+    ----------
+    q : in, shape (columns, groups)
+    var : in, shape (groups,)
+    log_tau : in, shape (nodes,)
+    low, high : the tau^2 between which products of variances stay within a double
+
+    Returns
+    -------
+    ndarray, shape (nodes, columns (columns + 1) / 2 + 1)
+        The rows of the upper triangle of q W q', W of the weights 1 / (var + tau^2), and the sum of
+        logs of var + tau^2.
+    """
+    cdef Py_ssize_t n = log_tau.shape[0], columns = q.shape[0], groups = q.shape[1]
+    cdef Py_ssize_t size = (columns * (columns + 1)) // 2 + 1, i, k, start, count
+    found, lost = np.zeros((n, size)), np.zeros((n, size))
+    cdef double[:, ::1] out = found, rest = lost
+    cdef double *part = <double *> malloc(size * sizeof(double))
+    cdef double t, total, unused
+    if part == NULL:
+        raise MemoryError("sums over groups")
+    with nogil:
+        start = 0
+        while start < groups:
+            count = min(BLOCK, groups - start)
+            for i in range(n):
+                t = exp(2.0 * log_tau[i])
+                memset(part, 0, size * sizeof(double))
+                gram_sums(count, columns, groups, &q[0, start], &var[start], t, part)
+                if low <= t <= high:
+                    group_sums(count, &q[0, start], &var[start], 0.0, t, &part[size - 1], &unused)
+                else:
+                    plain_sums(count, &q[0, start], &var[start], 0.0, t, &part[size - 1], &unused)
+                for k in range(size):
+                    total = out[i, k] + part[k]
+                    if fabs(out[i, k]) >= fabs(part[k]):
+                        rest[i, k] += (out[i, k] - total) + part[k]
+                    else:
+                        rest[i, k] += (part[k] - total) + out[i, k]
+                    out[i, k] = total
+            start += count
+    free(part)
+    return found + lost
 
 
 def merge(const double[:, ::1] first, const double[:, ::1] second, Py_ssize_t p):

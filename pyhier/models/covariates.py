@@ -294,16 +294,15 @@ def _check_rank(x: Floats, names: tuple[str, ...], prior: NormalPrior) -> None:
     if not length.all():
         raise ValueError(f"X[{names[int(np.argmin(length))]!r}] is 0 for all groups: leave it out")
     scaled = rows / length
-    basis = np.empty((len(rows), 0))
-    for k, name in enumerate(names):
-        left = scaled[:, k]
-        for _ in range(2):  # twice is enough (Kahan and Parlett)
-            left = left - basis @ (basis.T @ left)
-        if np.linalg.norm(left) <= RANK:
-            share = np.linalg.lstsq(scaled[:, :k], scaled[:, k], rcond=None)[0]
-            others = [n for n, s in zip(names[:k], share, strict=True) if abs(s) > 1e-6]
-            raise ValueError(
-                f"X[{name!r}] is made up of {', '.join(others)}: their coefficients cannot be told "
-                "apart; leave one out, or give it a proper prior in prior_beta"
-            )
-        basis = np.column_stack([basis, left / np.linalg.norm(left)])
+    left = np.zeros(len(names))  # of every column, beside those before it
+    own = np.diag(np.linalg.qr(scaled, mode="r"))
+    left[: own.size] = np.abs(own)
+    if (left > RANK).all():
+        return
+    k = int(np.argmax(left <= RANK))
+    share = np.linalg.lstsq(scaled[:, :k], scaled[:, k], rcond=None)[0]
+    others = [n for n, s in zip(names[:k], share, strict=True) if abs(s) > 1e-6]
+    raise ValueError(
+        f"X[{names[k]!r}] is made up of {', '.join(others)}: their coefficients cannot be told "
+        "apart; leave one out, or give it a proper prior in prior_beta"
+    )

@@ -21,7 +21,7 @@ from pyhier.kernels import linear_groups as kernel
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.linear_density import LinearMarginal
 from pyhier.models import normal_likelihood as likelihood
-from pyhier.models.coefficients import integrated, reference
+from pyhier.models.coefficients import MANY, Whitened, integrated, reference, windows
 from pyhier.models.covariates import LOG_2PI, BetaPrior, Covariates, covariates, of_mean
 from pyhier.models.groups import Labels
 from pyhier.models.normal_normal import NormalNormal
@@ -124,7 +124,7 @@ class NormalRegression(NormalNormal):
     @cached_property
     def _reference(self) -> Floats:
         """Coefficients near the data's, subtracted before sums are made, shape (p,)."""
-        return reference(*self._table)
+        return reference(*self._table) if self._whitened is None else self._whitened.fit
 
     @cached_property
     def log_marginal(self) -> LogDensity:
@@ -174,11 +174,31 @@ class NormalRegression(NormalNormal):
 
     def sums(self, last: Floats) -> Floats:
         """Sums over groups at nodes of log tau (linear_groups.pyx), shape (size, nodes)."""
-        y, x, var = self._table
-        low, high = self._constants[1:]
-        centred = y - x @ self._reference
         nodes = np.ascontiguousarray(last, dtype=np.float64)
-        return kernel.sums(centred, x, var, nodes, float(low[0]), float(high[0])).T
+        (y, x, var), about, ends = self._table, self._reference, self._within_a_double
+        if self._whitened is None:
+            return kernel.sums(y - x @ about, x, var, nodes, *ends).T
+        table = np.empty((nodes.size, kernel.size_of(self.covariates.size)))
+        even = self._whitened.suits(nodes)
+        if even.any():
+            table[even] = self._whitened.sums(nodes[even], about)
+        for own in windows(nodes[~even]):
+            at = np.flatnonzero(~even)[own]
+            table[at] = Whitened(y, x, var, ends, float(nodes[at].mean())).sums(nodes[at], about)
+        return table.T
+
+    @property
+    def _within_a_double(self) -> tuple[float, float]:
+        low, high = self._constants[1:]
+        return float(low[0]), float(high[0])
+
+    @cached_property
+    def _whitened(self) -> Whitened | None:
+        """For sums over many groups; None for few, or where columns make up others."""
+        if self.y.size < MANY:
+            return None
+        found = Whitened(*self._table, self._within_a_double)
+        return found if found.full_rank else None
 
     def integrated(self, sums: Floats, last: Floats) -> Collapsed:
         """Beta integrated out of sums over all groups, with its prior and all constants."""

@@ -8,7 +8,9 @@ import pytest
 from scipy import linalg, stats
 
 import pyhier as ph
+from pyhier.kernels import linear_groups as kernel
 from pyhier.models import NormalNormal, NormalRegression
+from pyhier.models.coefficients import integrated
 
 # BCG vaccine trials (Colditz et al. 1994; Berkey et al. 1995): tuberculosis cases and others among
 # the vaccinated and the controls, absolute latitude, allocation.
@@ -69,6 +71,30 @@ def test_new_estimates_at_covariates(bcg):
         bcg.predict_new(0.1, x={"latitude": 1.0, "year": 2.0})
     with pytest.raises(ValueError, match="x is of models with covariates"):
         ph.exact(NormalNormal([1.0, 2, 4], se=[1.0] * 3)).predict_new(0.1, x=new)
+
+
+@pytest.mark.parametrize("decades", [1.0, 8.0])
+def test_sums_of_many_groups_are_those_of_triangles(decades):
+    """Plain sums of a whitened design, interpolated where nodes are close together."""
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(700, 3))
+    se = 10.0 ** rng.uniform(-decades / 2, decades / 2, 700)
+    y = x @ [1.0, -1.0, 2.0] + 0.3 * rng.normal(size=700) + se * rng.normal(size=700)
+    model = NormalNormal(y, se=se, X=x)
+    assert model._whitened is not None
+    nodes = np.concatenate([np.linspace(-6.0, 4.0, 11), np.linspace(-1.3, -1.1, 40)])
+    ours = model.collapse(nodes)
+    sorted_y, sorted_x, var = model._table
+    about = np.zeros(4)
+    triangles = kernel.sums(sorted_y - sorted_x @ about, sorted_x, var, nodes, 0.0, 5e29)
+    known = integrated(triangles, model.covariates.prior, about, 700)
+    known.rows[0] += nodes
+    # Far from the mass squares of 1e8 round; the density of their nodes is nothing.
+    size = np.abs(known.log_density)
+    assert (np.abs(ours.log_density - known.log_density) <= 1e-14 * size + 1e-9).all()
+    off = np.abs(ours.mean - known.mean) / np.sqrt(known.var)
+    assert off.max() < 1e-8
+    np.testing.assert_allclose(ours.var, known.var, rtol=1e-10)
 
 
 def test_bcg_by_latitude(bcg):
