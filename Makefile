@@ -38,7 +38,7 @@ test-all: $(DEV)
 	.ci/suite $(PYTHON) oldest $(SUITE)
 
 docs: $(R)
-	$(BIN)/sphinx-build -W --keep-going -q -b html vignettes vignettes/_build/html
+	$(BIN)/sphinx-build -E -W --keep-going -q -b html vignettes vignettes/_build/html
 	@echo "The documents are in vignettes/_build/html/index.html"
 
 bench: $(R)

@@ -6,6 +6,7 @@ section 5.4, whose notation this file keeps. The coordinates are (mu, log tau).
 
 from collections.abc import Mapping
 from functools import cached_property, partial
+from inspect import Signature, signature
 from math import inf, log
 from typing import Any, ClassVar
 
@@ -88,6 +89,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, NormalData, Grouped):
     coefficients: tuple[str, ...] = ("mu",)
     location = 0
 
+    __signature__: ClassVar[Signature]  # of __init__: __new__'s own says nothing to a user
     with_covariates: ClassVar[type["NormalNormal"]]  # what __new__ makes where X or cov is given
 
     def __new__(cls, *_: Any, X: Any = None, cov: Any = None, **__: Any) -> "NormalNormal":  # noqa: N803
@@ -441,3 +443,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, NormalData, Grouped):
             priors = kept | priors if priors else dict(self._priors)
         priors[self._given] = self.se if self._given == "se" else self.var
         return NormalNormal(self.y, labels=self._labels, **priors)
+
+
+_arguments = list(signature(NormalNormal.__init__).parameters.values())[1:]
+NormalNormal.__signature__ = Signature(_arguments)

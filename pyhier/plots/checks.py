@@ -9,6 +9,7 @@ from pyhier.plots.style import (
     POOLED,
     RAW,
     SERIES,
+    legend_above,
     name_rows,
     need,
     new_axes,
@@ -68,7 +69,7 @@ def predictive_check(
     ax.axvline(observed, color=RAW, linewidth=2.0, label=label)
     ax.set_xlabel(f"{plain(name)} of new data")
     ax.set_ylabel("density")
-    ax.legend(frameon=False)
+    legend_above(ax)
     return ax
 
 
@@ -111,7 +112,7 @@ def sensitivity(
         )  # fmt: skip
     name_rows(ax, [_short(name) for name in names])
     ax.set_xlabel("mean and 95% interval")
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, fontsize=9)
+    legend_above(ax, columns=1, fontsize=9)
     return ax
 
 

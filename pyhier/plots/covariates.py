@@ -13,6 +13,7 @@ from pyhier.plots.style import (
     QUIET,
     RAW,
     label_points,
+    legend_above,
     name_rows,
     need_posterior,
     new_axes,
@@ -87,7 +88,7 @@ def regression(
     radius = 0.0 * own
     away = np.abs(own - np.interp(values, places, middle))
     label_points(ax, values, own, posterior.model.labels, away, (own - radius, own + radius))
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    legend_above(ax)
     return ax
 
 
@@ -142,5 +143,5 @@ def levels(
     ax.axvline(centre, color=QUIET, linewidth=1.0, zorder=0, label="median of a new one")
     name_rows(ax, [plain(label) for label in nesting.labels[place]])
     ax.set(xlabel="effect", ylabel=plain(level))
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    legend_above(ax)
     return ax

@@ -10,7 +10,7 @@ from pyhier.distributions.mixtures import flattened
 from pyhier.inference.exact import exact
 from pyhier.models.interface import Model, is_plane
 from pyhier.plots.hyperparameters import HEIGHTS
-from pyhier.plots.style import POOLED, RAW, need_posterior, new_axes, symbol
+from pyhier.plots.style import POOLED, RAW, legend_above, need_posterior, new_axes, symbol
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 
@@ -197,4 +197,4 @@ def _picture(ax: Axes, grid: list[Floats], height: Floats, points: Floats, diver
                 label=f"{int(diverged.sum())} diverged")  # fmt: skip
     ax.set_xlim(grid[0][0], grid[0][-1])
     ax.set_ylim(grid[1][0], grid[1][-1])
-    ax.legend(frameon=False, loc="lower right", markerscale=4.0)
+    legend_above(ax, markerscale=4.0)

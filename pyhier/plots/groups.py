@@ -15,6 +15,7 @@ from pyhier.plots.style import (
     group_size,
     intervals,
     label_points,
+    legend_above,
     name_rows,
     need_posterior,
     new_axes,
@@ -176,4 +177,4 @@ def _centre(line: Any, posterior: Posterior) -> float:
 
 def _legend_above(ax: Axes) -> None:
     """The groups fill the axes from edge to edge, so the legend goes above them."""
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, frameon=False)
+    legend_above(ax)

@@ -11,7 +11,16 @@ from pyhier._random import as_generator
 from pyhier._types import Floats
 from pyhier.distributions.draws import SampleMarginal
 from pyhier.models.interface import Model, is_plane
-from pyhier.plots.style import POOLED, RAW, SERIES, need, need_posterior, new_axes, symbol
+from pyhier.plots.style import (
+    POOLED,
+    RAW,
+    SERIES,
+    legend_above,
+    need,
+    need_posterior,
+    new_axes,
+    symbol,
+)
 from pyhier.posterior.base import Posterior
 from pyhier.quadrature.axes import coordinate_axis
 from pyhier.quadrature.transforms import log_slope, to_line
@@ -67,7 +76,8 @@ class Range:
         ax.set_ylim(bottom=0.0)
         ax.set_xlabel(symbol(name))
         ax.set_ylabel(f"{which} of log {symbol(name)}" if self.log else which)
-        ax.legend(frameon=False)
+        few = len(ax.get_legend_handles_labels()[0]) <= 2
+        legend_above(ax, columns=2 if few else 1)
 
 
 def density(posterior: Posterior, name: str, ax: Axes | None = None) -> Axes:

@@ -1,6 +1,7 @@
 """What the pictures share: axes, colours, names of quantities, labels that do not overlap."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -40,6 +41,11 @@ def new_axes(ax: Axes | None, width: float = 6.4, height: float = 4.8) -> Axes:
         return ax
     _, new = plt.subplots(figsize=(width, height), layout="constrained")
     return new
+
+
+def legend_above(ax: Axes, columns: int = 3, **more: Any) -> None:
+    """Say above the axes what is drawn, where no curve is."""
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=columns, frameon=False, **more)
 
 
 def plain(label: str) -> str:

@@ -1,5 +1,6 @@
 """The normal model: closed forms, limits, and what it refuses."""
 
+import inspect
 import pickle
 from functools import partial
 
@@ -38,6 +39,13 @@ def test_data_is_copied_and_frozen(schools):
     assert model.log_marginal([8, 2]) == before
     with pytest.raises(ValueError, match="read-only"):
         model.y[0] = 1.0
+
+
+def test_the_signature_is_of_its_arguments():
+    """Not of what decides whether there are covariates."""
+    names = list(inspect.signature(ph.NormalNormal).parameters)
+    assert names[:4] == ["y", "se", "var", "X"]
+    assert names[-1] == "prior"
 
 
 def test_labels(schools):

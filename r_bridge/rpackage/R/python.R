@@ -59,7 +59,8 @@ python_in <- function(root) {
 }
 
 environment_python <- function() {
-  python <- python_in(file.path(reticulate::virtualenv_root(), environment_name))
+  # system2() quotes its command, and the shell leaves a quoted ~ as it is.
+  python <- python_in(path.expand(file.path(reticulate::virtualenv_root(), environment_name)))
   if (file.exists(python)) python
 }
 

@@ -34,6 +34,19 @@ test_that("RETICULATE_PYTHON comes first, then install_pyhier()'s, then the acti
   )
 })
 
+test_that("the environment's Python is a path that a quoting shell finds", {
+  folder <- tempfile("user")
+  environment_in(file.path(folder, "of", "r-pyhier"), python)
+  before <- Sys.getenv(c("HOME", "WORKON_HOME"), NA)
+  on.exit(for (name in names(before)) {
+    if (is.na(before[[name]])) Sys.unsetenv(name) else do.call(Sys.setenv, as.list(before[name]))
+  })
+  Sys.setenv(HOME = folder, WORKON_HOME = "~/of")
+  expect_identical(
+    pyhier:::environment_python(), file.path(folder, "of", "r-pyhier", "bin", "python")
+  )
+})
+
 test_that("without a Python the error says what to run", {
   empty <- tempfile("empty")
   dir.create(empty)
