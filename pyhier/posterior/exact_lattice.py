@@ -100,9 +100,17 @@ class LatticePosterior(Posterior):
 
     @cached_property
     def _kept(self) -> Any:
-        """The nodes that matter for mixtures."""
-        order = np.argsort(self.lattice.weight)
-        least = int(np.searchsorted(np.cumsum(self.lattice.weight[order]), NEGLIGIBLE))
+        """The nodes that matter for mixtures and for their variances, which grow as tau^2 does."""
+        share = self.lattice.weight
+        with np.errstate(divide="ignore"):
+            log_weight = np.log(share)
+        for k, coordinate in enumerate(self.lattice.coordinates):
+            if coordinate.line == "log":
+                logs = log_weight + 2.0 * self.lattice.psi[:, k]
+                squares = np.exp(logs - logs.max())
+                share = np.maximum(share, squares / squares.sum())
+        order = np.argsort(share)
+        least = int(np.searchsorted(np.cumsum(share[order]), NEGLIGIBLE))
         return np.sort(order[least:])
 
     @cached_property
