@@ -323,10 +323,21 @@ VarCorr.hier_posterior <- function(x, ...) {
 # --- LearnBayes' results --------------------------------------------------------------------------
 
 #' @export
-coef.hier_laplace <- function(object, ...) object$mode
+coef.hier_laplace <- function(object, ...) {
+  no_dots(...)
+  setNames(object$mode, laplace_names(object))
+}
 
 #' @export
-vcov.hier_laplace <- function(object, ...) object$var
+vcov.hier_laplace <- function(object, ...) {
+  no_dots(...)
+  square_named(object$var, laplace_names(object))
+}
+
+square_named <- function(table, names) {
+  dimnames(table) <- list(names, names)
+  table
+}
 
 #' @export
 confint.hier_laplace <- function(object, parm, level = 0.95, ...) {
@@ -349,10 +360,16 @@ summary.hier_laplace <- function(object, ...) {
 }
 
 #' @export
-coef.hier_chain <- function(object, ...) colMeans(object$par)
+coef.hier_chain <- function(object, ...) {
+  no_dots(...)
+  setNames(colMeans(object$par), variable.names(object))
+}
 
 #' @export
-vcov.hier_chain <- function(object, ...) stats::var(object$par)
+vcov.hier_chain <- function(object, ...) {
+  no_dots(...)
+  square_named(stats::var(object$par), variable.names(object))
+}
 
 #' @export
 confint.hier_chain <- function(object, parm, level = 0.95, ...) {
@@ -360,7 +377,7 @@ confint.hier_chain <- function(object, parm, level = 0.95, ...) {
   tail <- (1 - check_level(level)) / 2
   probs <- c(tail, 1 - tail)
   table <- t(apply(object$par, 2, quantile, probs))
-  dimnames(table) <- list(dimnames(chain_array(object))[[3]], interval_names(probs))
+  dimnames(table) <- list(variable.names(object), interval_names(probs))
   rows_named(table, parm)
 }
 

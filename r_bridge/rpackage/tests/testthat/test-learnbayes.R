@@ -26,6 +26,17 @@ test_that("laplace() of one parameter, and with names", {
   expect_named(laplace(logpost, c(mu = 8, log_tau = 2), schools$sigma, schools$y)$mode, c("mu", "log_tau"))
 })
 
+test_that("coef(), confint() and vcov() have the same names", {
+  fit <- laplace(logpost, c(8, 2), schools$sigma, schools$y)
+  chain <- rwmetrop(logpost, list(var = fit$var, scale = 2), fit$mode, 50, schools$sigma, schools$y)
+  for (object in list(fit, chain)) {
+    expect_length(names(coef(object)), 2)
+    expect_identical(names(coef(object)), rownames(confint(object)))
+    expect_identical(dimnames(vcov(object)), rep(list(rownames(confint(object))), 2))
+    expect_error(coef(object, nix = 1), "unknown: nix")
+  }
+})
+
 test_that("the chain of an R function is LearnBayes', to the last bit", {
   same_stream(
     function() rwmetrop(logpost, steps, theirs$mode, 5000, schools$sigma, y = schools$y),
