@@ -17,6 +17,7 @@ import numba
 import numpy as np
 from coda_diagnostics import diagnostics
 from counts import counts
+from covariates import covariates
 from nuts import nuts
 from samplers import samplers
 from streams import streams
@@ -237,6 +238,11 @@ def exact_counts() -> str:
     return counts(best, table)
 
 
+def covariates_and_levels() -> str:
+    """Meta-regression and levels beside metafor."""
+    return covariates(best, table)
+
+
 def hamiltonian() -> str:
     """NUTS beside nutpie and rstan."""
     return nuts(best, table)
@@ -269,6 +275,7 @@ def main() -> None:
         exact,
         draws,
         million,
+        covariates_and_levels,
         exact_counts,
         hamiltonian,
         streams,
