@@ -232,6 +232,15 @@ CALLS = {
     "RandomEffects.prediction_interval": (
         lambda level: ph.reml(normal()).prediction_interval(level), {"level": 0.9},
         {"level": LEVEL}),
+    "EmpiricalBayesPosterior.compare": (
+        lambda full: ph.empirical_bayes(normal()).compare(full), {"full": "exact"},
+        {"full": Kind(3.0, "x", normal, ph.NormalNormal)}),
+    "ExactPosterior.r_squared": (
+        lambda reference: posteriors()["covariates"].r_squared(reference), {"reference": "exact"},
+        {"reference": Kind(3.0, "x", normal, ph.NormalNormal)}),
+    "ExactPosterior.theta_new": (
+        lambda x: posteriors()["covariates"].theta_new(x), {"x": {"x": 2.0}},
+        {"x": Kind("x", [[1], [1, 2]], object(), {"z": 1}, [1.0, 2.0, 3.0])}),
     "compare_poolings": (ph.compare_poolings, {"model": normal}, {
         "model": MODEL, "tau": Kind("x", -1, np.nan, np.inf, [1, 2])}),
     **{name: (getattr(ph, name), {"model": normal}, {"model": MODEL}) for name in (
@@ -243,7 +252,8 @@ OF_POSTERIORS = {
     "sample": ({"n": 5}, {"n": COUNT, "rng": RNG}),
     "to_draws": ({"n": 5}, {"n": COUNT, "rng": RNG}),
     "predict": ({}, MADE),
-    "predict_new": ({"size": 3}, {"size": Kind("x", None, -1.0, np.nan, [], [[1.0]]), **MADE}),
+    "predict_new": ({"size": 3}, {"size": Kind(
+        "x", None, -1.0, np.nan, [], [[1.0]], [[1.0], [1.0, 2.0]]), **MADE}),
     "log_likelihood": ({}, MADE),
     "predictive_check": ({"statistic": "max"}, {
         "statistic": Kind("nix", 3, None, [], lambda y: "x", lambda y: None), **MADE}),

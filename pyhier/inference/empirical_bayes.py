@@ -54,6 +54,8 @@ class EmpiricalBayesPosterior(NodesPosterior):
         import pandas as pd
 
         other = exact(self.model) if full is None else full
+        if not isinstance(other, Posterior):
+            raise TypeError(f"full is a {type(other).__name__}: give a posterior")
         names = [*self._group_of, *new_effects_of(self.model)]
         rows = [
             (self[name].mean(), self[name].std(), other[name].mean(), other[name].std())

@@ -154,7 +154,7 @@ class Covariates(Frozen):
 
     def _by_place(self, new: Any) -> Floats:
         wanted = [name for name in self.names if name != INTERCEPT]
-        array = float_array("x", new, np.ndim(new))
+        array = float_array("x", new, None)
         if array.ndim == 0:
             array = array.reshape(1, 1)
         elif array.ndim == 1:
@@ -209,7 +209,7 @@ def _columns(x: Any, groups: int) -> tuple[tuple[str, ...], Floats]:
         columns = np.column_stack([*parts.values()]) if parts else np.empty((groups, 0))
         columns = columns.astype(np.float64)
     else:
-        array = float_array("X", x, np.ndim(x))
+        array = float_array("X", x, None)
         columns = array.reshape(-1, 1) if array.ndim == 1 else array
         if columns.ndim != 2:
             raise ValueError(f"X has {columns.ndim} dimensions: give a row a group")

@@ -123,7 +123,7 @@ def _of_list(cov: Any, groups: int) -> list[Block]:
         raise TypeError("cov must be a list of blocks, one a study, or a matrix of all groups")
     found, start = [], 0
     for i, part in enumerate(cov):
-        block = np.atleast_2d(float_array(f"cov[{i}]", part, np.ndim(part)))
+        block = np.atleast_2d(float_array(f"cov[{i}]", part, None))
         if block.ndim != 2 or block.shape[0] != block.shape[1]:
             raise ValueError(f"cov[{i}] has shape {np.shape(part)}: every block must be square")
         found.append((np.arange(start, start + len(block)), block))

@@ -305,7 +305,7 @@ class Posterior(Frozen):
         >>> tumors.shape, bool(2.5 < tumors.mean() < 3.5)
         ((1, 10000), True)
         """
-        sizes = float_array("size", size, np.ndim(size))
+        sizes = float_array("size", size, None)
         if sizes.ndim > 1 or sizes.size == 0:
             raise ValueError(f"size has shape {sizes.shape}: give a number, or one a new group")
         rows = None if x is None else self._rows_of(x, sizes)

@@ -236,9 +236,10 @@ class ExactPosterior(Posterior):
         Marginal
             Negative where tau is above tau0: the covariates explain nothing.
         """
-        alone = self._regression.without_covariates() if reference is None else None
-        found = reference if alone is None else type(self).of(alone)
-        assert found is not None
+        alone = type(self).of(self._regression.without_covariates()) if reference is None else None
+        found = alone or reference
+        if not isinstance(found, ExactPosterior):
+            raise TypeError(f"reference is a {type(found).__name__}: give a posterior of ph.exact")
         return Affine(self["tau2"], 1.0, -1.0 / found["tau2"].median())
 
     @property
