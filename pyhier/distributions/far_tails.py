@@ -254,8 +254,8 @@ class FarTails:
         log_density, mean, sd = law
         with np.errstate(over="ignore"):
             values = log_density + part(mean, sd)
+            score, size = np.abs(x - mean) / sd, abs(x) + np.abs(mean)
         height, at = values.reshape(-1, ORDER).max(axis=1), int(values.argmax())
-        score, size = np.abs(x - mean) / sd, abs(x) + np.abs(mean)
         least = max(float(height.max()) - CUT - 20.0, -1e308)
         kept, near = np.flatnonzero(height >= least), values >= least
         with np.errstate(over="ignore"):

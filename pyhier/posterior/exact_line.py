@@ -147,7 +147,7 @@ class ExactPosterior(Posterior):
 
     def _mixtures(self, *quantities: str | slice) -> Mixtures:
         """Mixtures of mu, of theta_new and of slices of the groups, one below the other."""
-        nodes, ends = self.nodes, [0]
+        nodes, ends = self.nodes.heavy, [0]
         for quantity in quantities:
             rows = 1 if isinstance(quantity, str) else quantity.stop - quantity.start
             ends.append(ends[-1] + rows)
@@ -169,7 +169,7 @@ class ExactPosterior(Posterior):
 
     def _slices(self) -> list[slice]:
         """The groups, as many at a time as make a table of a few megabytes."""
-        groups, size = len(self._group_of), max(1, 2**18 // self.nodes.weight.size)
+        groups, size = len(self._group_of), max(1, 2**18 // self.nodes.heavy.weight.size)
         return [slice(i, min(i + size, groups)) for i in range(0, groups, size)]
 
     # --- Combinations and new groups --------------------------------------------------------------

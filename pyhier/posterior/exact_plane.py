@@ -24,6 +24,7 @@ from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane, halved
 
 PROMISE = 1e-8  # of a marginal's mass
+HALVES = 3e-7  # change of a mean by every other outer node: for a step as wide again
 LEVELS = 3  # of outer steps for effects, each half of the one before
 # Shares of the mass below the places at which the error of an effect's density is looked at: the
 # ends of parts of the mass, ever smaller ones at both ends.
@@ -59,13 +60,37 @@ class PlanePosterior(NodesPosterior):
     by_quadrature = True
 
     def __init__(self, model: PlaneModel, plane: Plane) -> None:
-        self._plane_model, self._plane = model, plane
+        self._plane_model = model
         self._at = coordinate_axis(model.location).phi
-        phi = self._at(plane.inner.x, plane.outer.x[plane.inner.row])
-        weight = np.exp(plane.log_weight)
+        self._plane = plane = self._fine(plane)
+        phi, weight = self._phi(plane), np.exp(plane.log_weight)
         self._kept = weight > NEGLIGIBLE
         super().__init__(model, phi[self._kept], weight[self._kept])
         self.log_z = float(plane.outer.log_integral[0]) + model.marginal.log_constant
+
+    def _fine(self, plane: Plane) -> Plane:
+        """With outer nodes near enough for what effects shrink by, a step of the outer place."""
+        top = int(np.argmax(plane.log_weight))
+        at_top = self._phi(plane)[[top]]
+        pooling = self._plane_model.pooling(at_top)[0]
+        ends = (pooling, np.nan_to_num(self._plane_model.estimates()[0]))
+        groups = {int(at) for values in ends for at in (values.argmin(), values.argmax())}
+        for _ in range(LEVELS - 1):
+            if max(self._by_halves(plane, group) for group in groups) <= HALVES:
+                break
+            plane = halved(plane, self._log_density)
+        return plane
+
+    def _phi(self, plane: Plane) -> Floats:
+        return self._at(plane.inner.x, plane.outer.x[plane.inner.row])
+
+    def _by_halves(self, plane: Plane, group: int) -> float:
+        """How far every other outer node is from all of them, of an effect's mean."""
+        mean = self._plane_model.theta_given(group, self._phi(plane)).mean
+        weight, row = np.exp(plane.log_weight), plane.inner.row
+        mass, first = np.bincount(row, weight), np.bincount(row, weight * mean)
+        off: float = abs(first[::2].sum() / mass[::2].sum() / (first.sum() / mass.sum()) - 1.0)
+        return off
 
     # --- Marginals --------------------------------------------------------------------------------
 
@@ -137,7 +162,7 @@ class PlanePosterior(NodesPosterior):
         return self._effect_nodes[level]
 
     def _log_density(self, outer: Floats, inner: Floats) -> Floats:
-        return self.model.marginal.log_density(self._at(inner, outer))
+        return self._plane_model.marginal.log_density(self._at(inner, outer))
 
     def _of_effect(self, name: str) -> LineMarginal:
         family, _ = self._effect(name)

@@ -24,6 +24,7 @@ Inversion = tuple[Floats, Floats, NDArray[np.intp]]
 
 
 FEW = 4096  # groups whose means are cheap to take once more
+LIGHTEST = 1e-300  # weight
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,15 @@ class Nodes:
     weight: Floats
     collapsed: Collapsed
     whole_left: bool
+
+    @cached_property
+    def heavy(self) -> "Nodes":
+        """Those of them that tables of moments and of common quantiles see."""
+        first = int((self.weight > 1e-21).argmax())
+        collapsed = Collapsed(self.collapsed.rows[:, first:], self.collapsed.plain)
+        return replace(
+            self, log_tau=self.log_tau[first:], weight=self.weight[first:], collapsed=collapsed
+        )
 
     @property
     def mean(self) -> Floats:
@@ -113,8 +123,8 @@ def nodes_for_mixtures(model: Reduced, panels: Panels) -> Nodes:
     """The nodes that matter for mixtures.
 
     Those so small that tau^2 is lost beside the variances are joined in one, with what is below the
-    panels. Others to the left of the peak and below 1e-21 are left out: their sds are the least, so
-    the mixtures' tails do not see them either.
+    panels. Others on the left are left out where doubles lose their weight: even a light one may
+    carry a mixture's far tail, its mean being elsewhere.
     """
     log_tau, weight = panels.nodes.ravel(), panels.shares.ravel().copy()
     rows = panels.values.reshape(len(panels.values), -1)
@@ -125,7 +135,7 @@ def nodes_for_mixtures(model: Reduced, panels: Panels) -> Nodes:
         elif side == 0:
             weight[0] += panels.beyond[0]
     small = int(log_tau.searchsorted(model.scales[0] - 20.0))
-    first = int((weight > 1e-21).argmax())
+    first = int((weight > LIGHTEST).argmax())
     if first >= small or small < 2:
         return Nodes(log_tau[first:], weight[first:], Collapsed(rows[:, first:], plain), False)
     last = small - 1

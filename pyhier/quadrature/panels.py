@@ -344,7 +344,9 @@ class Cover:
     def _width(self, done: list[list[Floats]], rough: Floats) -> float:
         """How wide the mass is, a unit at most: the integral over the density at its highest."""
         heights = ((part[3][0].max(axis=1), part[1]) for part in done)
-        known = sum(float((np.exp(top - self.best) * length).sum()) for top, length in heights)
+        # Logs of 1e14 and more may be above the best by their own rounding.
+        parts = (np.exp(np.minimum(top - self.best, 0.0)) @ length for top, length in heights)
+        known = float(sum(parts))
         return min(1.0, known + float(rough.sum()))
 
     def _rounding(self, start: Floats, length: Floats, values: Floats) -> float:

@@ -21,6 +21,7 @@ AGREE = 1e-10  # of two step sizes; where there is a kink they err alike
 LOWEST, HIGHEST = -700.0, 350.0  # of log tau
 MOST = 10_000  # pieces
 PATIENCE = 20.0  # seconds
+LEAST_TAIL = np.log(1e-25)  # that is asked for
 
 
 @dataclass(frozen=True)
@@ -159,8 +160,11 @@ class Oracle:
         self.tau, self.mean, self.var = tau[order], mean[order], var[order]
         peak = logs.max()
         weight = np.exp(logs[order] - peak)
-        weight[0] += self._left_out(weight, peak)  # there tau is as good as 0
-        self.weight = weight / weight.sum()
+        left_out = self._left_out(weight, peak)
+        weight[0] += left_out  # there tau is as good as 0
+        self.weight, self.at_zero = weight / weight.sum(), left_out / weight.sum()
+        with np.errstate(divide="ignore"):
+            self.log_weight = np.log(self.weight)
         self.log_z = float(peak + np.log(weight.sum()))
         self._check_right()
 
@@ -316,11 +320,12 @@ class Oracle:
     def _left_out(self, weight, peak):
         """Mass beneath the least tau, by the prior's own distribution function."""
         first = self.tau[0]
-        if weight[:53].sum() < 1e-13 * weight.sum():
+        share, known = weight[:53].sum() / weight.sum(), self.prior.mass_below is not None
+        if share < (1e-18 if known else 1e-13):  # tails of 1e-6 are asked for to 1e-9
             return Long(0)
         if self.prior.low > 0 and first < self.prior.low * (1 + 1e-9):
             return Long(0)
-        if self.prior.mass_below is None or first > 1e-12 * np.min(self.likelihood.se):
+        if not known or first > 1e-12 * np.min(self.likelihood.se):
             raise UnknownError("mass is left beneath the sum")
         log_likelihood = self.likelihood(np.array([first]))[0][0]
         return np.exp(log_likelihood - peak) * Long(self.prior.mass_below(float(first)))
@@ -341,6 +346,13 @@ class Oracle:
         """E[tau^k], or None where the sum does not reach its end."""
         terms = self.weight * self.tau**k
         return None if terms[-53:].sum() > converged * terms.sum() else float(terms.sum())
+
+    @property
+    def goes_on(self):
+        """Whether tau^2 has no expectation: by whole units of log tau, however little they hold."""
+        terms = self.weight * self.tau**2
+        before, last = terms[-4 * _K.size : -3 * _K.size].sum(), terms[-3 * _K.size : -2 * _K.size]
+        return np.isinf(self.prior.high) and last.sum() > 0.99 * before
 
     def tau_moments(self):
         """Mean and sd of tau."""
@@ -382,35 +394,44 @@ class Oracle:
             return whole, None
         return whole, float(np.sqrt(second.sum()))
 
-    def mixture_tails(self, name, x):
-        """Mass below and above x, and the log of the density there."""
+    def mixture_tails(self, name, x, far=True):
+        """Mass below and above x, and the log of the density there.
+
+        That is None where it takes pieces made for it and ``far`` is not asked for.
+        """
         mean, sd = self.law(name)
         z = (Long(x) - self.likelihood.base - mean) / sd
         short = z.astype(float)
         logs = -0.5 * z * z - np.log(sd) - 0.5 * LOG_2PI
-        below, above = (self._sum(np.asarray(log_ndtr(s), dtype=Long)) for s in (short, -short))
+        below, above = (self._tail(np.asarray(log_ndtr(s), dtype=Long)) for s in (short, -short))
         density = self._sum(logs, -np.log(sd.min()))
         if below is None:
             below = self._far(name, x, lambda u: log_ndtr(u.astype(float)))
         if above is None:
             above = self._far(name, x, lambda u: log_ndtr(-u.astype(float)))
-        if density is None:
+        if density is None and far:
             density = self._far(name, x, lambda u: -0.5 * u * u - 0.5 * LOG_2PI, True)
-        return float(np.exp(below)), float(np.exp(above)), float(density)
+        density = None if density is None else float(density)
+        return float(np.exp(below)), float(np.exp(above)), density
+
+    def _tail(self, logs):
+        """Log of a tail, or None; how little one is that nobody asks for is of no account."""
+        most = (self.log_weight + logs).max()
+        return most if most < LEAST_TAIL - 20.0 else self._sum(logs)
 
     def _sum(self, logs, most=0):
         """Log of the sum of the nodes' parts, or None where the two steps do not agree on it.
 
         None too where it is so small that what was left out may count; no part is above ``most``.
         """
-        with np.errstate(divide="ignore"):
-            terms = np.log(self.weight) + logs
+        terms = self.log_weight + logs
         top = terms.max()
-        parts = np.exp(terms - top)
+        parts, counts = np.zeros_like(terms), terms > top - 60
+        parts[counts] = np.exp(terms[counts] - top)
         fine, coarse = parts.sum(), 2 * parts[self.coarse].sum()
         at_ends = parts[:53].sum() + parts[-53:].sum()
-        counts = self.weight[parts > 1e-10 * parts.max()].min() / self.weight.max()
-        if abs(fine - coarse) > 1e-6 * fine or at_ends > 1e-10 * fine or counts < 1e-28:
+        least = self.weight[parts > 1e-10 * parts.max()].min() / self.weight.max()
+        if abs(fine - coarse) > 1e-6 * fine or at_ends > 1e-10 * fine or least < 1e-28:
             return None
         whole = top + np.log(fine)
         return whole if whole > most - FLOOR + 35.0 else None
@@ -429,4 +450,7 @@ class Oracle:
             logs = self._nodes(())[1]
         finally:
             self.factor = None
-        return logs.max() + np.log(np.exp(logs - logs.max()).sum()) - self.log_z
+        whole = logs.max() + np.log(np.exp(logs - logs.max()).sum()) - self.log_z
+        with np.errstate(divide="ignore"):
+            beneath = np.log(self.at_zero) + factor(self.tau[:1], self.mean[:1], self.var[:1])[0]
+        return np.logaddexp(whole, beneath)

@@ -387,3 +387,24 @@ def test_a_density_that_loses_mass_is_refused(name):
         )  # fmt: skip
         with pytest.raises(ValueError, match=r"exact cannot resolve .* take draws"):
             post._checked(name, lossy)
+
+
+def test_means_of_effects_take_nodes_near_enough():
+    """K / (K + 1) is a step of log K, narrow under a wide prior (the mean was 2.6e-8 off)."""
+    a, b, scale = 3.071, 1.614, 2628.0
+    prior = {"eta": stats.beta(a, b), "K": stats.halfcauchy(scale=scale)}
+    post = ph.exact(ph.BetaBinomial([0, 0], [1, 1], prior=prior))
+    # One trial each says nothing of K: E K / (K + 1) under its prior, by partial fractions.
+    pooling = (scale**2 - 2.0 * scale * np.log(scale) / np.pi) / (1.0 + scale**2)
+    assert post["theta[1]"].mean() == pytest.approx(a / (a + b + 2.0) * pooling, rel=1e-10)
+
+
+def test_means_of_the_one_group_with_an_event():
+    """The mean was 1.7e-8 off; right by the fuzz's sum, at two steps."""
+    exposure = 1e-6 * np.array([
+        3.748, 345.5, 14.53, 0.3665, 241.9, 25.63, 7.166, 6.454, 15.64, 221.3,
+        46.92, 0.5333, 276.7, 4.076, 73.32, 16.32, 3.071, 1018.5, 3.731, 3.233,
+    ])  # fmt: skip
+    prior = {"alpha": stats.lognorm(2.619, scale=11.66), "mu": stats.gamma(1.334, scale=5.261)}
+    post = ph.exact(ph.PoissonGamma(np.eye(20)[0], exposure, prior=prior))
+    assert post["theta[1]"].mean() == pytest.approx(42.103241163678, rel=2e-9)

@@ -159,6 +159,24 @@ def test_what_is_beyond_doubles_is_refused_but_not_its_tail(schools):
     assert np.abs(post["theta[A]"].cdf([1e20, np.inf, -np.inf]) - [1, 1, 0]).max() < 1e-15
 
 
+def test_light_components_carry_a_tail():
+    """Its mean moves with tau: 24 sds out weights below 1e-21 count (2.4e-5 of a log density)."""
+    y, se = [-11.6, 2.4, -0.65, -303700.0], [0.004, 19.0, 0.136, 205000.0]
+    priors = {"prior_tau": stats.halfnorm(scale=0.0844), "prior_mu": stats.norm(-75913.0, 14.1)}
+    post = ph.exact(ph.NormalNormal(y, se=se, **priors))
+    # A sum of 40 digits; log densities of 1.5e6 are rounded to 2e-10, a few times.
+    assert post["mu"].logpdf(-71500.0) == pytest.approx(-283.376029492642, abs=1e-8)
+
+
+def test_ends_of_the_doubles():
+    """A score of 1e310 is no double: no warning, and no other tail than 0."""
+    priors = {"prior_tau": stats.halfnorm(scale=1e-9), "prior_mu": stats.norm(0.0, 1e-9)}
+    post = ph.exact(ph.NormalNormal([1e-11], se=[1e-10], **priors))
+    for name in ("mu", "theta[1]", "theta_new"):
+        assert np.abs(post[name].cdf([-1e300, 1e300]) - [0.0, 1.0]).max() < 1e-15
+        assert post[name].sf(1e300) == 0.0
+
+
 def test_they_pickle(schools):
     post, _ = schools
     marginals = [
