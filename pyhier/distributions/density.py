@@ -203,13 +203,9 @@ class LineMarginal(Marginal):
         inside = np.clip(t, panels.start[0], panels.end)
         panel = np.clip(np.searchsorted(panels.start, inside, side="right") - 1, 0, None)
         start = panels.start[panel]
-        ends = (start, inside) if side == 0 else (inside, start + panels.length[panel])
-        with np.errstate(over="ignore"):
-            part = panels.partial(panel, *ends, 0.0)
-        # Where a density falls off a cliff no polynomial follows it, only the panel's rule.
-        part = np.minimum(part, self._weights.sum(axis=1)[panel])
-        mass: Floats = part + (below[panel] if side == 0 else above[panel + 1])
-        return mass
+        if side == 0:
+            return below[panel] + panels.partial(panel, start, inside, 0.0)
+        return above[panel + 1] + panels.partial(panel, inside, start + panels.length[panel], 0.0)
 
     # --- scipy.stats' functions -------------------------------------------------------------------
 

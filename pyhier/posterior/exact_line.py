@@ -47,8 +47,9 @@ class ExactPosterior(Posterior):
     """The posterior of a model with one hyperparameter left after integration, by quadrature.
 
     ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names``, of ``tau2`` or of
-    ``log_tau``; means, densities, tails and quantiles are good to 1e-9, relative to their own size,
-    and to the last digits of the point: far out, where the quadrature's nodes do not tell enough of
+    ``log_tau``; means, densities, tails and quantiles are good to 1e-9, relative to their own size
+    (tau's tails beside an end or a pole of its prior: to a few times `error`, of the whole), and to
+    the last digits of the point: far out, where the quadrature's nodes do not tell enough of
     an effect, each point gets a quadrature of its own (half a millisecond with eight groups), or a
     ValueError that says why not.
 

@@ -227,7 +227,7 @@ def inversion(panels: Panels, tau: TauMarginal, model: Reduced) -> Inversion:
     below = np.clip(tau.cdf_at(knots), 0.0, 1.0)
     below[0], below[-1] = 0.0, 1.0
     below = np.maximum.accumulate(below)
-    density = np.exp(rows[0] - panels.log_total)
+    density = np.exp(np.minimum(rows[0] - panels.log_total, 600.0))  # of cells without mass
     if len(model.coefficients) == 1:
         sd = np.sqrt(rows[2])
         rows[2], slopes[2] = sd, 0.5 * slopes[2] / sd

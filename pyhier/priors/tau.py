@@ -347,7 +347,7 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
     def log_density(log_tau: Floats) -> Floats:
         tau = np.exp(log_tau)
         with np.errstate(all="ignore"):  # scipy's own, far out; what is no number is looked at here
-            values: Floats = np.asarray(prior.logpdf(tau), dtype=np.float64)
+            values = _logpdf(prior, tau)
         values[np.isnan(values)] = -np.inf
         at_end = (values == np.inf) & ((tau == low) | (tau == high))
         if at_end.any():  # a pole there; what is next to it is as near as doubles come
@@ -360,6 +360,17 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
         name, log_density, _scalar(log_density), True, mu,
         support=(low, high), quantile=prior.ppf, upper=prior.isf,
     )  # fmt: skip
+
+
+def _logpdf(prior: Any, tau: Floats) -> Floats:
+    """Its log density; -inf where SciPy itself raises an OverflowError (ncf, far out)."""
+    try:
+        return np.asarray(prior.logpdf(tau), dtype=np.float64)
+    except OverflowError:
+        if tau.size == 1:
+            return np.full(tau.shape, -np.inf)
+        values = [_logpdf(prior, one) for one in np.split(tau.ravel(), tau.size)]
+        return np.concatenate(values).reshape(tau.shape)
 
 
 # --- Priors with a name ---------------------------------------------------------------------------

@@ -139,9 +139,12 @@ class Panels:
         inner = left[:, None] + 0.5 * (right - left)[:, None] * (NODES + 1.0)
         at = 2.0 * (inner - self.start[panel, None]) / self.length[panel, None] - 1.0
         coefficients = self.values[0][panel] @ COEFFICIENTS.T
-        density = np.exp(np.einsum("ijk,ik->ij", chebyshev(at), coefficients) - log_scale)
-        integral: Floats = 0.5 * (right - left) * (density @ WEIGHTS)
-        return integral
+        # Where a density falls off a cliff no polynomial follows it: a part is less than the whole.
+        logs = np.einsum("ijk,ik->ij", chebyshev(at), coefficients) - log_scale
+        density = np.exp(np.minimum(logs, 600.0))
+        whole = np.exp(self.values[0][panel] - log_scale) @ WEIGHTS * (0.5 * self.length[panel])
+        part: Floats = np.minimum(0.5 * (right - left) * (density @ WEIGHTS), whole)
+        return part
 
     def quantiles(self, q: Floats, upper: bool, outer: Floats, log_scale: float) -> Floats:
         """Points with mass ``q`` below (above) them; NaN for those on no panel.

@@ -363,6 +363,9 @@ class Oracle:
 
     def tau_tails(self, x):
         """Mass below and above a tau that was among the cuts."""
+        if x < self.tau[0] and self.at_zero > 0:  # the prior's own, where the likelihood is even
+            below = self.prior.mass_below(float(x)) / self.prior.mass_below(float(self.tau[0]))
+            return float(self.at_zero * below), float(1 - self.at_zero * below)
         under = self.tau < x
         return float(self.weight[under].sum()), float(self.weight[~under].sum())
 

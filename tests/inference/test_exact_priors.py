@@ -191,3 +191,14 @@ def test_far_limits_and_columns(schools):
         for fixed in (ph.given(model, mu=8.0, tau=0.0), ph.empirical_bayes(model)):
             fixed.summary()
             assert not np.isnan(fixed["theta[1]"].cdf(8.0))
+
+
+def test_tails_where_scipy_overflows_or_a_density_ends_in_a_cliff(schools):
+    """Far out ncf raises an OverflowError, and exponpow falls by e^(1e270) within a panel."""
+    far = 10.0 ** np.arange(-300.0, 301.0, 20.0)
+    for prior in (stats.ncf(27, 27, 0.416, scale=9.2e5), stats.exponpow(2.7, loc=3547, scale=57)):
+        tau = ph.exact(ph.NormalNormal(schools["y"], se=schools["sigma"], prior_tau=prior))["tau"]
+        below, above = tau.cdf(far), tau.sf(far)
+        assert below[0] == above[-1] == 0.0
+        assert (np.diff(below) >= 0.0).all()
+        assert np.abs(below + above - 1.0).max() < 1e-12
