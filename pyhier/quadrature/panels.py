@@ -416,6 +416,8 @@ class Cover:
         for tail in tails:
             if tail is not NO_TAIL:
                 total += exp(min(tail.log_mass - self.best, 700.0))
+        if not 0.0 < total < inf:  # beside what was too steep for panels there is nothing
+            raise UnresolvedError("it falls too fast for panels where its mass is", self.lost_at)
         shares /= total
         # Errors of different panels are as good as independent; and what the last coefficients add
         # to an integral is a quarter of them or less.

@@ -177,6 +177,17 @@ def test_ends_of_the_doubles():
         assert post[name].sf(1e300) == 0.0
 
 
+def test_a_spike_of_tau_far_from_where_a_tail_would_be():
+    """No panels carry log densities of -1e9 that fall so fast: 0, not 0 / 0."""
+    y, se = 0.003 * np.linspace(-1.0, 1.0, 8), np.linspace(4e-5, 9e-5, 8)
+    spike = stats.truncnorm(-1.5e6, np.inf, loc=2.3e-5, scale=1.5e-11)
+    priors = {"prior_tau": spike, "prior_mu": stats.norm(0.3, 0.3)}
+    post = ph.exact(ph.NormalNormal(y, se=se, **priors))
+    for x in (0.01, 1.0, 100.0):
+        assert post["mu"].sf(x) == post["theta_new"].sf(x) == 0.0
+        assert post["mu"].cdf(x) == pytest.approx(1.0, abs=1e-15)
+
+
 def test_they_pickle(schools):
     post, _ = schools
     marginals = [
