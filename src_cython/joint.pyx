@@ -24,7 +24,9 @@ prior, so that its integral is the evidence.
 from libc.math cimport exp, fabs, log, log1p
 
 from pyhier.kernels.density cimport LogDensity, density_t
-from pyhier.kernels.gradients cimport GradientDensity, Smooth, flag_of, gradient_t, smooth, with_slope
+from pyhier.kernels.gradients cimport (
+    GradientDensity, Smooth, flag_of, gradient_t, normal_prior, smooth, with_slope,
+)
 
 import numpy as np
 
@@ -70,8 +72,7 @@ cdef struct EffectsData:
 cdef inline double priors(EffectsData *e, const double *x, double *gradient,
                           double *of_tau) noexcept nogil:
     """Of beta and log tau, the Jacobian included; adds their slopes. ``of_tau`` is tau's own part."""
-    cdef double value = e.constant + x[e.k], precision, away, z
-    cdef Py_ssize_t i, j
+    cdef double value = e.constant + x[e.k], precision, away
     gradient[e.k] += 1.0
     of_tau[0] = with_slope(&e.tau, x[e.k], &gradient[e.k])
     value += of_tau[0]
@@ -80,13 +81,7 @@ cdef inline double priors(EffectsData *e, const double *x, double *gradient,
         value -= 0.5 * precision * away * away + x[e.k]
         gradient[0] -= precision * away
         gradient[e.k] += precision * away * away - 1.0
-    for j in range(e.known):
-        z = 0.0
-        for i in range(e.k):
-            z += e.root[j * e.k + i] * (x[i] - e.mean[i])
-        value -= 0.5 * z * z
-        for i in range(e.k):
-            gradient[i] -= z * e.root[j * e.k + i]
+    value += normal_prior(e.k, e.known, e.root, e.mean, x, gradient)
     return value
 
 

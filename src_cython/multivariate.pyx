@@ -3,7 +3,7 @@
 y_j ~ N(B x_j, V_j + Sigma) over the outcomes that a group has. A group's rows are whitened by the
 Cholesky factor of its covariance and go into the triangle that linear_groups.pyx keeps.
 """
-from libc.math cimport exp, log, sqrt, tanh
+from libc.math cimport log, sqrt
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
@@ -13,7 +13,6 @@ from pyhier.kernels.linear_groups cimport pack, reduce_rows
 import numpy as np
 
 cdef enum:
-    MOST = 3  # outcomes
     ROWS = 64  # added to a triangle at a time
 
 cdef double EPSILON = 2.3e-16
@@ -140,26 +139,14 @@ cdef struct MultivariateData:
 cdef void covariance(Py_ssize_t q, const double *log_tau, const double *z, double *sigma) noexcept nogil:
     """Sigma of log tau and of the atanh of partial correlations, by its Cholesky factor."""
     cdef double[MOST][MOST] l
-    cdef double left
-    cdef Py_ssize_t i, j, k, at = 0
-    for i in range(q):
-        left = exp(log_tau[i])
-        for k in range(i):
-            l[i][k] = left * tanh(z[at])
-            left *= sech(z[at])
-            at += 1
-        l[i][i] = left
+    cdef Py_ssize_t i, j, k
+    factor(q, log_tau, z, l)
     for i in range(q):
         for j in range(i + 1):
             sigma[i * q + j] = 0.0
             for k in range(j + 1):
                 sigma[i * q + j] += l[i][k] * l[j][k]
             sigma[j * q + i] = sigma[i * q + j]
-
-
-cdef inline double sech(double z) noexcept nogil:
-    cdef double small = exp(-(z if z > 0.0 else -z))
-    return 2.0 * small / (1.0 + small * small)
 
 
 cdef double multivariate_post(int ndim, double *point, void *data) noexcept nogil:

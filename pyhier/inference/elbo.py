@@ -9,15 +9,16 @@ the same value, and a quasi-Newton method finds the maximum.
 The parameters are (m, log of L's diagonal), and for a full L its entries below the diagonal.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from math import log, pi
+from math import exp, log, pi
 from typing import Any, Protocol
 
 import numpy as np
 
 from pyhier._types import Floats
 from pyhier.kernels.gradients import GradientDensity
-from pyhier.models.exponential_quadratics import ExponentialQuadratic
+from pyhier.models.exponential_quadratics import ExponentialQuadratic, Exponents, Quadratic
 from pyhier.priors.differences import STEPS, H
 from pyhier.quadrature.panels import HIGHEST, LOWEST
 
@@ -93,12 +94,18 @@ def closed_form(form: ExponentialQuadratic) -> Bound:
     """E_q[f] of normal data with normal effects."""
 
     def expectation(q: Gaussian) -> tuple[float, Floats, Floats]:
-        value, of_mean, of_cov = _prior(form, q)
-        for k, term in form.terms.items():
-            found = _term(k, term, form.at, q)
+        p = q.mean.size
+        value, of_mean, of_cov = 0.0, np.zeros(p), np.zeros((p, p) if q.full else p)
+        for at, prior in form.priors.items():
+            found = _prior(prior, q.mean[at], float(q.sd[at]))
             value += found[0]
-            of_mean += found[1]
-            of_cov += found[2]
+            of_mean[at] += found[1]
+            of_cov[(at, at) if q.full else at] += found[2]
+        for exponents, term in form.terms.items():
+            parts = _term(exponents, term, form.about, q)
+            value += parts[0]
+            of_mean += parts[1]
+            of_cov += parts[2]
         # dE/dL = 2 (dE/dS) L
         of_factor = 2.0 * (of_cov @ q.factor if q.full else of_cov * q.factor)
         return value, of_mean, of_factor
@@ -106,11 +113,15 @@ def closed_form(form: ExponentialQuadratic) -> Bound:
     return expectation
 
 
-def _term(k: int, term: Any, at: int, q: Gaussian) -> tuple[float, Floats, Floats]:
+def _term(
+    exponents: Exponents, term: Quadratic, about: Floats, q: Gaussian
+) -> tuple[float, Floats, Floats]:
     """One term's expectation, its gradient in m and in S; of a diagonal S its diagonal alone."""
-    column = q.column(at)
-    scale = float(np.exp(min(k * q.mean[at] + 0.5 * k * k * column[at], LARGEST)))
-    centre = q.mean + k * column
+    at = np.array([place for place, _ in exponents], dtype=np.intp)
+    k = np.array([factor for _, factor in exponents], dtype=np.float64)
+    column = sum((factor * q.column(place) for place, factor in exponents), np.zeros(q.mean.size))
+    scale = exp(min(float(k @ q.mean[at] + 0.5 * k @ column[at]), LARGEST))
+    centre = q.mean - about + column
     half = term.a @ centre
     if q.full:
         trace = float((term.a @ q.factor * q.factor).sum())
@@ -122,28 +133,27 @@ def _term(k: int, term: Any, at: int, q: Gaussian) -> tuple[float, Floats, Float
     of_mean[at] += scale * k * inner
     of_cov = term.a.toarray() if q.full else term.a.diagonal()
     if q.full:
-        of_cov[at] += 0.5 * k * slope
-        of_cov[:, at] += 0.5 * k * slope
-        of_cov[at, at] += 0.5 * k * k * inner
+        of_cov[at] += 0.5 * k[:, np.newaxis] * slope
+        of_cov[:, at] += 0.5 * k * slope[:, np.newaxis]
+        of_cov[np.ix_(at, at)] += 0.5 * np.outer(k, k) * inner
     else:
         of_cov[at] += k * slope[at] + 0.5 * k * k * inner
     return scale * inner, of_mean, scale * of_cov
 
 
-def _prior(form: ExponentialQuadratic, q: Gaussian) -> tuple[float, Floats, Floats]:
-    """E[g(s)] by the trapezoid rule, which converges exponentially for a normal weight."""
-    p, at = q.mean.size, form.at
-    sd = float(q.sd[at])
+def _prior(g: Callable[[Floats], Floats], mean: float, sd: float) -> tuple[float, float, float]:
+    """E[g(s)], s ~ N(mean, sd^2), and its slopes in mean and variance.
+
+    By the trapezoid rule, which converges exponentially for a normal weight.
+    """
     z = np.linspace(-REACH, REACH, NODES)
     weight = np.exp(-0.5 * z * z)
     weight /= weight.sum()
-    log_tau = (q.mean[at] + sd * z)[:, np.newaxis] + STEPS
-    values = form.prior(np.clip(log_tau, LOWEST, HIGHEST))
+    log_tau = (mean + sd * z)[:, np.newaxis] + STEPS
+    values = g(np.clip(log_tau, LOWEST, HIGHEST))
     slopes = (values[:, 0] - 8.0 * values[:, 1] + 8.0 * values[:, 3] - values[:, 4]) / (12.0 * H)
-    of_mean, of_cov = np.zeros(p), np.zeros((p, p) if q.full else p)
-    of_mean[at] = weight @ slopes
-    of_cov[(at, at) if q.full else at] = weight @ (slopes * z) / (2.0 * sd)
-    return float(weight @ values[:, 2]), of_mean, of_cov
+    of_var = float(weight @ (slopes * z)) / (2.0 * sd)
+    return float(weight @ values[:, 2]), float(weight @ slopes), of_var
 
 
 # --- Fixed points ---------------------------------------------------------------------------------

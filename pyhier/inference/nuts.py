@@ -21,7 +21,7 @@ from pyhier.inference.hamiltonian import Metric, Settings, sample
 from pyhier.inference.starts import Init, check_start, model_starts
 from pyhier.kernels.gradients import constrain, unconstrain
 from pyhier.models.draws import Draws
-from pyhier.models.interface import Model, is_model
+from pyhier.models.interface import Model, is_model, new_effects_of
 from pyhier.models.joint import target_of
 from pyhier.models.requirements import need_posterior
 from pyhier.posterior.density_draws import DensityDraws
@@ -190,7 +190,7 @@ def _kept(model: Model, keep: Sequence[str]) -> NDArray[np.intp]:
     hyper = model.hyperparameters(model.marginal.start())
     at = {f"theta[{label}]": j for j, label in enumerate(model.labels)}
     for name in keep:
-        if name not in at and name not in hyper and name != "theta_new":
+        if name not in at and name not in hyper and name not in new_effects_of(model):
             raise KeyError(f"keep has {name!r}: no quantity has this name")
     return np.array([at[name] for name in keep if name in at], dtype=np.intp)
 

@@ -18,7 +18,7 @@ from pyhier.distributions.normal_lines import NormalOnLine
 from pyhier.inference.elbo import Gaussian
 from pyhier.inference.exact import exact
 from pyhier.models.draws import Draws
-from pyhier.models.interface import Model, is_plane, is_reduced
+from pyhier.models.interface import Model, is_integrated, is_plane, is_reduced
 from pyhier.posterior.base import PROBS, Posterior
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.quadrature.transforms import Line
@@ -191,7 +191,7 @@ class VariationalPosterior(DrawsPosterior):
     @cached_property
     def _oracle(self) -> Posterior | None:
         """The exact posterior, where there is one."""
-        if not (is_reduced(self.model) or is_plane(self.model)):
+        if not any(known(self.model) for known in (is_reduced, is_plane, is_integrated)):
             return None
         try:
             return exact(self.model)

@@ -90,9 +90,11 @@ def vi(
 
     Notes
     -----
-    With normal data and normal effects (`NormalNormal`, centred or non-centred) every expectation
-    under q is a closed form (the prior of tau takes a one-dimensional sum, exact to rounding):
-    the ELBO and its gradient are exact, and BFGS finds the maximum. Elsewhere the expectation is a
+    With normal data and normal effects (`NormalNormal` and `MultilevelNormal`, centred or
+    non-centred) every expectation under q is a closed form (the prior of a tau takes a
+    one-dimensional sum, exact to rounding): the ELBO and its gradient are exact, and BFGS finds
+    the maximum. Elsewhere, as of `MultivariateNormal`, whose correlations are in it by hyperbolic
+    functions, and of a tau between bounds, the expectation is a
     mean over 1,024 fixed quasi-random points (deterministic ADVI), whose maximum is a little off
     that of the true ELBO; the ELBO that is reported is that of independent draws, with its Monte
     Carlo error ``elbo_se``. The points' first two moments are those of normals, so that a normal

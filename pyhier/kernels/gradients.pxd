@@ -54,7 +54,7 @@ cdef inline double difference(density_t value, void *data, int ndim, double *x, 
     return five_points(here, around, h)
 
 
-cdef inline double with_slope(Smooth *prior, double x, double *slope) noexcept nogil:
+cdef inline double with_slope(const Smooth *prior, double x, double *slope) noexcept nogil:
     """A density of one coordinate, and its derivative added to ``slope``."""
     cdef double here, found = 0.0
     if prior.both != NULL:
@@ -69,3 +69,19 @@ cdef inline double with_slope(Smooth *prior, double x, double *slope) noexcept n
     else:
         slope[0] += difference(prior.value, prior.data, 1, &x, 0, here)
     return here
+
+
+cdef inline double normal_prior(Py_ssize_t k, Py_ssize_t known, const double *root,
+                                const double *mean, const double *x,
+                                double *gradient) noexcept nogil:
+    """-|root (x - mean)|^2 / 2, root of shape (known, k); its slopes are added."""
+    cdef double value = 0.0, z
+    cdef Py_ssize_t i, j
+    for j in range(known):
+        z = 0.0
+        for i in range(k):
+            z += root[j * k + i] * (x[i] - mean[i])
+        value -= 0.5 * z * z
+        for i in range(k):
+            gradient[i] -= z * root[j * k + i]
+    return value

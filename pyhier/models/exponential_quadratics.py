@@ -1,9 +1,11 @@
 """Log densities of which every expectation under a normal distribution is a closed form.
 
-f(x) = sum_k exp(k s) (x'A_k x + b_k'x + c_k) + g(s), s = x[at], with few whole numbers k: the joint
-densities of normal data and normal effects, s = log tau. Under x ~ N(m, S) the factor exp(k s)
-tilts the distribution: E[exp(k s) h(x)] = exp(k m_s + k^2 S_ss / 2) E[h(x + k S e_s)], a moment of
-a normal distribution. g, the prior of tau, is left to a one-dimensional sum.
+f(x) = sum_k exp(k's) (d'A_k d + b_k'd + c_k) + sum_i g_i(s_i), d = x - about, with s some of the
+coordinates and few vectors k of whole numbers: the joint densities of normal data and normal
+effects, s the log taus. Under x ~ N(m, S) the factor exp(k's) tilts the distribution:
+E[exp(k's) h(x)] = exp(k'm + k'S k / 2) E[h(x + S k)], a moment of a normal distribution. g_i, the
+prior of a tau, is left to a one-dimensional sum. Quadratics about a point near the data's keep
+their digits where the data are far from 0.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,13 +29,19 @@ class Quadratic:
         return Quadratic(self.a + other.a, self.b + other.b, self.c + other.c)
 
 
+Exponents = tuple[tuple[int, int], ...]  # a coordinate and its factor k, of each that is there
+
+
 @dataclass(frozen=True)
 class ExponentialQuadratic:
-    """The terms by k, the place of s among the coordinates, and g as a function of arrays of s."""
+    """The terms by their exponents, the g by their coordinates, and where d is 0, shape (p,).
 
-    terms: Mapping[int, Quadratic]
-    at: int
-    prior: Callable[[Floats], Floats]
+    ``about`` is 0 at coordinates that have exponents.
+    """
+
+    terms: Mapping[Exponents, Quadratic]
+    priors: Mapping[int, Callable[[Floats], Floats]]
+    about: Floats
 
 
 def squares(rows: Any, weight: Floats, offset: Floats) -> Quadratic:
@@ -58,3 +66,12 @@ def linear(p: int, at: int, slope: float, constant: float) -> Quadratic:
     b = np.zeros(p)
     b[at] = slope
     return Quadratic(sp.csr_matrix((p, p)), b, constant)
+
+
+def known_quadratic(root: Floats, away: Floats, p: int) -> Quadratic:
+    """-|root (d - away)|^2 / 2 of the first coordinates: a normal prior of coefficients."""
+    import scipy.sparse as sp
+
+    known, k = root.shape
+    rows = sp.hstack([sp.csr_matrix(root), sp.csr_matrix((known, p - k))]).tocsr()
+    return squares(rows, np.ones(known), root @ away)

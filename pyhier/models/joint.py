@@ -5,10 +5,11 @@ its parameterisation, is an `EffectChart`. A model offers ``joint(parameterizati
 its compiled density (kernels/joint) and names its chart; one without it still has its ``marginal``.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from pyhier.models.draws import Draws
 from pyhier.models.exponential_quadratics import ExponentialQuadratic
 from pyhier.models.target import ALL, Groups
 
+Kind = Literal["centred", "non-centred"]
 PARAMETERIZATIONS = ("non-centred", "centred", "marginal")
 _SPELLINGS = {
     "noncentred": "non-centred", "noncentered": "non-centred", "non-centered": "non-centred",
@@ -39,14 +41,17 @@ class EffectChart:
     to_line, from_line : callable
         The coordinates at phi (..., p) and effects (..., groups), and back; the third argument
         says which groups they are of.
-    local : bool
-        Whether an effect is made of its own coordinate and phi alone.
+    needs : callable
+        The places of the coordinates that the effects of some groups are made of: their own.
+    above : tuple of str
+        Names of further coordinates, which come before the groups'.
     """
 
     name: str
     to_line: Callable[[Floats, Floats, Groups], Floats]
     from_line: Callable[[Floats, Floats, Groups], Floats]
-    local: bool = True
+    needs: Callable[[NDArray[np.intp]], NDArray[np.intp]] = lambda groups: groups
+    above: tuple[str, ...] = ()
 
 
 def _logit(theta: Floats) -> Floats:
@@ -126,7 +131,7 @@ class Joint:
     def coordinates(self) -> tuple[str, ...]:
         """Names of phi's coordinates, then of the effects'."""
         effects = (f"{self.chart.name}[{label}]" for label in self.model.labels)
-        return (*self.model.coordinates, *effects)
+        return (*self.model.coordinates, *self.chart.above, *effects)
 
     @property
     def density(self) -> LogDensity:
@@ -182,9 +187,8 @@ class Joint:
 
     def columns(self, groups: NDArray[np.intp]) -> NDArray[np.intp]:
         """Where phi and the effects of some groups are among the coordinates."""
-        if not self.chart.local:
-            return np.arange(self.gradient.ndim, dtype=np.intp)
-        return np.concatenate([np.arange(self._phi), self._phi + groups]).astype(np.intp)
+        needed = self.chart.needs(groups) if groups.size else groups
+        return np.concatenate([np.arange(self._phi), self._phi + needed]).astype(np.intp)
 
     def restore(
         self, points: Floats, rng: Generator, theta: bool = True, groups: Groups = ALL
@@ -193,8 +197,8 @@ class Joint:
 
         Of some ``groups`` alone the points are the `columns`.
         """
-        phi = np.ascontiguousarray(points[..., : self._phi])
-        effects = self.chart.from_line(phi, points[..., self._phi :], groups) if theta else None
+        phi, u = np.ascontiguousarray(points[..., : self._phi]), points[..., self._phi :]
+        effects = u if u.shape[-1] == 0 else self.chart.from_line(phi, u, groups) if theta else None
         return Draws(phi, effects, self.model.draw_new_theta(phi, rng))
 
 
@@ -229,6 +233,31 @@ def target_of(model: Any, parameterization: str | None) -> Any:
             "density; take 'marginal', its hyperparameters with the effects integrated out"
         )
     return model.joint(name)
+
+
+class NormalEffectTargets(ABC):
+    """Targets of a model with normal effects beyond its marginal one."""
+
+    parameterizations = ("non-centred", "centred", "marginal")
+
+    @cached_property
+    def log_marginal_gradient(self) -> GradientDensity:
+        """The log marginal posterior with its gradient and all constants."""
+        return self._marginal_gradient()
+
+    def joint(self, parameterization: str = "non-centred") -> Joint:
+        """The log posterior density of the hyperparameters and all effects, as a `Target`."""
+        makers = {
+            "centred": lambda: self._joint("centred"),
+            "non-centred": lambda: self._joint("non-centred"),
+        }
+        return choose(parameterization, makers, {})
+
+    @abstractmethod
+    def _marginal_gradient(self) -> GradientDensity: ...
+
+    @abstractmethod
+    def _joint(self, kind: Kind) -> Joint: ...
 
 
 def choose(

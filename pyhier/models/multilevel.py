@@ -23,6 +23,7 @@ from pyhier.models.coefficients import reference
 from pyhier.models.covariates import BetaPrior, Covariates, covariates, of_mean
 from pyhier.models.groups import check_lengths
 from pyhier.models.integrated import LADDER, IntegratedModel
+from pyhier.models.level_joint import LevelTargets
 from pyhier.models.level_priors import level_priors
 from pyhier.models.nesting import nesting_of
 from pyhier.models.normal_data import NormalData
@@ -46,7 +47,7 @@ def _check(y: Floats, spread: Floats, name: str) -> None:
             raise ValueError(f"{column}[{row}] is {values[row]}: {rule}")
 
 
-class MultilevelNormal(NestedSources, NormalData, IntegratedModel):
+class MultilevelNormal(NestedSources, LevelTargets, NormalData, IntegratedModel):
     """Estimates with known standard errors, in groups that lie within larger groups.
 
     Parameters
@@ -327,14 +328,19 @@ class MultilevelNormal(NestedSources, NormalData, IntegratedModel):
         prior = self.covariates.prior
         mean, root = (prior.mean, prior.root) if priors else (np.zeros(p), np.empty((0, p)))
         constant = float(prior.log_density(prior.mean)) if priors else 0.0
-        parts = [one.density for one in self.prior.resolved] if priors else [None] * levels
+        parts = self.scale_priors if priors else [None] * levels
         return kernel.LevelsMarginal(
             *self._table, self.nesting.ends, mean, root, constant, parts, priors
         )
 
     @property
+    def scale_priors(self) -> list[LogDensity | None]:
+        """Log prior densities of every level's tau at log tau; None for a uniform one."""
+        return [one.density for one in self.prior.resolved]
+
+    @property
     def _compiled(self) -> bool:
-        return all(one.density is None or one.density.compiled for one in self.prior.resolved)
+        return all(one is None or one.compiled for one in self.scale_priors)
 
     def ridge(self) -> Floats:
         """A ladder of log tau, 0 among them, with the best beta at each, shape (n, p + levels)."""

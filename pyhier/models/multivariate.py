@@ -24,6 +24,7 @@ from pyhier.models.covariates import LOG_2PI, BetaPrior, Covariates, covariates
 from pyhier.models.groups import Labels
 from pyhier.models.integrated import LADDER, IntegratedModel
 from pyhier.models.level_priors import LevelPriors, level_priors
+from pyhier.models.multivariate_joint import MultivariateTargets
 from pyhier.models.outcomes import Outcomes
 from pyhier.models.reductions import Linear
 from pyhier.priors.correlations import CorrelationPrior, RhoPrior, correlation_prior
@@ -87,7 +88,7 @@ class OutcomeCovariates(Covariates):
         return self.base.rows(new)
 
 
-class MultivariateNormal(IntegratedModel):
+class MultivariateNormal(MultivariateTargets, IntegratedModel):
     """Several outcomes of every group, with known sampling covariance.
 
     Parameters
@@ -356,18 +357,21 @@ class MultivariateNormal(IntegratedModel):
         prior, full = self.covariates.prior, self.covariates.size
         mean, root = (prior.mean, prior.root) if priors else (np.zeros(full), np.empty((0, full)))
         constant = float(prior.log_density(prior.mean)) + self.prior.rho.log_constant
-        parts = [one.density for one in self.prior.tau.resolved]
+        parts = self.scale_priors
         return kernel.MultivariateMarginal(
             self._effects.y, self._x, self._effects.cov, mean, root, constant if priors else 0.0,
             self.prior.rho.powers, parts if priors else [None] * len(parts), priors,
         )  # fmt: skip
 
     @property
+    def scale_priors(self) -> list[LogDensity | None]:
+        """Log prior densities of every outcome's tau at log tau; None for a uniform one."""
+        return [one.density for one in self.prior.tau.resolved]
+
+    @property
     def _compiled(self) -> bool:
-        taus = self.prior.tau.resolved
-        return self.prior.rho.proper and all(
-            one.density is None or one.density.compiled for one in taus
-        )
+        taus = self.scale_priors
+        return self.prior.rho.proper and all(one is None or one.compiled for one in taus)
 
     def ridge(self) -> Floats:
         """A ladder of log tau, 0 among them, and of rho, with the best beta at each."""

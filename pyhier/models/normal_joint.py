@@ -6,7 +6,7 @@ independent too, and they are the coordinates.
 """
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from math import log
 from typing import Any
 
@@ -16,28 +16,27 @@ from pyhier._types import Floats
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity, PointsGradient
 from pyhier.kernels.joint import NormalEffects, NormalMarginalGradient
+from pyhier.models.coefficients import reference
 from pyhier.models.exponential_quadratics import (
     ExponentialQuadratic,
+    Exponents,
     Quadratic,
+    known_quadratic,
     linear,
     products,
     squares,
 )
-from pyhier.models.joint import AS_IS, EffectChart, Joint, choose, standard
+from pyhier.models.joint import AS_IS, EffectChart, Joint, Kind, NormalEffectTargets, standard
 from pyhier.models.target import Groups
 from pyhier.quadrature.panels import HIGHEST, LOWEST
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 
-class NormalTargets:
+class NormalTargets(NormalEffectTargets):
     """What `NormalNormal` has of targets beyond its marginal."""
 
-    parameterizations = ("non-centred", "centred", "marginal")
-
-    @cached_property
-    def log_marginal_gradient(self) -> GradientDensity:
-        """The log marginal posterior with its gradient and all constants."""
+    def _marginal_gradient(self) -> GradientDensity:
         model: Any = self
         parts, prior = _Parts.of(model), _prior_of_tau(model)
         apart = isinstance(prior, GradientDensity)
@@ -47,16 +46,8 @@ class NormalTargets:
             prior, parts.kappa, parts.design,
         )  # fmt: skip
 
-    def joint(self, parameterization: str = "non-centred") -> Joint:
-        """The log posterior density of the hyperparameters and all effects, as a `Target`."""
-        return choose(
-            parameterization,
-            {
-                "centred": lambda: _joint(self, "centred"),
-                "non-centred": lambda: _joint(self, "non-centred"),
-            },
-            {},
-        )
+    def _joint(self, kind: Kind) -> Joint:
+        return _joint(self, kind)
 
 
 @dataclass(frozen=True)
@@ -102,7 +93,7 @@ def _prior_of_tau(model: Any) -> LogDensity | GradientDensity | None:
     return PointsGradient(lambda x: prior(np.clip(x[:, 0], LOWEST, HIGHEST)), 1)
 
 
-def _joint(model: Any, parameterization: str) -> Joint:
+def _joint(model: Any, parameterization: Kind) -> Joint:
     parts = _Parts.of(model)
     constant = -parts.y.size * LOG_2PI - 0.5 * float(np.log(parts.var).sum()) + parts.log_prior
     density = NormalEffects(
@@ -127,7 +118,8 @@ def _rotated(chart: EffectChart, rotation: Any) -> EffectChart:
         effects: Floats = rotation.restored(chart.from_line(phi, u, slice(None)))
         return effects[..., at]
 
-    return EffectChart(f"rotated_{chart.name}", to_line, from_line, False)
+    everything = np.arange(rotation.var.size)
+    return EffectChart(f"rotated_{chart.name}", to_line, from_line, lambda _: everything)
 
 
 # --- Closed forms ---------------------------------------------------------------------------------
@@ -146,27 +138,24 @@ def _form(
     predictor = sp.hstack([sp.csr_matrix(x), sp.csr_matrix((groups, 1 + groups))]).tocsr()
     effect = sp.hstack([sp.csr_matrix((groups, k + 1)), sp.identity(groups)]).tocsr()
     ones, none, weight = np.ones(groups), np.zeros(groups), 1.0 / parts.var
-    terms: dict[int, Quadratic] = {}
-    plain = linear(p, k, 1.0, constant) + _known(parts, p)
+    beta = reference(parts.y, x, parts.var)
+    away = parts.y - x @ beta
+    about = np.concatenate([beta, np.zeros(1 + groups)])
+    once, twice, inverse = ((k, 1),), ((k, 2),), ((k, -2),)
+    terms: dict[Exponents, Quadratic] = {}
     if parameterization == "centred":
-        plain += linear(p, k, -float(groups), 0.0) + squares(effect, weight, parts.y)
-        terms[-2] = squares(effect - predictor, ones, none)
+        about[k + 1 :] = parts.y
+        plain = linear(p, k, 1.0 - groups, constant) + squares(effect, weight, none)
+        terms[inverse] = squares(effect - predictor, ones, -away)
     else:
-        plain += squares(predictor, weight, parts.y) + squares(effect, ones, none)
-        terms[1] = products(predictor, effect, weight, parts.y)
-        terms[2] = squares(effect, weight, none)
+        plain = linear(p, k, 1.0, constant)
+        plain += squares(predictor, weight, away) + squares(effect, ones, none)
+        terms[once] = products(predictor, effect, weight, away)
+        terms[twice] = squares(effect, weight, none)
     if parts.kappa > 0.0:  # mu ~ N(mean, tau^2 / kappa)
         plain += linear(p, k, -1.0, 0.0)
-        tied = squares(sp.identity(p, format="csr")[:1], np.array([parts.kappa]), parts.mean)
-        terms[-2] = terms[-2] + tied if -2 in terms else tied
-    return ExponentialQuadratic({0: plain, **terms}, k, model.prior.log_density)
-
-
-def _known(parts: _Parts, p: int) -> Quadratic:
-    """The coefficients' own prior."""
-    import scipy.sparse
-
-    sp: Any = scipy.sparse
-    known, k = parts.root.shape
-    rows = sp.hstack([sp.csr_matrix(parts.root), sp.csr_matrix((known, p - k))]).tocsr()
-    return squares(rows, np.ones(known), parts.root @ parts.mean)
+        first = sp.identity(p, format="csr")[:1]
+        tied = squares(first, np.array([parts.kappa]), parts.mean - beta)
+        terms[inverse] = terms[inverse] + tied if inverse in terms else tied
+    terms[()] = plain + known_quadratic(parts.root, parts.mean - beta, p)
+    return ExponentialQuadratic(terms, {k: model.prior.log_density}, about)

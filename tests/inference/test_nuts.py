@@ -39,6 +39,29 @@ def studies():
     return ph.NormalNormal(y, cov=cov, prior_mu=stats.norm(0, 1), prior_tau=stats.expon(scale=0.5))
 
 
+def towns(apart=1.0, prior=None):
+    """Three levels with a covariate: 5 areas, 13 towns, 26 rows; well apart, no tau may be 0."""
+    rng = np.random.default_rng(8)
+    rows = np.arange(26)
+    area, town, row = (rng.normal(size=n) for n in (5, 13, 26))
+    y = apart**2 * area[rows % 13 % 5] + 0.7 * apart * town[rows % 13] + row
+    return ph.MultilevelNormal(
+        y, se=np.linspace(0.3, 0.8, 26), X=np.cos(rows),
+        prior_tau=prior or stats.halfnorm(scale=apart**2),
+        levels={"area": rows % 13 % 5, "town": rows % 13, "row": rows},
+    )  # fmt: skip
+
+
+def outcomes(apart=1.0, prior=None, rho=2.0):
+    """Two outcomes of nine groups, two of which lack one."""
+    rng = np.random.default_rng(9)
+    y = apart * (rng.normal(size=(9, 1)) + 0.6 * rng.normal(size=(9, 2)))
+    prior = prior or stats.halfnorm(scale=apart)
+    y[2, 0] = y[7, 1] = np.nan
+    cov = np.array([np.diag([v, 2.0 * v]) + 0.3 * v for v in rng.uniform(0.05, 0.3, 9)])
+    return ph.MultivariateNormal(y, cov=cov, prior_tau=prior, prior_rho=rho)
+
+
 def away_from_0(tau):
     return 3.0 * math.log(tau) - tau
 
@@ -76,6 +99,13 @@ MODELS = {
                     prior_beta={"x1": stats.norm(0, 0.01)}, prior_tau=stats.expon(scale=0.5)),
         NORMAL, 5_000),
     "correlated": (studies, ALL, 5_000),
+    "levels": (towns, ("marginal",), 5_000),
+    "levels, no funnel": (lambda: towns(4.0), ALL, 4_000),
+    "levels, Python's": (lambda: towns(1.0, away_from_0), ("marginal",), 500),
+    "outcomes": (outcomes, NORMAL, 5_000),
+    "outcomes, no funnel": (lambda: outcomes(4.0), ALL, 5_000),
+    "outcomes, Python's": (
+        lambda: outcomes(1.0, away_from_0, lambda r: -2.0 * r * r), ("marginal",), 500),
     "free throws": (
         lambda: counts("free_throws", "made", "attempts"), ("marginal",), 5_000),
     "baseball": (

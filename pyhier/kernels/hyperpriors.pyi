@@ -1,0 +1,3 @@
+from pyhier.kernels.gradients import GradientDensity
+
+class WithHyperpriors(GradientDensity): ...
