@@ -1,4 +1,4 @@
-# make demo | test | test-all | quick | fuzz | bench | docs | check: each sets up what it needs. See .ci/setup for the system.
+# make demo | test | test-all | quick | fuzz | campaign | bench | docs | check: each sets up what it needs. See .ci/setup for the system.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -14,7 +14,7 @@ export MPLBACKEND := Agg
 
 SECONDS ?= 600  # of make fuzz
 
-.PHONY: demo test test-all test-arviz quick fuzz bench docs check clean
+.PHONY: demo test test-all test-arviz quick fuzz campaign bench docs check clean
 
 demo: $(EXTENSIONS)
 	$(BIN)/pyhier demo
@@ -25,6 +25,10 @@ test: $(R) check
 
 fuzz: $(DEV)
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS)
+
+# 200,000 draws of nuts on every model and parameterisation against the exact posterior: an hour.
+campaign: $(DEV)
+	cd tests && ../$(BIN)/python -m campaign
 
 # What speaks to ArviZ, on Python 3.12, which has ArviZ 1.x.
 test-arviz: $(DEV)
