@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Test = Literal["z", "knha", "adhoc", "t"]
 TESTS = ("z", "knha", "adhoc", "t")
-FIXED = ("FE", "EE")
+FIXED = ("FE", "EE", "CE")
 
 
 @dataclass(frozen=True, eq=False)

@@ -196,8 +196,8 @@ def random_effects(
     method : str
         ``"REML"``, ``"ML"`` (restricted and plain maximum likelihood), ``"DL"`` (DerSimonian and
         Laird), ``"PM"`` or ``"EB"`` (Paule and Mandel, which is empirical Bayes), ``"HE"``
-        (Hedges), ``"SJ"`` (Sidik and Jonkman), ``"HS"`` (Hunter and Schmidt); ``"FE"`` or ``"EE"``
-        for tau^2 = 0.
+        (Hedges), ``"SJ"`` (Sidik and Jonkman), ``"HS"`` (Hunter and Schmidt); ``"FE"``, ``"EE"``
+        or ``"CE"`` for tau^2 = 0.
     test : {"z", "knha", "adhoc", "t"}
         How the mean or the coefficients are tested: by the normal distribution, by Knapp and
         Hartung's standard errors and the t distribution, by these where they are the larger ones,

@@ -98,9 +98,11 @@ def nesting_of(levels: Mapping[str, Any], **beside: Any) -> tuple[Nesting, Place
         What has a row for every entry; their names must say the same as those of the levels.
     """
     if not isinstance(levels, Mapping) or not 1 <= len(levels) <= MOST:
+        told = ", ".join(map(str, levels)) if isinstance(levels, Mapping) else ""
+        what = f"has {len(levels)} levels, {told}" if told else f"is {levels!r}"
         raise TypeError(
-            f"levels is {levels!r}: give a mapping of one to {MOST} names to groups, the outermost "
-            'first, such as {"district": d, "school": s}'
+            f"levels {what}: give a mapping of one to {MOST} names to groups, the outermost first, "
+            'such as {"district": d, "school": s}'
         )
     rows = min(len(values) for values in beside.values() if np.ndim(values))
     codes: list[Places] = []

@@ -267,3 +267,12 @@ def test_extreme_units(estimate, size):
     fit = estimate(ph.NormalNormal(size * np.array([0.0, 30.0, -50.0, 10.0]), se=se))
     assert np.all(np.isfinite([fit.tau2_raw, fit.mu, fit.se, *fit.theta, *fit.theta_se]))
     assert 10.0 < fit.tau / size < 100.0
+
+
+def test_common_effects_by_all_their_names():
+    model = ph.NormalNormal([1.0, 3.0, 2.0], se=[1.0, 0.5, 2.0])
+    fits = [ph.random_effects(model, method) for method in ("FE", "EE", "CE")]
+    weight = 1.0 / np.square([1.0, 0.5, 2.0])
+    for fit in fits:
+        assert fit.mu == pytest.approx(weight @ [1.0, 3.0, 2.0] / weight.sum(), rel=1e-14)
+        assert fit.se == pytest.approx(weight.sum() ** -0.5, rel=1e-14)
