@@ -27,6 +27,8 @@ from pyhier.models.requirements import need_posterior
 from pyhier.posterior.density_draws import DensityDraws
 from pyhier.posterior.hamiltonian import NutsPosterior
 
+APART, FEW = 10.0, 100  # R-hat beyond which chains have not met; draws that say so
+
 
 def nuts(
     model: Model | GradientLike,
@@ -104,7 +106,7 @@ def nuts(
     ValueError, TypeError
         If an argument cannot be used; the density is not finite at a start; the gradient has the
         wrong length, or disagrees with differences; the model lacks the parameterisation (with
-        why).
+        why); or the chains of hyperparameters with effects have not met at all.
 
     Warns
     -----
@@ -176,11 +178,33 @@ def _of_model(
     found = sample(density, starts, generators, settings, columns)
     points = _between(found.points, target.bounds, columns)
     drawn = target.restore(points, rng) if kept is None else _some(target, points, kept, rng)
+    _need_meeting(model, target, drawn.phi)
     return NutsPosterior(
         model, drawn, found.trajectories(settings, target.parameterization),
         kept=None if kept is None else tuple(f"theta[{model.labels[j]}]" for j in kept),
         interrupted=found.interrupted,
     )  # fmt: skip
+
+
+def _need_meeting(model: Model, target: Any, phi: Floats) -> None:
+    """Refuse chains that stayed where they began, each within a fraction of what lies between them.
+
+    So do non-centred ones where a group is known far better than the groups are spread: its
+    coordinate is then all but a function of the hyperparameters, a ridge too narrow to walk along.
+    """
+    chains, draws, _ = phi.shape
+    if target.parameterization == "marginal" or chains < 2 or draws < FEW:
+        return
+    between, within = phi.mean(axis=1).var(axis=0, ddof=1), phi.var(axis=1, ddof=1).mean(axis=0)
+    apart = between > APART**2 * within
+    if not apart.any():
+        return
+    others = [p for p in model.parameterizations if p != target.parameterization]  # type: ignore[attr-defined]
+    raise ValueError(
+        f"the chains have not met: those of {model.coordinates[int(apart.argmax())]} lie over "
+        f"{APART:g} times as far apart as each is wide, so their draws say nothing of the "
+        f"posterior; take parameterization={' or '.join(map(repr, others))}"
+    )
 
 
 def _kept(model: Model, keep: Sequence[str]) -> NDArray[np.intp]:
