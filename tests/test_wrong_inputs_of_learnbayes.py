@@ -209,6 +209,16 @@ ROWS = {
 }  # fmt: skip
 
 
+# Entries of what is a list in R: the function, the argument that is one, and its entries.
+LISTS = [
+    ("sir", "tpar", "m", "var", "df"), ("rwmetrop", "proposal", "var", "scale"),
+    ("indepmetrop", "proposal", "mu", "var"), ("lbinorm", "par", "m", "v"),
+    ("bfexch", "datapar", "data", "K"), ("poissgamexch", "datapar", "data", "z0"),
+    ("logpoissgamma", "datapar", "data", "par"), ("normpostpred", "parameters", "mu", "sigma2"),
+    ("blinregpred", "theta_sample", "beta", "sigma"), ("beta_select", "quantile1", "p", "x"),
+]  # fmt: skip
+
+
 def run(name, given, argument=None, wrong=None):
     return getattr(lb, name)(**given | ({argument: wrong} if argument else {}))
 
@@ -216,6 +226,17 @@ def run(name, given, argument=None, wrong=None):
 @pytest.mark.parametrize("name", ROWS)
 def test_an_error_names_the_argument(name):
     assert unnamed(name, *ROWS[name], run) == {}
+
+
+@pytest.mark.parametrize("row", LISTS, ids=lambda row: row[0])
+def test_an_error_names_the_entry_or_its_list(row):
+    name, argument, *entries = row
+    given, _ = ROWS[name]
+    for entry in entries:
+        for wrong in (*ODD, None, [], [np.nan]):
+            changed = given[argument] | {entry: wrong}
+            with pytest.raises((TypeError, ValueError), match=rf"\b({argument}|{entry})\b"):
+                run(name, given, argument, changed)
 
 
 @pytest.mark.parametrize("name", ROWS)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, chi_squares, normals
 from pyhier._types import Floats
-from pyhier._validation import positive, square_matrix, vector
+from pyhier._validation import float_array, positive, square_matrix
 from pyhier.inference.laplace import LaplaceFit, laplace
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.sampler import weigh
@@ -102,7 +102,7 @@ def proposal_of(
 
 def normal_or_t(name: str, mean: Any, var: Any, df: float, p: int, factor: float = 1.0) -> Proposal:
     """Check a proposal's parameters; ``name`` is the mean's."""
-    centre = vector(name, np.ravel(mean))
+    centre = float_array(name, mean, None).ravel()
     if centre.size != p:
         raise ValueError(f"{name} has {centre.size} entries: there are {p} coordinates")
     if not np.all(np.isfinite(centre)):
@@ -113,7 +113,8 @@ def normal_or_t(name: str, mean: Any, var: Any, df: float, p: int, factor: float
 
 def proposal_factor(var: Any, p: int, *, symmetric: bool = True) -> Floats:
     """The upper Cholesky factor of a proposal's covariance."""
-    matrix = square_matrix("proposal", [[var]] if np.ndim(var) == 0 else var)
+    given = float_array("proposal", var, None)
+    matrix = square_matrix("proposal", given.reshape(1, 1) if given.ndim == 0 else given)
     if len(matrix) != p:
         raise ValueError(
             f"proposal has shape {matrix.shape}: the chain has {p} coordinates, "

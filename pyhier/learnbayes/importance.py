@@ -307,7 +307,7 @@ def _weighted(
     """Draws from the t proposal, shape (n, p), and log f less the proposal's log density."""
     if not isinstance(tpar, Mapping) or set(tpar) != {"m", "var", "df"}:
         raise ValueError("tpar must have the entries 'm', 'var' and 'df', and no others")
-    p = np.size(tpar["m"])
+    p = vector("tpar m", flat(tpar["m"])).size
     proposal = normal_or_t("tpar m", tpar["m"], tpar["var"], tpar["df"], p)
     density = log_density(logf, p, () if data is None else (data,))
     theta, log_target, log_proposal = proposal.weigh(density, n, rng)

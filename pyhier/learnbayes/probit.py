@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG
 from pyhier._types import Floats
-from pyhier._validation import aligned, amount
+from pyhier._validation import aligned, amount, is_number
 from pyhier.kernels.gibbs import probit
 from pyhier.learnbayes._arguments import entries, factor, flat, numbers, rows
 from pyhier.learnbayes.regression import covariates, design_matrix, regression_data
@@ -125,7 +125,7 @@ def _prior(prior: Mapping[str, Any] | None, p: int) -> tuple[Floats, Floats]:
     if prior is None:
         return np.zeros(p), np.zeros((p, p))
     mean, precision = entries("prior", prior, "beta", "P")
-    if np.ndim(precision) == 0 and precision == 0:  # R's default, list(beta = 0, P = 0)
+    if is_number(precision) and precision == 0:  # R's default, list(beta = 0, P = 0)
         return np.zeros(p), np.zeros((p, p))
     matrix = design_matrix("prior P", precision)
     if matrix.shape != (p, p):
