@@ -206,10 +206,8 @@ def nuts(best: Callable[..., float], table: Callable[..., str]) -> str:
     runs: dict[str, Run | None] = {"pyhier": by_pyhier(model, best)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if find_spec("nutpie"):
-            runs["nutpie, from_pyfunc"] = by_nutpie(model)
-        if RSCRIPT:
-            runs["rstan"] = by_rstan(model)
+        runs["nutpie, from_pyfunc"] = by_nutpie(model) if find_spec("nutpie") else None
+        runs["rstan"] = by_rstan(model) if RSCRIPT else None
     mine = runs["pyhier"]
     assert mine is not None
     rate, rows = mine.ess / mine.seconds, []
@@ -225,6 +223,9 @@ def nuts(best: Callable[..., float], table: Callable[..., str]) -> str:
     head = ["eight schools, 4 x (1,000 + 1,000)", "ms", "effective draws",
             "times pyhier's ms an effective draw", "trees"]  # fmt: skip
     first = table("NUTS, non-centred", head, rows)
+    absent = [name for name, run in runs.items() if run is None]
+    if absent:
+        first += f"\nNot installed here, and so not run: {'; '.join(absent)}.\n"
     more = [*gradients(best), large()]
     parts = [first, table("NUTS of many groups", ["", "ms", ""], more)]
     if find_spec("nutpie"):
