@@ -100,32 +100,40 @@ def proposal_of(
     return normal_or_t("proposal mean", centre, proposal, df, p, factor)
 
 
-def normal_or_t(name: str, mean: Any, var: Any, df: float, p: int, factor: float = 1.0) -> Proposal:
-    """Check a proposal's parameters; ``name`` is the mean's."""
+def normal_or_t(
+    name: str,
+    mean: Any,
+    var: Any,
+    df: float,
+    p: int,
+    factor: float = 1.0,
+    of_var: str = "proposal",
+) -> Proposal:
+    """Check a proposal's parameters; ``name`` is the mean's, ``of_var`` the covariance's."""
     centre = float_array(name, mean, None).ravel()
     if centre.size != p:
         raise ValueError(f"{name} has {centre.size} entries: there are {p} coordinates")
     if not np.all(np.isfinite(centre)):
         raise ValueError(f"{name} is {centre}: give finite numbers")
     freedom = np.inf if df == np.inf else positive("df", df)
-    return Proposal(centre, factor * proposal_factor(var, p), freedom)
+    return Proposal(centre, factor * proposal_factor(var, p, name=of_var), freedom)
 
 
-def proposal_factor(var: Any, p: int, *, symmetric: bool = True) -> Floats:
-    """The upper Cholesky factor of a proposal's covariance."""
-    given = float_array("proposal", var, None)
-    matrix = square_matrix("proposal", given.reshape(1, 1) if given.ndim == 0 else given)
+def proposal_factor(var: Any, p: int, *, symmetric: bool = True, name: str = "proposal") -> Floats:
+    """The upper Cholesky factor of a proposal's covariance, which is the argument ``name``."""
+    given = float_array(name, var, None)
+    matrix = square_matrix(name, given.reshape(1, 1) if given.ndim == 0 else given)
     if len(matrix) != p:
         raise ValueError(
-            f"proposal has shape {matrix.shape}: the chain has {p} coordinates, "
+            f"{name} has shape {matrix.shape}: the chain has {p} coordinates, "
             f"so give a covariance of shape ({p}, {p})"
         )
     if not np.all(np.isfinite(matrix)):
-        raise ValueError("proposal has an entry that is not finite: give a covariance matrix")
+        raise ValueError(f"{name} has an entry that is not finite: give a covariance matrix")
     size = np.sqrt(np.abs(np.diag(matrix)))
     if symmetric and np.any(np.abs(matrix - matrix.T) > 1e-8 * np.outer(size, size)):
-        raise ValueError("proposal is not symmetric: give a covariance matrix")
+        raise ValueError(f"{name} is not symmetric: give a covariance matrix")
     try:
         return chol(matrix)
     except ValueError as error:
-        raise ValueError(f"proposal is no covariance matrix: {error}") from None
+        raise ValueError(f"{name} is no covariance matrix: {error}") from None

@@ -308,7 +308,7 @@ def _weighted(
     if not isinstance(tpar, Mapping) or set(tpar) != {"m", "var", "df"}:
         raise ValueError("tpar must have the entries 'm', 'var' and 'df', and no others")
     p = vector("tpar m", flat(tpar["m"])).size
-    proposal = normal_or_t("tpar m", tpar["m"], tpar["var"], tpar["df"], p)
+    proposal = normal_or_t("tpar m", tpar["m"], tpar["var"], tpar["df"], p, of_var="tpar var")
     density = log_density(logf, p, () if data is None else (data,))
     theta, log_target, log_proposal = proposal.weigh(density, n, rng)
     _check(log_target, theta)

@@ -70,7 +70,7 @@ def test_errors_of_samplers_from_a_proposal(data):
     f, one = lb.normnormexch, lambda theta: theta[0]
     with pytest.raises(ValueError, match="tpar must have the entries 'm', 'var' and 'df'"):
         lb.sir(f, {"m": [8, 2], "var": np.eye(2)}, 10, data)
-    with pytest.raises(ValueError, match=r"proposal has shape \(3, 3\)"):
+    with pytest.raises(ValueError, match=r"tpar var has shape \(3, 3\)"):
         lb.sir(f, tpar | {"var": np.eye(3)}, 10, data)
     with pytest.raises(ValueError, match="df is 0"):
         lb.sir(f, tpar | {"df": 0}, 10, data)
