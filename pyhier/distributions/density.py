@@ -252,34 +252,9 @@ class LineMarginal(Marginal):
         return np.where(q <= near, first, np.where(1.0 - q <= far, last, values))
 
     def _invert_tail(self, q: Floats, side: int) -> Floats:
-        """Newton's method on the log of the tail's mass, inside a bracket."""
-        panels, (below, above) = self._panels, self._cumulated
-        sign = -1.0 if side else 1.0
-        knots = np.append(panels.start, panels.end)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            tail = np.log(above[::-1] if side else below)
-            t: Floats = np.interp(np.log(q), tail, knots[::-1] if side else knots)
-            low, high = np.full(q.size, knots[0]), np.full(q.size, knots[-1])
-            moving = q > 0.0
-            for _ in range(100):
-                mass = self._tail(t, side)
-                excess = sign * (np.log(mass) - np.log(q))
-                step = excess * mass / np.exp(self._polynomial(t))
-                low, high = np.where(excess > 0.0, low, t), np.where(excess > 0.0, t, high)
-                inside = (t - step > low) & (t - step < high)
-                new = np.where(inside, t - step, 0.5 * (low + high))
-                new = np.where(moving & (excess != 0.0), new, t)
-                moving &= np.abs(new - t) > 1e-12 * (1.0 + np.abs(t))
-                t = new
-                if not moving.any():
-                    break
-        return t
-
-    def _polynomial(self, t: Floats) -> Floats:
-        """The log density in t, from the panels."""
-        panels = self._panels
-        panel = np.clip(np.searchsorted(panels.start, t, side="right") - 1, 0, None)
-        return panels.interpolate(panel, t)
+        """The t with mass ``q`` outside it; NaN where it is beyond the panels."""
+        outer = self._cumulated[side]
+        return self._panels.quantiles(q, bool(side), np.ascontiguousarray(outer), 0.0)
 
     def mean(self) -> float:
         """The mean; ``inf`` where there is none."""
