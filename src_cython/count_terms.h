@@ -382,8 +382,8 @@ static inline double poisson_gamma_mass(double y, double t, double a, double b)
 
 #define BLOCK_OF_TERMS 256
 
-/* The sum of values, at most BLOCK_OF_TERMS of them. */
-static inline double block_sum(size_t size, const double *value)
+/* The sum of values, each so many times. */
+static inline double times_sum(size_t size, const double *times, const double *value)
 {
     double sum[LANES], total = 0.0;
     const size_t whole = size - size % LANES;
@@ -391,12 +391,47 @@ static inline double block_sum(size_t size, const double *value)
         sum[k] = 0.0;
     for (size_t j = 0; j < whole; j += LANES)
         for (int k = 0; k < LANES; k++)
-            sum[k] += value[j + k];
+            sum[k] += times[j + k] * value[j + k];
     for (int k = 0; k < LANES; k++)
         total += sum[k];
     for (size_t j = whole; j < size; j++)
-        total += value[j];
+        total += times[j] * value[j];
     return total;
+}
+
+/* Log p of every group. */
+EACH_INSTRUCTION_SET
+static void beta_binomial_terms(size_t groups, const double *y, const double *f, const double *hat,
+                                const double *low, const double *constant, const struct shares *s,
+                                double *out)
+{
+    const struct shares own = *s;
+    for (size_t i = 0; i < groups; i++) {
+        const struct trials g = {y[i], f[i], hat[i], low[i], constant[i]};
+        double value, alpha_gap, beta_gap;
+        beta_binomial_term(&own, &g, &value, &alpha_gap, &beta_gap);
+        out[i] = value;
+    }
+}
+
+EACH_INSTRUCTION_SET
+static void poisson_gamma_terms(size_t groups, const double *y, const double *log_exposure,
+                                const double *hat, const double *low, const double *constant,
+                                const struct rates *s, double *out)
+{
+    const struct rates own = *s;
+    const double shift = s->log_mu - s->log_alpha;
+    for (size_t i = 0; i < groups; i++) {
+        const struct events g = {y[i], log_exposure[i], hat[i], low[i], constant[i]};
+        double value, alpha_gap, share;
+        poisson_gamma_term(&own, &g, &value, &alpha_gap, &share);
+        out[i] = value;
+    }
+    for (size_t i = 0; i < groups; i++)
+        if (log_exposure[i] + shift > FAR) {
+            const struct events g = {y[i], log_exposure[i], hat[i], low[i], constant[i]};
+            out[i] = poisson_gamma_far(&own, &g);
+        }
 }
 
 /* Log p of all groups, each so many times. */
@@ -406,17 +441,10 @@ static double beta_binomial_sum(size_t groups, const double *y, const double *f,
                                 const struct shares *s)
 {
     double room[BLOCK_OF_TERMS], total = 0.0;
-    const struct shares own = *s;
-    for (size_t start = 0; start < groups; start += BLOCK_OF_TERMS) {
-        const size_t rest = groups - start, size = rest < BLOCK_OF_TERMS ? rest : BLOCK_OF_TERMS;
-        for (size_t k = 0; k < size; k++) {
-            const size_t i = start + k;
-            const struct trials g = {y[i], f[i], hat[i], low[i], constant[i]};
-            double value, alpha_gap, beta_gap;
-            beta_binomial_term(&own, &g, &value, &alpha_gap, &beta_gap);
-            room[k] = times[i] * value;
-        }
-        total += block_sum(size, room);
+    for (size_t i = 0; i < groups; i += BLOCK_OF_TERMS) {
+        const size_t rest = groups - i, size = rest < BLOCK_OF_TERMS ? rest : BLOCK_OF_TERMS;
+        beta_binomial_terms(size, y + i, f + i, hat + i, low + i, constant + i, s, room);
+        total += times_sum(size, times + i, room);
     }
     return total;
 }
@@ -426,26 +454,11 @@ static double poisson_gamma_sum(size_t groups, const double *y, const double *lo
                                 const double *hat, const double *low, const double *constant,
                                 const double *times, const struct rates *s)
 {
-    double room[BLOCK_OF_TERMS], away[BLOCK_OF_TERMS], total = 0.0;
-    const struct rates own = *s;
-    const double shift = s->log_mu - s->log_alpha;
-    for (size_t start = 0; start < groups; start += BLOCK_OF_TERMS) {
-        const size_t rest = groups - start, size = rest < BLOCK_OF_TERMS ? rest : BLOCK_OF_TERMS;
-        for (size_t k = 0; k < size; k++) {
-            const size_t i = start + k;
-            const struct events g = {y[i], log_exposure[i], hat[i], low[i], constant[i]};
-            double value, alpha_gap, share;
-            poisson_gamma_term(&own, &g, &value, &alpha_gap, &share);
-            room[k] = times[i] * value;
-            away[k] = log_exposure[i] + shift;
-        }
-        for (size_t k = 0; k < size; k++)
-            if (away[k] > FAR) {
-                const size_t i = start + k;
-                const struct events g = {y[i], log_exposure[i], hat[i], low[i], constant[i]};
-                room[k] = times[i] * poisson_gamma_far(&own, &g);
-            }
-        total += block_sum(size, room);
+    double room[BLOCK_OF_TERMS], total = 0.0;
+    for (size_t i = 0; i < groups; i += BLOCK_OF_TERMS) {
+        const size_t rest = groups - i, size = rest < BLOCK_OF_TERMS ? rest : BLOCK_OF_TERMS;
+        poisson_gamma_terms(size, y + i, log_exposure + i, hat + i, low + i, constant + i, s, room);
+        total += times_sum(size, times + i, room);
     }
     return total;
 }

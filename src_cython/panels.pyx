@@ -303,74 +303,84 @@ cdef double part_of_panel(const double *coefficients, double log_scale, double e
     return fabs(half) * total
 
 
-def quantiles(const double[::1] q, bint upper, const double[::1] outer,
+cdef double point_with(double q, bint upper, const double *outer, Py_ssize_t panels, const double *start,
+                       const double *length, const double *values, double log_scale,
+                       const double *nodes, const double *weights,
+                       const double *coefficients) noexcept nogil:
+    """The point with mass q below (above) it; NaN where it lies on no panel."""
+    cdef double[ORDER] series
+    cdef double edge = 1.0 if upper else -1.0
+    cdef double base, rest, mass, x, low = -1.0, high = 1.0, step, half
+    cdef Py_ssize_t k, panel = 0
+    if not q > 0.0:
+        return NAN
+    if upper:
+        while panel < panels and outer[panel + 1] > q:
+            panel += 1
+        if panel == panels or not q < outer[panel]:
+            return NAN
+        base, rest = outer[panel + 1], outer[panel]
+    else:
+        while panel < panels and outer[panel + 1] <= q:
+            panel += 1
+        if panel == panels or not q >= outer[panel]:
+            return NAN
+        base, rest = outer[panel], outer[panel + 1]
+    apply(coefficients, values + panel * ORDER, series)
+    half = 0.5 * length[panel]
+    if base > 0.0:
+        x = edge - 2.0 * edge * log(q / base) / log(rest / base)
+    else:
+        x = edge - 2.0 * edge * q / rest
+    for k in range(100):  # Newton's method on the log of the mass, inside a bracket
+        mass = base + half * part_of_panel(series, log_scale, edge, x, nodes, weights)
+        step = (log(mass) - log(q)) * mass / (half * exp(sum_of_chebyshev(series, x) - log_scale))
+        if (step > 0.0) != upper:
+            high = x
+        else:
+            low = x
+        if upper:
+            step = -step
+        if low <= x - step <= high:
+            x = x - step
+            # The next step would be about the square of this one, in panels' lengths; where the mass
+            # is zero at the edge, of their ratios to the distance from it.
+            if fabs(step) <= 1e-8 * (1.0 if base > 0.0 else fabs(x - edge)):
+                break
+        else:
+            x = 0.5 * (low + high)
+            if high - low <= 1e-15:
+                break
+    return start[panel] + half * (x + 1.0)
+
+
+def quantiles(const double[::1] q, bint upper, const double[::1] outer, const Py_ssize_t[::1] first,
               const double[::1] start, const double[::1] length, const double[:, ::1] values,
               double log_scale, const double[::1] nodes, const double[::1] weights,
               const double[:, ::1] coefficients):
-    """The points with mass q below (above, if ``upper``) them; NaN where they lie on no panel.
+    """The points of every density with mass q below (above, if ``upper``) them, shape (densities, q).
+
+    NaN where they lie on no panel.
 
     Parameters
     ----------
-    outer : in, shape (panels + 1,)
-        The mass below (above) the ends of all panels.
+    outer : in, shape (panels + densities,)
+        The mass below (above) the ends of each density's panels.
+    first : in, shape (densities + 1,)
+        Where each density's panels begin, and where the last one's end.
     start, length, values : in, of the panels
         ``values`` are of the log density, shape (panels, ORDER).
     nodes, weights, coefficients : in
         The rule on [-1, 1]; the matrix from values to Chebyshev coefficients.
     """
-    found = np.full(q.shape[0], NAN)
-    cdef double[::1] out = found
-    cdef double[ORDER] series
-    cdef Py_ssize_t i, j, k, panel, panels = start.shape[0]
-    cdef double edge = 1.0 if upper else -1.0
-    cdef double base, rest, mass, x, low, high, step, half
+    cdef Py_ssize_t i, j, at
+    found = np.empty((first.shape[0] - 1, q.shape[0]))
+    cdef double[:, ::1] out = found
     with nogil:
-        for i in range(q.shape[0]):
-            if not q[i] > 0.0:
-                continue
-            panel = 0
-            if upper:
-                while panel < panels and outer[panel + 1] > q[i]:
-                    panel += 1
-                if panel == panels or not q[i] < outer[panel]:
-                    continue
-                base, rest = outer[panel + 1], outer[panel]
-            else:
-                while panel < panels and outer[panel + 1] <= q[i]:
-                    panel += 1
-                if panel == panels or not q[i] >= outer[panel]:
-                    continue
-                base, rest = outer[panel], outer[panel + 1]
-            for j in range(ORDER):
-                series[j] = 0.0
-                for k in range(ORDER):
-                    series[j] += coefficients[j, k] * values[panel, k]
-            half = 0.5 * length[panel]
-            if base > 0.0:
-                x = edge - 2.0 * edge * log(q[i] / base) / log(rest / base)
-            else:
-                x = edge - 2.0 * edge * q[i] / rest
-            low, high = -1.0, 1.0
-            for k in range(100):  # Newton's method on the log of the mass, inside a bracket
-                mass = base + half * part_of_panel(&series[0], log_scale, edge, x, &nodes[0],
-                                                   &weights[0])
-                step = (log(mass) - log(q[i])) * mass \
-                    / (half * exp(sum_of_chebyshev(&series[0], x) - log_scale))
-                if (step > 0.0) != upper:
-                    high = x
-                else:
-                    low = x
-                if upper:
-                    step = -step
-                if low <= x - step <= high:
-                    x = x - step
-                    # The next step would be about the square of this one, in panels' lengths; where
-                    # the mass is zero at the edge, of their ratios to the distance from it.
-                    if fabs(step) <= 1e-8 * (1.0 if base > 0.0 else fabs(x - edge)):
-                        break
-                else:
-                    x = 0.5 * (low + high)
-                    if high - low <= 1e-15:
-                        break
-            out[i] = start[panel] + half * (x + 1.0)
+        for j in range(out.shape[0]):
+            at = first[j]
+            for i in range(q.shape[0]):
+                out[j, i] = point_with(q[i], upper, &outer[at + j], first[j + 1] - at, &start[at],
+                                       &length[at], &values[at, 0], log_scale, &nodes[0],
+                                       &weights[0], &coefficients[0, 0])
     return found

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier.distributions.density import ENDS, LineMarginal
+from pyhier.distributions.density import LineMarginal
+from pyhier.distributions.line_panels import ENDS
 from pyhier.quadrature.fitting import moments_of
 from pyhier.quadrature.lattice import Lattice
 from pyhier.quadrature.nested import CUT

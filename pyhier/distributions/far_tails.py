@@ -310,6 +310,9 @@ def doubled(function: Callable[..., float], *point: object) -> float:
 def quantile(tails: FarTails, q: float, upper: bool, x: float, centre: float) -> float:
     """The point with probability q below (above) it, by Newton's method from a guess.
 
+    Not by `invert_tail`: each step is a quadrature, so that there is no bracket to begin with, and
+    steps on the log of the distance are few.
+
     The log of a tail is nearly a straight line of the log of the distance from the centre where it
     is heavy, and bends down where it is not; so a step outwards is at most one of FURTHEST.
     """

@@ -3,13 +3,14 @@
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
 from pyhier._validation import numbers
 from pyhier.distributions.base import Marginal
 from pyhier.distributions.density import LineMarginal
 from pyhier.distributions.families import Components, Family
+from pyhier.distributions.inverse import invert_tail
 from pyhier.kernels.log_sums import log_mixture
 from pyhier.quadrature.transforms import from_line, log_slope, to_line
 
@@ -20,16 +21,31 @@ DOUBLES = 760.0  # logs and logits beyond are those of 0, 1 or inf: components m
 UNRESOLVED = 1e-10  # log of the mass that panels may miss
 
 
-def amid(weight: Floats, centre: Floats, sd: Floats) -> tuple[float, float]:
-    """Median and half the quartiles' distance of the points one sd off the nodes' centres.
+def amid(weight: Floats, centre: Floats, sd: Floats) -> tuple[Floats, Floats]:
+    """Median and half the quartiles' distance of the points one sd off nodes' centres.
 
-    Not the mean and sd: where a beta's parameters may be next to 0, logits have hardly any.
+    The nodes are the last axis. Not the mean and sd: where a beta's parameters may be next to 0,
+    logits have hardly any.
     """
-    points, weights = np.concatenate([centre - sd, centre + sd]), np.tile(weight, 2)
-    order = np.argsort(points)
-    below = np.cumsum(weights[order]) - 0.5 * weights[order]
-    low, middle, high = np.interp([0.5, 1.0, 1.5], below, points[order])
-    return float(middle), float(0.5 * (high - low))
+    points, weights = np.concatenate([centre - sd, centre + sd], axis=-1), np.tile(weight, 2)
+    order = np.argsort(points, axis=-1)
+    points, weights = np.take_along_axis(points, order, axis=-1), weights[order]
+    below = np.cumsum(weights, axis=-1) - 0.5 * weights
+    low, middle, high = (_crossing(points, below, share) for share in (0.5, 1.0, 1.5))
+    return middle, 0.5 * (high - low)
+
+
+def _crossing(points: Floats, below: Floats, share: float) -> Floats:
+    """Where ``below``, which grows along the last axis, reaches a share: between two points."""
+    at = np.clip((below < share).sum(axis=-1, keepdims=True), 1, below.shape[-1] - 1)
+    ends = [
+        [np.take_along_axis(x, at - k, axis=-1)[..., 0] for x in (points, below)] for k in (1, 0)
+    ]
+    (left, less), (right, more) = ends
+    with np.errstate(invalid="ignore", divide="ignore"):
+        part = np.clip((share - less) / (more - less), 0.0, 1.0)
+    crossing: Floats = left + np.where(np.isnan(part), 0.0, part) * (right - left)
+    return crossing
 
 
 class FamilyMixture(Marginal):
@@ -75,24 +91,27 @@ class FamilyMixture(Marginal):
         return above.reshape(points.shape)
 
     def _quantiles(self, q: Floats, upper: bool) -> Floats:
-        """By the density, where panels resolve it; else by Newton's steps on logs of tails."""
+        """By the density, where panels resolve it; else by their tails."""
         if self._weight.size > FEW and self._by_density is not None:
             return self._by_density.isf(q) if upper else self._by_density.ppf(q)
-        flat = q
         mean, sd = self._family.line_moments()
         reach = np.inf if self._family.line == "identity" else DOUBLES
-        low = np.full(flat.size, max(float(np.min(mean - 40.0 * sd)), -reach))
-        high = np.full(flat.size, min(float(np.max(mean + 40.0 * sd)), reach))
-        z = np.clip(self._guess(1.0 - flat if upper else flat), low, high)
-        left = np.flatnonzero((flat > 0.0) & (flat < 1.0) & (low < high))
-        for _ in range(80):
-            if left.size == 0:
-                break
-            z[left], done = self._closer(z[left], flat[left], low, high, left, upper)
-            left = left[~done]
+        ends = (
+            max(float(np.min(mean - 40.0 * sd)), -reach),
+            min(float(np.max(mean + 40.0 * sd)), reach),
+        )
+        guess = self._guess(1.0 - q if upper else q)
+        tail = self._log_upper if upper else self._log_lower
+        z = invert_tail(tail, self._log_line_density, q, guess, ends, upper)
         values = from_line(self._family.line, z)
-        values = np.where(flat == (1.0 if upper else 0.0), self.support[0], values)
-        return np.where(flat == (0.0 if upper else 1.0), self.support[1], values)
+        values = np.where(q == (1.0 if upper else 0.0), self.support[0], values)
+        return np.where(q == (0.0 if upper else 1.0), self.support[1], values)
+
+    def _log_lower(self, z: Floats) -> Floats:
+        return self.logcdf(from_line(self._family.line, z))
+
+    def _log_upper(self, z: Floats) -> Floats:
+        return self.logsf(from_line(self._family.line, z))
 
     @cached_property
     def _by_density(self) -> LineMarginal | None:
@@ -100,7 +119,7 @@ class FamilyMixture(Marginal):
 
         None where components are too narrow for panels: then they miss the mass, which is one.
         """
-        middle, scale = amid(self._weight, *self._family.line_moments())
+        middle, scale = map(float, amid(self._weight, *self._family.line_moments()))
         line = LineMarginal(self._family.line, self._log_line_density, middle, scale)
         return line if abs(line.log_mass) < UNRESOLVED else None
 
@@ -125,31 +144,6 @@ class FamilyMixture(Marginal):
         """Log of the density at places on the line, shape (points,)."""
         with np.errstate(over="ignore"):
             return log_mixture(self._family.statistics(z), *self._terms)
-
-    def _closer(
-        self,
-        z: Floats,
-        q: Floats,
-        low: Floats,
-        high: Floats,
-        at: NDArray[np.intp],
-        upper: bool,
-    ) -> tuple[Floats, NDArray[np.bool_]]:
-        """A step from each ``z`` and whether it was the last; narrows the brackets ``at`` there."""
-        x = from_line(self._family.line, z)
-        mass = self.sf(x) if upper else self.cdf(x)
-        beyond = (mass < q) if upper else (mass > q)
-        high[at], low[at] = np.where(beyond, z, high[at]), np.where(beyond, low[at], z)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            off = np.log(mass) - np.log(q)
-            step = (1.0 if upper else -1.0) * off * mass / np.exp(self._log_line_density(z))
-        new = z + step
-        new = np.where((new >= low[at]) & (new <= high[at]), new, 0.5 * (low[at] + high[at]))
-        new = np.where(np.abs(off) <= 2e-15, z, new)  # as near as the logs can tell
-        size = np.maximum(np.abs(low[at]), np.abs(high[at]))
-        shut = high[at] - low[at] <= 4e-13 * size  # about a jump, the quantile is its upper side
-        new = np.where(shut, high[at], new)
-        return new, shut | (np.abs(new - z) <= 1e-13 * np.abs(new))
 
     def mean(self) -> float:
         """The mean."""

@@ -13,8 +13,11 @@ from numpy.typing import ArrayLike
 from pyhier._types import Floats
 from pyhier._validation import numbers
 from pyhier.distributions.base import Marginal, flat_points
+from pyhier.distributions.inverse import invert_tail
 from pyhier.quadrature.panels import CHANGE, HIGHEST, LOWEST
 from pyhier.quadrature.rule import NODES, WEIGHTS, Panels
+
+SMALLEST = -745.0  # log of the least double
 
 
 class TauMarginal(Marginal):
@@ -218,25 +221,15 @@ class TauMarginal(Marginal):
         return self._search_beyond(q, side)
 
     def _search_beyond(self, q: Floats, side: int) -> Floats:
-        """Newton's method on the log of the tail's mass, inside a bracket on log tau."""
-        sign = -1.0 if side else 1.0  # the mass grows with sign * log tau
-        at = self._guess(q, side)
-        low, high = np.full(q.size, -745.0), np.full(q.size, HIGHEST)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            target = np.log(q)
-            for _ in range(200):
-                mass = self._tail(at, side)
-                excess = sign * (np.log(mass) - target)
-                step = excess * mass / np.exp(self._log_density(at))
-                high, low = np.where(excess > 0.0, at, high), np.where(excess > 0.0, low, at)
-                middle = 0.5 * (low + high)
-                new = np.where((at - step > low) & (at - step < high), at - step, middle)
-                new = np.where(excess == 0.0, at, new)
-                moved = np.abs(new - at) > 1e-11  # the next step would be about its square
-                at = new
-                if not np.any(moved & (q > 0.0)):
-                    break
-        return np.where(q > 0.0, np.exp(at), np.inf if side else 0.0)
+        """Where no power is known of the tail: by the masses of panels beyond the panels."""
+
+        def log_tail(log_tau: Floats) -> Floats:
+            return np.log(self._tail(log_tau, side))
+
+        ends = (SMALLEST, HIGHEST)
+        guess = self._guess(q, side)
+        log_tau = invert_tail(log_tail, self._log_density, q, guess, ends, bool(side))
+        return np.where(q > 0.0, np.exp(log_tau), np.inf if side else 0.0)
 
     def _guess(self, q: Floats, side: int) -> Floats:
         """Log tau by the running sum of the nodes' weights, on the scale of its log."""

@@ -12,10 +12,11 @@ KINDS: dict[str, int]
 
 def sums(
     line: Line,
+    effect: NDArray[np.intp],
     z: Floats,
     statistics: Floats,
     linear: Sequence[NDArray[Any]],
     close: Sequence[NDArray[Any]],
     narrow: Sequence[NDArray[Any]],
-    depth: float,
+    depth: Floats,
 ) -> tuple[Floats, Floats]: ...

@@ -26,6 +26,7 @@ def quantiles(
     q: Floats,
     upper: bool,
     outer: Floats,
+    first: NDArray[np.intp],
     start: Floats,
     length: Floats,
     values: Floats,

@@ -5,7 +5,7 @@ y_j ~ Binomial(n_j, theta_j), theta_j ~ Beta(alpha, beta): Gelman et al., Bayesi
 5.4: logit eta and log K, with eta = alpha / (alpha + beta) and K = alpha + beta.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, betas, binomials
-from pyhier._types import Floats
+from pyhier._types import Floats, Ints
 from pyhier._validation import count, each_group, names_aligned
 from pyhier.distributions.families import Beta
 from pyhier.kernels.count_density import BetaBinomialMarginal
@@ -22,7 +22,7 @@ from pyhier.models.count_joint import beta_binomial_joint
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.models.joint import Joint
-from pyhier.models.own_likelihood import BinomialOwn, OwnLikelihood
+from pyhier.models.own_likelihood import BinomialOwn, OwnLikelihood, of_groups
 from pyhier.priors.pairs import Chart, PairPrior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.transforms import from_line, log_slope
@@ -222,18 +222,16 @@ class BetaBinomial(CountModel):
         factors: Floats = size / (size + self.trials)
         return factors
 
-    def theta_given(self, quantity: int | None, phi: Floats) -> Beta:
+    def theta_given(self, quantity: int | Ints | None, phi: Floats) -> Beta:
         """Distribution of a group's probability, or of a new group's (None), given phi."""
         alpha, beta = _shapes(phi)
         if quantity is None:
             return Beta(alpha, beta)
         return Beta(alpha + self.successes[quantity], beta + self.failures[quantity])
 
-    def own_likelihood(self, quantity: int | None) -> OwnLikelihood:
-        """What a group's counts say of its effect; nothing of a new group's (None)."""
-        if quantity is None:
-            return BinomialOwn(0.0, 0.0)
-        return BinomialOwn(self.successes[quantity], self.failures[quantity])
+    def own_likelihood(self, quantities: Sequence[int | None]) -> OwnLikelihood:
+        """What groups' counts say of their effects; nothing of a new group's (None)."""
+        return BinomialOwn(*of_groups(quantities, (self.successes, 0.0), (self.failures, 0.0)))
 
     def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
         """Exact draws of the probabilities given phi, shape (..., groups): BDA3 eq. 5.7."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeGuard
 
 from pyhier._random import Generator
-from pyhier._types import Floats
+from pyhier._types import Floats, Ints
 from pyhier.distributions.families import Components, Family
 from pyhier.models.covariates import Covariates
 from pyhier.models.own_likelihood import OwnLikelihood
@@ -271,11 +271,14 @@ class PlaneModel(Model, Protocol):
     def axis(self, name: str) -> Axis | None:
         """The axis of a hyperparameter; None for a name that is none."""
 
-    def theta_given(self, quantity: int | None, phi: Floats) -> Family:
-        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, 2)."""
+    def theta_given(self, quantity: int | Ints | None, phi: Floats) -> Family:
+        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, 2).
 
-    def own_likelihood(self, quantity: int | None) -> OwnLikelihood:
-        """What a group's own data says of its effect; of a new group (None), which has none."""
+        Of several groups' effects, with their numbers in an array of shape (groups, 1).
+        """
+
+    def own_likelihood(self, quantities: Sequence[int | None]) -> OwnLikelihood:
+        """What groups' own data says of their effects; of a new group (None), which has none."""
 
     def moment_index(self, name: str) -> float:
         """Exponent below which powers of a quantity (no group's effect) have expectations."""

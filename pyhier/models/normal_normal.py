@@ -4,7 +4,7 @@ y_j ~ N(theta_j, se_j^2), theta_j ~ N(mu, tau^2): Gelman et al., Bayesian Data A
 section 5.4, whose notation this file keeps. The coordinates are (mu, log tau).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from inspect import Signature, signature
 from math import inf, log
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, normals
-from pyhier._types import Floats
+from pyhier._types import Floats, Ints
 from pyhier._validation import each_group, names_aligned, not_negative, number, vector
 from pyhier.distributions.families import Normal
 from pyhier.kernels import normal_groups as kernel
@@ -25,7 +25,7 @@ from pyhier.models.groups import Grouped, Labels, check_lengths
 from pyhier.models.normal_data import NormalData
 from pyhier.models.normal_joint import NormalTargets
 from pyhier.models.normal_priors import NormalPriors
-from pyhier.models.own_likelihood import NormalOwn, OwnLikelihood
+from pyhier.models.own_likelihood import NormalOwn, OwnLikelihood, of_groups
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sources import Sources
 from pyhier.models.weights import residuals, weight_spread, weighted_mean
@@ -383,7 +383,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, NormalData, Grouped):
         """Draws of the effect of a new group, N(mu, tau^2), shape (...)."""
         return phi[..., 0] + np.exp(phi[..., 1]) * normals(rng, phi.shape[:-1], 1)[..., 0]
 
-    def theta_given(self, quantity: int | None, phi: Floats) -> Normal:
+    def theta_given(self, quantity: int | Ints | None, phi: Floats) -> Normal:
         """Distribution of a group's effect, or of a new group's (None), given phi (nodes, 2)."""
         mu, tau2 = phi[:, 0], np.exp(2.0 * phi[:, 1])
         if quantity is None:
@@ -409,11 +409,9 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, NormalData, Grouped):
         axes = {"mu": coordinate_axis(0), "tau": coordinate_axis(1, "log")}
         return axes.get(name)
 
-    def own_likelihood(self, quantity: int | None) -> OwnLikelihood:
-        """A group's own estimate; nothing of a new one."""
-        if quantity is None:
-            return NormalOwn(0.0, np.inf)
-        return NormalOwn(float(self.y[quantity]), float(self.var[quantity]))
+    def own_likelihood(self, quantities: Sequence[int | None]) -> OwnLikelihood:
+        """Groups' own estimates; nothing of a new one (None)."""
+        return NormalOwn(*of_groups(quantities, (self.y, 0.0), (self.var, np.inf)))
 
     def moment_index(self, name: str) -> float:
         """Exponent below which powers of mu, tau or theta_new have expectations."""

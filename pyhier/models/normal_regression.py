@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, normals, uniforms
-from pyhier._types import Floats
+from pyhier._types import Floats, Ints
 from pyhier._validation import not_negative, vector
 from pyhier.distributions.families import Normal
 from pyhier.kernels import linear_groups as kernel
@@ -472,9 +472,9 @@ class NormalRegression(NormalNormal):
         density: Floats = -0.5 * (away**2 / var + np.log(var) + LOG_2PI)
         return density
 
-    def theta_given(self, quantity: int | None, phi: Floats) -> Normal:
-        """Distribution of a group's effect, or of a new group's (None), given phi."""
-        linear = self.given("theta_new" if quantity is None else quantity, phi[:, -1])
+    def theta_given(self, quantity: int | Ints | None, phi: Floats) -> Normal:
+        """Distribution of a group's effect, or of a new group's (None), given phi; of one alone."""
+        linear = self.given("theta_new" if quantity is None else int(quantity), phi[:, -1])
         assert linear.direction is not None
         centre = (linear.direction * phi[:, :-1].T).sum(axis=0)
         mean = linear.intercept + linear.slope * centre

@@ -1,161 +1,217 @@
-"""What one group's data alone says of its effect, and how probable it is given the hyperparameters.
+"""What groups' data alone says of their effects, and its probability given the hyperparameters.
 
 A group's posterior density given phi is the population's density times the likelihood of its own
 data, by the probability of that data. The last two are here: however large the counts are, nothing
 cancels.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from types import EllipsisType
+from typing import Literal, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
-from pyhier.kernels.count_density import BetaBinomialMarginal, PoissonGammaMarginal
-from pyhier.kernels.count_masses import log_mass
+from pyhier.kernels.count_masses import log_mass, log_mass_given
 
 SMALL = 1e-200  # up to which the incomplete gamma function is a power
+NOTHING = 760.0  # exp of less than minus this is 0
+
+
+Groups = NDArray[np.intp] | EllipsisType  # which of the groups points are of; ... of the only one
 
 
 class OwnLikelihood(Protocol):
-    """The data of one group, or of a new one, which has none."""
+    """The data of groups, or of new ones, which have none."""
 
     @property
-    def highest(self) -> float:
-        """The highest log probability of the data that any effect gives."""
+    def highest(self) -> Floats:
+        """The highest log probability of the data that any effect gives, shape (groups,)."""
 
-    def given_effect(self, z: Floats) -> Floats:
-        """Log probability of the data at places of the effect on its line, of z's shape."""
+    def given_effect(self, z: Floats, group: Groups = ...) -> Floats:
+        """Log probability of the data at places of effects on their line, of z's shape."""
 
     def given_phi(self, phi: Floats) -> Floats:
-        """Log probability of the data, the effect integrated out, at every phi (nodes, 2)."""
+        """Log probability of the data at every phi (nodes, 2), effects integrated out.
+
+        Of shape (groups, nodes).
+        """
 
     def beyond(self, phi: Floats, limit: float) -> tuple[Floats, Floats]:
-        """Probability that the effect is below -limit on its line, and above limit, given phi."""
+        """Probability that effects are below -limit on their line, and above limit, given phi."""
+
+
+def of_groups(quantities: Sequence[int | None], *columns: tuple[Floats, float]) -> Iterator[Floats]:
+    """Of each column of the data the entries of groups, and what stands there for a new one."""
+    number = np.array([-1 if k is None else k for k in quantities])
+    return (np.where(number < 0, new, column[number]) for column, new in columns)
 
 
 @dataclass(frozen=True)
 class BinomialOwn(Frozen):
-    """Successes and failures, none of a new group; the line is logit theta."""
+    """Successes and failures, none of a new group; the line is logit theta.
 
-    successes: float
-    failures: float
+    Attributes
+    ----------
+    successes, failures : ndarray, shape (groups,), or float
+    """
 
-    @property
-    def highest(self) -> float:
-        """At the group's own share of successes."""
-        y, n = self.successes, self.successes + self.failures
-        return float(log_mass("binomial", y, n - y, y / n)) if n > 0.0 else 0.0
+    successes: Floats
+    failures: Floats
 
-    def given_effect(self, z: Floats) -> Floats:
+    @cached_property
+    def highest(self) -> Floats:
+        """At each group's own share of successes."""
+        y, n = self.successes, np.add(self.successes, self.failures)
+        some = n > 0.0
+        return log_mass("binomial", y, n - y, np.where(some, y / np.where(some, n, 1.0), 0.5))
+
+    def given_effect(self, z: Floats, group: Groups = ...) -> Floats:
         """By the distance from the group's own logit."""
-        y, f = self.successes, self.failures
-        if y == 0.0 or f == 0.0:
-            return -(y + f) * np.logaddexp(0.0, z if y == 0.0 else -z)
-        rare, side = (y, 1.0) if y < f else (f, -1.0)
-        d = side * (z - (np.log(y) - np.log(f)))
-        share = rare / (y + f)
-        with np.errstate(over="ignore"):
+        y, f, highest = (
+            np.asarray(x)[group] for x in (self.successes, self.failures, self.highest)
+        )
+        n, rare, side = y + f, np.minimum(y, f), np.where(y < f, 1.0, -1.0)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            d = side * (z - (np.log(y) - np.log(f)))
+            share = rare / n
             near = np.log1p(share * np.expm1(np.minimum(d, 1.0)))
-        far = np.logaddexp(np.log1p(-share), np.log(share) + d)
-        fall = np.where(d < 1.0, near, far) - share * d
-        density: Floats = self.highest - (y + f) * fall
-        return density
+            far = np.logaddexp(np.log1p(-share), np.log(share) + d)
+            both: Floats = highest - n * (np.where(d < 1.0, near, far) - share * d)
+        only: Floats = -n * np.logaddexp(0.0, np.where(y == 0.0, z, -z))
+        return np.where(rare == 0.0, only, both)
 
     def given_phi(self, phi: Floats) -> Floats:
-        """The beta-binomial probability."""
-        y, n = self.successes, self.successes + self.failures
-        return BetaBinomialMarginal(np.array([y]), np.array([n]), "").evaluate(phi)
+        """The beta-binomial probabilities."""
+        return _of_groups("beta-binomial", self.successes, self.failures, phi)
 
     def beyond(self, phi: Floats, limit: float) -> tuple[Floats, Floats]:
         """Where theta, or 1 - theta, is as good as 0, and the density a power of it."""
         logit, log_k = phi[:, 0], phi[:, 1]
-        a = np.exp(log_k - np.logaddexp(0.0, -logit)) + self.successes
-        b = np.exp(log_k - np.logaddexp(0.0, logit)) + self.failures
+        a = np.exp(log_k - np.logaddexp(0.0, -logit)) + np.asarray(self.successes)[..., None]
+        b = np.exp(log_k - np.logaddexp(0.0, logit)) + np.asarray(self.failures)[..., None]
         return _power(a, b, limit), _power(b, a, limit)
 
 
 @dataclass(frozen=True)
 class PoissonOwn(Frozen):
-    """Events in an exposure, which is 0 of a new group; the line is log theta."""
+    """Events in an exposure, which is 0 of a new group; the line is log theta.
 
-    events: float
-    exposure: float
+    Attributes
+    ----------
+    events, exposure : ndarray, shape (groups,), or float
+    """
 
-    @property
-    def highest(self) -> float:
-        """At the group's own rate."""
-        return float(log_mass("poisson", self.events, self.events))
+    events: Floats
+    exposure: Floats
 
-    def given_effect(self, z: Floats) -> Floats:
+    @cached_property
+    def highest(self) -> Floats:
+        """At each group's own rate."""
+        return log_mass("poisson", self.events, self.events)
+
+    def given_effect(self, z: Floats, group: Groups = ...) -> Floats:
         """By the distance from the group's own log rate."""
-        y = self.events
-        with np.errstate(over="ignore", divide="ignore"):
-            log_exposure = np.log(self.exposure)
-            if y == 0.0:
-                none: Floats = -np.exp(z + log_exposure)
-                return none
+        y, e, highest = (np.asarray(x)[group] for x in (self.events, self.exposure, self.highest))
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            log_exposure = np.log(e)
             d = z - (np.log(y) - log_exposure)
-            density: Floats = self.highest - y * (np.expm1(d) - d)
-        return density
+            some: Floats = highest - y * (np.expm1(d) - d)
+            none: Floats = -np.exp(z + log_exposure)
+        return np.where(y == 0.0, none, some)
 
     def given_phi(self, phi: Floats) -> Floats:
-        """The negative binomial probability."""
-        if self.exposure == 0.0:
-            return np.zeros(len(phi))
-        data = np.array([self.events]), np.array([self.exposure])
-        return PoissonGammaMarginal(*data, "").evaluate(phi)
+        """The negative binomial probabilities."""
+        return _of_groups("poisson-gamma", self.events, self.exposure, phi)
 
     def beyond(self, phi: Floats, limit: float) -> tuple[Floats, Floats]:
         """By the incomplete gamma function, or the power that it is near 0."""
-        from scipy.special import gammainc, gammaincc, gammaln
-
-        shape = np.exp(phi[:, 0]) + self.events
-        with np.errstate(divide="ignore", over="ignore"):
-            log_rate = np.logaddexp(phi[:, 0] - phi[:, 1], np.log(self.exposure))
-            low, high = (np.exp(log_rate + side * limit) for side in (-1.0, 1.0))
-            power = [np.exp(shape * (log_rate + side * limit) - gammaln(shape + 1.0))
-                     for side in (-1.0, 1.0)]  # fmt: skip
-        below = np.where(low < SMALL, power[0], gammainc(shape, low))
-        above = np.where(high < SMALL, 1.0 - power[1], gammaincc(shape, high))
+        with np.errstate(divide="ignore"):
+            log_exposure = np.log(self.exposure)[..., None]
+        log_rate = np.logaddexp(phi[:, 0] - phi[:, 1], log_exposure)
+        shape = np.exp(phi[:, 0]) + np.asarray(self.events)[..., None]
+        log_low, log_high = log_rate - limit, log_rate + limit
+        below, above = np.zeros((2, *shape.shape))
+        some = shape * -log_low < NOTHING  # it is at most the power, and that at most exp
+        below[some] = _gamma_tails(shape[some], log_low[some])[0]
+        some = log_high < np.log(2.0 * shape + 2000.0)
+        above[some] = _gamma_tails(shape[some], log_high[some])[1]
         return below, above
 
 
 @dataclass(frozen=True)
 class NormalOwn(Frozen):
-    """An estimate and the variance of its error, inf of a new group; the line is theta itself."""
+    """Estimates and the variances of their errors, inf of a new group; the line is theta itself.
 
-    y: float
-    var: float
+    Attributes
+    ----------
+    y, var : ndarray, shape (groups,), or float
+    """
+
+    y: Floats
+    var: Floats
 
     @property
-    def highest(self) -> float:
+    def highest(self) -> Floats:
         """At y."""
-        return -0.5 * float(np.log(2.0 * np.pi * self.var)) if self.var < np.inf else 0.0
+        height: Floats = -0.5 * np.log(2.0 * np.pi * np.asarray(self.var))
+        return np.where(np.isfinite(self.var), height, 0.0)
 
-    def given_effect(self, z: Floats) -> Floats:
+    def given_effect(self, z: Floats, group: Groups = ...) -> Floats:
         """The normal density."""
-        density: Floats = self.highest - 0.5 * (z - self.y) ** 2 / self.var
+        y, var, highest = (np.asarray(x)[group] for x in (self.y, self.var, self.highest))
+        density: Floats = highest - 0.5 * (z - y) ** 2 / var
         return density
 
     def given_phi(self, phi: Floats) -> Floats:
         """The normal density about mu; phi is (mu, log tau)."""
-        if self.var == np.inf:
-            return np.zeros(len(phi))
-        var = np.exp(2.0 * phi[:, 1]) + self.var
-        density: Floats = -0.5 * ((phi[:, 0] - self.y) ** 2 / var + np.log(2.0 * np.pi * var))
-        return density
+        own = np.asarray(self.var)[..., None]
+        var = np.exp(2.0 * phi[:, 1]) + own
+        away = phi[:, 0] - np.asarray(self.y)[..., None]
+        density: Floats = -0.5 * (away**2 / var + np.log(2.0 * np.pi * var))
+        return np.where(np.isfinite(own), density, 0.0)
 
     def beyond(self, phi: Floats, limit: float) -> tuple[Floats, Floats]:
         """The line has no places that are no doubles."""
-        return np.zeros(len(phi)), np.zeros(len(phi))
+        none = np.zeros((*np.shape(self.y), len(phi)))
+        return none, none
+
+
+def _of_groups(
+    family: Literal["beta-binomial", "poisson-gamma"], first: Floats, second: Floats, phi: Floats
+) -> Floats:
+    """Log probabilities at every phi, shape (groups, nodes); 0 of groups that have no data."""
+    y, other = np.ravel(first), np.ravel(second)
+    some = other > 0.0 if family == "poisson-gamma" else y + other > 0.0
+    values = np.zeros((y.size, len(phi)))
+    values[some] = log_mass_given(family, y[some], other[some], phi)
+    return values.reshape(*np.shape(first), len(phi))
 
 
 def _power(a: Floats, b: Floats, limit: float) -> Floats:
     """The probability that logit theta is below -limit, theta ~ Beta(a, b)."""
     from scipy.special import betaln
 
+    # As log Gamma(a + b) - log Gamma(b) < a log(a + b), elsewhere it is no double.
+    some = a * (limit - np.log(a + b)) < NOTHING
+    mass, a, b = np.zeros(a.shape), a[some], b[some]
     with np.errstate(divide="ignore", invalid="ignore"):
         log_mass_below = -a * limit - np.log(a) - betaln(a, b)
-    return np.where(np.isnan(log_mass_below), 0.0, np.exp(np.minimum(log_mass_below, 0.0)))
+    mass[some] = np.where(np.isnan(log_mass_below), 0.0, np.exp(np.minimum(log_mass_below, 0.0)))
+    return mass
+
+
+def _gamma_tails(shape: Floats, log_x: Floats) -> tuple[Floats, Floats]:
+    """Both tails of a gamma distribution, by a power where x is next to 0."""
+    from scipy.special import gammainc, gammaincc, gammaln
+
+    with np.errstate(over="ignore"):
+        x, power = np.exp(log_x), np.exp(shape * log_x - gammaln(shape + 1.0))
+    small = x < SMALL
+    return np.where(small, power, gammainc(shape, x)), np.where(
+        small, 1.0 - power, gammaincc(shape, x)
+    )

@@ -4,7 +4,7 @@ y_j ~ Poisson(e_j theta_j), theta_j ~ Gamma(alpha, rate alpha / mu): the heart t
 Albert's Bayesian Computation with R, chapter 7. The coordinates are his: log alpha and log mu.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, gammas, poissons
-from pyhier._types import Floats
+from pyhier._types import Floats, Ints
 from pyhier._validation import each_group, names_aligned, positive, vector
 from pyhier.distributions.families import Gamma
 from pyhier.kernels.count_density import PoissonGammaMarginal
@@ -21,7 +21,7 @@ from pyhier.models.count_joint import poisson_gamma_joint
 from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.models.joint import Joint
-from pyhier.models.own_likelihood import OwnLikelihood, PoissonOwn
+from pyhier.models.own_likelihood import OwnLikelihood, PoissonOwn, of_groups
 from pyhier.priors.pairs import Chart, PairPrior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.transforms import from_line
@@ -211,18 +211,16 @@ class PoissonGamma(CountModel):
             factors: Floats = alpha / (alpha + self.exposure * mu)
         return factors
 
-    def theta_given(self, quantity: int | None, phi: Floats) -> Gamma:
+    def theta_given(self, quantity: int | Ints | None, phi: Floats) -> Gamma:
         """Distribution of a group's rate, or of a new group's (None), given phi."""
         alpha, beta = _shape_and_rate(phi)
         if quantity is None:
             return Gamma(alpha, beta)
         return Gamma(alpha + self.counts[quantity], beta + self.exposure[quantity])
 
-    def own_likelihood(self, quantity: int | None) -> OwnLikelihood:
-        """What a group's counts say of its effect; nothing of a new group's (None)."""
-        if quantity is None:
-            return PoissonOwn(0.0, 0.0)
-        return PoissonOwn(self.counts[quantity], self.exposure[quantity])
+    def own_likelihood(self, quantities: Sequence[int | None]) -> OwnLikelihood:
+        """What groups' counts say of their effects; nothing of a new group's (None)."""
+        return PoissonOwn(*of_groups(quantities, (self.counts, 0.0), (self.exposure, 0.0)))
 
     def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
         """Exact draws of the rates given phi, shape (..., groups)."""

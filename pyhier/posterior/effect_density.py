@@ -1,477 +1,174 @@
-"""The density of a group's effect, by a nested quadrature over the hyperparameters.
+"""The densities of groups' effects, as sums over the nodes of the plane (effect_nodes.py).
 
-Given the hyperparameters phi the effect's density is that of the population, p(z | phi), times the
-likelihood of the group's own data, by the probability m(phi) of that data. So its density is
-
-    L(z) sum_k [w_k / m(phi_k)] p(z | phi_k)
-
-over the nodes k of the plane, in which only w_k / m(phi_k) depends on the group; and a rule that
-resolves the population's density resolves every effect's. That is narrow where the groups are
-almost pooled. A row of the plane (one value of the spread) is, by the width of its components:
-
-- the quadrature's own nodes, where these are no further apart than half a width;
-- nodes of its own, half a width apart, where the components are not much narrower than the density
-  of the location;
-- a grid on which the density of the location is interpolated, where they are. A Gauss-Hermite rule
-  under each component integrates it.
-
-How far sums over even and over odd nodes, and over even and odd rows, are apart says how good they
-are: for analytic densities what is left is about the square.
+What the nodes say of the population is worked out once; an effect adds the probability of its own
+data at each node, and what that data says of the effect.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
-from pyhier.distributions.families import Family, Gamma
 from pyhier.kernels.effect_sums import sums
 from pyhier.models.interface import PlaneModel
-from pyhier.quadrature.axes import coordinate_axis
-from pyhier.quadrature.nested import NEGLIGIBLE, Plane
-from pyhier.quadrature.transforms import Line
+from pyhier.posterior.effect_nodes import ORDERS, RULES, EffectNodes, Rows
 
-Rows = NDArray[np.intp]
-
-RESOLVED = 2.0  # nodes to a width, at least: sums over every other one are good to 4e-4
-MATTERS = 1e-13  # weight of nodes, and of rows, that must be resolved
-SMOOTH = 0.9  # width of the edges of wide components: they bend within a unit of the line
-THIN = 0.1  # concentrations of a log-gamma distribution below which it goes on for 1 / c
-# Of nodes, by the sd of a row: of those that the row needs itself.
-STEPS = (0.5, 0.35, 0.2, 0.1, 0.05)
-EXACT = 1e-11  # of all mass, by which a row's may be off
-ALMOST = 1e-6  # and by every other node
-LEAST_RATE = -600.0  # of log mu: the inverse of what is further out is no double
-FAR = 350.0  # how far on nodes of thin rows stay as close: half of where a rate is a double
-LINEAR = 1e4  # concentrations up to which the rounding of linear terms is below 1e-11
-WIDE = 30.0  # concentrations from which on components reach but a part of a row
-NARROW = 1.0 / 40.0  # width of components, of the line's unit, for a Gauss-Hermite rule
-NARROWER = 1.0 / 20.0  # and by the width of the density of the location
-PER_WIDTH = 10.0  # grid points of that density by its width, for interpolation
 DEPTH = 45.0  # below which components are left out
-DEEPEST = 120.0
 LEAST_OF_DEPTH = -35.0  # log of the weight of nodes that matter for it
-RULE_ERROR = 1e-12
-ORDERS = (1, 2, 3, 5, 7, 9, 11, 13)
-RULES = [np.polynomial.hermite_e.hermegauss(order) for order in ORDERS]
 LARGEST_RULE = 32  # as in effect_sums.h
 
-LogDensity = Callable[[Floats, Floats], Floats]
 
-
-@dataclass(frozen=True)
-class Nodes:
-    """Nodes in rows, one row after the other.
-
-    Attributes
-    ----------
-    number : ndarray of int, shape (rows,)
-        Of the row in the plane.
-    first : ndarray of int, shape (rows + 1,)
-        Where each row begins, and the last ends.
-    w, log_weight : ndarray, shape (nodes,)
-        The location, and the log of the node's weight.
-    phi : ndarray, shape (nodes, 2)
-    low, high : ndarray, shape (rows,)
-        The places on the effect's line that a row serves.
-    """
-
-    number: Rows
-    first: Rows
-    w: Floats
-    log_weight: Floats
-    phi: Floats
-    low: Floats
-    high: Floats
-
-    @property
-    def parity(self) -> NDArray[np.int32]:
-        """Whether a row's number is odd."""
-        odd: NDArray[np.int32] = (self.number % 2).astype(np.int32)
-        return odd
-
-
-@dataclass(frozen=True)
-class Grids:
-    """Rows of narrow components: grids of the density of the location.
-
-    Attributes
-    ----------
-    nodes : Nodes
-    start, spacing, concentration : ndarray, shape (rows,)
-    order : ndarray of int, shape (rows,)
-        Of the rule under a component.
-    """
-
-    nodes: Nodes
-    start: Floats
-    spacing: Floats
-    concentration: Floats
-    order: NDArray[np.int32]
-
-
-@dataclass
-class Piece:
-    """A row's nodes or grid, to be put beside others."""
-
-    number: int
-    w: Floats
-    log_weight: Floats
-    low: float = -np.inf
-    high: float = np.inf
-
-
-class EffectNodes:
-    """Nodes that carry the density of any effect.
-
-    Parameters
-    ----------
-    model : PlaneModel
-    plane : Plane
-
-    Attributes
-    ----------
-    linear, close : Nodes
-        Those whose components' log densities are taken as linear functions, and those by distances.
-    narrow : Grids
-    """
-
-    def __init__(self, model: PlaneModel, plane: Plane) -> None:
-        self._model, self._plane = model, plane
-        self._at = coordinate_axis(model.location).phi
-        row, w, log_weight = plane.inner.row, plane.inner.x, plane.log_weight
-        kept = log_weight > np.log(NEGLIGIBLE)
-        row, w, log_weight = row[kept], w[kept], log_weight[kept]
-        self._measure(row, w, log_weight)
-        family = self._population(plane.outer.x[row], w)
-        self.line: Line = family.line
-        concentration = _by_row(row, family.concentration, plane.outer.x.size)
-        rough = _unresolved(family, w, row, log_weight, plane.outer.x.size)
-        linear = (concentration <= LINEAR) & (self.line != "identity")
-        plain = self._pieces(row, w, log_weight, ~rough)
-        close: list[Piece] = []
-        grids: list[Piece] = []
-        for number in np.flatnonzero(rough):
-            c = float(concentration[number])
-            pieces, grid = self._rough(int(number), c, *w[row == number][[0, -1]])
-            (close if c >= WIDE else plain).extend(pieces)
-            grids += grid
-        sorted_out = [self._by_form(piece, bool(linear[piece.number])) for piece in plain]
-        plain = [piece for some, _ in sorted_out for piece in some]
-        close += [piece for _, some in sorted_out for piece in some]
-        self.linear, self.close = self._nodes(plain), self._nodes(close)
-        self.narrow = self._grids(grids, concentration)
-
-    def _measure(self, row: Rows, w: Floats, log_weight: Floats) -> None:
-        """Each row's weight, where it begins, and how wide it is."""
-        weight, rows = np.exp(log_weight), self._plane.outer.x.size
-        self._mass = np.bincount(row, weight, rows)
-        self._start = np.full(rows, np.inf)
-        np.minimum.at(self._start, row, w)
-        with np.errstate(invalid="ignore"):
-            mean = np.bincount(row, weight * w, rows) / self._mass
-            self._sd = np.sqrt(np.bincount(row, weight * (w - mean[row]) ** 2, rows) / self._mass)
-
-    def _population(self, outer: Floats, w: Floats) -> Family:
-        return self._model.theta_given(None, self._at(w, outer))
-
-    def _log_density(self, number: int, w: Floats) -> Floats:
-        outer = np.full(w.size, self._plane.outer.x[number])
-        share = self._plane.log_share[number]
-        found: Floats = share + self._model.marginal.log_density(self._at(w, outer))
-        return np.where(np.isnan(found), -np.inf, found)
-
-    # --- Rows as they are -------------------------------------------------------------------------
-
-    def _by_form(self, piece: Piece, linear: bool) -> tuple[list[Piece], list[Piece]]:
-        """A row's nodes as linear ones and as close ones."""
-        if not linear:
-            return [], [piece]
-        if self.line != "log" or piece.w[0] >= LEAST_RATE:
-            return [piece], []
-        cut = int(np.searchsorted(piece.w, LEAST_RATE))
-        cut -= cut % 2  # even and odd nodes stay what they are
-        far, near = (
-            Piece(piece.number, piece.w[some], piece.log_weight[some])
-            for some in (slice(0, cut), slice(cut, None))
-        )
-        return [near] if near.w.size else [], [far] if far.w.size else []
-
-    @staticmethod
-    def _pieces(row: Rows, w: Floats, log_weight: Floats, chosen: NDArray[np.bool_]) -> list[Piece]:
-        ends = np.searchsorted(row, np.arange(chosen.size + 1))
-        parts = [(int(k), slice(ends[k], ends[k + 1])) for k in np.flatnonzero(chosen)]
-        return [Piece(k, w[part], log_weight[part]) for k, part in parts if part.stop > part.start]
-
-    def _nodes(self, pieces: list[Piece]) -> Nodes:
-        number = np.array([piece.number for piece in pieces], dtype=np.intp)
-        size = np.array([piece.w.size for piece in pieces], dtype=np.intp)
-        w = np.concatenate([np.empty(0), *(piece.w for piece in pieces)])
-        logs = np.concatenate([np.empty(0), *(piece.log_weight for piece in pieces)])
-        phi = self._at(w, self._plane.outer.x[np.repeat(number, size)])
-        low, high = (np.array([getattr(p, end) for p in pieces]) for end in ("low", "high"))
-        return Nodes(number, np.append(0, np.cumsum(size)), w, logs, phi, low, high)
-
-    # --- Rows with narrow components --------------------------------------------------------------
-
-    def _rough(
-        self, number: int, c: float, low: float, high: float
-    ) -> tuple[list[Piece], list[Piece]]:
-        """Nodes of a row where its components are wide enough for them, and a grid for the rest."""
-        scale = float(self._plane.inner.scale[number])
-        low, high = low - 0.5 * scale, high + 0.5 * scale
-        most = max(NARROW**-2, (NARROWER * scale) ** -2)
-        if self._sharpest(c, low, high) <= 4.0 * most:
-            return [self._between(number, c, low, high, True)], []
-        if self.line != "logit":
-            return [], [self._grid(number, low, high)]
-        # Towards both ends of the line the components of a row widen.
-        edge = -_logit_of_concentration(c / most)
-        reach = 1.0 + np.sqrt(2.0 * DEEPEST / most)
-        pieces = []
-        if low < -edge:
-            pieces.append(self._between(number, c, low, min(high, reach - edge), False))
-            pieces[-1].high = -edge
-        if high > edge:
-            pieces.append(self._between(number, c, max(low, edge - reach), high, False))
-            pieces[-1].low = edge
-        grid = self._grid(number, low, high)
-        grid.low, grid.high = -edge, edge
-        return pieces, [grid]
-
-    def _sharpest(self, c: float, low: float, high: float) -> float:
-        """The largest concentration of the log-gamma distributions that are as wide."""
-        if self.line != "logit":
-            return c
-        nearest = min(max(0.0, low), high)
-        return c * float(_expit_slope(np.array(nearest)))
-
-    def _between(self, number: int, c: float, low: float, high: float, whole: bool) -> Piece:
-        """Nodes of a row at equal steps of a coordinate in which they are half a width apart.
-
-        Of a whole row the integral is known: where the nodes miss it, they are too far apart.
-        """
-        mass, sd, start = self._mass[number], self._sd[number], self._start[number]
-        middle = start + 20.0 if c < THIN else 0.5 * (low + high)
-        for share in STEPS[: None if whole else 1]:
-            w, logs = self._spread(
-                number, c, (min(share * sd, SMOOTH / RESOLVED), middle), low, high
-            )
-            weight = np.exp(logs)
-            half = abs(2.0 * weight[::2].sum() - mass)
-            if not whole or (abs(weight.sum() - mass) <= EXACT and half <= ALMOST):
-                break
-        return Piece(number, w, logs)
-
-    def _spread(
-        self, number: int, c: float, row: tuple[float, float], low: float, high: float
-    ) -> tuple[Floats, Floats]:
-        """Nodes from one end to the other, and the logs of their weights."""
-        first, last = self._stretched(c, row, np.array([low, high]))
-        k = np.linspace(first, last, max(2, int(np.ceil(last - first)) + 1))
-        knots = _about(low, high, row[1])
-        w = np.interp(k, self._stretched(c, row, knots), knots)
-        for _ in range(6):
-            w = w - (self._stretched(c, row, w) - k) / self._density_of_nodes(c, row, w)
-        step = float(k[1] - k[0])
-        return w, self._log_density(number, w) + np.log(step / self._density_of_nodes(c, row, w))
-
-    def _stretched(self, c: float, row: tuple[float, float], w: Floats) -> Floats:
-        """A coordinate that grows by one from node to node."""
-        unit, centre = row
-        if self.line == "logit":
-            less = np.exp(-np.abs(w))
-            near_end = np.arcsin(np.sqrt(less / (1.0 + less)))
-            angle = np.where(w < 0.0, near_end, 0.5 * np.pi - near_end)
-            steps: Floats = w / unit + 2.0 * RESOLVED * np.sqrt(c) * angle
-        else:
-            near = _near(c)
-            away = near * np.arcsinh((w - centre) / near)
-            steps = (RESOLVED * np.sqrt(c) + 1.0 / unit) * away
-        return steps
-
-    def _density_of_nodes(self, c: float, row: tuple[float, float], w: Floats) -> Floats:
-        """Nodes to a unit of w."""
-        unit, centre = row
-        if self.line == "logit":
-            return RESOLVED * np.sqrt(c * _expit_slope(w)) + 1.0 / unit
-        thin = np.sqrt(1.0 + ((w - centre) / _near(c)) ** 2)
-        density: Floats = (RESOLVED * np.sqrt(c) + 1.0 / unit) / thin
-        return density
-
-    def _grid(self, number: int, low: float, high: float) -> Piece:
-        spacing = float(self._plane.inner.scale[number]) / PER_WIDTH
-        w = low + spacing * np.arange(max(16.0, np.ceil((high - low) / spacing) + 1.0))
-        logs = self._log_density(number, w)
-        return Piece(number, w, np.maximum(logs, logs.max() - 700.0))
-
-    def _grids(self, pieces: list[Piece], concentration: Floats) -> Grids:
-        nodes = self._nodes(pieces)
-        start = np.array([piece.w[0] for piece in pieces])
-        spacing = np.array([piece.w[1] - piece.w[0] for piece in pieces])
-        outer = self._plane.outer
-        mass = np.exp(outer.log_weight - outer.log_integral[0])[nodes.number]
-        c = concentration[nodes.number]
-        width = np.minimum(1.0 / np.sqrt(c), np.inf)
-        if self.line == "logit":
-            width = np.full(c.size, 1.0)
-            width = np.maximum(2.0 / np.sqrt(c), 1.0 / np.sqrt(c * _expit_slope(nodes.high)))
-        scale = self._plane.inner.scale[nodes.number]
-        return Grids(nodes, start, spacing, c, _orders(self.line, width, width / scale, mass))
-
-
-def _about(low: float, high: float, middle: float) -> Floats:
-    """Points from end to end that are closer about a middle."""
-    first, last = np.arcsinh(np.array([low, high]) - middle).tolist()
-    points: Floats = middle + np.sinh(np.linspace(first, last, 4000))
-    return points
-
-
-def _near(c: float) -> float:
-    """The distance within which nodes are as close as edges of components ask for.
-
-    Below concentrations of about a tenth, a log-gamma distribution goes on for 1 / c.
-    """
-    return 50.0 + FAR * min(1.0, 1e3 * c) if c < THIN else 1e6
-
-
-def _by_row(row: Rows, values: Floats, rows: int) -> Floats:
-    """A number that all nodes of a row share; 0 for rows without nodes."""
-    found = np.zeros(rows)
-    found[row] = values
-    return found
-
-
-def _unresolved(
-    family: Family, w: Floats, row: Rows, log_weight: Floats, rows: int
-) -> NDArray[np.bool_]:
-    """Which rows have components narrower than their nodes are apart, where that matters."""
-    width, apart = np.minimum(family.line_moments()[1], SMOOTH), np.diff(w)
-    matters = np.maximum(log_weight[1:], log_weight[:-1]) > np.log(MATTERS)
-    bad = (np.diff(row) == 0) & matters & (np.minimum(width[1:], width[:-1]) < RESOLVED * apart)
-    rough = np.zeros(rows, dtype=np.bool_)
-    rough[row[1:][bad]] = True
-    return rough
-
-
-def _expit_slope(z: Floats) -> Floats:
-    """The product of eta and 1 - eta at logit eta."""
-    small = np.exp(-np.abs(z))
-    slope: Floats = small / (1.0 + small) ** 2
-    return slope
-
-
-def _logit_of_concentration(ratio: float) -> float:
-    """The negative logit at which eta (1 - eta) is 1 / ratio, ratio > 4."""
-    less = 2.0 / (ratio * (1.0 + np.sqrt(1.0 - 4.0 / ratio)))
-    return float(np.log(less) - np.log1p(-less))
-
-
-def _orders(line: Line, width: Floats, ratio: Floats, mass: Floats) -> NDArray[np.int32]:
-    """The least orders of rules that integrate components of these widths well enough."""
-    order = np.full(width.size, ORDERS[-1], dtype=np.int32)
-    for (node, weight), size in zip(RULES[::-1], ORDERS[::-1], strict=True):
-        away = np.outer(node, width)
-        logs = 0.5 * node**2 + np.log(weight)
-        shape = Gamma(width**-2.0, width**-2.0).near(-away) + np.log(width)
-        skewed = np.exp(logs[:, None] + shape).sum(axis=0) - 1.0
-        smooth = weight @ np.exp(-0.5 * np.outer(node, ratio) ** 2) / np.sqrt(2.0 * np.pi)
-        error = np.abs(smooth * np.sqrt(1.0 + ratio**2) - 1.0)
-        if line != "identity":
-            error += np.abs(skewed)
-        order[error * mass <= RULE_ERROR] = size
-    return order
-
-
-class EffectDensity:
-    """Log density of an effect on its line, at any points of it.
+class Population:
+    """The population's distribution at all nodes, in the forms that the sums take.
 
     Parameters
     ----------
     model : PlaneModel
     nodes : EffectNodes
-    quantity : int or None
-        A group, or None for a new one.
+
+    Attributes
+    ----------
+    phi : ndarray, shape (nodes, 2)
+        Of the linear nodes, the close ones and the grids, one after the other.
+    ends : ndarray of int, shape (4,)
+        Where each of the three begins, and the end.
+    offset : tuple of ndarray
+        What is added to the logs of each one's components.
     """
 
-    def __init__(self, model: PlaneModel, nodes: EffectNodes, quantity: int | None) -> None:
-        self._own, self._line = model.own_likelihood(quantity), nodes.line
+    def __init__(self, model: PlaneModel, nodes: EffectNodes) -> None:
         parts = (nodes.linear, nodes.close, nodes.narrow.nodes)
-        phi = np.concatenate([part.phi for part in parts])
-        population = model.theta_given(None, phi)
-        self._statistics = population.statistics
-        own = self._own.given_phi(phi)
-        self._wide = tuple(
-            np.concatenate([getattr(part, name) for part in parts[:2]])
-            for name in ("phi", "log_weight")
-        )
-        ends = np.cumsum([0, *(part.log_weight.size for part in parts)])
-        own_linear, own_close, own_narrow = (own[a:b] for a, b in pairwise(ends))
-        natural, partition = population.natural()
+        self.line, self._nodes = nodes.line, nodes
+        self.phi = np.concatenate([part.phi for part in parts])
+        self.weight = np.exp(np.concatenate([part.log_weight for part in parts[:2]]))
+        self.ends = np.cumsum([0, *(part.log_weight.size for part in parts)])
+        self._family = model.theta_given(None, self.phi)
+        self.statistics = self._family.statistics
+        natural, partition = self._natural()
+        some = slice(*self.ends[:2])
         linear, close, narrow = parts
-        if self._line == "log":  # the family's rates end where doubles do; the location goes on
-            shape = population.concentration
-            log_rate = np.log(shape) - np.concatenate([part.w for part in parts])
-            partition += shape * (np.log(-natural[:, 1]) - log_rate)
-            natural[:, 1] = -np.exp(np.minimum(log_rate, 700.0))
-        # The group's own data may raise what the population has far out.
-        kept = close.log_weight > LEAST_OF_DEPTH
-        ahead = self._own.highest - own_close[kept]
-        self._depth = DEPTH + float(ahead.max(initial=0.0))
-        some = slice(*ends[:2])
-        self._linear = (
-            linear.first, linear.parity, *np.ascontiguousarray(natural[some].T),
-            _finite(linear.log_weight - partition[some] - own_linear),
-        )  # fmt: skip
-        some = slice(*ends[1:3])
-        w, height = close.w, population.near(np.zeros(len(phi)))[some]
-        side = np.where(w > 0.0, -1.0, 1.0)
-        small = np.exp(-np.abs(w))
-        less = small / (1.0 + small)
-        c = population.concentration[some][close.first[:-1]]
-        self._close = (
-            close.first, close.parity, c, close.low, close.high, w, less, side,
-            _finite(close.log_weight + height - own_close),
-        )  # fmt: skip
-        rules = np.zeros((2, narrow.number.size, LARGEST_RULE))
-        for row, order in enumerate(nodes.narrow.order):
-            node, weight = RULES[ORDERS.index(int(order))]
-            rules[:, row, :order] = node, np.log(weight) + 0.5 * node**2
-        self._narrow = (
-            narrow.first, narrow.parity, nodes.narrow.concentration, narrow.low, narrow.high,
-            nodes.narrow.start, nodes.narrow.spacing, narrow.log_weight - own_narrow,
-            nodes.narrow.order, *rules,
+        self.linear = linear.first, linear.parity, *np.ascontiguousarray(natural[some].T)
+        height = self._family.near(np.zeros(len(self.phi)))[slice(*self.ends[1:3])]
+        self.close_weight = close.log_weight
+        self.offset = (
+            linear.log_weight - partition[some], close.log_weight + height, narrow.log_weight,
         )  # fmt: skip
 
-    def __call__(self, z: Floats) -> Floats:
-        """Log density at places on the line, shape (points,)."""
-        top, parts = self._sums(z)
+    def _natural(self) -> tuple[Floats, Floats]:
+        """Natural parameters and log partition function."""
+        natural, partition = self._family.natural()
+        if self.line == "log":  # the family's rates end where doubles do; the location goes on
+            parts = (self._nodes.linear, self._nodes.close, self._nodes.narrow.nodes)
+            shape = self._family.concentration
+            log_rate = np.log(shape) - np.concatenate([part.w for part in parts])
+            partition = partition + shape * (np.log(-natural[:, 1]) - log_rate)
+            natural[:, 1] = -np.exp(np.minimum(log_rate, 700.0))
+        return natural, partition
+
+    @cached_property
+    def close(self) -> tuple[NDArray[np.generic], ...]:
+        """The close rows but for what is added."""
+        close, w = self._nodes.close, self._nodes.close.w
+        small = np.exp(-np.abs(w))
+        c = self._family.concentration[slice(*self.ends[1:3])][close.first[:-1]]
+        less, side = small / (1.0 + small), np.where(w > 0.0, -1.0, 1.0)
+        return close.first, close.parity, c, close.low, close.high, w, less, side
+
+    @cached_property
+    def grids(self) -> tuple[NDArray[np.generic], ...]:
+        """The grids but for their values and rules."""
+        narrow, rows = self._nodes.narrow, self._nodes.narrow.nodes
+        places = rows.low, rows.high, narrow.start, narrow.spacing
+        return rows.first, rows.parity, narrow.concentration, *places
+
+    @cached_property
+    def rules(self) -> tuple[NDArray[np.generic], ...]:
+        """The grids' rules."""
+        order = self._nodes.narrow.order
+        rules = np.zeros((2, order.size, LARGEST_RULE))
+        for row, size in enumerate(order):
+            node, weight = RULES[ORDERS.index(int(size))]
+            rules[:, row, :size] = node, np.log(weight) + 0.5 * node**2
+        return order, *rules
+
+
+class EffectDensities:
+    """Log densities of effects on their line, at any points of it.
+
+    Parameters
+    ----------
+    model : PlaneModel
+    population : Population
+    quantities : sequence of (int or None)
+        Groups, and None for a new one.
+    """
+
+    def __init__(
+        self, model: PlaneModel, population: Population, quantities: list[int | None]
+    ) -> None:
+        self._own, self._population = model.own_likelihood(quantities), population
+        own = np.split(self._own.given_phi(population.phi), population.ends[1:3], axis=1)
+        linear, close, narrow = (
+            np.ascontiguousarray(_finite(offset - part))
+            for offset, part in zip(population.offset, own, strict=True)
+        )
+        # The group's own data may raise what the population has far out.
+        kept = population.close_weight > LEAST_OF_DEPTH
+        ahead = self._own.highest[:, None] - own[1][:, kept]
+        self._depth = DEPTH + ahead.max(axis=1, initial=0.0)
+        self._parts = (
+            (*population.linear, linear), (*population.close, close),
+            (*population.grids, narrow, *population.rules),
+        )  # fmt: skip
+
+    def __call__(self, effect: Rows, z: Floats) -> Floats:
+        """Log densities of effects, by their places in ``quantities``, at places on the line."""
+        top, parts = self._sums(effect, z)
         with np.errstate(divide="ignore"):
-            density: Floats = self._own.given_effect(z) + top + np.log(parts.sum(axis=1))
+            own = self._own.given_effect(z, effect)
+            density: Floats = own + top + np.log(parts.sum(axis=1))
         return density
 
-    def error(self, z: Floats) -> Floats:
-        """About the relative error of the density at places on the line, shape (points,)."""
-        parts = self._sums(z)[1]
+    def error(self, effect: Rows, z: Floats) -> Floats:
+        """About the relative error of the densities at places on the line, shape (points,)."""
+        parts = self._sums(effect, z)[1]
         signs = np.array([[1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0]])
         with np.errstate(invalid="ignore"):
             apart = (parts @ signs.T) / parts.sum(axis=1, keepdims=True)
         error: Floats = (apart**2).sum(axis=1)
         return error
 
-    def beyond(self, limit: float) -> tuple[float, float]:
-        """Probability that the effect is below -limit on its line, and above limit."""
-        below, above = self._own.beyond(self._wide[0], limit)
-        weight = np.exp(self._wide[1])
-        return float(weight @ below), float(weight @ above)
+    def beyond(self, limit: float) -> Floats:
+        """Probabilities that effects are below -limit on their line, and above; (effects, 2)."""
+        phi = self._population.phi[: self._population.ends[2]]
+        both = self._own.beyond(phi, limit)
+        return np.column_stack([part @ self._population.weight for part in both])
 
-    def _sums(self, z: Floats) -> tuple[Floats, Floats]:
+    def _sums(self, effect: Rows, z: Floats) -> tuple[Floats, Floats]:
         with np.errstate(over="ignore"):
-            statistics = self._statistics(z)
-        return sums(self._line, z, statistics, self._linear, self._close, self._narrow, self._depth)
+            statistics = self._population.statistics(z)
+        return sums(self._population.line, effect, z, statistics, *self._parts, self._depth)
+
+
+@dataclass(frozen=True)
+class EffectDensity:
+    """The log density of one effect on its line, at any points of it.
+
+    Attributes
+    ----------
+    all : EffectDensities
+    effect : int
+        Its place there.
+    """
+
+    all: EffectDensities
+    effect: int = 0
+
+    def __call__(self, z: Floats) -> Floats:
+        """Log density at places on the line, shape (points,)."""
+        return self.all(np.full(z.size, self.effect), z)
 
 
 def _finite(logs: Floats) -> Floats:

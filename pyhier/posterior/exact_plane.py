@@ -2,29 +2,38 @@
 
 The inner integral is over the coordinate that the effects centre on, the outer one over the other,
 which says how closely they do. A marginal of a hyperparameter is the same nested integral along
-another axis; a marginal of an effect is a mixture of its conditional distributions (effects.py).
+another axis; a marginal of an effect is a mixture of its conditional distributions (effect_density.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._frame import percents
 from pyhier._random import RNG, as_generator, uniforms
 from pyhier._types import Floats
-from pyhier._validation import count
-from pyhier.distributions.density import LIMIT, LineMarginal
+from pyhier._validation import count, probabilities
+from pyhier.distributions.density import LineMarginal
+from pyhier.distributions.families import Family
+from pyhier.distributions.line_panels import LIMIT, LinePanels, Rows
 from pyhier.distributions.mixtures import amid
 from pyhier.models.interface import Model, PlaneModel
-from pyhier.posterior.effect_density import EffectDensity, EffectNodes
+from pyhier.posterior.base import PROBS
+from pyhier.posterior.effect_density import EffectDensities, EffectDensity, Population
+from pyhier.posterior.effect_nodes import EffectNodes
 from pyhier.posterior.nodes import NodesPosterior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane, halved
 
 PROMISE = 1e-8  # of a marginal's mass
 HALVES = 3e-7  # change of a mean by every other outer node: for a step as wide again
+HEAVY = 1e-3  # weights, by the largest, of nodes that say where effects are
+NO_MOMENT = 1e-6  # a tail's exponent is known to about this
+BLOCK = 64  # effects worked out at a time
 LEVELS = 3  # of outer steps for effects, each half of the one before
 # Shares of the mass below the places at which the error of an effect's density is looked at: the
 # ends of parts of the mass, ever smaller ones at both ends.
@@ -105,19 +114,23 @@ class PlanePosterior(NodesPosterior):
     def _checked(self, name: str, marginal: LineMarginal) -> LineMarginal:
         """A marginal whose density integrates to what the posterior does; an error for another."""
         effect = name == "theta_new" or name in self._group_of
-        off = marginal.log_mass - (0.0 if effect else float(self._plane.outer.log_integral[0]))
+        whole = 0.0 if effect else float(self._plane.outer.log_integral[0])
+        self._refuse_lossy(name, marginal.log_mass - whole, marginal.error)
+        return marginal
+
+    @staticmethod
+    def _refuse_lossy(name: str, off: float, error: float) -> None:
         if not abs(off) <= PROMISE:
             raise ValueError(
                 f"exact cannot resolve {name}: the density by quadrature integrates to 1 "
                 f"{'-' if off < 0.0 else '+'} {abs(np.expm1(off)):.1e}; take draws, "
                 "post.to_draws(100_000), or rwmetrop(model)"
             )
-        if marginal.error > PROMISE:
+        if error > PROMISE:
             raise ValueError(
-                f"exact cannot resolve {name}: its density is off by {marginal.error:.1e}; take "
+                f"exact cannot resolve {name}: its density is off by {error:.1e}; take "
                 "draws, post.to_draws(100_000), or rwmetrop(model)"
             )
-        return marginal
 
     @cached_property
     def _marginals(self) -> dict[str | int, LineMarginal]:
@@ -139,8 +152,8 @@ class PlanePosterior(NodesPosterior):
         """The marginal of a hyperparameter: the free coordinate integrated out along its axis."""
         places, free = axis.place(self.phi), self.phi[:, axis.free]
         top = int(np.argmax(self.weight))
-        middle, scale = amid(self.weight, places, np.zeros(places.size))
-        width = amid(self.weight, free, np.zeros(free.size))[1]
+        middle, scale = map(float, amid(self.weight, places, np.zeros(places.size)))
+        width = float(amid(self.weight, free, np.zeros(free.size))[1])
         plane = OnPlane(self.model, axis.phi)
         density = Nested(plane, float(places[top]), float(free[top]), width)
         return LineMarginal(axis.line, density, middle, scale, self._plane_model.moment_index(name))
@@ -150,36 +163,121 @@ class PlanePosterior(NodesPosterior):
         return [self._plane]
 
     @cached_property
-    def _effect_nodes(self) -> list[EffectNodes]:
+    def _populations(self) -> list[Population]:
         return []
 
-    def _nodes_at(self, level: int) -> EffectNodes:
-        """Nodes for effects, the outer steps of the quadrature halved so many times."""
-        while len(self._effect_nodes) <= level:
-            if self._effect_nodes:
+    def _population_at(self, level: int) -> Population:
+        """The population at nodes for effects, the outer steps halved so many times."""
+        while len(self._populations) <= level:
+            if self._populations:
                 self._planes.append(halved(self._planes[-1], self._log_density))
-            self._effect_nodes.append(EffectNodes(self._plane_model, self._planes[-1]))
-        return self._effect_nodes[level]
+            nodes = EffectNodes(self._plane_model, self._planes[-1])
+            self._populations.append(Population(self._plane_model, nodes))
+        return self._populations[level]
 
     def _log_density(self, outer: Floats, inner: Floats) -> Floats:
         return self._plane_model.marginal.log_density(self._at(inner, outer))
 
+    # --- Effects ----------------------------------------------------------------------------------
+
     def _of_effect(self, name: str) -> LineMarginal:
-        family, _ = self._effect(name)
-        middle, scale = amid(self.weight, *family.line_moments())
-        average = float(self.weight @ family.mean)
-        with np.errstate(over="ignore"):
-            var = float(self.weight @ (family.var + (family.mean - average) ** 2))
-        index = self._plane_model.moment_index(name) if name == "theta_new" else np.inf
+        quantity = self._group_of.get(name)
+        if quantity is None and name != "theta_new":
+            raise self._unknown(name)
+        guess = self._guess([quantity])
+        *_, (_, table, error) = self._resolved([quantity], *guess)
+        mean, var = (float(part[0]) for part in self._moments([quantity]))
+        index = np.inf if quantity is not None else self._plane_model.moment_index(name)
+        density, (centre, scale) = table.log_density, (float(part[0]) for part in guess)
+        assert isinstance(density, EffectDensities)
+        return LineMarginal(
+            table.line, EffectDensity(density), centre, scale, index, (mean, var), table,
+            float(error[0]),
+        )  # fmt: skip
+
+    def _laws(self, quantities: Sequence[int | None], phi: Floats) -> Iterator[tuple[Rows, Family]]:
+        """Groups' distributions given phi, and a new one's: which of the quantities, and what."""
+        number = np.array([-1 if k is None else k for k in quantities])
+        groups, new = np.flatnonzero(number >= 0), np.flatnonzero(number < 0)
+        if groups.size:
+            yield groups, self._plane_model.theta_given(number[groups, None], phi)
+        if new.size:
+            yield new, self._plane_model.theta_given(None, phi)
+
+    def _guess(self, quantities: Sequence[int | None]) -> tuple[Floats, Floats]:
+        """Where on the line effects have their mass, by the nodes that have most of it."""
+        heavy = self.weight > HEAVY * self.weight.max()
+        centre, scale = np.empty((2, len(quantities)))
+        for rows, family in self._laws(quantities, self.phi[heavy]):
+            centre[rows], scale[rows] = amid(self.weight[heavy], *family.line_moments())
+        return centre, scale
+
+    def _moments(self, quantities: Sequence[int | None]) -> tuple[Floats, Floats]:
+        """Means and variances of effects, each of shape (quantities,)."""
+        mean, var = np.empty((2, len(quantities)))
+        for rows, family in self._laws(quantities, self.phi):
+            mean[rows] = family.mean @ self.weight
+            with np.errstate(over="ignore"):
+                away = family.mean - (family.mean @ self.weight)[..., None]
+                var[rows] = (family.var + away**2) @ self.weight
+        return mean, var
+
+    def _resolved(
+        self, quantities: Sequence[int | None], centre: Floats, scale: Floats
+    ) -> Iterator[tuple[Rows, LinePanels, Floats]]:
+        """Densities of effects on panels, by nodes as close as each asks for.
+
+        Which of the quantities, their panels, and about how far the densities' own errors put
+        probabilities off; a quantity that comes again is better then.
+        """
+        left, model = np.arange(len(quantities)), self._plane_model
         for level in range(LEVELS):
-            nodes = self._nodes_at(level)
-            density = EffectDensity(self._plane_model, nodes, self._group_of.get(name))
-            known = (average, var), density.beyond(LIMIT)
-            marginal = LineMarginal(family.line, density, middle, scale, index, *known)
-            marginal.error += float(SHARES @ density.error(marginal.places(CHECKED)))
-            if marginal.error <= 0.5 * PROMISE:
-                break
-        return marginal
+            population = self._population_at(level)
+            density = EffectDensities(model, population, [quantities[k] for k in left.tolist()])
+            guess = centre[left], scale[left]
+            table = LinePanels(population.line, density, *guess, density.beyond(LIMIT))
+            error = density.error(*table.places(CHECKED)).reshape(left.size, -1) @ SHARES
+            yield left, table, error
+            left = left[table.error + error > 0.5 * PROMISE]
+            if not left.size:
+                return
+
+    def group_means(self) -> Floats:
+        """Posterior mean of each group's effect, shape (groups,)."""
+        firsts = np.unique(self._alike, return_index=True)[1].tolist()
+        blocks = (firsts[k : k + BLOCK] for k in range(0, len(firsts), BLOCK))
+        means: Floats = np.concatenate([self._moments(block)[0] for block in blocks])
+        return means[self._alike]
+
+    def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
+        """The summary as plain columns: what `summary` frames and the command line prints."""
+        q = probabilities("probs", probs).ravel()
+        marginals = [self[name] for name in self._hyper]
+        firsts: list[int | None] = [*np.unique(self._alike, return_index=True)[1].tolist(), None]
+        blocks = (firsts[k : k + BLOCK] for k in range(0, len(firsts), BLOCK))
+        effects = np.concatenate([self._effect_rows(block, q) for block in blocks])
+        rows = np.array([[x.mean(), x.std(), *x.ppf(q)] for x in marginals])
+        mean, sd, *quantiles = np.concatenate([rows, effects[self._alike], effects[-1:]]).T
+        return {"mean": mean, "sd": sd, **dict(zip(percents(q), quantiles, strict=True))}
+
+    def _effect_rows(self, quantities: Sequence[int | None], q: Floats) -> Floats:
+        """Mean, sd and quantiles of effects, shape (quantities, 2 + q)."""
+        found = np.empty((len(quantities), 2 + q.size))
+        off, doubt = np.empty((2, len(quantities)))
+        for rows, table, error in self._resolved(quantities, *self._guess(quantities)):
+            off[rows], doubt[rows] = table.log_mass, table.error + error
+            found[rows, 2:] = table.quantiles(q, False)
+        for k in np.flatnonzero(~(np.abs(off) <= PROMISE) | (doubt > PROMISE)).tolist():
+            group = quantities[k]
+            name = "theta_new" if group is None else f"theta[{self.model.labels[group]}]"
+            self._refuse_lossy(name, off[k], doubt[k])
+        found[:, 0], var = self._moments(quantities)
+        if None in quantities:
+            new, index = list(quantities).index(None), self._plane_model.moment_index("theta_new")
+            found[new, 0] = found[new, 0] if index > 1.0 + NO_MOMENT else np.inf
+            var[new] = var[new] if index > 2.0 + NO_MOMENT else np.inf
+        found[:, 1] = np.sqrt(var)
+        return found
 
     # --- Draws ------------------------------------------------------------------------------------
 

@@ -153,7 +153,10 @@ class Panels:
         """
         values = np.ascontiguousarray(self.values[0])
         rule = (NODES, WEIGHTS, COEFFICIENTS)
-        return kernel.quantiles(q, upper, outer, self.start, self.length, values, log_scale, *rule)
+        first = np.array([0, self.start.size])
+        panels = (first, self.start, self.length, values)
+        found: Floats = kernel.quantiles(q, upper, outer, *panels, log_scale, *rule)[0]
+        return found
 
     def interpolate(self, panel: NDArray[np.intp], x: Floats) -> Floats:
         """The log density at points, within one panel each."""

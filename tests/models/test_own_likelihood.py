@@ -89,6 +89,6 @@ def test_normal_and_new_groups():
     np.testing.assert_allclose(own.given_phi(phi), right, rtol=1e-13)
     models = (ph.BetaBinomial([1, 2], [3, 4]), ph.PoissonGamma([1, 2], [3.0, 4.0]))
     for model in (*models, ph.NormalNormal([1.0, 2.0], se=[1.0, 1.0])):
-        new = model.own_likelihood(None)
+        new = model.own_likelihood([None])
         assert not new.given_effect(Z).any()
         assert not new.given_phi(phi).any()

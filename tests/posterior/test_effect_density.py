@@ -8,7 +8,8 @@ from fuzz.counts_oracle import KNOWN, Binomial, Oracle, Poisson
 from scipy import stats
 
 import pyhier as ph
-from pyhier.posterior.effect_density import EffectDensity
+from pyhier.posterior.effect_density import EffectDensities, EffectDensity
+from pyhier.posterior.effect_nodes import EffectNodes
 
 Q = np.array([0.025, 0.5, 0.975])
 
@@ -104,14 +105,15 @@ def test_where_a_density_falls_off_a_cliff_its_mass_does_not_grow():
 def test_rows_of_the_plane_keep_their_mass():
     """In each of its three forms: linear, close and narrow."""
     post = ph.exact(CASES["few"][0])
-    nodes = post._nodes_at(0)
+    population = post._population_at(0)
+    nodes = EffectNodes(post.model, post._plane)
     assert min(nodes.linear.number.size, nodes.close.number.size, nodes.narrow.order.size) > 0
     weight = np.exp(post._plane.outer.log_weight - post._plane.outer.log_integral[0])
     z = np.linspace(-80.0, 80.0, 16_001)
-    density = EffectDensity(post.model, nodes, None)
-    values = np.exp(density(z))
+    density = EffectDensities(post.model, population, [None])
+    values = np.exp(EffectDensity(density)(z))
     total = 0.01 * (values.sum() - 0.5 * (values[0] + values[-1]))
-    below, above = density.beyond(80.0)
+    below, above = density.beyond(80.0)[0]
     # The trapezoid rule is cut off at both ends, where the density is small and almost flat.
     assert total + below + above == pytest.approx(weight.sum(), abs=1e-8)
 
@@ -119,16 +121,16 @@ def test_rows_of_the_plane_keep_their_mass():
 def test_too_few_nodes_are_told():
     """Half of the nodes of each row, at twice their weight: the error sees it."""
     post = ph.exact(CASES["few"][0])
-    density = EffectDensity(post.model, post._nodes_at(1), 0)
+    density = EffectDensities(post.model, post._population_at(1), [0])
     z = post["theta[1]"].places((np.arange(24) + 0.5) / 24)
-    assert density.error(z).mean() < 1e-8
-    first, parity, a, b, offset = density._linear
+    effect = np.zeros(z.size, dtype=np.intp)
+    assert density.error(effect, z).mean() < 1e-8
+    (first, parity, a, b, offset), *others = density._parts
     sizes = (np.diff(first) + 3) // 4
     some = np.concatenate([np.arange(i, j, 4) for i, j in pairwise(first)])
-    density._linear = (
-        np.append(0, np.cumsum(sizes)), parity, a[some], b[some], offset[some] + np.log(4.0),
-    )  # fmt: skip
-    assert density.error(z).mean() > 1e-6
+    fewer = np.append(0, np.cumsum(sizes)), parity, a[some], b[some], offset[:, some] + np.log(4.0)
+    density._parts = (fewer, *others)
+    assert density.error(effect, z).mean() > 1e-6
 
 
 def test_groups_with_the_same_data_share_a_marginal():
