@@ -11,6 +11,7 @@ from pyhier.distributions.base import Marginal
 from pyhier.distributions.density import LineMarginal
 from pyhier.distributions.families import Components, Family
 from pyhier.distributions.inverse import invert_tail
+from pyhier.distributions.line_panels import ENDS
 from pyhier.kernels.log_sums import log_mixture
 from pyhier.quadrature.transforms import from_line, log_slope, to_line
 
@@ -61,8 +62,7 @@ class FamilyMixture(Marginal):
 
     def __init__(self, family: Family, weight: Floats) -> None:
         self._family, self._weight = family, weight
-        ends = {"identity": (-np.inf, np.inf), "log": (0.0, np.inf), "logit": (0.0, 1.0)}
-        self.support = ends[family.line]
+        self.support = ENDS[family.line]
 
     def logpdf(self, x: ArrayLike) -> Floats:
         """Log of the density at ``x``, of ``x``'s shape; without underflow."""

@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
 from pyhier.distributions.base import Marginal
+from pyhier.distributions.line_panels import ENDS
 from pyhier.quadrature.transforms import Line, from_line, log_slope, to_line
 
 Z = np.linspace(-12.0, 12.0, 401)  # of the trapezoid rule, which converges exponentially here
@@ -29,8 +30,7 @@ class NormalOnLine(Marginal):
 
     def __init__(self, line: Line, mean: float, sd: float) -> None:
         self._line, self._mean, self._sd = line, float(mean), float(sd)
-        ends = {"identity": (-np.inf, np.inf), "log": (0.0, np.inf), "logit": (0.0, 1.0)}
-        self.support = ends[line]
+        self.support = ENDS[line]
 
     def _standard(self, x: ArrayLike) -> Floats:
         points = np.asarray(x, dtype=np.float64)

@@ -2,7 +2,7 @@
 
 The inner integral is over the coordinate that the effects centre on, the outer one over the other,
 which says how closely they do. A marginal of a hyperparameter is the same nested integral along
-another axis; a marginal of an effect is a mixture of its conditional distributions (effect_density.py).
+another axis; an effect's is a mixture of its conditional distributions (effect_density.py).
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,5 +1,6 @@
 """Exact posteriors of two hyperparameters: against brute force, and against one dimension."""
 
+import warnings
 from functools import cache
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyhier as ph
 from pyhier.distributions.density import LineMarginal
 from pyhier.inference.exact import on_plane
 
+Q = (0.025, 0.5, 0.975)
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(24)
 
 
@@ -408,3 +410,17 @@ def test_means_of_the_one_group_with_an_event():
     prior = {"alpha": stats.lognorm(2.619, scale=11.66), "mu": stats.gamma(1.334, scale=5.261)}
     post = ph.exact(ph.PoissonGamma(np.eye(20)[0], exposure, prior=prior))
     assert post["theta[1]"].mean() == pytest.approx(42.103241163678, rel=2e-9)
+
+
+def test_hyperparameters_of_many_groups():
+    """The log of the integral is about -3,800: its inverse is no double, and nothing needs it."""
+    rng = np.random.default_rng(0)
+    trials = rng.integers(5, 200, 1_000)
+    post = ph.exact(ph.BetaBinomial(rng.binomial(trials, rng.beta(3.0, 9.0, 1_000)), trials))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        points = post["K"].ppf(Q)
+    draws = np.exp(post.draw_phi(40_000, rng=1)[:, 1])
+    for q, point in zip(Q, points, strict=True):
+        error = np.sqrt(q * (1.0 - q) / draws.size)
+        assert (draws <= point).mean() == pytest.approx(q, abs=4.5 * error)

@@ -6,6 +6,7 @@ import pytest
 from scipy.special import gammaln
 
 from pyhier.kernels.count_density import BetaBinomialMarginal, PoissonGammaMarginal
+from pyhier.kernels.count_masses import log_mass_given
 from pyhier.kernels.density import CallableDensity
 
 EPS = np.finfo(float).eps
@@ -234,3 +235,20 @@ def test_a_hundred_thousand_groups_go_by_steps():
     t = np.linspace(-1.0, 1.0, 41)
     left = values - np.polynomial.Polynomial.fit(t, values, 4)(t)
     assert np.abs(left).max() < 1e-9
+
+
+@pytest.mark.parametrize("family", ["beta-binomial", "poisson-gamma"])
+def test_every_group_at_every_phi(family):
+    """Each group's probability is the marginal likelihood of the data of that group alone."""
+    rng = np.random.default_rng(3)
+    y = np.array([0.0, 4.0, 700.0, 1e12])
+    other = np.array([14.0, 0.0, 3.0, 3e12]) if family == "beta-binomial" else 0.3 * y + 1.0
+    phi = np.vstack([rng.normal(scale=6.0, size=(50, 2)), [[0.0, -650.0], [-650.0, 0.0]]])
+    found = log_mass_given(family, y, other, phi)
+    for k in range(y.size):
+        first, second = y[k : k + 1], other[k : k + 1]
+        if family == "beta-binomial":
+            alone = BetaBinomialMarginal(first, first + second, "", by_groups=True)
+        else:
+            alone = PoissonGammaMarginal(first, second, "", by_groups=True)
+        np.testing.assert_allclose(found[k], alone.evaluate(phi), rtol=1e-12, atol=1e-13)

@@ -137,3 +137,17 @@ def test_groups_with_the_same_data_share_a_marginal():
     post = ph.exact(CASES["one of 28"][0])
     assert post["theta[2]"] is post["theta[28]"]
     assert post["theta[1]"] is not post["theta[2]"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_summary_of_all_is_that_of_each(name):
+    """Whatever is worked out together does not depend on what is beside it."""
+    post = ph.exact(CASES[name][0])
+    table = post.summary(probs=Q)
+    for quantity in list(post.names)[-4:]:
+        marginal = post[quantity]
+        each = [marginal.mean(), marginal.std(), *marginal.ppf(Q)]
+        np.testing.assert_allclose(table.loc[quantity], each, rtol=1e-9)
+    np.testing.assert_allclose(
+        post.group_means(), table["mean"].iloc[-len(post.model.labels) - 1 : -1]
+    )
