@@ -141,7 +141,8 @@ class LineMarginal(Marginal):
         return np.where(np.isnan(points), np.nan, mass.reshape(points.shape))
 
     def _quantiles(self, q: Floats, upper: bool) -> Floats:
-        values: Floats = self._table.quantiles(q, upper)[0]
+        found = self._table.quantiles(q, upper, self._from_line, self.support)
+        values: Floats = found[0]
         return values
 
     def mean(self) -> float:

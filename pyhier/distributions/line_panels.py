@@ -245,19 +245,30 @@ class LinePanels:
         row = np.repeat(rows, below.size)
         return row, self.place(row, nodes[at])
 
-    def quantiles(self, q: Floats, upper: bool) -> Floats:
-        """The values with ``q`` below (above) them, each by the smaller tail; shape (rows, q)."""
+    def quantiles(
+        self,
+        q: Floats,
+        upper: bool,
+        value: Callable[[Floats], Floats] | None = None,
+        support: tuple[float, float] | None = None,
+    ) -> Floats:
+        """The values with ``q`` below (above) them, each by the smaller tail; shape (rows, q).
+
+        What a place's value is, and between which ends, is the line's own where it is not given.
+        """
         side, small = int(upper), q <= 0.5
         t = np.empty((self._centre.size, q.size))
         t[:, small] = self._invert(q[small], side)
         t[:, ~small] = self._invert(1.0 - q[~small], 1 - side)
         row = np.arange(self._centre.size)[:, None]
-        values = from_line(self.line, self.place(row, t))
+        place = self.place(row, t)
+        values = from_line(self.line, place) if value is None else value(place)
         outside = self._outside
         near, far = (
             (outside[:, [1]], outside[:, [0]]) if upper else (outside[:, [0]], outside[:, [1]])
         )
-        first, last = ENDS[self.line][::-1] if upper else ENDS[self.line]
+        ends = ENDS[self.line] if support is None else support
+        first, last = ends[::-1] if upper else ends
         return np.where(q <= near, first, np.where(1.0 - q <= far, last, values))
 
     def _invert(self, q: Floats, side: int) -> Floats:

@@ -275,6 +275,19 @@ def test_own_effects():
         np.testing.assert_allclose(table["sd"], sd, rtol=1e-8)
 
 
+def test_quantiles_are_those_of_the_distribution_function():
+    """Of taus too, whose places on their axis are bent."""
+    post = ph.exact(konstantopoulos())
+    q = np.array([1e-6, 0.025, 0.5, 0.975, 1.0 - 1e-6])
+    table = post.summary(probs=[0.025, 0.5, 0.975])
+    for name in (*post.names[:4], "theta_new", "log_tau[school]", "district[11]"):
+        marginal = post[name]
+        np.testing.assert_allclose(marginal.cdf(marginal.ppf(q)), q, rtol=1e-8)
+        np.testing.assert_allclose(marginal.sf(marginal.isf(q)), q, rtol=1e-8)
+        if name in table.index:
+            np.testing.assert_allclose(table.loc[name].iloc[2:], marginal.ppf(q[1:4]), rtol=1e-9)
+
+
 def test_pickles():
     post = ph.exact(konstantopoulos())
     again = pickle.loads(pickle.dumps(post))
