@@ -36,6 +36,7 @@ cdef struct Rule:
     const double *outer  # from values to those next to both ends
     double least  # panels that are below it hold no mass
     double least_tilted  # and are not needed for moments below this, with ``tilt`` times x added
+    double least_once  # nor, with x added once, for the first of two moments below this
     double tilt
     double change  # the most that the log density may change within a panel
 
@@ -118,7 +119,8 @@ cdef void sort_out(Store *resolved, Store *rough, const Rule *rule, double start
     if top < ORDER - 1 and fabs(values[top + 1]) < INFINITY:
         rise = max(rise, high - values[top + 1])
     if not (high + rise > rule.least
-            or high + rise + rule.tilt * (start + length) > rule.least_tilted):
+            or high + rise + rule.tilt * (start + length) > rule.least_tilted
+            or high + rise + start + length > rule.least_once):
         if high > rule.least - BESIDE and last_terms(rule, values) < 1e-6:
             room = push(resolved, start, length, 0.0)  # quantiles far out begin there
             if room != NULL:
@@ -178,7 +180,8 @@ cdef tuple arrays(Store *store):
 
 
 def split(const double[::1] start, const double[::1] length, const double[:, :, ::1] values,
-          const double[:, ::1] at_ends, const double[::1] loose, double least, double least_tilted, double tilt, double change,
+          const double[:, ::1] at_ends, const double[::1] loose,
+          double least, double least_tilted, double least_once, double tilt, double change,
           const double[:, ::1] coefficients, const double[:, ::1] left,
           const double[:, ::1] right, const double[:, ::1] outer):
     """Take resolved panels from those that are not, and drop those without mass.
@@ -193,9 +196,10 @@ def split(const double[::1] start, const double[::1] length, const double[:, :, 
     loose : in, shape (panels,)
         How large the last coefficients of a panel may be, where that is more than rounding explains;
         inf takes it as it is.
-    least, least_tilted, tilt, change : floats
+    least, least_tilted, least_once, tilt, change : floats
         Panels below ``least`` are dropped, if with ``tilt`` times the coordinate added they are
-        below ``least_tilted``; the most that a log density may change within one.
+        below ``least_tilted``, and with it added once below ``least_once``; the most that a log
+        density may change within one.
     coefficients, left, right : in, shape (ORDER, ORDER)
         From values to Chebyshev coefficients, and to values at the nodes of each half.
     outer : in, shape (2, ORDER)
@@ -211,7 +215,7 @@ def split(const double[::1] start, const double[::1] length, const double[:, :, 
     cdef Store resolved = Store(0, 0, values.shape[0], NULL, False)
     cdef Store rough = Store(0, 0, 0, NULL, False)
     cdef Rule rule = Rule(&coefficients[0, 0], &left[0, 0], &right[0, 0], &outer[0, 0],
-                          least, least_tilted, tilt, change)
+                          least, least_tilted, least_once, tilt, change)
     cdef bint checked = at_ends.shape[0] > 0
     cdef double[MOST_ROWS * ORDER] panel
     cdef Py_ssize_t i, j
@@ -226,9 +230,9 @@ def split(const double[::1] start, const double[::1] length, const double[:, :, 
 
 
 def survey(const double[:, :, ::1] values, const double[::1] start, double tilt):
-    """The highest log density; the highest with ``tilt`` times a panel's start added; whether all
-    are finite."""
-    cdef double best = -INFINITY, tilted = -INFINITY, high
+    """The highest log density; the highest with ``tilt`` times a panel's start added, and with it
+    added once; whether all are finite."""
+    cdef double best = -INFINITY, tilted = -INFINITY, once = -INFINITY, high
     cdef Py_ssize_t i, j
     cdef bint finite = True
     with nogil:
@@ -238,7 +242,8 @@ def survey(const double[:, :, ::1] values, const double[::1] start, double tilt)
                 high = max(high, values[0, i, j])
                 finite = finite and fabs(values[0, i, j]) < INFINITY
             best, tilted = max(best, high), max(tilted, high + tilt * start[i])
-    return best, tilted, finite
+            once = max(once, high + start[i])
+    return best, tilted, once, finite
 
 
 def account(const double[::1] length, const double[::1] error, const double[:, :, ::1] values,

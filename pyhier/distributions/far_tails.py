@@ -291,7 +291,7 @@ class FarTails:
         """Ends of panels to where sds are as wide as x is away, if that is beyond the others."""
         at_pole = isfinite(self.panels.tails[1].edge)
         far = min(self._as_wide(x) + 3.0, self._reach[1])
-        if not self.law.grows or at_pole or far < self.panels.end + 1.0:
+        if at_pole or far < self.panels.end + 1.0:
             return np.empty(0)
         ends: Floats = np.minimum(np.arange(self.panels.end, far + 1.0), far)
         return ends

@@ -11,6 +11,7 @@ def split(
     loose: Floats,
     least: float,
     least_tilted: float,
+    least_once: float,
     tilt: float,
     change: float,
     coefficients: Floats,
@@ -18,7 +19,7 @@ def split(
     right: Floats,
     outer: Floats,
 ) -> tuple[Floats, Floats, Floats, Floats, tuple[Floats, Floats, Floats]]: ...
-def survey(values: Floats, start: Floats, tilt: float) -> tuple[float, float, bool]: ...
+def survey(values: Floats, start: Floats, tilt: float) -> tuple[float, float, float, bool]: ...
 def account(
     length: Floats, error: Floats, values: Floats, weights: Floats, best: float
 ) -> tuple[Floats, float, float, int]: ...

@@ -47,13 +47,12 @@ CUT = 80.0  # panels below the peak by exp(-CUT) = 2e-35 are left out
 CHANGE = 8.0
 
 # To the left panels are long, for there the density is a power of tau; to the right they are of
-# unit length, for the mixtures change there. FAR is as far as the first look goes, MOST_AT_ONCE as
-# many panels as a later one adds.
+# unit length, for the mixtures change there. FAR: of the first look; MOST_AT_ONCE: of a later one.
 LONG, FAR, MOST_AT_ONCE = 8.0, 200.0, 256
 LEFT = np.concatenate([[2.0, 4.0], np.arange(LONG, FAR + LONG, LONG)])
 
-# Panels that count for the variance are kept: where the density times tau^2 is above exp(-SPREAD) =
-# 2e-16 of its top, though the density itself be thin.
+# Panels that count for mean or variance are kept: where the density times tau or tau^2 is above
+# exp(-SPREAD) = 2e-16 of its top, though the density itself be thin.
 SPREAD = 36.0
 LOWEST, HIGHEST = -700.0, 350.0  # log tau of which a double holds tau, and its square far out
 ROUNDS, STEPS_AT = 80, (6, 12, 20)  # of halving; those before which steps are looked for
@@ -188,6 +187,7 @@ class Cover:
         # The highest moment that there is: it moves the right end.
         self.tilt = float(max(k for k in orders if k == 0 or self.powers.right - k > 1e-6))
         self.best, self.best_tilted = -inf, -inf if self.tilt else inf
+        self.best_once = -inf if self.tilt == 2.0 else inf  # the mean may need what lies between
         self.width = 1.0
         self.evaluated, self.dropped, self.lost_at = 0, 0.0, 0.0
         self.poles: dict[float, float] = {}  # edges, and how near to them panels go
@@ -200,7 +200,7 @@ class Cover:
         for level in range(ROUNDS):
             if level in STEPS_AT:
                 start, length, values, loose = self._at_steps(start, length, values, loose)
-            least = self.best - CUT, self.best_tilted - SPREAD
+            least = self.best - CUT, self.best_tilted - SPREAD, self.best_once - SPREAD
             *resolved, rough = kernel.split(
                 start, length, values, self._next_to_ends(start, length), loose,
                 *least, self.tilt, CHANGE, COEFFICIENTS, TO_LEFT, TO_RIGHT, TO_NEXT,
@@ -223,10 +223,11 @@ class Cover:
             raise UnresolvedError(why, float(start[len(start) // 2]))
         rows = self.function(nodes.ravel())
         values = rows.reshape(len(rows), len(start), ORDER)
-        best, tilted, finite = kernel.survey(values, start, self.tilt)
+        best, tilted, once, finite = kernel.survey(values, start, self.tilt)
         if not finite:
             values[0][~(values[0] > -inf)] = -inf
         self.best, self.best_tilted = max(self.best, best), max(self.best_tilted, tilted)
+        self.best_once = max(self.best_once, once)
         return values
 
     def _next_to_ends(self, start: Floats, length: Floats) -> Floats:

@@ -202,3 +202,25 @@ def test_tails_where_scipy_overflows_or_a_density_ends_in_a_cliff(schools):
         assert below[0] == above[-1] == 0.0
         assert (np.diff(below) >= 0.0).all()
         assert np.abs(below + above - 1.0).max() < 1e-12
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-100, 1e-12])
+def test_a_mean_that_is_spread_over_hundreds_of_units(scale):
+    """Between the mass at tau = 1e-300 and what the sd needs lies all of the mean, evenly.
+
+    By a trapezoid in log tau over the whole of it.
+    """
+    y, se = np.array([28, 8, -3, 7, -1, 1, 18, 12.0]), [15, 10, 16, 11, 9, 11, 10, 18]
+    post = ph.exact(ph.NormalNormal(y, se=se, prior_tau=stats.invgamma(1, scale=scale)))
+    log_tau = np.linspace(np.log(scale) - 5.0, 40.0, 100_001)
+    weight = 1.0 / (np.square(se) + np.exp(2.0 * log_tau)[:, None])
+    total = weight.sum(axis=1)
+    away = y - (weight * y).sum(axis=1, keepdims=True) / total[:, None]
+    logs = 0.5 * (np.log(weight).sum(axis=1) - np.log(total) - (weight * away**2).sum(axis=1))
+    logs += np.log(scale) - log_tau - scale / np.exp(log_tau)
+    chance = np.exp(logs - logs.max())
+    chance /= chance.sum()
+    mean = chance @ np.exp(log_tau)
+    assert post["tau"].mean() == pytest.approx(mean, rel=1e-9, abs=0.0)
+    sd = np.sqrt((chance * np.exp(2.0 * log_tau)).sum() - mean**2)
+    assert post["tau"].std() == pytest.approx(sd, rel=1e-9, abs=0.0)

@@ -199,3 +199,24 @@ def test_they_pickle(schools):
     for marginal in marginals:
         again = pickle.loads(pickle.dumps(marginal))
         assert again.logpdf(-1e6) == marginal.logpdf(-1e6)
+
+
+def test_far_from_the_prior_of_the_mean_a_large_tau_explains_it():
+    """Mu 20 sds away: by a wide tau, which its prior hardly allows, sooner than by chance."""
+    y, se = np.array([0.0600158709, 0.0592377330]), 5.953617e-4
+    prior, mu = stats.powerlognorm(2.14139, 0.446395, scale=1.48203e-6), (0.0596268, 0.043831)
+    post = ph.exact(ph.NormalNormal(y, se=[se, se], prior_mu=stats.norm(*mu), prior_tau=prior))
+    log_tau = np.linspace(np.log(1e-8), np.log(30.0), 400_001)
+    var = se**2 + np.exp(2.0 * log_tau)
+
+    def log_density(x):
+        logs = log_tau + prior.logpdf(np.exp(log_tau)) - np.log(var)
+        logs -= 0.5 * ((y[0] - x) ** 2 + (y[1] - x) ** 2) / var
+        top = logs[np.isfinite(logs)].max()
+        return top + np.log(np.exp(logs - top).sum()) - 0.5 * ((x - mu[0]) / mu[1]) ** 2
+
+    for sds in (5, 15, 20, 24, 26, 30, 100):
+        x = y.mean() + sds * se
+        wanted = log_density(x) - log_density(y.mean())
+        found = post["mu"].logpdf(x) - post["mu"].logpdf(y.mean())
+        assert found == pytest.approx(wanted, rel=1e-10), sds
