@@ -31,8 +31,13 @@ def held(y, se, prior, mu=None, joint=None):
 def as_function(known):
     """A prior of which only the values are known."""
     distribution = known.argument
+
+    def log_density(tau):  # SciPy divides 0 by 0 at 1e-301, and a NaN is refused wherever it is met
+        value = distribution.logpdf(tau)
+        return np.where(np.isnan(value), -np.inf, value)
+
     return Prior(
-        lambda tau: distribution.logpdf(tau), known.log_density, known.places, known.low,
+        log_density, known.log_density, known.places, known.low,
         known.high, from_high=known.from_high, mass_below=known.mass_below,
     )  # fmt: skip
 
