@@ -288,9 +288,14 @@ class FarTails:
         return start, end, (whole[0], whole[1], whole[2])
 
     def _further(self, x: float) -> Floats:
-        """Ends of panels to where sds are as wide as x is away, if that is beyond the others."""
+        """Ends of panels to where sds are as wide as x is away, if that is beyond the others.
+
+        Those that do not grow with the coordinate have an end, near where structure has.
+        """
         at_pole = isfinite(self.panels.tails[1].edge)
         far = min(self._as_wide(x) + 3.0, self._reach[1])
+        if not self.law.grows:
+            far = min(far, self.shape.high + 20.0)
         if at_pole or far < self.panels.end + 1.0:
             return np.empty(0)
         ends: Floats = np.minimum(np.arange(self.panels.end, far + 1.0), far)

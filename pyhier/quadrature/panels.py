@@ -334,9 +334,9 @@ class Cover:
             start, length = self._to_edge(edge, start, length)
         if level < FIRST_LEVELS:
             return start, length, np.full(start.size, self.rounding)
-        least = max(self.rounding, NOT_TOLD[level] if level < len(NOT_TOLD) else NOT_TOLD[-1])
-        loose, small = np.maximum(FINE * self.width / length, least), length < 0.02
-        if small.any():
+        least = max(self.rounding, NOT_TOLD[min(level, len(NOT_TOLD) - 1)])
+        loose = np.maximum(FINE * self.width / np.maximum(length, 1e-300), least)
+        if (small := length < 0.02).any():
             rounding = noise(self._log_density, start[small], length[small])
             loose[small] = np.maximum(loose[small], 10.0 * rounding)
         loose[length < _narrowest(start)] = inf

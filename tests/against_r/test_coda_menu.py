@@ -175,7 +175,7 @@ def test_options_remember_and_refuse():
         coda.coda_options(nonsense=3)
     with pytest.raises(ValueError, match="frac1 is 3: it must lie between 0 and 1"):
         coda.coda_options(frac1=3)
-    with pytest.raises(ValueError, match="must be True or False"):
+    with pytest.raises(TypeError, match="trace is 'yes': it must be True or False"):
         coda.coda_options(trace="yes")
 
 
