@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,20 +14,20 @@ FITS = 50
 GROUPS = 1_000_000
 
 
-def bcg() -> ph.NormalNormal:
-    """Log risk ratios by absolute latitude."""
+def bcg() -> dict[str, Any]:
+    """Log risk ratios and absolute latitudes."""
     data = ph.load_dataset("bcg")
     names = ("vaccinated_cases", "vaccinated", "control_cases", "control")
     a, n, c, m = (data[name].to_numpy(float) for name in names)
     var = 1.0 / a - 1.0 / n + 1.0 / c - 1.0 / m
-    return ph.NormalNormal(np.log(a / n) - np.log(c / m), var=var, X=data[["latitude"]])
+    return {"y": np.log(a / n) - np.log(c / m), "var": var, "X": data[["latitude"]]}
 
 
-def schools() -> ph.MultilevelNormal:
+def schools() -> dict[str, Any]:
     """Schools within districts."""
     data = ph.load_dataset("konstantopoulos")
     levels = {"district": data["district"], "school": data["school"]}
-    return ph.MultilevelNormal(data["y"], var=data["var"], levels=levels)
+    return {"y": data["y"], "var": data["var"], "levels": levels}
 
 
 def many() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -41,10 +42,10 @@ def covariates(best: Callable[..., float], table: Callable[..., str]) -> str:
     command = ["Rscript", str(HERE / "covariates.R"), str(FITS)]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rma, rma_mv = (float(word) for word in said.split())
-    y, se, x = many()
-    line = best(lambda: ph.exact(bcg()).columns(), FITS)
-    nested = best(lambda: ph.exact(schools()), 10)
-    whole = best(lambda: ph.exact(schools()).columns(), 5)
+    trials, nests, (y, se, x) = bcg(), schools(), many()
+    line = best(lambda: ph.exact(ph.NormalNormal(**trials)).columns(), FITS)
+    nested = best(lambda: ph.exact(ph.MultilevelNormal(**nests)), 10)
+    whole = best(lambda: ph.exact(ph.MultilevelNormal(**nests)).columns(), 5)
     huge = best(lambda: ph.exact(ph.NormalNormal(y, se=se, X=x))["beta[x1]"].mean(), 3)
     rows = [
         ["metafor: rma(mods = ~ ablat) by REML, blup", rma, rma / line],

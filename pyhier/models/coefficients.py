@@ -24,7 +24,8 @@ Places = NDArray[np.intp]
 MANY = 512  # groups from which plain sums of a whitened design pay
 WIDTH, POINTS = 0.5, 16  # of log tau, where sums are interpolated
 FULL = 1e-8  # the part of a column that others do not make up, from which the design is whitened
-UNEVEN = 10.0  # how far its weights may change from one tau to another
+APART = 2.0  # of log tau, within which a design whitened in the middle stays nearly so
+UNEVEN = 1e3  # how far its weights may change from one tau to another
 
 
 class Whitened:
@@ -103,7 +104,7 @@ def by_windows(function: Callable[[Floats], Floats], nodes: Floats) -> Floats:
     (Trefethen, Approximation Theory and Approximation Practice, ch. 8).
     """
     unit = np.cos(np.pi * (np.arange(POINTS) + 0.5) / POINTS)
-    close = [own for own in windows(nodes) if own.size > POINTS]
+    close = [own for own in windows(nodes, WIDTH) if own.size > POINTS]
     alone = np.setdiff1d(np.arange(nodes.size), np.concatenate([*close, np.empty(0, np.intp)]))
     at: list[Floats] = [nodes[alone]]
     for own in close:
@@ -119,11 +120,11 @@ def by_windows(function: Callable[[Floats], Floats], nodes: Floats) -> Floats:
     return found
 
 
-def windows(nodes: Floats) -> list[Places]:
-    """Nodes of log tau that are within half of one another."""
+def windows(nodes: Floats, width: float) -> list[Places]:
+    """Nodes of log tau that are within so much of one another."""
     if not nodes.size:
         return []
-    place = np.floor((nodes - nodes.min()) / WIDTH).astype(np.intp)
+    place = np.floor((nodes - nodes.min()) / width).astype(np.intp)
     return [np.flatnonzero(place == k) for k in np.unique(place)]
 
 

@@ -21,7 +21,7 @@ from pyhier.kernels import linear_groups as kernel
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.linear_density import LinearMarginal
 from pyhier.models import normal_likelihood as likelihood
-from pyhier.models.coefficients import MANY, Whitened, integrated, reference, windows
+from pyhier.models.coefficients import APART, MANY, Whitened, integrated, reference, windows
 from pyhier.models.covariates import LOG_2PI, BetaPrior, Covariates, covariates, of_mean
 from pyhier.models.groups import Labels
 from pyhier.models.normal_normal import NormalNormal
@@ -182,7 +182,7 @@ class NormalRegression(NormalNormal):
         even = self._whitened.suits(nodes)
         if even.any():
             table[even] = self._whitened.sums(nodes[even], about)
-        for own in windows(nodes[~even]):
+        for own in windows(nodes[~even], APART):
             at = np.flatnonzero(~even)[own]
             table[at] = Whitened(y, x, var, ends, float(nodes[at].mean())).sums(nodes[at], about)
         return table.T
