@@ -129,10 +129,13 @@ def validate(options: argparse.Namespace) -> int:
     """Compare with R, print a line a function; 1 if one is out of its tolerance, 2 without R."""
     from pyhier.r_bridge.validation import report as bridge
 
+    head = [bridge.line(bridge.HEAD)]
+
     def show(text: str) -> None:
+        while head:  # with the first line: without R there is none
+            print(head.pop())
         print(text, flush=True)
 
-    show(bridge.line(bridge.HEAD))
     try:
         report = bridge.validate(options.packages, options.full, options.seed, show)
     except bridge.RUnavailableError as error:

@@ -172,7 +172,9 @@ def test_without_r(monkeypatch, capsys):
 
     monkeypatch.setattr(reports, "versions", missing)
     assert main(["validate"]) == 2
-    assert "install R" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert "install R" in said.err
+    assert said.out == ""
 
 
 def test_exit_codes(monkeypatch, capsys, tmp_path):
