@@ -16,6 +16,7 @@ from pyhier.kernels import panels as kernel
 from pyhier.quadrature.edges import NO_TAIL, Tail
 
 ORDER = 16
+BLOCK = 16_384  # parts of panels that are integrated at a time
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(ORDER)
 
 
@@ -136,6 +137,10 @@ class Panels:
         self, panel: NDArray[np.intp], left: Floats, right: Floats, log_scale: float
     ) -> Floats:
         """Integrate exp(log density - log_scale) from left to right, within one panel each."""
+        if panel.size > BLOCK:  # a table of polynomials for all of them would be a gigabyte
+            blocks = [slice(i, i + BLOCK) for i in range(0, panel.size, BLOCK)]
+            parts = [self.partial(panel[b], left[b], right[b], log_scale) for b in blocks]
+            return np.concatenate(parts)
         inner = left[:, None] + 0.5 * (right - left)[:, None] * (NODES + 1.0)
         at = 2.0 * (inner - self.start[panel, None]) / self.length[panel, None] - 1.0
         coefficients = self.values[0][panel] @ COEFFICIENTS.T
