@@ -46,6 +46,8 @@ class Whitened:
 
     Attributes
     ----------
+    full_rank : bool
+        Whether the design can be whitened there: its columns may differ in light rows alone.
     fit : ndarray, shape (p,)
         The coefficients there, which are subtracted: what is left has no large squares to cancel.
     """
@@ -56,8 +58,9 @@ class Whitened:
     ) -> None:  # fmt: skip
         p = x.shape[1]
         self._var, self._ends, self._p = var, ends, p
-        self._middle = float(np.median(var) if log_tau is None else np.exp(2.0 * log_tau))
-        row = kernel.sums(y, x, var, np.array([0.5 * np.log(self._middle)]), *ends)[0]
+        at = 0.5 * np.log(np.median(var)) if log_tau is None else log_tau
+        self._middle = float(np.exp(2.0 * at))
+        row = kernel.sums(y, x, var, np.array([at]), *ends)[0]
         triangle = np.zeros((p, p + 1))
         triangle[np.triu_indices(p, m=p + 1)] = row[:-2]
         self._root = np.ascontiguousarray(triangle[:, :-1])
@@ -104,7 +107,9 @@ def by_windows(function: Callable[[Floats], Floats], nodes: Floats) -> Floats:
     (Trefethen, Approximation Theory and Approximation Practice, ch. 8).
     """
     unit = np.cos(np.pi * (np.arange(POINTS) + 0.5) / POINTS)
-    close = [own for own in windows(nodes, WIDTH) if own.size > POINTS]
+    close = [
+        own for own in windows(nodes, WIDTH) if own.size > POINTS and np.isfinite(nodes[own]).all()
+    ]
     alone = np.setdiff1d(np.arange(nodes.size), np.concatenate([*close, np.empty(0, np.intp)]))
     at: list[Floats] = [nodes[alone]]
     for own in close:
@@ -124,7 +129,8 @@ def windows(nodes: Floats, width: float) -> list[Places]:
     """Nodes of log tau that are within so much of one another."""
     if not nodes.size:
         return []
-    place = np.floor((nodes - nodes.min()) / width).astype(np.intp)
+    finite = np.clip(nodes, -1e4, 1e4)  # tau may be 0
+    place = np.floor((finite - finite.min()) / width).astype(np.intp)
     return [np.flatnonzero(place == k) for k in np.unique(place)]
 
 

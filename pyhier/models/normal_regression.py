@@ -184,7 +184,11 @@ class NormalRegression(NormalNormal):
             table[even] = self._whitened.sums(nodes[even], about)
         for own in windows(nodes[~even], APART):
             at = np.flatnonzero(~even)[own]
-            table[at] = Whitened(y, x, var, ends, float(nodes[at].mean())).sums(nodes[at], about)
+            local = Whitened(y, x, var, ends, float(nodes[at].mean()))
+            if local.full_rank:
+                table[at] = local.sums(nodes[at], about)
+            else:
+                table[at] = kernel.sums(y - x @ about, x, var, nodes[at], *ends)
         return table.T
 
     @property

@@ -97,6 +97,23 @@ def test_sums_of_many_groups_are_those_of_triangles(decades):
     np.testing.assert_allclose(ours.var, known.var, rtol=1e-10)
 
 
+def test_many_groups_whose_columns_differ_in_light_rows_alone():
+    """At small tau the design has less than its rank, for all that doubles say."""
+    rng = np.random.default_rng(0)
+    heavy = np.arange(800) < 400
+    first = rng.normal(size=800)
+    x = np.column_stack([first, first + np.where(heavy, 0.0, rng.normal(size=800))])
+    y = first + 0.5 * rng.normal(size=800)
+    model = NormalNormal(y, se=np.where(heavy, 1e-9, 1e6), X=x, prior_tau=stats.halfnorm(scale=1))
+    post = ph.exact(model)
+    assert 0.4 < post["tau"].mean() < 0.6
+    # What the light rows say of the second column is their own regression's.
+    assert post["beta[x2]"].std() == pytest.approx(1e6 / 20.0, rel=0.1)
+    assert np.isneginf(model.collapse(np.array([-np.inf, -1.0])).log_density).tolist() == [
+        True, False,
+    ]  # fmt: skip
+
+
 def test_bcg_by_latitude(bcg):
     """Values by an independent double-exponential trapezoid."""
     intercept, slope = bcg["beta[Intercept]"], bcg["beta[latitude]"]
