@@ -303,9 +303,12 @@ def _predict_at(
     rows = [None] * len(size) if x is None else x
     within: list[dict[str, str]] = [{}] * len(size)
     if groups:
-        paths = zip(*_by_name(groups).values(), strict=True)
-        names = list(_by_name(groups))
-        within = [_old_group(posterior.model.nesting, names, path) for path in paths]
+        columns = _by_name(groups)
+        paths = (
+            dict(zip(columns, path, strict=True)) for path in zip(*columns.values(), strict=True)
+        )
+        old = map(posterior.model.nesting.innermost, paths)
+        within = [{} if group is None else {"group": group} for group in old]
     made = [
         posterior.predictive(float(se), row, **inside)
         for se, row, inside in zip(size, rows, within, strict=True)
@@ -313,23 +316,6 @@ def _predict_at(
     rows = np.array([(one.mean(), one.std(), *one.ppf(probs)) for one in made])
     columns = dict(zip(("fit", "sd", "lwr", "upr"), rows.T, strict=True))
     return {"columns": columns, "rows": [str(i + 1) for i in range(len(rows))]}
-
-
-def _old_group(nesting: Any, names: Sequence[str], path: Sequence[str]) -> dict[str, str]:
-    """The innermost old group on a way down the upper levels, as an argument; none in a new one."""
-    found: dict[str, str] = {}
-    above = ""
-    for level, name in zip(names, path, strict=True):
-        k = nesting.levels.index(level)
-        labels = nesting.labels[k]
-        at = {labels.index(one) for one in (f"{above}/{name}", name) if one in labels}
-        if k and found:
-            at = {j for j in at if nesting.labels[k - 1][nesting.parent[k - 1][j]] == above}
-        if (k and not found) or not at:
-            break
-        above = labels[at.pop()]
-        found = {"group": f"{level}[{above}]"}
-    return found
 
 
 def _own_effects(posterior: Any, level: str, probs: Floats) -> dict[str, Any]:

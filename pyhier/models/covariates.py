@@ -150,7 +150,7 @@ class Covariates(Frozen):
         size = max((given[name].size for name in wanted), default=1)
         given.setdefault(INTERCEPT, np.ones(1))
         columns_of = [np.broadcast_to(float_array("x", given[n], 1), size) for n in self.names]
-        return _finite("x", np.column_stack(columns_of))
+        return _finite("x", np.column_stack(columns_of), self.names)
 
     def _by_place(self, new: Any) -> Floats:
         wanted = [name for name in self.names if name != INTERCEPT]
@@ -163,7 +163,7 @@ class Covariates(Frozen):
             raise ValueError(f"x has shape {np.shape(new)}: give {', '.join(wanted)} of each group")
         if INTERCEPT in self.names:
             array = np.insert(array, self.names.index(INTERCEPT), 1.0, axis=1)
-        return _finite("x", array)
+        return _finite("x", array, self.names)
 
 
 def covariates(

@@ -51,6 +51,27 @@ class Nesting(Frozen):
             at = self.parent[k - 1][at]
         return at
 
+    def innermost(self, path: Mapping[str, str]) -> str | None:
+        """``LEVEL[LABEL]`` of the last group that is there on a way down, or None.
+
+        The groups' own names by level, from the outermost on; below a new group all are new.
+        """
+        found, above = None, -1
+        for level, (kind, name) in enumerate(path.items()):
+            labels = self.labels[level]
+            whole = (name,) if level == 0 else (name, f"{self.labels[level - 1][above]}/{name}")
+            inside = (
+                labels.index(one)
+                for one in whole
+                if one in labels
+                and (level == 0 or self.parent[level - 1][labels.index(one)] == above)
+            )
+            above = next(inside, -1)
+            if above < 0:
+                break
+            found = f"{kind}[{labels[above]}]"
+        return found
+
     @cached_property
     def order(self) -> Places:
         """The finest groups, the members of every group beside one another."""

@@ -17,16 +17,16 @@ from pyhier._random import Generator, normals, uniforms
 from pyhier._types import Floats, Ints
 from pyhier._validation import not_negative, vector
 from pyhier.distributions.families import Normal
-from pyhier.kernels import linear_groups as kernel
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.linear_density import LinearMarginal
 from pyhier.models import normal_likelihood as likelihood
-from pyhier.models.coefficients import APART, MANY, Whitened, integrated, reference, windows
+from pyhier.models.coefficients import integrated, reference
 from pyhier.models.covariates import LOG_2PI, BetaPrior, Covariates, covariates, of_mean
 from pyhier.models.groups import Labels
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sampling_covariance import Rotation, rotation
+from pyhier.models.whitened import MANY, Rows, Whitened, sums_of_many
 from pyhier.priors.tau import NormalInvChi2, TauPrior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 
@@ -174,35 +174,22 @@ class NormalRegression(NormalNormal):
 
     def sums(self, last: Floats) -> Floats:
         """Sums over groups at nodes of log tau (linear_groups.pyx), shape (size, nodes)."""
-        nodes = np.ascontiguousarray(last, dtype=np.float64)
-        (y, x, var), about, ends = self._table, self._reference, self._within_a_double
+        nodes, about = np.ascontiguousarray(last, dtype=np.float64), self._reference
         if self._whitened is None:
-            return kernel.sums(y - x @ about, x, var, nodes, *ends).T
-        table = np.empty((nodes.size, kernel.size_of(self.covariates.size)))
-        even = self._whitened.suits(nodes)
-        if even.any():
-            table[even] = self._whitened.sums(nodes[even], about)
-        for own in windows(nodes[~even], APART):
-            at = np.flatnonzero(~even)[own]
-            local = Whitened(y, x, var, ends, float(nodes[at].mean()))
-            if local.full_rank:
-                table[at] = local.sums(nodes[at], about)
-            else:
-                table[at] = kernel.sums(y - x @ about, x, var, nodes[at], *ends)
-        return table.T
+            return self._rows.triangles(nodes, about).T
+        return sums_of_many(self._rows, self._whitened, nodes, about).T
 
-    @property
-    def _within_a_double(self) -> tuple[float, float]:
+    @cached_property
+    def _rows(self) -> Rows:
         low, high = self._constants[1:]
-        return float(low[0]), float(high[0])
+        return Rows(*self._table, (float(low[0]), float(high[0])))
 
     @cached_property
     def _whitened(self) -> Whitened | None:
         """For sums over many groups; None for few, or where columns make up others."""
         if self.y.size < MANY:
             return None
-        found = Whitened(*self._table, self._within_a_double)
-        return found if found.full_rank else None
+        return Whitened.at(self._rows, 0.5 * float(np.log(np.median(self._rows.var))))
 
     def integrated(self, sums: Floats, last: Floats) -> Collapsed:
         """Beta integrated out of sums over all groups, with its prior and all constants."""

@@ -327,7 +327,7 @@ class Posterior(Frozen):
         if not (is_regression(model) or is_covaried(model)):
             raise ValueError(f"x is of models with covariates: {model!r} has none")
         rows: Floats = model.covariates.rows(x)
-        if len(rows) > 1 and sizes.size not in (1, len(rows)):
+        if not len(rows) or (len(rows) > 1 and sizes.size not in (1, len(rows))):
             raise ValueError(f"x has {len(rows)} groups and size {sizes.size}: give one each")
         return rows
 

@@ -342,6 +342,19 @@ def test_too_few_groups():
     assert np.isfinite(ph.exact(model.with_prior(prior_tau=stats.halfcauchy(scale=1)))["mu"].mean())
 
 
+def test_old_groups_on_a_way_down():
+    """Schools 1 and 2 of both districts have the district in their names, class a has not."""
+    levels = {"d": ["x", "x", "y", "y"], "s": [1, 2, 1, 2], "c": ["a", "b", "c", "d"]}
+    nesting = MultilevelNormal([1.0, 2, 3, 4], se=[1.0] * 4, levels=levels).nesting
+    assert nesting.innermost({"d": "y"}) == "d[y]"
+    assert nesting.innermost({"d": "y", "s": "2"}) == "s[y/2]"
+    assert nesting.innermost({"d": "y", "s": "3"}) == "d[y]"
+    assert nesting.innermost({"d": "z", "s": "1"}) is None
+    assert nesting.innermost({"d": "x", "s": "1", "c": "a"}) == "c[a]"
+    assert nesting.innermost({"d": "x", "s": "1", "c": "b"}) == "s[x/1]"
+    assert nesting.innermost({}) is None
+
+
 def test_unknown_names():
     post = ph.exact(konstantopoulos())
     for name in ("district[nix]", "theta_new[district[nix]]", "nix"):

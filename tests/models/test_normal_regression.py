@@ -67,6 +67,10 @@ def test_new_estimates_at_covariates(bcg):
     assert bcg.predict_new(0.1, x=new, rng=1).shape == (1, 10_000, 2)
     with pytest.raises(ValueError, match="x has 2 groups and size 3"):
         bcg.predict_new([0.1, 0.2, 0.3], x=new)
+    with pytest.raises(ValueError, match="x has 0 groups"):
+        bcg.predict_new(0.1, x={"latitude": []})
+    with pytest.raises(ValueError, match=r"\(latitude\) is nan"):
+        bcg.predict_new(0.1, x={"latitude": np.nan})
     with pytest.raises(ValueError, match="x has year"):
         bcg.predict_new(0.1, x={"latitude": 1.0, "year": 2.0})
     with pytest.raises(ValueError, match="x is of models with covariates"):
