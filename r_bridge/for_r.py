@@ -300,18 +300,18 @@ def _predict_at(
     """
     if not hasattr(posterior, "predictive"):
         raise TypeError("new groups are predicted by hier_exact()")
-    rows = [None] * len(size) if x is None else x
+    covariates = [None] * len(size) if x is None else x
     within: list[dict[str, str]] = [{}] * len(size)
     if groups:
-        columns = _by_name(groups)
-        paths = (
-            dict(zip(columns, path, strict=True)) for path in zip(*columns.values(), strict=True)
-        )
+        levels = _by_name(groups)
+        paths = [
+            dict(zip(levels, path, strict=True)) for path in zip(*levels.values(), strict=True)
+        ]
         old = map(posterior.model.nesting.innermost, paths)
         within = [{} if group is None else {"group": group} for group in old]
     made = [
         posterior.predictive(float(se), row, **inside)
-        for se, row, inside in zip(size, rows, within, strict=True)
+        for se, row, inside in zip(size, covariates, within, strict=True)
     ]
     rows = np.array([(one.mean(), one.std(), *one.ppf(probs)) for one in made])
     columns = dict(zip(("fit", "sd", "lwr", "upr"), rows.T, strict=True))

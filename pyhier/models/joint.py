@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from pyhier._random import Generator
 from pyhier._types import Floats
 from pyhier.kernels.density import LogDensity
-from pyhier.kernels.gradients import GradientDensity, ValueDensity
+from pyhier.kernels.gradients import GradientDensity, PointsGradient, ValueDensity
 from pyhier.models.draws import Draws
 from pyhier.models.exponential_quadratics import ExponentialQuadratic
 from pyhier.models.target import ALL, Groups
+from pyhier.quadrature.panels import HIGHEST, LOWEST
 
 Kind = Literal["centred", "non-centred"]
 PARAMETERIZATIONS = ("non-centred", "centred", "marginal")
@@ -233,6 +234,21 @@ def target_of(model: Any, parameterization: str | None) -> Any:
             "density; take 'marginal', its hyperparameters with the effects integrated out"
         )
     return model.joint(name)
+
+
+def python_prior(log_density: Callable[[Floats], Floats], size: int) -> GradientDensity:
+    """A prior in Python of so many coordinates (points, size), for the kernels.
+
+    It is called for numbers alone, however far a first step goes astray.
+    """
+    return PointsGradient(lambda psi: log_density(np.clip(psi, LOWEST, HIGHEST)), size)
+
+
+def priors_of_psi(model: Any) -> Any:
+    """The priors of psi for the kernels: compiled ones apart, or all that are Python's at once."""
+    if model._compiled:
+        return model.scale_priors
+    return python_prior(model.prior.log_density, len(model.psi))
 
 
 class NormalEffectTargets(ABC):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
-from pyhier.kernels.gradients import GradientDensity, PointsGradient
+from pyhier.kernels.gradients import GradientDensity
 from pyhier.kernels.joint_levels import LevelsGradient
 from pyhier.models.covariates import LOG_2PI
 from pyhier.models.exponential_quadratics import (
@@ -26,21 +26,9 @@ from pyhier.models.exponential_quadratics import (
     products,
     squares,
 )
-from pyhier.models.joint import EffectChart, Joint, Kind, NormalEffectTargets
+from pyhier.models.joint import EffectChart, Joint, Kind, NormalEffectTargets, priors_of_psi
 from pyhier.models.nesting import Nesting, Places
 from pyhier.models.target import Groups
-from pyhier.quadrature.panels import HIGHEST, LOWEST
-
-
-def priors_of_psi(model: Any) -> Any:
-    """The priors of psi for the kernels: compiled ones apart, or all that are Python's at once.
-
-    A density in Python is called for numbers alone, however far a first step goes astray.
-    """
-    if model._compiled:
-        return model.scale_priors
-    prior = model.prior.log_density
-    return PointsGradient(lambda psi: prior(np.clip(psi, LOWEST, HIGHEST)), len(model.psi))
 
 
 class LevelTargets(NormalEffectTargets):

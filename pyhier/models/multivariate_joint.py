@@ -12,8 +12,14 @@ from pyhier._types import Floats
 from pyhier.kernels.gradients import GradientDensity
 from pyhier.kernels.joint_multivariate import MultivariateGradient
 from pyhier.models.covariates import LOG_2PI
-from pyhier.models.joint import AS_IS, EffectChart, Joint, Kind, NormalEffectTargets
-from pyhier.models.level_joint import priors_of_psi
+from pyhier.models.joint import (
+    AS_IS,
+    EffectChart,
+    Joint,
+    Kind,
+    NormalEffectTargets,
+    priors_of_psi,
+)
 from pyhier.models.target import Groups
 
 

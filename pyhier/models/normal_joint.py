@@ -14,7 +14,7 @@ import numpy as np
 
 from pyhier._types import Floats
 from pyhier.kernels.density import LogDensity
-from pyhier.kernels.gradients import GradientDensity, PointsGradient
+from pyhier.kernels.gradients import GradientDensity
 from pyhier.kernels.joint import NormalEffects, NormalMarginalGradient
 from pyhier.models.coefficients import reference
 from pyhier.models.exponential_quadratics import (
@@ -26,9 +26,16 @@ from pyhier.models.exponential_quadratics import (
     products,
     squares,
 )
-from pyhier.models.joint import AS_IS, EffectChart, Joint, Kind, NormalEffectTargets, standard
+from pyhier.models.joint import (
+    AS_IS,
+    EffectChart,
+    Joint,
+    Kind,
+    NormalEffectTargets,
+    python_prior,
+    standard,
+)
 from pyhier.models.target import Groups
-from pyhier.quadrature.panels import HIGHEST, LOWEST
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 
@@ -82,15 +89,12 @@ class _Parts:
 
 
 def _prior_of_tau(model: Any) -> LogDensity | GradientDensity | None:
-    """Tau's prior for the kernels: one that is Python's is called once for value and slope.
-
-    It is called for numbers alone, however far a first step goes astray.
-    """
+    """Tau's prior for the kernels: one that is Python's is called once for value and slope."""
     density: LogDensity | None = model.prior.density
     if density is None or density.compiled:
         return density
     prior = model.prior.log_density
-    return PointsGradient(lambda x: prior(np.clip(x[:, 0], LOWEST, HIGHEST)), 1)
+    return python_prior(lambda log_tau: prior(log_tau[:, 0]), 1)
 
 
 def _joint(model: Any, parameterization: Kind) -> Joint:
