@@ -1,20 +1,57 @@
 """Kernels of a regression with varying coefficients.
 
-``group_sums`` is the one place where the groups are looked at, at nodes of the variances; ``finish``
-integrates the common coefficients out of what it leaves.
+``rotate`` is the one pass over the rows; ``group_sums`` looks at what it leaves of the groups, at
+nodes of the variances, and ``triangles`` brings its sums into the form of `linear_groups`.
 """
-from libc.math cimport NAN, exp, log, sqrt
+from libc.math cimport sqrt
 from libc.stdint cimport int64_t
 
 import numpy as np
 
-cdef double EPSILON = 2.3e-16
+cdef double ROUNDING = 4e-16  # of a sum of squares
 
 cdef extern from "regression_sums.h" nogil:
     int LANES
     void regression_sums(int q, size_t classes, size_t columns, const double *l, const double *r,
                          const double *f, const int64_t *start, const double *count,
                          double *room, double *out)
+
+
+def rotate(double[:, ::1] rows, const int64_t[::1] group, double[:, ::1] r, double[:, :, ::1] f):
+    """Add rows to the triangular factors of their groups, by Givens' rotations.
+
+    Parameters
+    ----------
+    rows : inout, shape (rows, q + columns)
+        The varying predictors, then the other columns; of the latter what the rotations leave.
+    group : in, shape (rows,)
+    r : inout, shape (groups, q (q + 1) / 2)
+        Upper triangular factors of the groups' varying predictors, by rows.
+    f : inout, shape (groups, q, columns)
+        The other columns, rotated alike.
+    """
+    cdef Py_ssize_t n = rows.shape[0], q = f.shape[1], columns = f.shape[2], i, k, m, at
+    cdef int64_t j
+    cdef double head, length, c, s, value
+    with nogil:
+        for m in range(n):
+            j = group[m]
+            at = 0
+            for i in range(q):
+                head = rows[m, i]
+                if head != 0.0:
+                    length = sqrt(r[j, at] * r[j, at] + head * head)
+                    c, s = r[j, at] / length, head / length
+                    r[j, at] = length
+                    for k in range(i + 1, q):
+                        value = r[j, at + k - i]
+                        r[j, at + k - i] = c * value + s * rows[m, k]
+                        rows[m, k] = c * rows[m, k] - s * value
+                    for k in range(columns):
+                        value = f[j, i, k]
+                        f[j, i, k] = c * value + s * rows[m, q + k]
+                        rows[m, q + k] = c * rows[m, q + k] - s * value
+                at += q - i
 
 
 def group_sums(const double[:, ::1] factor, const double[:, ::1] r, const double[:, :, ::1] f,
@@ -61,102 +98,48 @@ def group_sums(const double[:, ::1] factor, const double[:, ::1] r, const double
     return table
 
 
-def finish(const double[:, ::1] sums, const double[::1] within, const double[::1] precision,
-           const double[::1] log_sigma, bint moments):
-    """Integrate the common coefficients out.
+def triangles(const double[:, ::1] sums):
+    """The sums in the form of `linear_groups`: triangles of the columns, by Cholesky's method.
+
+    What the columns before it leave of a column, but for rounding, is nothing: that row is 0.
 
     Parameters
     ----------
-    sums : in, shape (nodes, 1 + size)
-        As `group_sums` returns them; the last row and column of the products are the response's.
-    within : in, shape (size,)
-        What the groups' own rows leave: products of the rest, by rows of the upper triangle.
-    precision : in, shape (size,)
-        The prior's products: its precision, precision times mean, and mean' precision mean.
-    log_sigma : in, shape (nodes,)
-    moments : bool
-        Whether to return the coefficients' means and covariances too.
+    sums : in, shape (nodes, 1 + columns (columns + 1) / 2)
+        As `group_sums` returns them.
 
     Returns
     -------
-    ndarray, shape (nodes,)
-        -1/2 (log|V| - log|C| + quadratic form), V relative to sigma^2, C the conditional covariance
-        of the coefficients; NaN where that is not positive definite.
-    mean : ndarray, shape (nodes, p), and cov : ndarray, shape (nodes, p, p)
-        Only with ``moments``.
+    ndarray, shape (nodes, linear_groups.size_of(columns - 1))
     """
-    cdef Py_ssize_t nodes = sums.shape[0], size = within.shape[0], i, j, k, m, at
-    cdef Py_ssize_t d = <Py_ssize_t>((sqrt(8.0 * size + 1.0) - 1.0) / 2.0 + 0.5)
-    cdef Py_ssize_t p = d - 1
-    value = np.empty(nodes)
-    cdef double[::1] out = value
-    cdef double[:, ::1] a = np.empty((d, d))
-    mean_table = np.empty((nodes if moments else 0, p))
-    cov_table = np.empty((nodes if moments else 0, p, p))
-    cdef double[:, ::1] mean = mean_table
-    cdef double[:, :, ::1] cov = cov_table
-    cdef double[:, ::1] inverse = np.zeros((d, d))
-    cdef double scale, total, log_det
+    cdef Py_ssize_t nodes = sums.shape[0], size = sums.shape[1] - 1, i, j, k, m, at
+    cdef Py_ssize_t width = <Py_ssize_t>((sqrt(8.0 * size + 1.0) - 1.0) / 2.0 + 0.5)
+    cdef double pivot, total
+    table = np.empty((nodes, size + 1))
+    cdef double[:, ::1] out = table
+    cdef double[:, ::1] a = np.zeros((width, width))
     with nogil:
         for m in range(nodes):
-            scale = exp(-2.0 * log_sigma[m])
             at = 0
-            for i in range(d):
-                for j in range(i, d):
-                    a[i, j] = (within[at] + sums[m, 1 + at]) * scale + precision[at]
-                    at += 1
-            log_det = eliminate(a, p)
-            out[m] = -0.5 * (sums[m, 0] + log_det + a[p, p])
-            if moments:
-                back(a, inverse, p)
-                for i in range(p):
-                    mean[m, i] = 0.0
-                    for j in range(i, p):
-                        mean[m, i] += inverse[i, j] * a[j, p]
-                    for j in range(i, p):
-                        total = 0.0
-                        for k in range(j, p):
-                            total += inverse[i, k] * inverse[j, k]
-                        cov[m, i, j] = cov[m, j, i] = total
-    return (value, mean_table, cov_table) if moments else value
-
-
-cdef double eliminate(double[:, ::1] a, Py_ssize_t p) noexcept nogil:
-    """Cholesky's factor U of the leading p columns in place, with the last column carried along.
-
-    The last pivot becomes what the first p leave of it; returns log|leading block|. Far out, where a
-    variance is 1e16 times another, pivots are rounding: they stay at its size.
-    """
-    cdef Py_ssize_t i, j, k
-    cdef double pivot, product = 1.0, log_det = 0.0
-    for i in range(p):
-        pivot = a[i, i]
-        for k in range(i):
-            pivot -= a[k, i] * a[k, i]
-        pivot = max(pivot, EPSILON * a[i, i])
-        if not pivot > 0.0:
-            return NAN
-        product *= pivot
-        if not 1e-100 < product < 1e100:
-            log_det += log(product)
-            product = 1.0
-        a[i, i] = sqrt(pivot)
-        for j in range(i + 1, p + 1):
-            for k in range(i):
-                a[i, j] -= a[k, i] * a[k, j]
-            a[i, j] /= a[i, i]
-        a[p, p] -= a[i, p] * a[i, p]
-    return log_det + log(product)
-
-
-cdef void back(double[:, ::1] a, double[:, ::1] inverse, Py_ssize_t p) noexcept nogil:
-    """The inverse of the upper triangular factor."""
-    cdef Py_ssize_t i, j, k
-    cdef double total
-    for j in range(p):
-        inverse[j, j] = 1.0 / a[j, j]
-        for i in range(j - 1, -1, -1):
-            total = 0.0
-            for k in range(i + 1, j + 1):
-                total += a[i, k] * inverse[k, j]
-            inverse[i, j] = -total / a[i, i]
+            for i in range(width):
+                pivot = sums[m, 1 + at]
+                for k in range(i):
+                    pivot -= a[k, i] * a[k, i]
+                if i == width - 1:
+                    out[m, at] = max(pivot, 0.0)
+                    break
+                if not pivot > ROUNDING * sums[m, 1 + at]:
+                    for j in range(i, width):
+                        a[i, j] = 0.0
+                else:
+                    a[i, i] = sqrt(pivot)
+                    for j in range(i + 1, width):
+                        total = sums[m, 1 + at + j - i]
+                        for k in range(i):
+                            total -= a[k, i] * a[k, j]
+                        a[i, j] = total / a[i, i]
+                for j in range(i, width):
+                    out[m, at + j - i] = a[i, j]
+                at += width - i
+            out[m, size] = sums[m, 0]
+    return table
