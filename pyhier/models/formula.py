@@ -1,11 +1,27 @@
 """Formulas over frames, by formulae (which also knows ``(x | g)``), loaded when one is given."""
 
+import io
 from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
 
 from pyhier._types import Floats
+
+
+class _NumPy:
+    """NumPy, for formulas: a module cannot be pickled with a design."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(np, name)
+
+
+# What formulas may call: NumPy's functions, some of them under R's names.
+_R = ("log", "log2", "log10", "log1p", "exp", "expm1", "sqrt", "abs")
+FUNCTIONS: dict[str, Any] = {"np": _NumPy(), **{name: getattr(np, name) for name in _R}}
 
 
 class Design:
@@ -43,23 +59,31 @@ class Design:
 
     def rows(self, new: Any) -> Floats:
         """Rows of the design of new groups: a frame, or a mapping of the covariates."""
-        import pandas as pd
+        return coded(self._matrix, new_frame(new, self.formula), self.formula)
 
-        if not hasattr(new, "items"):
-            raise TypeError(
-                f"x is {new!r}: give a frame or a mapping of what {self.formula!r} names"
-            )
-        frame = pd.DataFrame({str(name): np.atleast_1d(value) for name, value in new.items()})
-        try:
-            made = self._matrix.evaluate_new_data(frame).design_matrix
-        except (KeyError, ValueError) as error:
-            raise ValueError(f"x cannot be coded as {self.formula!r} was: {error}") from None
-        table = np.broadcast_to(
-            np.array(np.asarray(made), dtype=np.float64), (len(frame), np.shape(made)[-1])
-        )
-        if not np.isfinite(table).all():
-            raise ValueError(f"x has values that {self.formula!r} makes no numbers of")
-        return np.array(table)
+
+def new_frame(new: Any, formula: str, what: str = "x") -> Any:
+    """Columns of new data as a frame."""
+    import pandas as pd
+
+    if not hasattr(new, "items"):
+        raise TypeError(f"{what} is {new!r}: give a frame or a mapping of what {formula!r} names")
+    return pd.DataFrame({str(name): np.atleast_1d(value) for name, value in new.items()})
+
+
+def coded(matrix: Any, frame: Any, formula: str, what: str = "x") -> Floats:
+    """Rows of a design of new data, coded as the old was, shape (rows, columns)."""
+    try:
+        with redirect_stdout(io.StringIO()):
+            made = matrix.evaluate_new_data(frame).design_matrix
+    except (KeyError, ValueError, TypeError) as error:
+        raise ValueError(f"{what} cannot be coded as {formula!r} was: {error}") from None
+    table = np.broadcast_to(
+        np.array(np.asarray(made), dtype=np.float64), (len(frame), np.shape(made)[-1])
+    )
+    if not np.isfinite(table).all():
+        raise ValueError(f"{what} has values that {formula!r} makes no numbers of")
+    return np.array(table)
 
 
 def _levels(formula: str, group: Any) -> tuple[str, ...]:
@@ -87,12 +111,16 @@ def load(formula: str, data: Any) -> Any:
     ValueError, TypeError
         If the formula cannot be read, names no column, or meets a missing value.
     """
+    frame = frame_of(formula, data)
+    matrices = matrices_of(formula, frame)
+    _check_missing(matrices, frame, formula)
+    return matrices
+
+
+def frame_of(formula: str, data: Any) -> Any:
+    """Data for a formula as a frame."""
     import pandas as pd
 
-    try:
-        from formulae import design_matrices
-    except ImportError:
-        raise ImportError("formulas need formulae: pip install formulae") from None
     if not isinstance(formula, str) or "~" not in formula:
         raise ValueError(f"formula is {formula!r}: write it as 'effect ~ latitude'")
     if not hasattr(data, "items"):
@@ -100,17 +128,38 @@ def load(formula: str, data: Any) -> Any:
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
     if frame.empty:
         raise ValueError("data has no rows")
-    matrices = _quietly(lambda: design_matrices(formula, frame, na_action="pass"), formula)
+    return frame
+
+
+def matrices_of(formula: str, frame: Any) -> Any:
+    """The design matrices of a formula over a frame, whatever is missing."""
+    try:
+        from formulae import design_matrices
+        from formulae.environment import Environment
+    except ImportError:
+        raise ImportError("formulas need formulae: pip install formulae") from None
+    matrices = _quietly(
+        lambda: design_matrices(formula, frame, na_action="pass", env=Environment([FUNCTIONS])),
+        formula,
+    )
     if matrices.response is None:
         raise ValueError(f"formula {formula!r} names no response: write it as 'effect ~ latitude'")
-    _check_missing(matrices, frame, formula)
     return matrices
+
+
+def names_in(side: str) -> tuple[str, ...]:
+    """The columns that one side of a formula names, functions left out."""
+    from formulae import model_description
+
+    described = _quietly(lambda: model_description(f"y_ ~ {side}"), side)
+    return tuple(sorted(described.var_names - {"y_", ""}))
 
 
 def _quietly(make: Callable[[], Any], formula: str) -> Any:
     """Whatever goes wrong within the formula library is about the formula or the columns."""
     try:
-        return make()
+        with redirect_stdout(io.StringIO()):  # the library prints before it raises
+            return make()
     except (KeyError, NameError) as error:
         raise ValueError(f"formula {formula!r}: the data has no column {error}") from None
     except Exception as error:  # its parser's own classes derive from Exception
