@@ -36,6 +36,7 @@ from pyhier.inference import (
 )
 from pyhier.models import (
     BetaBinomial,
+    HierarchicalRegression,
     MultilevelNormal,
     MultivariateNormal,
     NormalNormal,
@@ -59,6 +60,7 @@ __all__ = [
     "BetaBinomial",
     "ConvergenceWarning",
     "Grade",
+    "HierarchicalRegression",
     "LaplaceFit",
     "MetaRegression",
     "MultilevelEffects",

@@ -12,13 +12,17 @@ from pyhier._types import Floats
 from pyhier.distributions.mixtures import FamilyMixture, flattened
 from pyhier.inference import exact, grid, importance, laplace, rwmetrop
 from pyhier.inference.exact import MOST
+from pyhier.models.draws import Draws
 from pyhier.models.interface import (
     Model,
     is_integrated,
     is_model,
     is_plane,
     is_reduced,
+    log_likelihoods,
     new_effects_of,
+    prior_effects,
+    replicated,
 )
 from pyhier.posterior import Posterior
 
@@ -121,10 +125,13 @@ def _shapes(model: Model, rng: Generator, _: Any) -> None:
     several = len(new_effects_of(model))
     shape = (3, 2) if several == 1 else (3, 2, several)
     assert model.draw_new_theta(many, rng).shape == shape, f"draw_new_theta: (...) + {shape[2:]}"
-    theta = model.draw_theta(many, rng)
-    assert model.log_likelihood(theta).shape == theta.shape, "log_likelihood: (..., groups)"
-    assert model.predict(theta, rng).shape == theta.shape, "predict: (..., groups)"
-    assert model.response.shape == (groups,), "response: (groups,)"
+    theta, data = model.draw_theta(many, rng), model.response.shape
+    if not hasattr(model, "predict_given"):
+        assert data == (groups,), "response: (groups,)"
+    drawn = Draws(many, theta, model.draw_new_theta(many, rng))
+    assert log_likelihoods(model, drawn).shape == (3, 2, *data), "log_likelihood: (..., data)"
+    assert replicated(model, drawn, rng).shape == (3, 2, *data), "predict: (..., data)"
+    assert prior_effects(model, many[0], rng).shape == (2, groups), "draw_prior_theta: (n, groups)"
     assert np.shape(model.log_prior(many)) == (3, 2), "log_prior: (...)"
     for name, values in model.hyperparameters(many).items():
         assert np.shape(values) == (3, 2), f"hyperparameters: {name} must be of shape (...)"

@@ -15,6 +15,7 @@ cdef extern from "regression_sums.h" nogil:
     void regression_sums(int q, size_t classes, size_t columns, const double *l, const double *r,
                          const double *f, const int64_t *start, const double *count,
                          double *room, double *out)
+    void regression_effects(int q, const double *l, const double *r, double *gain, double *root)
 
 
 def rotate(double[:, ::1] rows, const int64_t[::1] group, double[:, ::1] r, double[:, :, ::1] f):
@@ -96,6 +97,101 @@ def group_sums(const double[:, ::1] factor, const double[:, ::1] r, const double
                 for k in range(1 + size):
                     out[i + n, k] = sums[k, n]
     return table
+
+
+def effects(const double[:, ::1] factor, const double[::1] r, int q):
+    """A group's coefficients given its rows, at every node.
+
+    Parameters
+    ----------
+    factor : in, shape (nodes, q (q + 1) / 2)
+        As of `group_sums`.
+    r : in, shape (q (q + 1) / 2,)
+        The group's triangular factor, by rows.
+    q : int
+
+    Returns
+    -------
+    gain : ndarray, shape (q, q, nodes)
+        What the rows of F weigh in the coefficients.
+    root : ndarray, shape (q, q, nodes)
+        A root of their covariance over the residual variance.
+    """
+    cdef Py_ssize_t nodes = factor.shape[0], pairs = factor.shape[1], block, i, k, n, here
+    gain_table, root_table = np.empty((q, q, nodes)), np.empty((q, q, nodes))
+    cdef double[:, ::1] gain = gain_table.reshape(q * q, nodes)
+    cdef double[:, ::1] root = root_table.reshape(q * q, nodes)
+    cdef double[:, ::1] l = np.empty((pairs, LANES))
+    cdef double[:, ::1] first = np.empty((q * q, LANES)), second = np.empty((q * q, LANES))
+    with nogil:
+        for block in range((nodes + LANES - 1) // LANES):
+            i = block * LANES
+            here = min(<Py_ssize_t>LANES, nodes - i)
+            for n in range(LANES):
+                for k in range(pairs):
+                    l[k, n] = factor[i + min(n, here - 1), k]
+            regression_effects(q, &l[0, 0], &r[0], &first[0, 0], &second[0, 0])
+            for k in range(q * q):
+                for n in range(here):
+                    gain[k, i + n] = first[k, n]
+                    root[k, i + n] = second[k, n]
+    return gain_table, root_table
+
+
+def moments(const double[:, :, ::1] gain, const double[:, :, ::1] root, const double[:, ::1] f,
+            const double[:, ::1] units, const double[::1] about, const double[:, ::1] rows,
+            const double[::1] sigma):
+    """Mean and sd of a group's coefficients at every node, the common ones integrated out.
+
+    Parameters
+    ----------
+    gain, root : in, shape (q, q, nodes)
+        As `effects` returns them.
+    f : in, shape (q, p + 1)
+        The group's rows of F, with the design as it was given and the response less the fit.
+    units : in, shape (q, p)
+        The common coefficient of each.
+    about : in, shape (p,)
+        The fit's coefficients.
+    rows : in, shape (1 + p + p (p + 1) / 2, nodes)
+        Of the common coefficients, from the second row on: means, and the rows of the upper
+        triangle whose square is their covariance.
+    sigma : in, shape (nodes,)
+
+    Returns
+    -------
+    mean, sd : ndarray, shape (q, nodes)
+    """
+    cdef Py_ssize_t q = gain.shape[0], nodes = gain.shape[2], p = units.shape[1], k, i, c, d, n, at
+    mean_table, sd_table = np.empty((q, nodes)), np.empty((q, nodes))
+    cdef double[:, ::1] mean = mean_table, sd = sd_table
+    cdef double[::1] lean = np.empty(p), spread = np.empty(p)
+    cdef double centre, var, part
+    with nogil:
+        for n in range(nodes):
+            for k in range(q):
+                centre = var = 0.0
+                for i in range(q):
+                    centre += f[i, p] * gain[k, i, n]
+                    var += root[k, i, n] * root[k, i, n]
+                var *= sigma[n] * sigma[n]
+                for c in range(p):
+                    part = 0.0
+                    for i in range(q):
+                        part += f[i, c] * gain[k, i, n]
+                    lean[c] = units[k, c] - part
+                    centre += part * about[c] + lean[c] * rows[1 + c, n]
+                    spread[c] = 0.0
+                at = 1 + p
+                for c in range(p):
+                    for d in range(c, p):
+                        spread[d] += lean[c] * rows[at, n]
+                        at += 1
+                for c in range(p):
+                    var += spread[c] * spread[c]
+                mean[k, n] = centre
+                sd[k, n] = sqrt(var)
+    return mean_table, sd_table
 
 
 def triangles(const double[:, ::1] sums):

@@ -13,7 +13,7 @@ from pyhier._types import Floats
 from pyhier.distributions.density import LineMarginal
 from pyhier.distributions.line_panels import ENDS
 from pyhier.quadrature.fitting import moments_of
-from pyhier.quadrature.lattice import Lattice
+from pyhier.quadrature.lattice import DEPTH, SLAB, Lattice
 from pyhier.quadrature.nested import CUT
 from pyhier.quadrature.stretch import Stretch
 from pyhier.quadrature.transforms import Line, from_line, log_slope, to_line
@@ -26,6 +26,7 @@ WIDER = {1: 1.0, 2: 1.0, 3: 1.0, 4: 1.15}  # the other axes' steps, by those of 
 # Error of the log density where there is mass, and how much less it counts far out.
 ROUGH, FAR_OFF = {1: 1e-11, 2: 1e-11, 3: 1e-10, 4: 3e-8}, 1e-4
 HALVINGS = 3
+DEEP = {d: DEPTH[d] - SLAB[d] for d in DEPTH}  # below the top, where a lattice is deep enough
 
 _BARYCENTRIC = {
     points: np.array([(-1.0) ** j * comb(points - 1, j) for j in range(points)])
@@ -88,8 +89,7 @@ class AxisDensity:
         self._step = float(lattice.step[k])
         self._wider = WIDER[len(lattice.coordinates)]
         self._rough = ROUGH[len(lattice.coordinates)]
-        first, last = int(lattice.index[:, k].min()), int(lattice.index[:, k].max())
-        self._first, self._values = first, self._at(lattice, k, np.arange(first, last + 1))
+        self._first, self._values = self._on_nodes(lattice, k)
         for _ in range(LIMIT // MORE):
             if not self._extend(lattice, k):
                 break
@@ -98,24 +98,42 @@ class AxisDensity:
                 f"the density of {lattice.coordinates[k].name} does not end: it is improper"
             )
         for _ in range(HALVINGS):
-            if self._resolved():
+            if self._halved(lattice, k):
                 break
-            self._halve(lattice, k)
 
-    def _resolved(self) -> bool:
-        """Whether two polynomials agree midway between the places, where there is mass."""
+    def _on_nodes(self, lattice: Lattice, k: int) -> tuple[int, Floats]:
+        """The first place with nodes, and the density at all of them.
+
+        Near the top the lattice itself is deep enough; far out every place takes one of its own.
+        """
+        at = lattice.index[:, k]
+        first = int(at.min())
+        top = np.full(int(at.max()) - first + 1, -np.inf)
+        np.maximum.at(top, at - first, lattice.values)
+        mass = np.bincount(at - first, lattice.weight)
+        far = np.flatnonzero(top < lattice.values.max() - DEEP[len(lattice.coordinates)])
+        with np.errstate(divide="ignore"):
+            values = np.log(mass / self._step)
+        values[far] = self._at(lattice, k, first + far)
+        return first, values
+
+    def _halved(self, lattice: Lattice, k: int) -> bool:
+        """Halve the step unless two polynomials agree midway; whether they do.
+
+        Where they agree well the midway values are the polynomial's.
+        """
         middle = np.arange(self._values.size - 1) + 0.5
         values = self._between(middle, POINTS)
         off = np.abs(values - self._between(middle, POINTS - 2))
-        share = np.exp(np.minimum(values - self._values.max(), 0.0))
-        return bool((off * (share + FAR_OFF) < self._rough).all())
-
-    def _halve(self, lattice: Lattice, k: int) -> None:
-        """Halve the step."""
-        middle = self._first + np.arange(self._values.size - 1) + 0.5
+        off *= np.exp(np.minimum(values - self._values.max(), 0.0)) + FAR_OFF
+        if (off < self._rough).all():
+            return True
+        rough = off > 0.01 * self._rough
+        values[rough] = self._at(lattice, k, self._first + middle[rough])
         both = np.empty(2 * self._values.size - 1)
-        both[::2], both[1::2] = self._values, self._at(lattice, k, middle)
+        both[::2], both[1::2] = self._values, values
         self._first, self._step, self._values = 2 * self._first, 0.5 * self._step, both
+        return False
 
     def _extend(self, lattice: Lattice, k: int) -> bool:
         """Add places on both sides while there is mass, no known tail begins, or there are few."""

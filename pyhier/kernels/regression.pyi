@@ -8,3 +8,13 @@ def group_sums(
     factor: Floats, r: Floats, f: Floats, start: NDArray[np.int64], count: Floats
 ) -> Floats: ...
 def triangles(sums: Floats) -> Floats: ...
+def effects(factor: Floats, r: Floats, q: int) -> tuple[Floats, Floats]: ...
+def moments(
+    gain: Floats,
+    root: Floats,
+    f: Floats,
+    units: Floats,
+    about: Floats,
+    rows: Floats,
+    sigma: Floats,
+) -> tuple[Floats, Floats]: ...

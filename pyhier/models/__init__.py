@@ -8,10 +8,12 @@ from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
 from pyhier.models.own import HierarchicalModel
 from pyhier.models.poisson_gamma import PoissonGamma
+from pyhier.models.regression import HierarchicalRegression
 
 __all__ = [
     "BetaBinomial",
     "HierarchicalModel",
+    "HierarchicalRegression",
     "Model",
     "MultilevelNormal",
     "MultivariateNormal",

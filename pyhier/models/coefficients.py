@@ -16,12 +16,16 @@ def reference(y: Floats, x: Floats, var: Floats) -> Floats:
     return found
 
 
-def prior_sums(prior: NormalPrior, about: Floats) -> Floats | None:
-    """The prior of beta - about as sums that are added to the groups'; None where all are flat."""
+def prior_sums(prior: NormalPrior, about: Floats, basis: Floats | None = None) -> Floats | None:
+    """The prior of beta - about as sums that are added to the groups'; None where all are flat.
+
+    With a ``basis``, shape (p, p), of gamma, where beta is about + basis gamma.
+    """
     p = prior.mean.size
     if not len(prior.root):
         return None
-    rows = np.column_stack([prior.root, prior.root @ (prior.mean - about)])
+    root = prior.root if basis is None else prior.root @ basis
+    rows = np.column_stack([root, prior.root @ (prior.mean - about)])
     triangle = np.zeros((p, p + 1))
     found = np.linalg.qr(rows, mode="r")[:p]
     triangle[: len(found)] = found * np.where(np.diag(found) < 0.0, -1.0, 1.0)[:, None]

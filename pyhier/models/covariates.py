@@ -167,7 +167,12 @@ class Covariates(Frozen):
 
 
 def covariates(
-    x: Any, prior_beta: BetaPrior, intercept: bool, groups: int, design: Any = None
+    x: Any,
+    prior_beta: BetaPrior,
+    intercept: bool,
+    groups: int,
+    design: Any = None,
+    what: str = "X",
 ) -> Covariates:
     """Check a design and its prior.
 
@@ -179,46 +184,50 @@ def covariates(
     intercept : bool
         Whether to add one where no column is constant.
     groups : int
+    what : str
+        The argument's name.
     """
-    names, columns = _columns(x, groups)
+    names, columns = _columns(x, groups, what)
     constant = [name for name, c in zip(names, columns.T, strict=True) if np.ptp(c) == 0.0 != c[0]]
     if intercept and not constant:
         names, columns = (INTERCEPT, *names), np.column_stack([np.ones(groups), columns])
     if not names:
-        raise ValueError("X has no columns, and intercept=False: give a covariate")
+        raise ValueError(f"{what} has no columns, and intercept=False: give a covariate")
     columns = np.ascontiguousarray(columns)
     prior = _prior(prior_beta, names)
-    _check_rank(columns, names, prior)
+    _check_rank(columns, names, prior, what)
     columns.flags.writeable = False
     return Covariates(names, columns, prior, design)
 
 
-def _columns(x: Any, groups: int) -> tuple[tuple[str, ...], Floats]:
-    """Names and columns of what was given for X."""
+def _columns(x: Any, groups: int, what: str) -> tuple[tuple[str, ...], Floats]:
+    """Names and columns of what was given for a design."""
     if hasattr(x, "items") and not hasattr(x, "dtype"):  # a frame, or a mapping of columns
         parts = {str(name): np.asarray(column) for name, column in x.items()}
         for column, part in parts.items():
             if part.dtype.kind not in "fiub":
                 raise TypeError(
-                    f"X[{column!r}] holds no numbers: give from_formula a formula, which codes "
-                    f"categories (C({column})), or columns of 0 and 1"
+                    f"{what}[{column!r}] holds no numbers: give from_formula a formula, which "
+                    f"codes categories (C({column})), or columns of 0 and 1"
                 )
         if np.ndim(x) == 2 and len(parts) < np.shape(x)[1]:
-            raise ValueError("X has two columns of one name: give each its own")
+            raise ValueError(f"{what} has two columns of one name: give each its own")
         names = tuple(parts)
         columns = np.column_stack([*parts.values()]) if parts else np.empty((groups, 0))
         columns = columns.astype(np.float64)
     else:
-        array = float_array("X", x, None)
+        array = float_array(what, x, None)
         columns = array.reshape(-1, 1) if array.ndim == 1 else array
         if columns.ndim != 2:
-            raise ValueError(f"X has {columns.ndim} dimensions: give a row a group")
+            raise ValueError(f"{what} has {columns.ndim} dimensions: give a row a group")
         own = getattr(x, "name", None)
         named = own is not None and columns.shape[1] == 1
         names = (str(own),) if named else tuple(f"x{k + 1}" for k in range(columns.shape[1]))
     if len(columns) != groups:
-        raise ValueError(f"X has {len(columns)} rows and y has {groups} groups: give a row a group")
-    return names, _finite("X", columns, names)
+        raise ValueError(
+            f"{what} has {len(columns)} rows and y has {groups} groups: give a row a group"
+        )
+    return names, _finite(what, columns, names)
 
 
 def _finite(what: str, columns: Floats, names: Sequence[str] = ()) -> Floats:
@@ -287,12 +296,14 @@ def _joint(mean: ArrayLike, covariance: ArrayLike, names: tuple[str, ...]) -> No
     return NormalPrior(centre, root, np.sqrt(np.diag(spread)))
 
 
-def _check_rank(x: Floats, names: tuple[str, ...], prior: NormalPrior) -> None:
+def _check_rank(x: Floats, names: tuple[str, ...], prior: NormalPrior, what: str = "X") -> None:
     """Raise for the first column that the ones before it (and the prior) make up, naming them."""
     rows = np.vstack([x, prior.root])
     length = np.sqrt((rows * rows).sum(axis=0))
     if not length.all():
-        raise ValueError(f"X[{names[int(np.argmin(length))]!r}] is 0 for all groups: leave it out")
+        raise ValueError(
+            f"{what}[{names[int(np.argmin(length))]!r}] is 0 for all groups: leave it out"
+        )
     scaled = rows / length
     left = np.zeros(len(names))  # of every column, beside those before it
     own = np.diag(np.linalg.qr(scaled, mode="r"))
@@ -303,6 +314,6 @@ def _check_rank(x: Floats, names: tuple[str, ...], prior: NormalPrior) -> None:
     share = np.linalg.lstsq(scaled[:, :k], scaled[:, k], rcond=None)[0]
     others = [n for n, s in zip(names[:k], share, strict=True) if abs(s) > 1e-6]
     raise ValueError(
-        f"X[{names[k]!r}] is made up of {', '.join(others)}: their coefficients cannot be told "
-        "apart; leave one out, or give it a proper prior in prior_beta"
+        f"{what}[{names[k]!r}] is made up of {', '.join(others)}: their coefficients cannot be "
+        "told apart; leave one out, or give it a proper prior in prior_beta"
     )

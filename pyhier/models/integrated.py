@@ -98,6 +98,13 @@ class IntegratedModel(HierarchicalModel):
         best: Floats = points[int(np.argmax(self.log_psi(points)))]
         return best
 
+    def moments_psi(
+        self, effects: slice, psi: Floats, collapsed: Collapsed
+    ) -> tuple[Floats, Floats, bool]:
+        """Means and sds of effects, (effects, nodes), beta integrated out; whether sds grow."""
+        linear = self.given_psi(effects, psi)
+        return (*linear.moments(collapsed), linear.grows)
+
     def phi_at_psi(self, psi: Floats, coefficients: Floats) -> Floats:
         """(beta, psi), shape (n, p + d)."""
         return np.column_stack([np.reshape(coefficients, (len(psi), -1)), psi])

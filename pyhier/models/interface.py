@@ -8,10 +8,13 @@ too, or has an `axis` for each of two coordinates. Neither side knows the other'
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, TypeGuard
 
+import numpy as np
+
 from pyhier._random import Generator
 from pyhier._types import Floats, Ints
 from pyhier.distributions.families import Components, Family
 from pyhier.models.covariates import Covariates
+from pyhier.models.draws import Draws
 from pyhier.models.own_likelihood import OwnLikelihood
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.target import Target
@@ -29,7 +32,11 @@ class Data(Protocol):
 
     @property
     def response(self) -> Floats:
-        """The data that ``predict`` makes anew, shape (groups,)."""
+        """The data that ``predict`` makes anew, shape (groups,); of raw rows shape (rows,).
+
+        A model of raw rows has ``predict_given(phi, theta, rng)`` and ``log_likelihood_given(phi,
+        theta)`` instead of what follows, for their law depends on phi too.
+        """
 
     def estimates(self) -> tuple[Floats, Floats]:
         """Each group's own estimate of its effect and its standard error, each (groups,)."""
@@ -233,6 +240,11 @@ class Integrated(Model, Protocol):
         Of a slice of effects it is of shape (effects, nodes).
         """
 
+    def moments_psi(
+        self, effects: slice, psi: Floats, collapsed: Collapsed
+    ) -> tuple[Floats, Floats, bool]:
+        """Means and sds of effects at nodes, (effects, nodes); whether the sds grow with tau."""
+
     def difference_psi(self, first: int | str, second: int | str, psi: Floats) -> Linear:
         """The difference of two quantities, given psi."""
 
@@ -282,6 +294,39 @@ class PlaneModel(Model, Protocol):
 
     def moment_index(self, name: str) -> float:
         """Exponent below which powers of a quantity (no group's effect) have expectations."""
+
+
+def replicated(model: Any, draws: Draws, rng: Generator) -> Floats:
+    """New data of a model, for draws of phi and the effects; of rows, whose law phi tells too."""
+    given = getattr(model, "predict_given", None)
+    found: Floats = (
+        model.predict(draws.theta, rng) if given is None else given(draws.phi, draws.theta, rng)
+    )
+    return found
+
+
+def prior_effects(model: Any, phi: Floats, rng: Generator) -> Floats:
+    """Draws of all groups' effects given phi (n, p), without the data, shape (n, effects).
+
+    They are new groups', unless the model says how its own differ (``draw_prior_theta``): by
+    covariates, levels, or several effects a group.
+    """
+    own = getattr(model, "draw_prior_theta", None)
+    if own is not None:
+        found: Floats = own(phi, rng)
+        return found
+    each = np.broadcast_to(phi[:, np.newaxis], (len(phi), len(model.labels), phi.shape[1]))
+    new: Floats = model.draw_new_theta(each, rng)
+    return new
+
+
+def log_likelihoods(model: Any, draws: Draws) -> Floats:
+    """Log density of every datum of a model, for draws of phi and the effects."""
+    given = getattr(model, "log_likelihood_given", None)
+    found: Floats = (
+        model.log_likelihood(draws.theta) if given is None else given(draws.phi, draws.theta)
+    )
+    return found
 
 
 def new_effects_of(model: object) -> tuple[str, ...]:

@@ -113,18 +113,21 @@ class LevelPriors(Frozen):
         return np.column_stack([powers[:, 0] + 1.0, right])
 
 
-def level_priors(prior_tau: Any, levels: tuple[str, ...]) -> LevelPriors:
-    """Check priors of the levels' taus: one for all, or a mapping of levels to priors."""
+def level_priors(prior_tau: Any, levels: tuple[str, ...], what: str = "prior_tau") -> LevelPriors:
+    """Check priors of the levels' taus: one for all, or a mapping of levels to priors.
+
+    ``what`` is the argument's name.
+    """
     given = dict(prior_tau) if isinstance(prior_tau, Mapping) else dict.fromkeys(levels, prior_tau)
     for name in given:
         if name not in levels:
-            raise ValueError(f"prior_tau names {name!r}: the levels are {', '.join(levels)}")
+            raise ValueError(f"{what} names {name!r}: there are {', '.join(levels)}")
     resolved = []
     for level in levels:
         prior = given.setdefault(level, "uniform")
         if isinstance(prior, str) and prior != "uniform":
             raise ValueError(
-                f"prior_tau is {prior!r} for {level}: the named priors are defined by the standard "
+                f"{what} is {prior!r} for {level}: the named priors are defined by the standard "
                 "errors of one level; give 'uniform', a scipy.stats distribution or a function"
             )
         resolved.append(resolve_prior(None, None, prior, np.ones(1)))

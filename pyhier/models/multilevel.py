@@ -380,6 +380,11 @@ class MultilevelNormal(NestedSources, LevelTargets, NormalData, IntegratedModel)
         drawn = self._members.draws(beta, np.exp(2.0 * psi), rng)
         return drawn.reshape(*phi.shape[:-1], self.y.size)
 
+    def draw_prior_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Draws of the finest groups' effects given phi (n, p), without the data, (n, groups)."""
+        beta, psi = self._split(phi)
+        return beta @ self.covariates.x.T + effects.prior_draws(self.nesting, np.exp(psi), rng)
+
     def draw_new_theta(self, phi: Floats, rng: Generator, row: Floats | None = None) -> Floats:
         """Draws of the effect of a new group in new ones, with a row of the design, or the mean."""
         beta, psi = self._split(phi)

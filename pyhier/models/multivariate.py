@@ -8,7 +8,6 @@ are (B, log tau of every outcome, atanh of the correlations).
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -20,55 +19,23 @@ from pyhier._validation import aligned, float_array, names_aligned
 from pyhier.kernels import multivariate as kernel
 from pyhier.kernels.density import LogDensity
 from pyhier.models.coefficients import reference
+from pyhier.models.covariance_prior import (
+    CovariancePrior,
+    correlation_coordinates,
+    correlations,
+    with_partial,
+)
 from pyhier.models.covariates import LOG_2PI, BetaPrior, Covariates, covariates
 from pyhier.models.groups import Labels
 from pyhier.models.integrated import LADDER, IntegratedModel
-from pyhier.models.level_priors import LevelPriors, level_priors
+from pyhier.models.level_priors import level_priors
 from pyhier.models.multivariate_joint import MultivariateTargets
 from pyhier.models.outcomes import Outcomes
 from pyhier.models.reductions import Linear
-from pyhier.priors.correlations import CorrelationPrior, RhoPrior, correlation_prior
-from pyhier.priors.correlations import partial as partial_correlations
+from pyhier.priors.correlations import RhoPrior, correlation_prior
 from pyhier.priors.tau import TauPrior
-from pyhier.quadrature.fitting import Coordinate
 
 MOST = 3  # outcomes
-
-
-@dataclass(frozen=True, eq=False)
-class CovariancePrior:
-    """Independent priors of every outcome's tau and of the correlations.
-
-    Attributes
-    ----------
-    tau : LevelPriors
-    rho : CorrelationPrior
-    """
-
-    tau: LevelPriors
-    rho: CorrelationPrior
-
-    @property
-    def words(self) -> str:
-        """As a model shows it."""
-        return f"{self.tau.words}, rho {self.rho.words}"
-
-    @property
-    def why_improper(self) -> str:
-        """Which of them is improper; empty when none is."""
-        if self.tau.why_improper:
-            return self.tau.why_improper
-        return "" if self.rho.proper else "prior_rho, which is not known to integrate to one"
-
-    def log_density(self, psi: Floats) -> Floats:
-        """Log prior density of (log tau, atanh rho), shape (..., d)."""
-        q = self.rho.q
-        density: Floats = self.tau.log_density(psi[..., :q]) + self.rho.log_density(psi[..., q:])
-        return density
-
-    def draws(self, n: int, rng: Generator) -> Floats:
-        """Draws of (log tau, atanh rho), shape (n, d)."""
-        return np.column_stack([self.tau.draws(n, rng), self.rho.draws(n, rng)])
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +135,7 @@ class MultivariateNormal(MultivariateTargets, IntegratedModel):
         self.prior = CovariancePrior(
             level_priors(prior_tau, names), correlation_prior(prior_rho, q)
         )
-        self.psi = (*self.prior.tau.coordinates, *_correlations(names))
+        self.psi = (*self.prior.tau.coordinates, *correlation_coordinates(names))
         self.coordinates = (*self.coefficients, *(one.name for one in self.psi))
 
     def _design(
@@ -391,31 +358,16 @@ class MultivariateNormal(MultivariateTargets, IntegratedModel):
         """The coefficients, every outcome's tau and the correlations, each of shape (...)."""
         found = dict(super().hyperparameters(phi))
         if len(self.outcomes) > 2:
-            psi = self._split(phi)[1]
-            sigma = self._effects.covariance(np.where(np.arange(psi.shape[-1]) < 3, 0.0, psi))
             found = {name: value for name, value in found.items() if not name.startswith("rho")}
-            for (i, a), (k, b) in combinations(enumerate(self.outcomes), 2):
-                found[f"rho[{a},{b}]"] = sigma[..., k, i]
+            found |= correlations(self.outcomes, self._split(phi)[1][..., 3:])
         return found
 
     def phi_at(self, **values: float) -> Floats:
         """(beta, psi) at values of all hyperparameters by their names."""
-        if len(self.outcomes) == 2:
-            return super().phi_at(**values)
-        pairs = list(combinations(range(len(self.outcomes)), 2))
-        names = [f"rho[{self.outcomes[i]},{self.outcomes[k]}]" for i, k in pairs]
-        rest = {name: value for name, value in values.items() if name not in names}
-        if len(rest) + len(names) != len(values):
-            raise ValueError(f"the hyperparameters have {', '.join(names)}: give all of them")
-        correlation = np.eye(len(self.outcomes))
-        for (i, k), name in zip(pairs, names, strict=True):
-            correlation[i, k] = correlation[k, i] = values[name]
-        try:
-            z = partial_correlations(correlation)
-        except np.linalg.LinAlgError:
-            raise ValueError(f"{', '.join(names)} are no correlations of three outcomes") from None
-        last = {one.natural: float(np.tanh(r)) for one, r in zip(self.psi[3:], z, strict=True)}
-        return super().phi_at(**rest, **last)
+        given = values if len(self.outcomes) == 2 else with_partial(
+            self.outcomes, self.psi, values
+        )  # fmt: skip
+        return super().phi_at(**given)
 
     # --- Effects and data ---------------------------------------------------------------------
 
@@ -435,6 +387,16 @@ class MultivariateNormal(MultivariateTargets, IntegratedModel):
         beta, psi = self._split(flat)
         drawn = self._effects.draws(beta, self._x, self.sigma(psi), rng)
         return drawn.reshape(*phi.shape[:-1], -1)
+
+    def draw_prior_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Draws of the effects given phi (n, p), without the data, shape (n, effects)."""
+        beta, psi = self._split(phi)
+        z = normals(rng, (len(phi),), self._effects.y.size).reshape(
+            len(phi), *self._effects.y.shape
+        )
+        drawn: Floats = np.einsum("nkl,njl->njk", self._effects.factor(psi), z)
+        drawn += self._effects.centres(beta, self._x)
+        return drawn.reshape(len(phi), -1)
 
     def draw_new_theta(self, phi: Floats, rng: Generator, row: Floats | None = None) -> Floats:
         """Draws of a new group's outcomes, with a row of the design, or the mean, (..., q)."""
@@ -482,16 +444,6 @@ def _outcomes(y: Any, given: Sequence[str] | None, q: int) -> tuple[str, ...]:
     found = tuple(map(str, names))
     if len(found) != q or len(set(found)) != q:
         raise ValueError(f"outcomes is {found!r}: give {q} names, each once")
-    return found
-
-
-def _correlations(names: tuple[str, ...]) -> list[Coordinate]:
-    found = []
-    for i, name in enumerate(names):
-        for k in range(i):
-            given = f"|{names[0]}" if k else ""
-            pair = f"[{names[k]},{name}{given}]"
-            found.append(Coordinate(f"atanh_rho{pair}", f"rho{pair}", "atanh"))
     return found
 
 

@@ -258,9 +258,14 @@ class Tree(Frozen):
             steps.append((kept, tau2[:, k] * kept))
         return groups, steps
 
-    def draws(self, beta: Floats, tau2: Floats, rng: Generator) -> Floats:
-        """Draws of the finest effects, (n, groups), given beta (n, p) and tau^2 (n, levels)."""
-        z = [normals(rng, (len(beta),), size) for size in self.nesting.sizes]
+    def draws(
+        self, beta: Floats, tau2: Floats, rng: Generator, unit: Floats | float = 1.0
+    ) -> Floats:
+        """Draws of the finest effects, (n, groups), given beta (n, p) and tau^2 (n, levels).
+
+        Where all variances are over a common one, its sd is the ``unit``, (n, 1).
+        """
+        z = [unit * normals(rng, (len(beta),), size) for size in self.nesting.sizes]
         columns = np.column_stack([self.x, self.y])
         theta = np.empty((len(beta), self.y.size))
         for block in _blocks(len(beta), columns.size):
@@ -306,6 +311,15 @@ def _blocks(nodes: int, numbers: int) -> Iterator[slice]:
     size = max(1, BLOCK // numbers)
     for i in range(0, nodes, size):
         yield slice(i, min(i + size, nodes))
+
+
+def prior_draws(nesting: Nesting, tau: Floats, rng: Generator) -> Floats:
+    """Sums of the effects of all levels, without data, (n, finest groups), at tau (n, levels)."""
+    total = np.zeros((len(tau), nesting.sizes[-1]))
+    for level, size in enumerate(nesting.sizes):
+        drawn = tau[:, [level]] * normals(rng, (len(tau),), size)
+        total += drawn[:, nesting.above(level)]
+    return total
 
 
 def pooled(y: Floats, var: Floats, group: Places) -> tuple[Floats, Floats, float]:

@@ -130,12 +130,12 @@ def nesting_of(levels: Mapping[str, Any], **beside: Any) -> tuple[Nesting, Place
     labels: list[tuple[str, ...]] = []
     for name, groups in levels.items():
         aligned(**beside, **{f"levels[{name!r}]": groups})
-        own = _groups_of(name, groups, rows)
-        outer = codes[-1].tolist() if codes else [0] * rows
-        keys = list(zip(outer, own, strict=True))
-        place = {key: k for k, key in enumerate(dict.fromkeys(keys))}
-        codes.append(np.array([place[key] for key in keys], dtype=np.intp))
-        labels.append(_labels(list(place), labels[-1] if labels else ("",)))
+        own, texts = _groups_of(name, groups, rows)
+        outer = codes[-1] if codes else np.zeros(rows, dtype=np.intp)
+        place, first = _by_appearance(outer * len(texts) + own)
+        codes.append(place)
+        keys = [(int(outer[row]), texts[own[row]]) for row in first.tolist()]
+        labels.append(_labels(keys, labels[-1] if labels else ("",)))
     parent = []
     for upper, lower, names in zip(codes, codes[1:], labels[1:], strict=False):
         to = np.empty(len(names), dtype=np.intp)
@@ -144,18 +144,42 @@ def nesting_of(levels: Mapping[str, Any], **beside: Any) -> tuple[Nesting, Place
     return Nesting(tuple(map(str, levels)), tuple(labels), tuple(parent)), codes[-1]
 
 
-def _groups_of(name: str, groups: Any, rows: int) -> list[str]:
+def _groups_of(name: str, groups: Any, rows: int) -> tuple[Places, list[str]]:
+    """The code of every row's group, and the groups' names."""
     if isinstance(groups, str) or not np.iterable(groups):
         raise TypeError(f"levels[{name!r}] is {groups!r}: give the group of every row")
-    found = list(entries_of(groups))
-    if len(found) != rows:
+    code, found = _coded(entries_of(groups))
+    if code.size != rows:
         raise ValueError(
-            f"levels[{name!r}] has {len(found)} entries and y has {rows}: give one each"
+            f"levels[{name!r}] has {code.size} entries and y has {rows}: give one each"
         )
-    for row, group in enumerate(found):
+    for k, group in enumerate(found):
         if group is None or group != group:
+            row = int(np.flatnonzero(code == k)[0])
             raise ValueError(f"levels[{name!r}] is missing in row {row}: every row needs a group")
-    return [_text(group) for group in found]
+    place: dict[str, int] = {}
+    merged = np.array([place.setdefault(_text(group), len(place)) for group in found], np.intp)
+    return merged[code], list(place)
+
+
+def _coded(groups: Any) -> tuple[Places, list[Any]]:
+    """Codes of entries, and the different ones: numbers of an array at once."""
+    numbers = getattr(getattr(groups, "dtype", None), "kind", "O") in "iufb"
+    if numbers:
+        values, code = np.unique(np.asarray(groups), return_inverse=True)
+        return code.ravel().astype(np.intp), list(values)
+    place: dict[Any, int] = {}
+    code = np.array([place.setdefault(group, len(place)) for group in groups], dtype=np.intp)
+    return code, list(place)
+
+
+def _by_appearance(keys: Places) -> tuple[Places, Places]:
+    """Codes of keys in the order in which they first appear, and the first row of each."""
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty(order.size, dtype=np.intp)
+    rank[order] = np.arange(order.size)
+    return rank[inverse.ravel()], first[order]
 
 
 def _text(group: Any) -> str:

@@ -438,6 +438,12 @@ class NormalRegression(NormalNormal):
         theta += y + shrinkage * (phi[..., :-1] @ x.T - y)
         return theta if self._rotation is None else self._rotation.restored(theta)
 
+    def draw_prior_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Draws of the groups' effects given phi (n, p), without the data, shape (n, groups)."""
+        noise = normals(rng, (len(phi),), self.y.size)
+        theta: Floats = phi[:, :-1] @ self.covariates.x.T + np.exp(phi[:, -1:]) * noise
+        return theta
+
     def draw_new_theta(self, phi: Floats, rng: Generator, row: Floats | None = None) -> Floats:
         """Draws of the effect of a new group with a row of the design, or their mean, (...)."""
         centre: Floats = phi[..., :-1] @ self.covariates.row_or_mean(row)

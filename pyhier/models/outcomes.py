@@ -155,11 +155,17 @@ class Outcomes(Frozen):
                  for j in range(len(self.y))]  # fmt: skip
         return np.concatenate(parts, axis=1)
 
+    def centres(self, beta: Floats, x: Floats) -> Floats:
+        """The effects' means, shape (n, groups, q), at beta (n, p q)."""
+        own = beta.reshape(len(beta), self.y.shape[1], -1)
+        centres: Floats = np.einsum("nkp,jp->njk", own, x)
+        return centres
+
     def draws(self, beta: Floats, x: Floats, sigma: Floats, rng: Generator) -> Floats:
         """Draws of the effects given beta (n, p q) and Sigma (n, q, q), shape (n, effects)."""
         n, q = len(beta), self.y.shape[1]
         z = normals(rng, (n,), self.y.size).reshape(n, len(self.y), q)
-        centre = np.einsum("nkp,jp->njk", beta.reshape(n, q, -1), x)
+        centre = self.centres(beta, x)
         theta = np.empty_like(centre)
         for j in range(len(self.y)):
             gain = self.gain(j, sigma)

@@ -73,6 +73,14 @@ class RowSums(Frozen):
         return float(np.log(np.diag(self.basis)).sum())
 
     @cached_property
+    def kinds(self) -> tuple[Floats, NDArray[np.intp]]:
+        """Distinct triangular factors, (kinds, q (q + 1) / 2), and which one each group has."""
+        order, first = _alike(self.r)
+        kind = np.empty(len(self.r), dtype=np.intp)
+        kind[order] = np.repeat(np.arange(first.size), np.diff(np.append(first, len(self.r))))
+        return np.ascontiguousarray(self.r[order[first]]), kind
+
+    @cached_property
     def _classes(self) -> tuple[Floats, Floats, Codes, Floats]:
         """Groups of one triangular factor together: r, rows of f, their beginnings, sizes."""
         return classes(self.r, self.f)

@@ -146,3 +146,53 @@ class NestedSources:
             **given, **priors,
         )  # fmt: skip
         return made
+
+
+class RowSources:
+    """Constructors of a model that takes ``(y, X, Z, groups=, weights=, offset=, **options)``."""
+
+    @classmethod
+    def from_formula(
+        cls, formula: str, data: Any, *, weights: Any = None, offset: Any = None,
+        missing: str = "raise", **options: Any,
+    ) -> Self:  # fmt: skip
+        """Make the model of a formula over rows: ``"Reaction ~ Days + (Days | Subject)"``.
+
+        Parameters
+        ----------
+        formula : str
+            The response, the common covariates, and in parentheses what varies by which group, in
+            lme4's language: ``(1 | g)``, ``(x | g)``, ``(0 + x | g)``, ``(x || g)``,
+            ``(1 | district/school)``, and ``offset(x)``.
+        data : DataFrame
+            A row an observation.
+        weights, offset : str or array_like, optional
+            A column, or its values.
+        missing : {"raise", "drop"}
+            Whether rows that lack a value are an error, or left out; the model says how many.
+        **options
+            As for `HierarchicalRegression`: ``sigma=``, ``prior_beta=``, ``prior_tau=``, ...
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> import pyhier as ph
+        >>> rows = pd.DataFrame({"g": list("aaabbbccc"), "x": [0, 1, 2] * 3,
+        ...                      "y": [1, 2, 4, 0, 2, 2, 3, 5, 6.5]})
+        >>> ph.HierarchicalRegression.from_formula("y ~ x + (1 | g)", rows)
+        HierarchicalRegression: 9 rows in 3 groups, beta[Intercept], beta[x] flat, Intercept by ...
+        """
+        from pyhier.models.row_design import row_design
+
+        made = row_design(formula, data, weights=weights, offset=offset, missing=missing)
+        make: Any = cls
+        found: Self = make(
+            made.y,
+            dict(zip(made.x_names, made.x.T, strict=True)),
+            dict(zip(made.z_names, made.z.T, strict=True)),
+            groups=dict(zip(made.levels, made.groups, strict=True)),
+            weights=made.weights, offset=made.offset if made.offset.any() else None,
+            intercept=False, varying_intercept=False, correlated=made.correlated, design=made,
+            **options,
+        )  # fmt: skip
+        return found

@@ -14,7 +14,14 @@ from pyhier._types import Floats
 from pyhier._validation import amount, float_array, probability_list
 from pyhier.distributions.base import Marginal
 from pyhier.models.draws import Draws
-from pyhier.models.interface import Model, is_covaried, is_regression, new_effects_of
+from pyhier.models.interface import (
+    Model,
+    is_covaried,
+    is_regression,
+    log_likelihoods,
+    new_effects_of,
+    replicated,
+)
 from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
 from pyhier.posterior.draw_arrays import DrawArrays, unknown
 from pyhier.posterior.events import Event, Probability, holds, parse_comparison, share
@@ -272,7 +279,7 @@ class Posterior(Frozen):
         ((1, 10000, 71), True)
         """
         generator = as_generator(rng, PREDICTION)
-        return self.model.predict(self._drawn(draws, generator).theta, generator)
+        return replicated(self.model, self._drawn(draws, generator).draws, generator)
 
     def predict_new(
         self, size: ArrayLike, *, x: Any = None, draws: int = DRAWS, rng: RNG = None
@@ -345,7 +352,7 @@ class Posterior(Frozen):
         ndarray, shape (chain, draw, groups)
             With all constants; what leave-one-out cross-validation and WAIC are made of.
         """
-        return self.model.log_likelihood(self._drawn(draws, rng).theta)
+        return log_likelihoods(self.model, self._drawn(draws, rng).draws)
 
     def predictive_check(
         self, statistic: Statistics, *, draws: int = DRAWS, rng: RNG = None
@@ -453,7 +460,7 @@ class Posterior(Frozen):
         """
         generator = as_generator(rng, PREDICTION)
         drawn = self._in_chains(draws, chains, generator)
-        return to_arviz(drawn, self.model.predict(drawn.theta, generator))
+        return to_arviz(drawn, replicated(self.model, drawn.draws, generator))
 
     def to_mcmc(self, *, draws: int = 1_000, chains: int = 4, rng: RNG = None) -> "McmcList":
         """The draws as `pyhier.coda` keeps them: every one of `names` a variable.

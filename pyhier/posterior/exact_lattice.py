@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 NEGLIGIBLE = 1e-13  # weight of all nodes that are left out of mixtures
 LEAST_GIVEN = float(np.log(1e-6))  # of a density by that at the mean, for nodes to tell enough
-NUMBERS = 2**23  # of a table of mixtures' components that is held at a time
+NUMBERS = 2**21  # of a table of mixtures' components that is held at a time: a cache's worth
 
 
 class LatticePosterior(Posterior):
@@ -345,9 +345,8 @@ class LatticePosterior(Posterior):
 
     def _mixtures(self, part: slice) -> Mixtures:
         """Mixtures of a slice of the effects."""
-        linear = self._integrated.given_psi(part, self.psi)
-        mean, sd = linear.moments(self.collapsed)
-        growth = self._growth if linear.grows else np.inf
+        mean, sd, grows = self._integrated.moments_psi(part, self.psi, self.collapsed)
+        growth = self._growth if grows else np.inf
         return Mixtures(self.weight, np.ascontiguousarray(mean), np.ascontiguousarray(sd), growth)
 
     def _slices(self) -> list[slice]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from pyhier._arviz import arviz_object, load_arviz
 from pyhier._types import Floats
-from pyhier.models.interface import new_effects_of
+from pyhier.models.interface import log_likelihoods, new_effects_of
 from pyhier.posterior.draw_arrays import DrawArrays
 
 # Draws of all groups, draws of one quantity, data.
@@ -26,7 +26,7 @@ def to_arviz(drawn: DrawArrays, predicted: Floats, stats: Mapping[str, Any] | No
     groups = {
         "posterior": _quantities(drawn),
         "posterior_predictive": {response: predicted},
-        "log_likelihood": {response: model.log_likelihood(drawn.theta)},
+        "log_likelihood": {response: log_likelihoods(model, drawn.draws)},
         "sample_stats": {"lp": lp, **(stats or {})},
     }
     return _tree(drawn, groups)

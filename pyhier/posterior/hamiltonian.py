@@ -6,7 +6,7 @@ from typing import Any
 from pyhier._random import RNG, as_generator
 from pyhier._types import Floats
 from pyhier.models.draws import Draws
-from pyhier.models.interface import Model, is_plane, is_reduced, new_effects_of
+from pyhier.models.interface import Model, is_plane, is_reduced, new_effects_of, replicated
 from pyhier.posterior.base import PREDICTION
 from pyhier.posterior.diagnostics import all_well
 from pyhier.posterior.draw_arrays import DrawArrays
@@ -106,7 +106,7 @@ class NutsPosterior(DrawsPosterior):
         arviz.InferenceData, or xarray.DataTree with ArviZ 1.x
             As of any posterior; ``sample_stats`` has all of `sample_stats`.
         """
-        predicted = self.model.predict(self.theta, as_generator(rng, PREDICTION))
+        predicted = replicated(self.model, self._arrays.draws, as_generator(rng, PREDICTION))
         return to_arviz(self._arrays, predicted, self.trajectories.stats)
 
     @cached_property

@@ -16,6 +16,7 @@ a density of its own at any place.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ Grid = Callable[[Index], Any]
 LIMIT = 3_000_000  # nodes
 # By the number of coordinates: how far below the top nodes matter, and the error to be met.
 DEPTH = {1: 40.0, 2: 34.0, 3: 28.0, 4: 25.0}
-TOLERANCE = {1: 1e-12, 2: 1e-11, 3: 1e-9, 4: 4e-8}
+TOLERANCE = {1: 1e-12, 2: 1e-11, 3: 1e-9, 4: 1e-7}
 FIRST = {1: 0.5, 2: 0.55, 3: 0.6, 4: 0.72}  # steps to begin with, in scales
 ROUNDS, FAR_OFF = 8, 2_000  # of shorter steps; steps from the mode
 COARSE, LOOK, NEAR = 1.3, 50_000, 100  # step of the first look, its most nodes and steps
@@ -121,14 +122,21 @@ class Lattice:
             sums[rough] = self.along(k, places[rough], 0.5 * wider)
         return sums
 
+    @cached_property
+    def _by_value(self) -> Index:
+        """The nodes by their log densities, the highest last."""
+        order: Index = np.argsort(self.values)
+        return order
+
     def _highest_at(self, k: int, places: Floats) -> Index:
         """The highest node at the lattice's place nearest to each."""
-        row = self.index[:, k]
-        order = np.lexsort((self.values, row))
-        last = np.flatnonzero(np.append(np.diff(row[order]) != 0, True))
-        best = order[last]
-        wanted = np.clip(np.round(places / self.step[k]), row.min(), row.max())
-        nearest: Index = self.index[best[np.searchsorted(row[best], wanted)]]
+        order, low = self._by_value, int(self.index[:, k].min())
+        row = self.index[order, k] - low
+        best = np.full(int(row.max()) + 1, -1, dtype=np.int64)
+        best[row] = order  # of several the last stays
+        known = np.flatnonzero(best >= 0)
+        wanted = np.clip(np.round(places / self.step[k]) - low, 0, best.size - 1)
+        nearest: Index = self.index[best[known[np.searchsorted(known, wanted)]]]
         return nearest
 
 

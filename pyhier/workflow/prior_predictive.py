@@ -7,7 +7,8 @@ import numpy as np
 from pyhier._random import RNG, as_generator
 from pyhier._types import Floats
 from pyhier._validation import amount
-from pyhier.models.interface import Model
+from pyhier.models.draws import Draws
+from pyhier.models.interface import Model, prior_effects, replicated
 from pyhier.models.requirements import need_model
 from pyhier.posterior.base import PREDICTION
 from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
@@ -108,11 +109,10 @@ def prior_predictive(model: Model, n: int, rng: RNG = None) -> PriorDraws:
     generator = as_generator(rng, PREDICTION)
     many = amount("n", n, 4 * len(model.labels) + len(model.coordinates))
     phi = model.draw_prior(many, generator)
-    each = np.broadcast_to(phi[:, np.newaxis], (len(phi), len(model.labels), phi.shape[1]))
     try:
-        theta = model.draw_new_theta(each, generator)
+        theta = prior_effects(model, phi, generator)
         theta_new = model.draw_new_theta(phi, generator)
-        y = model.predict(theta, generator)
+        y = replicated(model, Draws(phi, theta, theta_new), generator)
     except ValueError as error:
         raise ValueError(
             f"some draws of the prior are so extreme that no data can be drawn of them ({error}): "

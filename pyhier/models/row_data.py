@@ -1,0 +1,204 @@
+"""Raw rows as data: what is checked of them once, and what a model of rows says of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._frozen import Frozen
+from pyhier._random import Generator, normals
+from pyhier._types import Floats
+from pyhier._validation import aligned, vector
+from pyhier.models.covariates import INTERCEPT, LOG_2PI, BetaPrior, Covariates, covariates
+from pyhier.models.nesting import Nesting, nesting_of
+
+MOST = 3  # varying coefficients
+LARGEST = 1e70  # squares of the numbers, and their ratios, stay within a double
+SMALLEST = 1e-70
+
+
+@dataclass(frozen=True, eq=False)
+class Rows(Frozen):
+    """Checked rows.
+
+    Attributes
+    ----------
+    response : ndarray, shape (n,)
+    y : ndarray, shape (n,)
+        The response less the offset.
+    covariates : Covariates
+        The common design and its prior.
+    z : ndarray, shape (n, q)
+    z_names : tuple of str
+    nesting : Nesting
+    code : ndarray of int64, shape (n,)
+        The finest group of every row.
+    weights : ndarray, shape (n,), or None
+    """
+
+    response: Floats
+    y: Floats
+    covariates: Covariates
+    z: Floats
+    z_names: tuple[str, ...]
+    nesting: Nesting
+    code: NDArray[np.int64]
+    weights: Floats | None
+
+
+def row_frame(
+    y: Any, x: Any, z: Any, groups: Any, weights: Any, offset: Any, intercept: bool,
+    varying_intercept: bool, prior_beta: BetaPrior,
+) -> Rows:  # fmt: skip
+    """Check rows as `HierarchicalRegression` takes them."""
+    response = _column("y", y)
+    columns = {"X": x, "Z": None if _are_names(z) else z, "weights": weights, "offset": offset}
+    aligned(y=y, **{name: value for name, value in columns.items() if value is not None})
+    weight = None if weights is None else _column("weights", weights, response.size)
+    if weight is not None and not (weight >= SMALLEST).all():
+        row = int(np.argmin(weight >= SMALLEST))
+        raise ValueError(f"weights[{row}] is {weight[row]}: weights are positive")
+    added = None if offset is None else _column("offset", offset, response.size)
+    levels = groups if isinstance(groups, Mapping) else {"group": groups}
+    nesting, code = nesting_of(levels, y=response)
+    given = {INTERCEPT: np.ones(response.size)} if x is None else x
+    common = covariates(given, prior_beta, intercept, response.size)
+    z_names, varying = _varying(z, x, varying_intercept, response.size)
+    return Rows(
+        response, response if added is None else response - added, common, varying, z_names,
+        nesting, code.astype(np.int64), weight,
+    )  # fmt: skip
+
+
+def _column(name: str, value: Any, size: int | None = None) -> Floats:
+    """A column of finite numbers, a row each."""
+    found = vector(name, value)
+    bad = ~(np.abs(found) <= LARGEST)
+    if bad.any():
+        rows = np.flatnonzero(bad)
+        more = f", and so are {rows.size - 1} more" if rows.size > 1 else ""
+        raise ValueError(
+            f"{name}[{rows[0]}] is {found[rows[0]]}{more}: every row needs a number, finite and "
+            "within 1e70; drop the rows, or rescale the data"
+        )
+    if size is not None and found.size != size:
+        raise ValueError(f"{name} has {found.size} rows and y has {size}: give one each")
+    return found
+
+
+def _are_names(z: Any) -> bool:
+    return isinstance(z, list | tuple) and bool(z) and all(isinstance(one, str) for one in z)
+
+
+def _varying(z: Any, x: Any, intercept: bool, rows: int) -> tuple[tuple[str, ...], Floats]:
+    """Names and columns of the covariates whose coefficients vary."""
+    if isinstance(z, str):
+        z = [z]
+    if _are_names(z):
+        missing = [name for name in z if name not in getattr(x, "keys", tuple)()]
+        if missing:
+            raise ValueError(f"Z names {', '.join(missing)}: X is to be a frame with that column")
+        z = {name: np.asarray(x[name]) for name in z}
+    if z is None:
+        return (INTERCEPT,), np.ones((rows, 1))
+    made = covariates(z, None, intercept, rows, what="Z")
+    if len(made.names) > MOST:
+        raise ValueError(
+            f"Z has {len(made.names)} columns, {', '.join(made.names)}: at most {MOST} "
+            "coefficients vary, the intercept among them"
+        )
+    return made.names, made.x
+
+
+class RowData:
+    """Raw rows whose residual sd is a hyperparameter: what they say given phi and the effects."""
+
+    rows: Rows
+    response_dimension = "row"
+    varying: Any
+    covariates: Covariates
+
+    @property
+    def response(self) -> Floats:
+        """The rows' response, shape (n,)."""
+        return self.rows.response
+
+    def estimates(self) -> tuple[Floats, Floats]:
+        """Each group's own least squares: of the coefficients that vary, the others as pooled.
+
+        NaN where a group's rows do not tell a coefficient; of their standard errors too where
+        there are no degrees of freedom within groups.
+        """
+        model: Any = self
+        return own_estimates(self.varying, model._within_sd if model._within_df else np.nan)
+
+    def observed(self) -> Mapping[str, Floats]:
+        """Of every effect: the group's own estimate, its standard error, its number of rows."""
+        estimate, se = self.estimates()
+        counts = np.bincount(self.rows.code, minlength=len(self.varying.groups))
+        each = len(self.varying.labels) // counts.size
+        return {"estimate": estimate, "se": se, "rows": np.repeat(counts, each).astype(float)}
+
+    def _mean_and_sd(self, phi: Floats, theta: Floats) -> tuple[Floats, Floats]:
+        """Of every row given phi and the effects, each (..., n)."""
+        model: Any = self
+        beta, psi = model._split(phi)
+        groups, q = len(self.varying.groups), self.rows.z.shape[1]
+        own = theta.reshape(*theta.shape[:-1], groups, q) - self._common(beta)[..., np.newaxis, :]
+        mean = beta @ self.covariates.x.T + (own[..., self.rows.code, :] * self.rows.z).sum(axis=-1)
+        sd = np.exp(model._log_sigma(psi))[..., np.newaxis]
+        weights = self.rows.weights
+        offset = self.rows.response - self.rows.y
+        return mean + offset, sd if weights is None else sd / np.sqrt(weights)
+
+    def _common(self, beta: Floats) -> Floats:
+        """The common coefficients of those that vary, shape (..., q)."""
+        names = self.covariates.names
+        units = np.array([[float(a == b) for b in names] for a in self.rows.z_names])
+        found: Floats = beta @ units.T
+        return found
+
+    def predict_given(self, phi: Floats, theta: Floats, rng: Generator) -> Floats:
+        """Draws of new responses of the same rows given phi and the effects, shape (..., n)."""
+        mean, sd = self._mean_and_sd(phi, theta)
+        return mean + sd * normals(rng, mean.shape[:-1], mean.shape[-1])
+
+    def log_likelihood_given(self, phi: Floats, theta: Floats) -> Floats:
+        """Log density of every row given phi and the effects, shape (..., n)."""
+        mean, sd = self._mean_and_sd(phi, theta)
+        density: Floats = -0.5 * (((self.response - mean) / sd) ** 2 + LOG_2PI) - np.log(sd)
+        return density
+
+    def predict(self, theta: Floats, rng: Generator) -> Floats:
+        """Refused: rows have a residual sd, which is among phi (`predict_given`)."""
+        raise ValueError("rows have a residual sd: predict_given(phi, theta, rng)")
+
+    def log_likelihood(self, theta: Floats) -> Floats:
+        """Refused: rows have a residual sd, which is among phi (`log_likelihood_given`)."""
+        raise ValueError("rows have a residual sd: log_likelihood_given(phi, theta)")
+
+    def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
+        """Refused: a new row has covariates (`predictive` of the posterior)."""
+        raise ValueError(
+            "a new row has covariates and a group: take post.predictive_rows(new rows)"
+        )
+
+
+def own_estimates(varying: Any, sd: float) -> tuple[Floats, Floats]:
+    """Least squares of every group's varying coefficients, each of shape (effects,)."""
+    sums = varying.sums
+    f, q = sums.centred(), sums.varying
+    packed, kind = sums.kinds
+    whole = np.zeros((len(packed), q, q))
+    whole[:, *np.triu_indices(q)] = packed
+    size = np.abs(packed).max()
+    known = (np.abs(np.diagonal(whole, axis1=1, axis2=2)) > 1e-11 * size).all(axis=1)
+    inverse = np.full_like(whole, np.nan)
+    inverse[known] = np.linalg.inv(whole[known])
+    units = getattr(varying, "units", None)
+    common = sums.about @ (varying.unit if units is None else units.T)
+    estimate = common + np.einsum("jki,ji->jk", inverse[kind], f[:, :, -1])
+    se = sd * np.sqrt((inverse**2).sum(axis=2))[kind]
+    return estimate.ravel(), se.ravel()

@@ -1,0 +1,277 @@
+"""The regression from raw rows against dense matrices."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import pyhier as ph
+from pyhier.testing import check_model
+
+GROUPS, N = 7, 40
+KINDS = ["intercept", "slope", "uncorrelated", "correlated", "three", "weighted", "known", "nested"]
+
+
+def rows(seed=0):
+    rng = np.random.default_rng(seed)
+    code = np.append(np.arange(GROUPS), rng.integers(0, GROUPS - 1, N - GROUPS))  # one singleton
+    x, w = rng.normal(size=N), rng.normal(size=N)
+    y = 2.0 + 0.7 * x + rng.normal(size=GROUPS)[code] + 0.5 * rng.normal(size=N)
+    upper = np.array([0, 0, 1, 1, 1, 2, 2])[code]
+    return {"y": y, "x": x, "w": w, "code": code, "upper": upper,
+            "weights": rng.uniform(0.3, 3.0, N), "offset": rng.normal(size=N)}  # fmt: skip
+
+
+def made(kind, **options):
+    d = rows()
+    x, groups = {"x": d["x"], "w": d["w"]}, [f"g{j}" for j in d["code"]]
+    more = {
+        "intercept": {},
+        "slope": {"Z": {"x": d["x"]}, "varying_intercept": False},
+        "uncorrelated": {"Z": {"x": d["x"]}, "correlated": False},
+        "correlated": {"Z": ["x"]},
+        "three": {"Z": {"x": d["x"], "w": d["w"]}},
+        "weighted": {"Z": ["x"], "weights": d["weights"], "offset": d["offset"]},
+        "known": {"sigma": 0.6},
+        "nested": {},
+    }[kind]
+    if kind == "nested":
+        groups = {"upper": [f"u{j}" for j in d["upper"]], "lower": groups}
+    return ph.HierarchicalRegression(d["y"], x, groups=groups, **(more | options))
+
+
+class Dense:
+    """The same model by whole matrices."""
+
+    def __init__(self, model, phi):
+        d, self.model = rows(), model
+        named = {name: float(v) for name, v in model.hyperparameters(phi).items()}
+        n, z = N, model.rows.z
+        self.x = np.column_stack([np.ones(n), d["x"], d["w"]])
+        self.beta = np.array([named[f"beta[{k}]"] for k in ("Intercept", "x", "w")])
+        weights = np.ones(n) if model.rows.weights is None else d["weights"]
+        self.y = d["y"] - (0.0 if model.rows.weights is None else d["offset"])
+        sigma = named.get("sigma", 0.6)
+        self.noise = np.diag(sigma**2 / weights)
+        if model.nesting.depth > 1:
+            upper, lower = (np.equal.outer(d[k], np.arange(GROUPS)) for k in ("upper", "code"))
+            self.z = np.hstack([upper[:, :3], lower]).astype(float)
+            tau = [named["tau[upper]"]] * 3 + [named["tau[lower]"]] * GROUPS
+            self.prior = np.diag(np.square(tau))
+            return
+        names, q = model.rows.z_names, z.shape[1]
+        cov = np.diag([named[f"tau[{a}]"] ** 2 for a in names])
+        for i, a in enumerate(names):
+            for k in range(i):
+                rho = named.get(f"rho[{names[k]},{a}]", 0.0)
+                cov[i, k] = cov[k, i] = rho * np.sqrt(cov[i, i] * cov[k, k])
+        self.z = np.zeros((n, GROUPS * q))
+        for i, j in enumerate(d["code"]):
+            self.z[i, j * q : (j + 1) * q] = z[i]
+        self.prior = np.kron(np.eye(GROUPS), cov)
+
+    @property
+    def var(self):
+        return self.noise + self.z @ self.prior @ self.z.T
+
+    def log_likelihood(self):
+        return stats.multivariate_normal(self.x @ self.beta, self.var).logpdf(self.y)
+
+    def beta_given(self):
+        """Mean and covariance of beta under the flat prior, and the log density of y."""
+        inverse = np.linalg.inv(self.var)
+        cov = np.linalg.inv(self.x.T @ inverse @ self.x)
+        mean = cov @ self.x.T @ inverse @ self.y
+        away = self.y - self.x @ mean
+        logs = np.linalg.slogdet(self.var)[1] - np.linalg.slogdet(cov)[1]
+        log_z = -0.5 * (away @ inverse @ away + logs + (N - 3) * np.log(2 * np.pi))
+        return mean, cov, log_z
+
+    def effects(self):
+        """Mean and covariance of b with beta integrated out, and their covariance with beta."""
+        gain = self.prior @ self.z.T @ np.linalg.inv(self.var)
+        mean, cov, _ = self.beta_given()
+        b = gain @ (self.y - self.x @ mean)
+        left = self.prior - gain @ self.z @ self.prior
+        lean = -gain @ self.x
+        return b, left + lean @ cov @ lean.T, lean @ cov
+
+
+def points(model, n=3, seed=1):
+    rng = np.random.default_rng(seed)
+    return model.start() + 0.4 * rng.normal(size=(n, len(model.coordinates)))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_likelihood_is_the_dense_one(kind):
+    model = made(kind)
+    phi = points(model)
+    wanted = [Dense(model, one).log_likelihood() for one in phi]
+    assert model.log_marginal_likelihood(phi) == pytest.approx(wanted, abs=1e-10)
+    both = model.log_posterior(phi) - model.log_prior(phi)
+    assert both == pytest.approx(wanted, abs=1e-10)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_coefficients_are_integrated_out_as_dense_ones(kind):
+    model = made(kind)
+    phi = points(model)
+    psi = phi[:, 3:]
+    found = model.collapse_psi(psi)
+    for k, one in enumerate(phi):
+        mean, cov, log_z = Dense(model, one).beta_given()
+        assert found.log_density[k] - model.prior.log_density(psi)[k] == pytest.approx(
+            log_z, abs=1e-9
+        )
+        assert found.mean[:, k] == pytest.approx(mean, rel=1e-10, abs=1e-12)
+        assert found.var[:, k] == pytest.approx(np.diag(cov), rel=1e-10)
+
+
+def test_a_normal_prior_of_coefficients_is_the_same_as_wide_data():
+    """Beta ~ N(m, s^2) by Bayes' theorem at any beta."""
+    prior = {"Intercept": stats.norm(1, 2), "x": stats.norm(0, 0.5), "w": stats.norm(0, 3)}
+    model = made("correlated", prior_beta=prior)
+    phi = points(model)
+    found = model.collapse_psi(phi[:, 3:])
+    for k in range(len(phi)):
+        cov = np.zeros((3, 3))
+        cov[np.triu_indices(3)] = found.rows[4:, k]
+        law = stats.multivariate_normal(found.mean[:, k], cov @ cov.T)
+        joint = model.log_posterior(phi[[k]])[0]
+        assert found.log_density[k] == pytest.approx(joint - law.logpdf(phi[k, :3]), abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_effects_are_the_dense_ones(kind):
+    model = made(kind)
+    phi = points(model, 2)
+    psi, nested = phi[:, 3:], model.nesting.depth > 1
+    collapsed = model.collapse_psi(psi)
+    mean, sd, _ = model.moments_psi(slice(None), psi, collapsed)
+    q = 1 if nested else model.rows.z.shape[1]
+    names = ("Intercept", "x", "w")
+    for k, one in enumerate(phi):
+        dense = Dense(model, one)
+        b, cov, cross = dense.effects()
+        beta, beta_cov, _ = dense.beta_given()
+        for e in range(len(model.labels)):
+            column = names.index(model.rows.z_names[e % q])
+            at = [e + 3, [0, 0, 1, 1, 1, 2, 2][e]] if nested else [e]
+            centre = b[at].sum() + beta[column]
+            var = cov[np.ix_(at, at)].sum() + beta_cov[column, column] + 2 * cross[at, column].sum()
+            assert mean[e, k] == pytest.approx(centre, rel=1e-10, abs=1e-11)
+            assert sd[e, k] == pytest.approx(np.sqrt(var), rel=1e-9)
+    one_by_one = model.given_psi(3, psi).moments(collapsed)
+    several = model.given_psi(slice(2, 4), psi).moments(collapsed)
+    assert one_by_one[0] == pytest.approx(mean[3], rel=1e-12)
+    assert several[1][1] == pytest.approx(sd[3], rel=1e-12)
+
+
+def test_own_effects_differences_and_rows_are_the_dense_ones():
+    model = made("correlated")
+    phi = points(model, 1)
+    psi, dense = phi[:, 3:], Dense(model, phi[0])
+    collapsed = model.collapse_psi(psi)
+    b, cov, cross = dense.effects()
+    beta, beta_cov, _ = dense.beta_given()
+    labels = list(model.labels)
+    i, k = labels.index("g1,x"), labels.index("g3,x")
+
+    def agrees(linear, centre, var):
+        found, sd = linear.moments(collapsed)
+        assert found[0] == pytest.approx(centre, rel=1e-10, abs=1e-11)
+        assert sd[0] == pytest.approx(np.sqrt(var), rel=1e-9)
+
+    agrees(model.given_psi("b[g1,x]", psi), b[i], cov[i, i])
+    agrees(model.difference_psi(i, k, psi), b[i] - b[k], cov[i, i] + cov[k, k] - 2 * cov[i, k])
+    agrees(model.difference_psi(i, "beta[x]", psi), b[i], cov[i, i])
+    x, z = np.array([1.0, 0.3, -0.8]), np.array([1.0, 0.3])
+    at = [labels.index("g1,Intercept"), i]
+    var = x @ beta_cov @ x + z @ cov[np.ix_(at, at)] @ z + 2 * z @ cross[at] @ x
+    agrees(model.predictor(x, z, "g1", psi), x @ beta + z @ b[at], var)
+    sigma = dense.prior[:2, :2]
+    agrees(model.predictor(x, z, None, psi), x @ beta, x @ beta_cov @ x + z @ sigma @ z)
+
+
+def test_draws_of_effects_are_those_of_the_dense_law():
+    model = made("three")
+    phi = points(model, 1)
+    theta = model.draw_theta(np.tile(phi, (40_000, 1)), np.random.default_rng(3))
+    dense = Dense(model, phi[0])
+    gain = dense.prior @ dense.z.T @ np.linalg.inv(dense.var)
+    cov = dense.prior - gain @ dense.z @ dense.prior
+    centre = gain @ (dense.y - dense.x @ dense.beta) + np.tile(dense.beta, GROUPS)
+    away = (theta - centre).mean(axis=0) / np.sqrt(np.diag(cov) / len(theta))
+    assert np.abs(away).max() < 4.5
+    assert np.cov(theta.T) == pytest.approx(cov, abs=0.03 * np.diag(cov).max())
+
+
+@pytest.mark.parametrize("kind", ["intercept", "correlated", "weighted", "nested"])
+def test_it_is_a_model(kind):
+    proper = {"prior_sigma": stats.halfnorm(scale=2), "prior_tau": stats.halfnorm(scale=2),
+              "prior_beta": {n: stats.norm(0, 5) for n in ("Intercept", "x", "w")}}  # fmt: skip
+    found = check_model(made(kind, **proper), rng=1)
+    assert {"shapes", "density", "derivatives", "pickling", "engines"} <= {*found.passed}
+
+
+def test_rows_of_data_given_draws():
+    model = made("weighted")
+    d, phi = rows(), points(model, 2)
+    theta = model.draw_theta(phi, np.random.default_rng(1))
+    beta, sigma = phi[:, :3], np.exp(phi[:, 3])
+    own = theta.reshape(2, GROUPS, 2)[:, d["code"]]
+    mean = d["offset"] + own[..., 0] + own[..., 1] * d["x"] + beta[:, 2:] * d["w"]
+    sd = sigma[:, np.newaxis] / np.sqrt(d["weights"])
+    wanted = stats.norm(mean, sd).logpdf(d["y"])
+    assert model.log_likelihood_given(phi, theta) == pytest.approx(wanted, rel=1e-10)
+    many = model.predict_given(np.repeat(phi[:1], 4000, 0), np.repeat(theta[:1], 4000, 0),
+                               np.random.default_rng(2))  # fmt: skip
+    assert np.abs((many.mean(axis=0) - mean[0]) / (sd[0] / np.sqrt(4000))).max() < 4.5
+
+
+def test_pickles_and_other_priors():
+    model = made("correlated", prior_tau=stats.halfcauchy(scale=2))
+    again = pickle.loads(pickle.dumps(model))
+    point = points(model, 1)
+    assert again.log_posterior(point) == model.log_posterior(point)
+    other = model.with_prior(prior_tau="uniform", prior_rho=2.0)
+    assert "LKJ(2)" in repr(other)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"y": [1.0, np.nan, 2.0, 3.0]}, r"y\[1\] is nan"),
+        ({"y": [1.0, np.inf, np.nan, 3.0]}, r"y\[1\] is inf, and so are 1 more"),
+        ({"X": {"x": [1.0, 2.0, 3.0]}}, "X has 3 rows"),
+        ({"groups": ["a", "a", "b"]}, "has 3 entries and y has 4"),
+        ({"groups": ["a", None, "b", "b"]}, "missing in row 1"),
+        ({"weights": [1.0, 0.0, 1.0, 1.0]}, r"weights\[1\] is 0.0: weights are positive"),
+        ({"offset": [1.0, 0.0]}, "offset has 2 rows"),
+        ({"sigma": -1.0}, "sigma"),
+        ({"Z": ["w"]}, "Z names w"),
+        ({"Z": np.ones((4, 5)) * np.arange(1, 6)}, "Z"),
+        ({"X": {"x": [1.0, 1.0, 0.0, 0.0], "w": [0.0, 0.0, 1.0, 1.0]}}, "is made up of"),
+        ({"prior_rho": 2.0}, "there is no correlation"),
+        ({"prior_sigma": "i2"}, "prior_sigma is 'i2'"),
+        ({"prior_tau": {"Days": "uniform"}}, "prior_tau names 'Days'"),
+    ],
+)
+def test_wrong_inputs_are_named(change, words):
+    good = {"y": [1.0, 2.0, 2.5, 3.0], "X": {"x": [0.0, 1.0, 0.5, 2.0]}, "groups": list("aabb")}
+    with pytest.raises((ValueError, TypeError), match=words):
+        ph.HierarchicalRegression(**(good | change))
+
+
+@pytest.mark.parametrize(
+    ("y", "groups", "words"),
+    [
+        ([1.0, 1.0, 2.0, 2.0, 5.0, 5.0], "aabbcc", "nothing is left of the response"),
+        ([1.0, 1.2, 2.0, 2.5], "aabb", "large tau"),
+    ],
+)
+def test_improper_posteriors_are_refused(y, groups, words):
+    model = ph.HierarchicalRegression(y, groups=list(groups))
+    with pytest.raises(ValueError, match=words):
+        ph.exact(model)
