@@ -32,6 +32,19 @@ def test_eight_schools(schools):
         ph.load_dataset("nine_schools")
 
 
+def test_rows():
+    """Rows and what they sum to; `against_r` compares those that R has, cell by cell."""
+    sleep, radon, rats = map(ph.load_dataset, ("sleepstudy", "radon", "rats"))
+    assert list(sleep["Subject"].cat.categories[:3]) == ["308", "309", "310"]
+    by_day = sleep.groupby("Days")["Reaction"].mean()
+    assert by_day[[0, 9]].round(4).tolist() == [256.6518, 350.8512]
+    assert radon.shape == (919, 4)
+    assert radon["county"].cat.categories.size == 85
+    np.testing.assert_allclose(np.exp(radon["log_radon"][:4]), [2.3, 2.3, 3.0, 1.1], rtol=1e-15)
+    assert rats.groupby("day")["weight"].sum().tolist() == [4565, 6053, 7351, 8685, 9744]
+    assert rats["weight"].groupby(rats["rat"]).size().tolist() == [5] * 30
+
+
 def test_the_readmes_code_runs(capsys):
     text = (ROOT / "README.md").read_text()
     blocks = [part.split("```")[0] for part in text.split("```python\n")[1:]]

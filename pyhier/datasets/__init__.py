@@ -30,14 +30,15 @@ def load_dataset(name: str) -> "pd.DataFrame":
     Parameters
     ----------
     name : str
-        ``"eight_schools"``, ``"cancermortality"``; LearnBayes' 25 data sets have their names in R,
-        and names with dots are also found with underscores.
+        ``"eight_schools"``, ``"sleepstudy"``, ``"radon"``; LearnBayes' 25 data sets, such as
+        ``"cancermortality"``, have their names in R, and names with dots are also found with
+        underscores.
 
     Returns
     -------
     DataFrame
-        LearnBayes' with R's columns and types: a factor is a categorical with R's levels, an
-        integer with missing values an ``Int64``.
+        What R has too with R's columns: a factor is a categorical with R's levels, an integer with
+        missing values an ``Int64``.
 
     Raises
     ------
@@ -58,16 +59,27 @@ def load_dataset(name: str) -> "pd.DataFrame":
     import pandas as pd
 
     path = dataset_path(name)
-    types: dict[str, str] = {}
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            kind, found, columns = line.removeprefix("# ").partition(": ")
-            if not line.startswith("#"):
-                break
-            if found and kind in _TYPES:
-                types |= dict.fromkeys(columns.strip().split(", "), _TYPES[kind])
-    frame = pd.read_csv(path, comment="#")
-    return frame.astype(types) if types else frame
+    types, levels = _told(path)
+    text = dict.fromkeys((c for c, kind in types.items() if kind == "category"), "str")
+    frame = pd.read_csv(path, comment="#", dtype=text)
+    return frame.astype(types | {c: pd.CategoricalDtype(found) for c, found in levels.items()})
 
 
 _TYPES = {"factor": "category", "integer": "Int64"}  # R's type at the head of a file: pandas'
+
+
+def _told(path: Path) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Types of columns, and levels that are not in the alphabet's order, from a file's head."""
+    types: dict[str, str] = {}
+    levels: dict[str, list[str]] = {}
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            kind, _, found = line.removeprefix("# ").partition(": ")
+            names = found.strip().rstrip(",").split(", ")
+            if not line.startswith("#"):
+                break
+            if kind in _TYPES:
+                types |= dict.fromkeys(names, _TYPES[kind])
+            elif kind.startswith("levels of "):
+                levels.setdefault(kind.removeprefix("levels of "), []).extend(names)
+    return types, levels

@@ -1,4 +1,4 @@
-"""LearnBayes' data sets against the installed ones: values, types, order of rows and columns."""
+"""Data sets against those of the installed R packages: values, types, order of rows and columns."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,7 @@ import pyhier as ph
 
 OWN = {
     "baseball", "bcg", "berkey", "eight_schools", "free_throws", "konstantopoulos", "line", "pumps",
-    "rat_tumors", "surgical", "teacher_expectancy",
+    "radon", "rat_tumors", "rats", "sleepstudy", "surgical", "teacher_expectancy",
 }  # fmt: skip
 
 
@@ -41,6 +41,25 @@ def test_equal_to_r(r, names):
                 theirs = r(f"as.numeric({where})")
             assert len(found) == len(theirs)
             np.testing.assert_array_equal(found[~missing].to_numpy(), theirs[~missing])
+
+
+ROWS = {"sleepstudy": "lme4", "radon": "rstanarm"}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_rows_are_those_of_r(r, name):
+    if not r(f"requireNamespace('{ROWS[name]}', quietly = TRUE)"):
+        pytest.skip(f"R has no package {ROWS[name]}")
+    r(f"data('{name}', package = '{ROWS[name]}', envir = globalenv())")
+    ours = ph.load_dataset(name)
+    assert list(ours.columns) == list(r(f"names({name})"))
+    for column in ours.columns:
+        where = f"{name}$`{column}`"
+        if isinstance(ours[column].dtype, pd.CategoricalDtype):
+            assert list(ours[column].cat.categories) == list(r(f"levels({where})"))
+            assert list(ours[column]) == list(r(f"as.character({where})"))
+        else:
+            np.testing.assert_array_equal(ours[column], r(f"as.numeric({where})"))
 
 
 def test_names_with_underscores():
