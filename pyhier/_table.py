@@ -16,6 +16,7 @@ from pyhier._types import Floats
 
 # What a number is, with a decimal point; float() takes 1_435 and digits of all scripts, too.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf|infinity)", re.ASCII | re.I)
+MISSING = frozenset({"", "NA", "NaN", "nan"})  # cells without a value, of raw rows
 _MARKS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
 
 
@@ -75,11 +76,11 @@ class Table:
         except csv.Error as error:
             raise ValueError(f"{path} cannot be read as CSV: {error}") from None
         if not rows:
-            raise ValueError(f"{path} is empty: it needs a header and a row a group")
+            raise ValueError(f"{path} is empty: it needs a header and rows")
         self._set_header(rows[0].cells, sep)
         self.rows = [self._fitted(i, row) for i, row in enumerate(rows[1:])]
         if not self.rows:
-            raise ValueError(f"{path} has a header and no rows: it needs a row a group")
+            raise ValueError(f"{path} has a header and no rows")
 
     def _set_header(self, cells: list[str], sep: str) -> None:
         """Names of the columns; whether they look as if something else separated them."""
@@ -116,15 +117,26 @@ class Table:
         column = self.names.index(name)
         return [row.cells[column].strip() for row in self.rows]
 
-    def numbers(self, name: str, labels: Sequence[str] | None = None) -> Floats:
-        """Cells of a column as numbers; errors name the row, and the group where labels do."""
+    def numbers(
+        self,
+        name: str,
+        labels: Sequence[str] | None = None,
+        missing: frozenset[str] | None = None,
+    ) -> Floats:
+        """Cells of a column as numbers; errors name the row, and the group where there are such.
+
+        Where rows are no groups, ``missing`` is what stands for no value: NaN.
+        """
         cells, values = self.text(name), np.empty(len(self.rows))
         for i, cell in enumerate(cells):
+            if missing is not None and cell in missing:
+                values[i] = np.nan
+                continue
             plain = cell.replace(",", ".") if self.decimal == "," else cell
             if not _NUMBER.fullmatch(plain):
-                group = labels[i] if labels else str(i + 1)
+                group = f" (group {labels[i] if labels else i + 1})" if missing is None else ""
                 raise ValueError(
-                    f"{self.path}, line {self.rows[i].line}: row {i + 1} (group {group}), column "
+                    f"{self.path}, line {self.rows[i].line}: row {i + 1}{group}, column "
                     f"{name!r}: {self._why_no_number(cell)}"
                 )
             values[i] = float(plain)
@@ -132,13 +144,15 @@ class Table:
 
     def columns(self) -> dict[str, Any]:
         """All columns by name: numbers where every cell is one, text elsewhere."""
-        return {name: self._column(name) for name in self.names if self.names.count(name) == 1}
+        return {name: self.column(name) for name in self.names if self.names.count(name) == 1}
 
-    def _column(self, name: str) -> Any:
+    def column(self, name: str, missing: frozenset[str] | None = None) -> Any:
+        """A column as numbers where every cell is one, as text elsewhere, None where it lacks."""
         try:
-            return self.numbers(name)
+            return self.numbers(name, missing=missing)
         except ValueError:
-            return self.text(name)
+            cells = self.text(name)
+            return [None if cell in missing else cell for cell in cells] if missing else cells
 
     def place(self, i: int, name: str) -> str:
         """Where the file has a group's cell."""
@@ -200,15 +214,19 @@ def _filled(lines: Sequence[str], skipped: int, sep: str) -> Iterator[Row]:
         begins = skipped + reader.line_num + 1
 
 
-def format_table(names: Sequence[str], columns: Mapping[str, Floats]) -> str:
+def format_table(names: Sequence[str], columns: Mapping[str, Floats], by_row: bool = False) -> str:
     """Columns of numbers under their heads, aligned; NaN is left blank.
 
-    All cells get as many decimals as put four digits on the median of the column ``sd``.
+    All cells get as many decimals as put four digits on the median of the column ``sd``, or those
+    of each row as many as put four digits on its own.
     """
     names = [printable(name) for name in names]
-    size = np.median(np.abs(columns["sd"]))
-    digits = 3 - int(np.floor(np.log10(size))) if size > 0.0 and np.isfinite(size) else 3
-    cells = [[_cell(value, digits, head) for value in column] for head, column in columns.items()]
+    sd = np.abs(columns["sd"])
+    digits = [_decimals(size) for size in (sd if by_row else np.full(sd.size, np.median(sd)))]
+    cells = [
+        [_cell(value, d, head) for value, d in zip(column, digits, strict=True)]
+        for head, column in columns.items()
+    ]
     widths = [max(map(len, [head, *column])) for head, column in zip(columns, cells, strict=True)]
     first = max(map(len, names))
     lines = [" " * first + "".join(f"  {h:>{w}}" for h, w in zip(columns, widths, strict=True))]
@@ -216,6 +234,10 @@ def format_table(names: Sequence[str], columns: Mapping[str, Floats]) -> str:
         row = "".join(f"  {column[i]:>{w}}" for column, w in zip(cells, widths, strict=True))
         lines.append(f"{name:<{first}}{row}".rstrip())
     return "\n".join(lines)
+
+
+def _decimals(size: float) -> int:
+    return 3 - int(np.floor(np.log10(size))) if size > 0.0 and np.isfinite(size) else 3
 
 
 def _cell(value: float, digits: int, head: str) -> str:

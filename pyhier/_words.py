@@ -16,12 +16,33 @@ _ENGINE = re.compile(
     r"\b(exact|rwmetrop|gibbs|indepmetrop|importance|sir|rejection|grid|empirical_bayes)\(model\)"
 )
 _BARE = re.compile(r"\b(\w+)=(?=[,;)])")
-_OPTION = re.compile(r"\b(prior_tau|prior_mu)=")
+_OPTION = re.compile(r"\b(prior_(?:tau|mu|sigma|rho|beta))=")
+_SAID = re.compile(r"\b(prior_(?:tau|mu|sigma|rho|beta))(?=(?: is| names|\[.*\] is)\b)")
+_MISSING = re.compile(r"\bmissing='drop'")
+_PLACES = re.compile(r"\b(weights|offset|y)\[(\d+)\](?= is)")
+_ROWS = re.compile(r"\b(rows?) (\d+(?:, \d+)*)")
 
 
 def _as_strings(message: str) -> str:
     """Frozen distributions as strings: a name and numbers."""
     return _FROZEN.sub(lambda found: f'"{found[1]}({re.sub(r"[a-z]+=", "", found[2])})"', message)
+
+
+def counted_from_1(message: str) -> str:
+    """A message about rows, which are counted from 0, as one who counts from 1 reads it.
+
+    Examples
+    --------
+    >>> counted_from_1("data lacks a value that 'y ~ x' needs: rows 0, 4; fill it in")
+    "data lacks a value that 'y ~ x' needs: rows 1, 5; fill it in"
+    >>> counted_from_1("weights[3] is 0.0: they must be positive; leave the row out")
+    'weights[4] is 0.0: they must be positive; leave the row out'
+    """
+    message = _PLACES.sub(lambda found: f"{found[1]}[{int(found[2]) + 1}]", message)
+    return _ROWS.sub(
+        lambda found: f"{found[1]} {', '.join(str(int(row) + 1) for row in found[2].split(', '))}",
+        message,
+    )
 
 
 def in_shell_words(message: str) -> str:
@@ -33,6 +54,8 @@ def in_shell_words(message: str) -> str:
     'give a proper prior, such as --prior-tau "halfcauchy(7)"'
     """
     message = _OPTION.sub(lambda found: f"--{found[1].replace('_', '-')} ", _as_strings(message))
+    message = _SAID.sub(lambda found: f"--{found[1].replace('_', '-')}", message)
+    message = _MISSING.sub("--missing drop", message)
     return message.replace("exact(model)", "--method exact")
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``pyhier fit FILE.csv --y COL --se COL``, ``pyhier demo`` and ``validate``."""
+"""The command line: ``pyhier fit FILE.csv``, ``pyhier demo`` and ``pyhier validate``."""
 
 import argparse
 import fcntl
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from pyhier import __version__
+from pyhier import __version__, cli_rows
 from pyhier._table import Table, format_table
 from pyhier._text import printable
 from pyhier._validation import count
@@ -25,8 +25,9 @@ from pyhier._words import in_shell_words
 from pyhier.datasets import dataset_path
 from pyhier.inference import exact, laplace, rwmetrop
 from pyhier.inference.chains import MetropolisPosterior, NothingKeptError
-from pyhier.models import MultilevelNormal, NormalNormal
+from pyhier.models import HierarchicalRegression, MultilevelNormal, NormalNormal
 from pyhier.models.formula import Design
+from pyhier.models.interface import new_effects_of
 from pyhier.posterior import DrawsPosterior, Posterior
 from pyhier.posterior.diagnostics import ConvergenceWarning
 from pyhier.priors.grammar import MU_PRIORS, SCALED, parse_prior
@@ -34,6 +35,7 @@ from pyhier.priors.tau import PRIOR_NAMES
 from pyhier.rstats import RStream
 
 PROBS = (0.025, 0.5, 0.975)
+Fitted = NormalNormal | MultilevelNormal | HierarchicalRegression
 DEMO = ["--y", "y", "--se", "sigma", "--label", "school", "--out", "pyhier-demo", "--seed", "11"]
 
 
@@ -42,7 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["demo"]:
         arguments = ["fit", str(dataset_path("eight_schools")), *DEMO, *arguments[1:]]
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command == "fit" and not cli_rows.is_of_rows(options):
+        _need_estimates(parser, options)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left behind
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # by nohup
@@ -70,11 +75,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="pyhier", description="Pool group estimates with a hierarchical model."
+        prog="pyhier", description="Pool groups with a hierarchical model."
     )
     parser.add_argument("--version", action="version", version=f"pyhier {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("fit", help="fit the normal model to a CSV file of group estimates")
+    run = commands.add_parser("fit", help="fit a CSV file of group estimates, or of raw rows")
     commands.add_parser("demo", help="`fit` on the eight schools; takes the options of `fit`")
     against = commands.add_parser("validate", help="compare every function with the installed R")
     against.add_argument("packages", nargs="*", help="R packages; all without it")
@@ -86,16 +91,30 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _need_estimates(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    """Exit unless a file with a row a group has its two columns named."""
+    if options.y is None:
+        parser.error(
+            "the following arguments are required: --y; of raw rows --formula "
+            "'y ~ x + (x | group)' alone"
+        )
+    if options.se is None and options.var is None:
+        parser.error("one of the arguments --se --var is required")
+
+
 def _fit_options(run: argparse.ArgumentParser) -> None:
-    run.add_argument("file", type=Path, help="CSV file with a header and a row a group")
-    run.add_argument("--y", required=True, metavar="COL", help="column of the estimates")
-    spread = run.add_mutually_exclusive_group(required=True)
+    run.add_argument(
+        "file", type=Path, help="CSV file with a header and a row a group, or raw rows"
+    )
+    run.add_argument("--y", metavar="COL", help="column of the estimates")
+    spread = run.add_mutually_exclusive_group()
     spread.add_argument("--se", metavar="COL", help="column of the standard errors")
     spread.add_argument("--var", metavar="COL", help="column of the sampling variances")
     run.add_argument("--label", metavar="COL", help="column of the groups' names")
     run.add_argument(
         "--formula", metavar="FORMULA",
-        help="covariates of the groups, as in R: '~ latitude + C(allocation)'",
+        help="covariates of the groups, as in R: '~ latitude + C(allocation)'; or raw rows and "
+        "what varies by which group, as in lme4: 'Reaction ~ Days + (Days | Subject)'",
     )  # fmt: skip
     run.add_argument(
         "--levels", metavar="COLS",
@@ -111,18 +130,19 @@ def _fit_options(run: argparse.ArgumentParser) -> None:
         help="quadrature (default), random-walk Metropolis, or draws from the normal approximation",
     )  # fmt: skip
     run.add_argument(
-        "--prior-tau", default="uniform", metavar="PRIOR",
+        "--prior-tau", metavar="[NAME=]PRIOR", action="append",
         help=f"of tau: {', '.join(PRIOR_NAMES)}; or with numbers, as in R: "
-        + ", ".join(map(str, SCALED.values())),
+        + ", ".join(map(str, SCALED.values()))
+        + "; with levels, or of raw rows, uniform or one with numbers, which may be NAME=PRIOR and "
+        "given again",
     )  # fmt: skip
-    run.add_argument(
-        "--prior-mu", default="flat", metavar="PRIOR", help="of mu: flat, or normal(mean, sd)"
-    )
+    run.add_argument("--prior-mu", metavar="PRIOR", help="of mu: flat, or normal(mean, sd)")
     run.add_argument("--draws", type=float, default=10_000, metavar="N", help="default: 10000")
     run.add_argument("--burn-in", type=float, default=1_000, metavar="N", help="default: 1000")
     run.add_argument("--seed", type=int, metavar="S", help="of the random numbers")
     run.add_argument("--r-stream", action="store_true", help="R's random stream: set.seed(S)")
     run.add_argument("--out", type=Path, metavar="DIR", help="folder for the draws and pictures")
+    cli_rows.add_options(run)
 
 
 def validate(options: argparse.Namespace) -> int:
@@ -177,7 +197,7 @@ def fit(options: argparse.Namespace) -> None:
 
 
 def _uninterrupted(
-    model: NormalNormal | MultilevelNormal,
+    model: Fitted,
     draws: int,
     burn_in: int,
     rng: RStream | np.random.Generator,
@@ -194,13 +214,16 @@ def _uninterrupted(
     return posterior
 
 
-def _model(options: argparse.Namespace) -> NormalNormal | MultilevelNormal:
+def _model(options: argparse.Namespace) -> Fitted:
+    cli_rows.check_options(options)
+    if cli_rows.is_of_rows(options):
+        return cli_rows.model_of_rows(options)
     table = Table(options.file, options.sep, options.decimal, options.encoding)
     labels = None if options.label is None else table.text(options.label)
     y = table.numbers(options.y, labels)
-    prior_mu = parse_prior("--prior-mu", options.prior_mu, MU_PRIORS)
+    prior_mu = parse_prior("--prior-mu", options.prior_mu or "flat", MU_PRIORS)
     arguments: dict[str, Any] = {
-        "prior_tau": parse_prior("--prior-tau", options.prior_tau, SCALED, PRIOR_NAMES),
+        "prior_tau": _prior_tau(options),
         "prior_mu": None if prior_mu == "flat" else prior_mu,
     }
     kind = "se" if options.var is None else "var"
@@ -214,6 +237,16 @@ def _model(options: argparse.Namespace) -> NormalNormal | MultilevelNormal:
         return NormalNormal(y, labels=labels, **arguments)
     except ValueError as error:
         raise ValueError(_located(str(error), table, columns)) from None
+
+
+def _prior_tau(options: argparse.Namespace) -> Any:
+    """The prior of tau, or of every level's."""
+    texts = options.prior_tau or ["uniform"]
+    if options.levels is not None:
+        return cli_rows.named_priors("--prior-tau", texts)
+    if len(texts) > 1:
+        raise ValueError(f"--prior-tau is given {len(texts)} times: there is one tau")
+    return parse_prior("--prior-tau", texts[0], SCALED, PRIOR_NAMES)
 
 
 def _covariates(options: argparse.Namespace, table: Table) -> dict[str, Any]:
@@ -250,15 +283,16 @@ def _head(posterior: Posterior, kind: str, seed: int) -> str:
             f"{posterior.burn_in.shape[1]:,} of burn-in, {100 * posterior.accept:.1f}% accepted, "
             f"{kind} {seed}"
         )
-    return f"{posterior.model!r}\n{how}\n"
+    return f"{posterior.model!r}\n{cli_rows.dropped(posterior.model)}{how}\n"
 
 
 def _table(posterior: Posterior) -> str:
     columns = posterior.columns(PROBS)
     shrinkage = np.full(len(posterior.names), np.nan)
-    factors = posterior.shrinkage_factors()
-    shrinkage[-1 - factors.size : -1] = factors  # hyperparameters before the groups, theta_new last
-    return format_table(posterior.names, columns | {"shrinkage": shrinkage})
+    factors, new = posterior.shrinkage_factors(), len(new_effects_of(posterior.model))
+    shrinkage[-new - factors.size : -new] = factors  # hyperparameters, groups, a new group's last
+    rows = isinstance(posterior.model, HierarchicalRegression)  # coefficients of any size
+    return format_table(posterior.names, columns | {"shrinkage": shrinkage}, by_row=rows)
 
 
 def _write(
@@ -280,17 +314,35 @@ def _write(
     for warning in said:
         print(f"pyhier: warning: {warning.message}", file=sys.stderr)
     warnings.filterwarnings("ignore", "Glyph .* missing")  # a label in a script without a font
-    pictures = {
-        "forest": plots.forest(posterior),
-        "shrinkage": plots.shrinkage(posterior),
-    }
+    pictures = _group_pictures(posterior)
     for name in posterior.names:
-        if re.fullmatch(r"tau(\[.*\])?", name):
-            pictures[re.sub(r"\W+", "_", name).strip("_")] = plots.density(posterior, name)
+        if re.fullmatch(r"(tau|rho)(\[.*\])?|sigma", name):
+            pictures[_file_name(name)] = plots.density(posterior, name)
     for name, ax in pictures.items():
         figure = ax.figure
         assert isinstance(figure, Figure)
         figure.savefig(folder / f"{name}.png", dpi=150)
+
+
+def _group_pictures(posterior: Posterior) -> dict[str, Any]:
+    """Forest and shrinkage of the groups, of each effect where they have several."""
+    from pyhier import plots
+
+    names = new_effects_of(posterior.model)
+    if names == ("theta_new",):
+        return {"forest": plots.forest(posterior), "shrinkage": plots.shrinkage(posterior)}
+    found: dict[str, Any] = {}
+    sizes = list(posterior.model.observed().values())[-1]
+    for name in names:
+        effect = name.removeprefix("theta_new[").removesuffix("]")
+        found[_file_name(f"forest[{effect}]")] = plots.forest(posterior, effect=effect)
+        if sizes.min() < sizes.max():  # or all arrows stand in one place
+            found[_file_name(f"shrinkage[{effect}]")] = plots.shrinkage(posterior, effect=effect)
+    return found
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"\W+", "_", name).strip("_")
 
 
 Save = Callable[[Callable[[Path], None]], None]

@@ -32,6 +32,7 @@ ORDER = (
     "plots",
     ("testing", "distributed"),
     "r_bridge",
+    "cli_rows",
     "cli",
     "__main__",
 )

@@ -11,8 +11,10 @@ from pyhier.plots.style import (
     POOLED,
     QUIET,
     RAW,
+    Groups,
     effects,
     group_size,
+    groups_of,
     intervals,
     label_points,
     legend_above,
@@ -25,7 +27,9 @@ from pyhier.plots.style import (
 from pyhier.posterior.base import Posterior
 
 
-def forest(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) -> Axes:
+def forest(
+    posterior: Posterior, ax: Axes | None = None, level: float = 0.95, effect: str | None = None
+) -> Axes:
     """Raw estimates against pooled ones, a row a group, with intervals.
 
     Parameters
@@ -37,6 +41,9 @@ def forest(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) ->
     level : float
         Of both intervals: the raw one is estimate and standard error under a normal distribution,
         the pooled one the central posterior interval.
+    effect : str, optional
+        Which one of those of a group, where it has several: a varying coefficient or an outcome,
+        the first without it.
 
     Returns
     -------
@@ -56,12 +63,12 @@ def forest(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) ->
     from scipy.special import ndtri
 
     tail = 0.5 * (1.0 - check_level(level))
-    labels = posterior.model.labels
-    rows = np.arange(len(labels), dtype=np.float64)
+    groups = groups_of(posterior, effect)
+    rows = np.arange(len(groups.labels), dtype=np.float64)
     ax = new_axes(ax, height=rows_height(rows.size))
-    own, se = posterior.model.estimates()
-    mean = effects(posterior)
-    low, high = intervals(posterior, level)
+    own, se = (both[groups.at] for both in posterior.model.estimates())
+    mean = effects(posterior, groups)
+    low, high = intervals(posterior, level, groups)
     size = 4.5 if rows.size <= 30 else 3.0
     style: dict[str, Any] = {"linestyle": "none", "markersize": size, "elinewidth": size / 3.2}
     ax.errorbar(own, rows - 0.14, xerr=-ndtri(tail) * se, fmt="s", color=RAW, label="raw", **style)
@@ -69,14 +76,14 @@ def forest(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) ->
         mean, rows + 0.14, xerr=(mean - low, high - mean), fmt="o", color=POOLED, label="pooled",
         **style,
     )  # fmt: skip
-    _centre(ax.axvline, posterior)
-    name_rows(ax, [plain(label) for label in labels])
-    ax.set_xlabel(f"effect, with {100 * level:g}% intervals")
+    _centre(ax.axvline, posterior, groups)
+    name_rows(ax, [plain(label) for label in groups.labels])
+    ax.set_xlabel(f"{groups.word}, with {100 * level:g}% intervals")
     _legend_above(ax)
     return ax
 
 
-def shrinkage(posterior: Posterior, ax: Axes | None = None) -> Axes:
+def shrinkage(posterior: Posterior, ax: Axes | None = None, effect: str | None = None) -> Axes:
     """Arrows from each group's raw estimate to its pooled one, against the group's size.
 
     Parameters
@@ -85,6 +92,9 @@ def shrinkage(posterior: Posterior, ax: Axes | None = None) -> Axes:
         With its group effects.
     ax : Axes, optional
         Where to draw.
+    effect : str, optional
+        Which one of those of a group, where it has several: a varying coefficient or an outcome,
+        the first without it.
 
     Returns
     -------
@@ -93,10 +103,10 @@ def shrinkage(posterior: Posterior, ax: Axes | None = None) -> Axes:
         out.
     """
     need_posterior("shrinkage", posterior)
-    ax = new_axes(ax)
-    own, _ = posterior.model.estimates()
-    name, size = group_size(posterior)
-    pooled = effects(posterior)
+    ax, groups = new_axes(ax), groups_of(posterior, effect)
+    own = posterior.model.estimates()[0][groups.at]
+    name, size = group_size(posterior, groups)
+    pooled = effects(posterior, groups)
     known = np.isfinite(own)
     arrow = {"arrowstyle": "->", "color": QUIET, "shrinkA": 2.0, "shrinkB": 2.0}
     for x, start, end in zip(size[known], own[known], pooled[known], strict=True):
@@ -105,11 +115,13 @@ def shrinkage(posterior: Posterior, ax: Axes | None = None) -> Axes:
     ax.plot(size, own, "s", color=RAW, markersize=mark, label="raw")
     ax.plot(size, pooled, "o", color=POOLED, markersize=mark, label="pooled")
     heights = np.where(known, own, pooled)
-    _finish(ax, posterior, name, size, heights, pooled, heights)
+    _finish(ax, posterior, groups, name, size, heights, pooled, heights)
     return ax
 
 
-def by_size(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) -> Axes:
+def by_size(
+    posterior: Posterior, ax: Axes | None = None, level: float = 0.95, effect: str | None = None
+) -> Axes:
     """Pooled estimates with their intervals against the groups' sizes.
 
     Parameters
@@ -120,17 +132,20 @@ def by_size(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) -
         Where to draw.
     level : float
         Of the central posterior intervals.
+    effect : str, optional
+        Which one of those of a group, where it has several: a varying coefficient or an outcome,
+        the first without it.
 
     Returns
     -------
     Axes
     """
     need_posterior("by_size", posterior)
-    ax = new_axes(ax)
-    own, _ = posterior.model.estimates()
-    name, size = group_size(posterior)
-    mean = effects(posterior)
-    low, high = intervals(posterior, level)
+    ax, groups = new_axes(ax), groups_of(posterior, effect)
+    own = posterior.model.estimates()[0][groups.at]
+    name, size = group_size(posterior, groups)
+    mean = effects(posterior, groups)
+    low, high = intervals(posterior, level, groups)
     mark = 5.0 if size.size <= 30 else 3.5
     ax.plot(size, own, "s", color=RAW, markersize=0.7 * mark, alpha=0.7, label="raw")
     ax.errorbar(
@@ -138,13 +153,14 @@ def by_size(posterior: Posterior, ax: Axes | None = None, level: float = 0.95) -
         elinewidth=0.8, label=f"pooled, {100 * level:g}% interval",
     )  # fmt: skip
     own = np.where(np.isfinite(own), own, mean)
-    _finish(ax, posterior, name, size, mean, np.fmin(low, own), np.fmax(high, own))
+    _finish(ax, posterior, groups, name, size, mean, np.fmin(low, own), np.fmax(high, own))
     return ax
 
 
 def _finish(
     ax: Axes,
     posterior: Posterior,
+    groups: Groups,
     name: str,
     size: Floats,
     heights: Floats,
@@ -155,22 +171,22 @@ def _finish(
 
     Each group is labelled at its height, and drawn from ``low`` to ``high``, or the other way.
     """
-    centre = _centre(ax.axhline, posterior)
+    centre = _centre(ax.axhline, posterior, groups)
     if size.min() > 0.0 and size.max() > 20.0 * size.min():
         ax.set_xscale("log")
     ax.margins(x=0.12, y=0.1)
     ax.set_xlabel(name)
-    ax.set_ylabel("effect")
+    ax.set_ylabel(groups.word)
     _legend_above(ax)
     ax.set_xlim(ax.get_xlim())
     ax.set_ylim(ax.get_ylim())
     span = np.minimum(low, high), np.maximum(low, high)
-    label_points(ax, size, heights, posterior.model.labels, np.abs(heights - centre), span)
+    label_points(ax, size, heights, groups.labels, np.abs(heights - centre), span)
 
 
-def _centre(line: Any, posterior: Posterior) -> float:
+def _centre(line: Any, posterior: Posterior, groups: Groups) -> float:
     """Draw the median effect of a new group: where the groups are pooled to."""
-    centre = posterior["theta_new"].median()
+    centre = posterior[groups.new].median()
     line(centre, color=QUIET, linewidth=1.0, zorder=0, label="median of a new group")
     return centre
 

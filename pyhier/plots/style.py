@@ -1,6 +1,7 @@
 """What the pictures share: axes, colours, names of quantities, labels that do not overlap."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from pyhier._types import Floats
 from pyhier._validation import check_level, matplotlib_axes
+from pyhier.models.interface import new_effects_of
 from pyhier.posterior.base import Posterior
 
 RAW, POOLED, QUIET = "#b0651d", "#1f5a99", "0.6"
@@ -19,7 +21,7 @@ LETTERS = 8.0  # points of labels within the axes
 FEW = 12  # groups of which each one gets its label
 SHRUNK = 0.85  # of the axes that a constrained layout leaves, at least
 
-SIZES = {"se": "standard error", "trials": "trials", "exposure": "exposure"}
+SIZES = {"se": "standard error", "trials": "trials", "exposure": "exposure", "rows": "rows"}
 GREEK = ("alpha", "beta", "eta", "mu", "tau", "theta")
 
 
@@ -67,28 +69,64 @@ def symbol(name: str) -> str:
     return f"$\\{name}$" if name in GREEK else f"${name}$" if name == "K" else plain(name)
 
 
-def effects(posterior: Posterior) -> Floats:
+@dataclass(frozen=True)
+class Groups:
+    """The groups as a picture of one of their effects shows them.
+
+    Attributes
+    ----------
+    labels : tuple of str
+    at : slice
+        Where that effect is among all of them.
+    new : str
+        The same effect of a new group.
+    word : str
+        What the effect is.
+    """
+
+    labels: tuple[str, ...]
+    at: slice
+    new: str
+    word: str
+
+
+def groups_of(posterior: Posterior, effect: str | None = None) -> Groups:
+    """The groups, by their effect of that name, or the first, where they have several."""
+    labels, new = tuple(posterior.model.labels), new_effects_of(posterior.model)
+    names = [name.removeprefix("theta_new[").removesuffix("]") for name in new]
+    if new == ("theta_new",):
+        if effect is not None:
+            raise ValueError(f"effect is {effect!r}: each group has one; leave it out")
+        return Groups(labels, slice(None), *new, "effect")
+    if effect is not None and effect not in names:
+        raise ValueError(f"effect is {effect!r}: the groups' effects are {', '.join(names)}")
+    k = 0 if effect is None else names.index(effect)
+    own = tuple(label.removesuffix(f",{names[k]}") for label in labels[k :: len(names)])
+    return Groups(own, slice(k, None, len(names)), new[k], plain(names[k]))
+
+
+def effects(posterior: Posterior, groups: Groups) -> Floats:
     """Posterior means of the groups' effects."""
     means = posterior.group_means()
     if means is None:
         raise ValueError("the group effects were not drawn: ask the engine for theta=True")
-    return means
+    return means[groups.at]
 
 
-def intervals(posterior: Posterior, level: float) -> tuple[Floats, Floats]:
+def intervals(posterior: Posterior, level: float, groups: Groups) -> tuple[Floats, Floats]:
     """Ends of the groups' central intervals."""
     tail = 0.5 * (1.0 - check_level(level))
     columns = posterior.columns((tail, 1.0 - tail))
     rows = {name: row for row, name in enumerate(posterior.names)}
-    groups = [rows[f"theta[{label}]"] for label in posterior.model.labels]
+    at = [rows[f"theta[{label}]"] for label in posterior.model.labels[groups.at]]
     low, high = list(columns.values())[-2:]
-    return low[groups], high[groups]
+    return low[at], high[at]
 
 
-def group_size(posterior: Posterior) -> tuple[str, Floats]:
+def group_size(posterior: Posterior, groups: Groups) -> tuple[str, Floats]:
     """The name and the values of what says how much each group knows by itself."""
     name, values = list(posterior.model.observed().items())[-1]
-    return SIZES.get(name, name), values
+    return SIZES.get(name, name), values[groups.at]
 
 
 def rows_height(rows: int, least: float = 0.17, most: float = 0.34) -> float:

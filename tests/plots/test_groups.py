@@ -142,3 +142,32 @@ def test_spread_is_least_squares():
     edge = spread(np.array([0.97, 0.98, 0.99]), 0.1)
     assert edge[-1] <= 1.0
     assert edge[0] >= 0.0
+
+
+@pytest.fixture(scope="module")
+def slopes():
+    sleep = ph.load_dataset("sleepstudy")
+    model = ph.HierarchicalRegression.from_formula("Reaction ~ Days + (Days || Subject)", sleep)
+    return ph.rwmetrop(model, 1_000, burn_in=200, rng=1)
+
+
+def test_one_of_several_effects(slopes):
+    """A coefficient of rows, an outcome: the first without a name."""
+    own, _ = slopes.model.estimates()
+    for effect, k in ((None, 0), ("Intercept", 0), ("Days", 1)):
+        ax = plots.forest(slopes, effect=effect)
+        raw, pooled = (np.asarray(line.get_xdata()) for line in ax.lines[:2])
+        np.testing.assert_array_equal(raw, own[k::2])
+        np.testing.assert_allclose(pooled, slopes.group_means()[k::2])
+        assert [tick.get_text() for tick in ax.get_yticklabels()][:2] == ["308", "309"]
+        assert ax.get_xlabel().startswith(f"{effect or 'Intercept'}, with")
+    for picture in (plots.shrinkage, plots.by_size):
+        ax = picture(slopes, effect="Days")
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("rows", "Days")
+    with pytest.raises(ValueError, match="effect is 'days': the groups' effects are Intercept, Da"):
+        plots.forest(slopes, effect="days")
+
+
+def test_of_one_effect_there_is_no_choice(schools):
+    with pytest.raises(ValueError, match="effect is 'mu': each group has one; leave it out"):
+        plots.shrinkage(schools, effect="mu")
