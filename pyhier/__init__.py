@@ -48,6 +48,7 @@ from pyhier.priors.check import PriorCheck, check_prior
 from pyhier.priors.tau import PRIOR_NAMES, NormalInvChi2
 from pyhier.rstats import RStream
 from pyhier.workflow.grading import Grade, grade
+from pyhier.workflow.leave_out import leave_group_out
 from pyhier.workflow.prior_predictive import PriorDraws, prior_predictive
 from pyhier.workflow.sensitivity import Sensitivity, sensitivity
 
@@ -92,6 +93,7 @@ __all__ = [
     "indepmetrop",
     "james_stein",
     "laplace",
+    "leave_group_out",
     "load_dataset",
     "no_pooling",
     "nuts",

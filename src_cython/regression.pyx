@@ -139,9 +139,9 @@ def effects(const double[:, ::1] factor, const double[::1] r, int q):
 
 
 def moments(const double[:, :, ::1] gain, const double[:, :, ::1] root, const double[:, ::1] f,
-            const double[:, ::1] units, const double[::1] about, const double[:, ::1] rows,
-            const double[::1] sigma):
-    """Mean and sd of a group's coefficients at every node, the common ones integrated out.
+            const double[:, ::1] x, const double[:, ::1] z, const double[::1] about,
+            const double[:, ::1] rows, const double[::1] sigma):
+    """Mean and sd of x' beta + z' b of a group at every node, the coefficients integrated out.
 
     Parameters
     ----------
@@ -149,8 +149,8 @@ def moments(const double[:, :, ::1] gain, const double[:, :, ::1] root, const do
         As `effects` returns them.
     f : in, shape (q, p + 1)
         The group's rows of F, with the design as it was given and the response less the fit.
-    units : in, shape (q, p)
-        The common coefficient of each.
+    x : in, shape (quantities, p)
+    z : in, shape (quantities, q)
     about : in, shape (p,)
         The fit's coefficients.
     rows : in, shape (1 + p + p (p + 1) / 2, nodes)
@@ -160,26 +160,31 @@ def moments(const double[:, :, ::1] gain, const double[:, :, ::1] root, const do
 
     Returns
     -------
-    mean, sd : ndarray, shape (q, nodes)
+    mean, sd : ndarray, shape (quantities, nodes)
     """
-    cdef Py_ssize_t q = gain.shape[0], nodes = gain.shape[2], p = units.shape[1], k, i, c, d, n, at
-    mean_table, sd_table = np.empty((q, nodes)), np.empty((q, nodes))
+    cdef Py_ssize_t q = gain.shape[0], nodes = gain.shape[2], p = x.shape[1], count = x.shape[0]
+    cdef Py_ssize_t k, i, j, c, d, n, at
+    mean_table, sd_table = np.empty((count, nodes)), np.empty((count, nodes))
     cdef double[:, ::1] mean = mean_table, sd = sd_table
-    cdef double[::1] lean = np.empty(p), spread = np.empty(p)
+    cdef double[::1] lean = np.empty(p), spread = np.empty(p), weight = np.empty(q)
     cdef double centre, var, part
     with nogil:
-        for n in range(nodes):
-            for k in range(q):
+        for k in range(count):
+            for n in range(nodes):
                 centre = var = 0.0
                 for i in range(q):
-                    centre += f[i, p] * gain[k, i, n]
-                    var += root[k, i, n] * root[k, i, n]
+                    weight[i] = part = 0.0
+                    for j in range(q):
+                        weight[i] += z[k, j] * gain[j, i, n]
+                        part += z[k, j] * root[j, i, n]
+                    centre += f[i, p] * weight[i]
+                    var += part * part
                 var *= sigma[n] * sigma[n]
                 for c in range(p):
                     part = 0.0
                     for i in range(q):
-                        part += f[i, c] * gain[k, i, n]
-                    lean[c] = units[k, c] - part
+                        part += f[i, c] * weight[i]
+                    lean[c] = x[k, c] - part
                     centre += part * about[c] + lean[c] * rows[1 + c, n]
                     spread[c] = 0.0
                 at = 1 + p

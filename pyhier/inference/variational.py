@@ -19,8 +19,9 @@ from pyhier.inference.elbo import Gaussian
 from pyhier.inference.exact import exact
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Model, is_integrated, is_plane, is_reduced
-from pyhier.posterior.base import PROBS, Posterior
+from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior
+from pyhier.posterior.summaries import PROBS
 from pyhier.quadrature.transforms import Line
 
 if TYPE_CHECKING:

@@ -94,6 +94,13 @@ class NestedIntercepts(Frozen):
         """What one group of a level adds to those above it."""
         return self.tree.own(level, j, np.exp(2.0 * factor))
 
+    def shares(self, factor: Floats, z: Floats) -> Floats:
+        """The share of a row's variance that every level makes, and all, (nodes, levels + 1)."""
+        tau2 = np.exp(2.0 * factor)
+        total = tau2.sum(axis=1, keepdims=True)
+        found: Floats = np.hstack([tau2, total]) / (1.0 + total)
+        return found
+
     def pooling(self, factor: Floats) -> Floats:
         """Shrinkage towards the centre of a group's own group, shape (nodes, finest groups)."""
         found: Floats = 1.0 / (1.0 + np.exp(2.0 * factor[:, -1:]) / self.tree.var)

@@ -158,7 +158,7 @@ def _groups_of(name: str, groups: Any, rows: int) -> tuple[Places, list[str]]:
             row = int(np.flatnonzero(code == k)[0])
             raise ValueError(f"levels[{name!r}] is missing in row {row}: every row needs a group")
     place: dict[str, int] = {}
-    merged = np.array([place.setdefault(_text(group), len(place)) for group in found], np.intp)
+    merged = np.array([place.setdefault(text_of(group), len(place)) for group in found], np.intp)
     return merged[code], list(place)
 
 
@@ -182,7 +182,7 @@ def _by_appearance(keys: Places) -> tuple[Places, Places]:
     return rank[inverse.ravel()], first[order]
 
 
-def _text(group: Any) -> str:
+def text_of(group: Any) -> str:
     """A group's name; whole numbers that came as floats, as R's data does, without their point."""
     whole = isinstance(group, float | np.floating) and float(group).is_integer()
     return str(int(group)) if whole else str(group)

@@ -100,7 +100,7 @@ class Linear:
         mean, var = collapsed.combined(self.direction)
         return self.intercept + self.slope * mean, np.sqrt(self.var + self.slope**2 * var)
 
-    def plus_noise(self, var: float) -> "Linear":
+    def plus_noise(self, var: Floats | float) -> "Linear":
         """The same with more noise."""
         return replace(self, var=self.var + var)
 

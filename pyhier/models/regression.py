@@ -324,6 +324,20 @@ class HierarchicalRegression(RowSources, RowData, RowScales, IntegratedModel):
         quantity = Combination(x, z, number)
         return self._unscaled(varying.linear(quantity, self.factor(psi)), psi)
 
+    def predictors(
+        self, x: Floats, z: Floats, group: str | None, psi: Floats, collapsed: Collapsed
+    ) -> tuple[Floats, Floats, bool]:
+        """Means and sds of several rows of one group, (rows, nodes), beta integrated out."""
+        varying = self.varying
+        if isinstance(varying, NestedIntercepts):
+            found = [self.predictor(*pair, group, psi) for pair in zip(x, z, strict=True)]
+            parts = zip(*(one.moments(collapsed) for one in found), strict=True)
+            mean, sd = (np.array(part) for part in parts)
+            return mean, sd, any(one.grows for one in found)
+        number = NONE if group is None else varying.groups.index(group)
+        sigma = np.exp(self._log_sigma(psi))
+        return varying.predictors(number, x, z, self.factor(psi), collapsed, sigma)
+
     # --- The marginal density of (beta, psi) --------------------------------------------------
 
     def _density(self, priors: bool) -> LogDensity:

@@ -1,6 +1,6 @@
 """Raw rows as data: what is checked of them once, and what a model of rows says of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ from pyhier._random import Generator, normals
 from pyhier._types import Floats
 from pyhier._validation import aligned, vector
 from pyhier.models.covariates import INTERCEPT, LOG_2PI, BetaPrior, Covariates, covariates
-from pyhier.models.nesting import Nesting, nesting_of
+from pyhier.models.nesting import Nesting, nesting_of, text_of
 
 MOST = 3  # varying coefficients
 LARGEST = 1e70  # squares of the numbers, and their ratios, stay within a double
@@ -46,6 +46,29 @@ class Rows(Frozen):
     nesting: Nesting
     code: NDArray[np.int64]
     weights: Floats | None
+
+
+@dataclass(frozen=True, eq=False)
+class NewRows(Frozen):
+    """Rows that are looked at, the model's own or new ones.
+
+    Attributes
+    ----------
+    x : ndarray, shape (n, p)
+    z : ndarray, shape (n, q)
+    groups : tuple of str or None
+        An old group, as `predictor` takes it; None for a new one.
+    offset, weights : ndarray, shape (n,)
+    names : sequence
+        Of the rows.
+    """
+
+    x: Floats
+    z: Floats
+    groups: tuple[str | None, ...]
+    offset: Floats
+    weights: Floats
+    names: Sequence[Any]
 
 
 def row_frame(
@@ -116,9 +139,14 @@ class RowData:
     """Raw rows whose residual sd is a hyperparameter: what they say given phi and the effects."""
 
     rows: Rows
-    response_dimension = "row"
+    design: Any  # what codes new rows, where a formula made the columns
     varying: Any
     covariates: Covariates
+
+    @property
+    def response_name(self) -> str:
+        """What the rows' response is called."""
+        return "y" if self.design is None else str(self.design.response)
 
     @property
     def response(self) -> Floats:
@@ -140,6 +168,89 @@ class RowData:
         counts = np.bincount(self.rows.code, minlength=len(self.varying.groups))
         each = len(self.varying.labels) // counts.size
         return {"estimate": estimate, "se": se, "rows": np.repeat(counts, each).astype(float)}
+
+    # --- Rows that are looked at --------------------------------------------------------------
+
+    def own_rows(self) -> NewRows:
+        """The model's own rows."""
+        rows = self.rows
+        finest, nested = rows.nesting.levels[-1], rows.nesting.depth > 1
+        labels = rows.nesting.labels[-1]
+        names = [f"{finest}[{label}]" if nested else label for label in labels]
+        weights = np.ones(rows.y.size) if rows.weights is None else rows.weights
+        groups = tuple(names[j] for j in rows.code.tolist())
+        return NewRows(self.covariates.x, rows.z, groups, rows.response - rows.y, weights,
+                       range(rows.y.size))  # fmt: skip
+
+    def new_rows(self, new: Any) -> NewRows:
+        """New rows by their columns: covariates, and the groups'."""
+        if not hasattr(new, "items"):
+            raise TypeError(f"new is a {type(new).__name__}: give a frame, or a mapping of columns")
+        columns = {str(name): np.atleast_1d(np.asarray(value)) for name, value in new.items()}
+        if self.design is not None:
+            x, z, offset = self.design.rows(new)
+        else:
+            x, z = self._coded(columns)
+            offset = np.zeros(len(x))
+        return NewRows(x, z, self._groups_of(new, columns, len(x)), offset, np.ones(len(x)),
+                       getattr(new, "index", range(len(x))))  # fmt: skip
+
+    def _coded(self, columns: Mapping[str, Any]) -> tuple[Floats, Floats]:
+        """Columns of both designs, of a model that was not made by a formula."""
+        levels = {*self.rows.nesting.levels}
+        size = max((len(column) for column in columns.values()), default=1)
+        given = {name: column for name, column in columns.items() if name not in levels}
+        common = {n: c for n, c in given.items() if n in self.covariates.names}
+        extra = [n for n in given if n not in (*self.covariates.names, *self.rows.z_names)]
+        if extra:
+            raise ValueError(f"new has {', '.join(extra)}, which is no covariate of the model")
+        x = np.broadcast_to(self.covariates.rows(common), (size, self.covariates.size))
+        missing = [n for n in self.rows.z_names if n != INTERCEPT and n not in given]
+        if missing:
+            raise ValueError(f"new lacks {', '.join(missing)}")
+        ones = {INTERCEPT: np.ones(size)}
+        z = [np.broadcast_to((given | ones)[n], size) for n in self.rows.z_names]
+        return np.array(x), np.column_stack(z).astype(np.float64)
+
+    def _groups_of(self, new: Any, columns: Any, size: int) -> tuple[str | None, ...]:
+        """The old group of every new row, the innermost; None where all are new."""
+        nesting = self.rows.nesting
+        given = [level for level in nesting.levels if level in columns]
+        if self.design is not None:
+            wanted = [name for level in self.design.levels for name in level.split(":")]
+            if not all(name in columns for name in wanted):
+                return (None,) * size
+            names = self.design.groups_of(new)
+        elif len(given) < nesting.depth:
+            return (None,) * size
+        else:
+            names = [np.broadcast_to(columns[level], size) for level in nesting.levels]
+        texts = [[text_of(name) for name in level] for level in names]
+        if nesting.depth == 1:
+            known = {*nesting.labels[0]}
+            return tuple(name if name in known else None for name in texts[0])
+        paths = zip(*texts, strict=True)
+        return tuple(nesting.innermost(dict(zip(nesting.levels, p, strict=True))) for p in paths)
+
+    def kept(self, rows: NDArray[np.bool_]) -> Any:
+        """The same model of some of its rows."""
+        model: Any = self
+        old, code = self.rows, self.rows.code[rows]
+        labels = [
+            np.array(names, dtype=object)[old.nesting.above(k)[code]]
+            for k, names in enumerate(old.nesting.labels)
+        ]
+        given = model._arguments | {
+            "X": dict(zip(self.covariates.names, self.covariates.x[rows].T, strict=True)),
+            "Z": dict(zip(old.z_names, old.z[rows].T, strict=True)),
+            "groups": dict(zip(old.nesting.levels, labels, strict=True)),
+            "weights": None if old.weights is None else old.weights[rows],
+            "offset": (old.response - old.y)[rows], "intercept": False,
+            "varying_intercept": False, "design": None,
+        }  # fmt: skip
+        return type(model)(old.response[rows], **given)
+
+    # --- Given draws ----------------------------------------------------------------------------
 
     def _mean_and_sd(self, phi: Floats, theta: Floats) -> tuple[Floats, Floats]:
         """Of every row given phi and the effects, each (..., n)."""

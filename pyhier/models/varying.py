@@ -6,7 +6,7 @@ sigma^2 here, which whoever asks puts back.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -135,21 +135,36 @@ class VaryingCoefficients(Frozen):
         """Means and sds of groups' coefficients, (effects, nodes), and whether the sds grow."""
         q, kind = len(self.names), self.sums.kinds[1]
         groups = range(numbers.start // q, (numbers.stop - 1) // q + 1)
-        rows = collapsed.rows
-        if collapsed.plain:
-            rows = np.vstack([rows[:2], np.sqrt(rows[2])])
-        parts = []
+        rows, parts = _factors(collapsed), []
         known: tuple[int, Any] = (NONE, None)
         for j in groups:
             if kind[j] != known[0]:
                 known = int(kind[j]), self._effects(j, factor)
             gain, root = known[1]
             parts.append(
-                kernel.moments(gain, root, self._f[j], self.units, self.sums.about, rows, sigma)
+                kernel.moments(
+                    gain, root, self._f[j], self.units, np.eye(q), self.sums.about, rows, sigma
+                )
             )
         kept = slice(numbers.start - groups.start * q, numbers.stop - groups.start * q)
         mean, sd = (np.concatenate(part)[kept] for part in zip(*parts, strict=True))
         return mean, sd, self._loose(numbers)
+
+    def predictors(
+        self, group: int, x: Floats, z: Floats, factor: Floats, collapsed: Collapsed, sigma: Floats
+    ) -> tuple[Floats, Floats, bool]:
+        """Means and sds of x' beta + z' b of one group (or a new one), (rows, nodes)."""
+        if group == NONE:
+            known = [self._new(Combination(*pair), factor) for pair in zip(x, z, strict=True)]
+            found = [replace(one, var=one.var * sigma**2).moments(collapsed) for one in known]
+            mean, sd = (np.array(part) for part in zip(*found, strict=True))
+            return mean, sd, True
+        gain, root = self._effects(group, factor)
+        x, z = np.ascontiguousarray(x), np.ascontiguousarray(z)
+        mean, sd = kernel.moments(
+            gain, root, self._f[group], x, z, self.sums.about, _factors(collapsed), sigma
+        )
+        return mean, sd, self._loose([group * len(self.names)])
 
     def _effects(self, group: int, factor: Floats) -> tuple[Floats, Floats]:
         gain, root = kernel.effects(
@@ -186,6 +201,11 @@ class VaryingCoefficients(Frozen):
         if apart is not None:
             return self.linear(apart, factor)
         return self.linear(first, factor).minus(self.linear(second, factor))
+
+    def shares(self, factor: Floats, z: Floats) -> Floats:
+        """The share of a row's variance that its group makes, shape (nodes, 1)."""
+        var = self._new(Combination(np.zeros(self.units.shape[1]), z), factor).var
+        return np.asarray(var / (1.0 + var))[:, np.newaxis]
 
     def pooling(self, factor: Floats) -> Floats:
         """The share of the common coefficient in every group's own, shape (nodes, effects)."""
@@ -236,3 +256,9 @@ class VaryingCoefficients(Frozen):
         drawn: Floats = np.einsum("nki,nji->njk", whole, noise * sigma[:, np.newaxis, np.newaxis])
         drawn += (beta @ self.units.T)[:, np.newaxis]
         return drawn
+
+
+def _factors(collapsed: Collapsed) -> Floats:
+    """The rows of what is collapsed, with a factor of the covariance where one is plain."""
+    rows = collapsed.rows
+    return np.vstack([rows[:2], np.sqrt(rows[2])]) if collapsed.plain else rows

@@ -26,7 +26,8 @@ from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_chec
 from pyhier.posterior.draw_arrays import DrawArrays, unknown
 from pyhier.posterior.events import Event, Probability, holds, parse_comparison, share
 from pyhier.posterior.for_arviz import to_arviz
-from pyhier.posterior.summaries import rank_columns
+from pyhier.posterior.row_results import OfRows
+from pyhier.posterior.summaries import PROBS, rank_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,13 +35,12 @@ if TYPE_CHECKING:
     from pyhier.coda.objects import McmcList
 
 
-PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
 DRAWS = 10_000  # made where a posterior is not made of draws
 MANY = 200_000  # made for the probability of an event
 PREDICTION = 1  # the stage of random numbers that makes new data of effects
 
 
-class Posterior(Frozen):
+class Posterior(OfRows, Frozen):
     """What every engine returns, whatever it knows its marginals by.
 
     Subclasses give ``names``, ``__getitem__``, ``columns``, ``shrinkage_factors``,

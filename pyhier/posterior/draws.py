@@ -15,7 +15,7 @@ from pyhier._validation import count, probabilities
 from pyhier.distributions.draws import SampleMarginal
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Model, is_plane, is_reduced
-from pyhier.posterior.base import PROBS, Posterior
+from pyhier.posterior.base import Posterior
 from pyhier.posterior.diagnostics import (
     MENDS,
     ConvergenceWarning,
@@ -24,7 +24,7 @@ from pyhier.posterior.diagnostics import (
     find_trouble,
 )
 from pyhier.posterior.draw_arrays import DrawArrays
-from pyhier.posterior.summaries import mean_pooling
+from pyhier.posterior.summaries import PROBS, mean_pooling
 from pyhier.rstats.moments import mean_and_sd
 
 if TYPE_CHECKING:

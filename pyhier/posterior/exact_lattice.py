@@ -21,10 +21,10 @@ from pyhier.distributions.normal_mixtures import MixtureMarginal, Mixtures
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Covaried, Integrated, is_covaried
 from pyhier.models.reductions import Collapsed, Linear
-from pyhier.posterior.base import PROBS, Posterior
+from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.events import Probability
-from pyhier.posterior.summaries import mean_pooling
+from pyhier.posterior.summaries import PROBS, mean_pooling
 from pyhier.quadrature.lattice import Lattice
 from pyhier.quadrature.rejection import LatticeDraws
 
@@ -133,11 +133,11 @@ class LatticePosterior(Posterior):
     def mixture(self, linear: Linear) -> MixtureMarginal:
         """The marginal of a quantity that is linear given psi, at the nodes `psi`."""
         mean, sd = linear.moments(self.collapsed)
-        growth = self._growth if linear.grows else np.inf
+        growth = self.growth if linear.grows else np.inf
         return MixtureMarginal(self.weight, mean, sd, growth)
 
     @cached_property
-    def _growth(self) -> float:
+    def growth(self) -> float:
         """Exponent of the heaviest tail of a standard deviation."""
         right = [
             tail
@@ -205,6 +205,11 @@ class LatticePosterior(Posterior):
 
     def _new(self, x: Any, group: str | None) -> Linear:
         model = self._covaried
+        if hasattr(model, "predictor"):
+            raise ValueError(
+                "a new row has covariates, and a group: take post.rows.fitted(new) and "
+                "post.rows.predictive(new), or post['theta_new[NAME]']"
+            )
         try:
             if x is None:
                 name = model.new_effects[0] if group is None else f"theta_new[{group}]"
@@ -294,6 +299,13 @@ class LatticePosterior(Posterior):
         levels: tuple[str, ...] = () if nesting is None else nesting.levels
         if level not in levels:
             raise ValueError(f"level is {level!r}: the levels are {', '.join(levels) or 'none'}")
+        if len(levels) == 1 and hasattr(self.model, "predictor"):
+            kind, names = "b" if own else "theta", tuple(self.model.labels)
+            heads = ["mean", "sd", *percents(probability_list("probs", probs))]
+            table = self._table(
+                [f"{kind}[{name}]" for name in names], probability_list("probs", probs)
+            )
+            return frame(dict(zip(heads, table, strict=True)), names, level)
         q, labels = probability_list("probs", probs), nesting.labels[levels.index(level)]
         found: Iterable[Marginal]
         if own:
@@ -319,7 +331,8 @@ class LatticePosterior(Posterior):
         """
         model: Any = self.model
         if not hasattr(model, "shares"):
-            raise ValueError(f"{self.model!r} has no levels: its heterogeneity is tau itself")
+            mend = "rows.intraclass()" if hasattr(model, "predictor") else "tau itself"
+            raise ValueError(f"{self.model!r} has no levels: its heterogeneity is {mend}")
         shares = 100.0 * model.shares(self.psi)
         shares = np.column_stack([shares, shares.sum(axis=1)])
         mean = self.weight @ shares
@@ -346,7 +359,7 @@ class LatticePosterior(Posterior):
     def _mixtures(self, part: slice) -> Mixtures:
         """Mixtures of a slice of the effects."""
         mean, sd, grows = self._integrated.moments_psi(part, self.psi, self.collapsed)
-        growth = self._growth if grows else np.inf
+        growth = self.growth if grows else np.inf
         return Mixtures(self.weight, np.ascontiguousarray(mean), np.ascontiguousarray(sd), growth)
 
     def _slices(self) -> list[slice]:

@@ -22,7 +22,7 @@ from pyhier.kernels.normal_groups import draw_phi
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Reduced, Regression, is_regression
 from pyhier.models.reductions import Collapsed, Linear
-from pyhier.posterior.base import PROBS, Posterior
+from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.posterior.events import Probability
 from pyhier.posterior.line_quadrature import (
@@ -35,7 +35,7 @@ from pyhier.posterior.line_quadrature import (
     nodes_for_mixtures,
     panels_of,
 )
-from pyhier.posterior.summaries import mean_pooling
+from pyhier.posterior.summaries import PROBS, mean_pooling
 from pyhier.quadrature.rule import Panels
 from pyhier.rstats.streams import RStream
 

@@ -22,10 +22,10 @@ from pyhier.distributions.families import Family
 from pyhier.distributions.line_panels import LIMIT, LinePanels, Rows
 from pyhier.distributions.mixtures import amid
 from pyhier.models.interface import Model, PlaneModel
-from pyhier.posterior.base import PROBS
 from pyhier.posterior.effect_density import EffectDensities, EffectDensity, Population
 from pyhier.posterior.effect_nodes import EffectNodes
 from pyhier.posterior.nodes import NodesPosterior
+from pyhier.posterior.summaries import PROBS
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane, halved
 

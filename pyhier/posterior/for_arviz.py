@@ -40,7 +40,8 @@ def prior_to_arviz(drawn: DrawArrays, predicted: Floats) -> Any:
 
 def _response(drawn: DrawArrays) -> str:
     """The name of the data that is predicted; the groups' sizes come after it."""
-    return next(iter(drawn.model.observed()))
+    name: str = getattr(drawn.model, "response_name", None) or next(iter(drawn.model.observed()))
+    return name
 
 
 def _quantities(drawn: DrawArrays) -> dict[str, Floats]:
@@ -55,16 +56,23 @@ def _tree(drawn: DrawArrays, groups: Mapping[str, Mapping[str, Floats]]) -> Any:
 
     model, response = drawn.model, _response(drawn)
     data = dict(model.observed())
-    observed = {"observed_data": {response: data.pop(response)}, "constant_data": data}
+    data.pop(response, None)
+    observed = {"observed_data": {response: model.response}, "constant_data": data}
+    dimension = "row" if hasattr(model, "predict_given") else "group"
     coords = {
         "chain": np.arange(drawn.shape[0]),
         "draw": np.arange(drawn.shape[1]),
         "group": np.array(model.labels, dtype=str),
+        "row": np.arange(model.response.size),
     }
     attributes = {"inference_library": "pyhier", "model": repr(model)}
     datasets = {}
     for group, values in {**groups, **observed}.items():
-        arrays = {name: (DIMS[array.ndim], array) for name, array in values.items()}
+        arrays = {
+            name: ((*DIMS[array.ndim][:-1], dimension) if name == response else DIMS[array.ndim],
+                   array)
+            for name, array in values.items()
+        }  # fmt: skip
         used = {dim for dims, _ in arrays.values() for dim in dims}
         datasets[group] = xr.Dataset(arrays, {dim: coords[dim] for dim in used}, attributes)
     return arviz_object(datasets)

@@ -19,9 +19,9 @@ from pyhier.distributions.families import Family
 from pyhier.distributions.mixtures import FamilyMixture, flattened
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Model, new_effects_of
-from pyhier.posterior.base import PROBS, Posterior
+from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
-from pyhier.posterior.summaries import mean_pooling
+from pyhier.posterior.summaries import PROBS, mean_pooling
 
 
 class NodesPosterior(Posterior):

@@ -10,6 +10,8 @@ from pyhier.models.interface import Model
 
 BLOCK = 2**20  # numbers held at a time
 
+PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
+
 
 def rank_columns(theta: Floats) -> dict[str, Floats]:
     """Mean, sd and ends of each group's rank in draws of theta, shape (draws, groups).

@@ -19,8 +19,9 @@ from pyhier._validation import probability_list
 from pyhier.distributions.draws import SampleMarginal
 from pyhier.inference.exact import exact
 from pyhier.inference.laplace import LaplaceFit
-from pyhier.posterior.base import PROBS, Posterior
+from pyhier.posterior.base import Posterior
 from pyhier.posterior.events import error_of_mean
+from pyhier.posterior.summaries import PROBS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,8 @@ from pyhier._validation import function, probability_list
 from pyhier.inference.exact import exact
 from pyhier.models.interface import Model
 from pyhier.models.requirements import need_model
-from pyhier.posterior.base import PROBS, Posterior
+from pyhier.posterior.base import Posterior
+from pyhier.posterior.summaries import PROBS
 
 if TYPE_CHECKING:
     import pandas as pd
