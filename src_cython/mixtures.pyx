@@ -9,7 +9,7 @@ straight line of x; the step stays inside a bracket that shrinks with every eval
 below one half is the one inverted. Where the tail's Taylor series of order four says what a further
 step would be, that step is not made.
 """
-from libc.math cimport INFINITY, cbrt, exp, fabs, log, sqrt
+from libc.math cimport INFINITY, asinh, cbrt, exp, fabs, log, sinh, sqrt
 
 from pyhier.kernels.random cimport qnorm
 
@@ -253,6 +253,17 @@ cdef double by_series(const double *sums, double rise, double step, double *left
     return step
 
 
+cdef double between(double low, double high, double centre, double scale) noexcept nogil:
+    """The middle of a bracket; of one over many powers of ten that of their powers."""
+    cdef double x
+    if high - low > 1e3 * scale:
+        x = centre + scale * sinh(0.5 * (asinh((low - centre) / scale)
+                                         + asinh((high - centre) / scale)))
+        if low < x < high:
+            return x
+    return 0.5 * (low + high)
+
+
 cdef double invert(const Mixture *mixture, double q, bint upper, double x, double low, double high,
                    double enough) noexcept nogil:
     """The x with lower (upper) tail q, between low and high, from a first guess.
@@ -296,7 +307,7 @@ cdef double invert(const Mixture *mixture, double q, bint upper, double x, doubl
         else:
             if high - low <= 2e-16 * fabs(x):
                 return x
-            x = 0.5 * (low + high)
+            x = between(low, high, mixture.mean[0], mixture.sd[0])
     return x
 
 

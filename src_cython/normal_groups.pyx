@@ -31,6 +31,12 @@ cdef Py_ssize_t BLOCK = 1024  # 16 kB of data: half of a first-level cache
 cdef double LOG_2PI = 1.83787706640934548356
 
 
+cdef inline double lost(double a, double b, double total) noexcept nogil:
+    """What rounding took from the sum of two numbers (Knuth's two-sum)."""
+    cdef double part = total - a
+    return (a - (total - part)) + (b - part)
+
+
 def sums(const double[:, ::1] y, const double[:, ::1] var, const double[::1] centre,
          const double[:, ::1] log_tau, const double[::1] low, const double[::1] high):
     """Sums over the groups of every data set at its log tau; theirs add up (`merge`).
@@ -45,16 +51,17 @@ def sums(const double[:, ::1] y, const double[:, ::1] var, const double[::1] cen
 
     Returns
     -------
-    ndarray, shape (data sets, 4, nodes)
+    ndarray, shape (data sets, 5, nodes)
         Sum of logs of var + tau^2; sum of weights 1 / (var + tau^2); the weighted mean of y;
-        weighted squares about it.
+        weighted squares about it; what rounding took from that mean, which counts beside a prior of
+        mu far narrower than mu is from 0.
     """
     cdef Py_ssize_t sets = y.shape[0], n = log_tau.shape[1], groups = y.shape[1], i, d, block
     cdef Py_ssize_t blocks = (groups + BLOCK - 1) // BLOCK, start, size
-    table = np.zeros((sets, 4, n))
+    table = np.zeros((sets, 5, n))
     cdef double[:, :, ::1] out = table
     cdef double[::1] tau2 = np.empty(n)
-    cdef double a, b
+    cdef double a, b, away
     with nogil:
         for d in range(sets):
             for i in range(n):
@@ -71,7 +78,9 @@ def sums(const double[:, ::1] y, const double[:, ::1] var, const double[::1] cen
                     out[d, 1, i] += a
                     out[d, 2, i] += b
             for i in range(n):
-                out[d, 2, i] = centre[d] + out[d, 2, i] / out[d, 1, i]
+                away = out[d, 2, i] / out[d, 1, i]
+                out[d, 2, i] = centre[d] + away
+                out[d, 4, i] = lost(centre[d], away, out[d, 2, i])
             for block in range(blocks):
                 start = block * BLOCK
                 size = min(BLOCK, groups - start)
@@ -90,20 +99,22 @@ def sums(const double[:, ::1] y, const double[:, ::1] var, const double[::1] cen
 def merge(const double[:, :, ::1] first, const double[:, :, ::1] second):
     """Sums over the groups of both, of ``sums``' shape (Chan, Golub and LeVeque 1983)."""
     cdef Py_ssize_t d, i
-    table = np.empty((first.shape[0], 4, first.shape[2]))
+    table = np.empty((first.shape[0], 5, first.shape[2]))
     cdef double[:, :, ::1] out = table
-    cdef double total, share, apart
+    cdef double total, share, apart, away
     with nogil:
         for d in range(first.shape[0]):
             for i in range(first.shape[2]):
                 total = first[d, 1, i] + second[d, 1, i]
                 share = second[d, 1, i] / total
-                apart = second[d, 2, i] - first[d, 2, i]
+                apart = (second[d, 2, i] - first[d, 2, i]) + (second[d, 4, i] - first[d, 4, i])
+                away = first[d, 4, i] + share * apart
                 out[d, 0, i] = first[d, 0, i] + second[d, 0, i]
                 out[d, 1, i] = total
-                out[d, 2, i] = first[d, 2, i] + share * apart
+                out[d, 2, i] = first[d, 2, i] + away
                 out[d, 3, i] = first[d, 3, i] + second[d, 3, i] \
                     + first[d, 1, i] * share * apart * apart
+                out[d, 4, i] = lost(first[d, 2, i], away, out[d, 2, i])
     return table
 
 
@@ -113,7 +124,7 @@ def finish(const double[:, :, ::1] sums, const double[:, ::1] log_tau, Py_ssize_
 
     Parameters
     ----------
-    sums : in, shape (data sets, 4, nodes)
+    sums : in, shape (data sets, 5, nodes)
     log_tau : in, shape (data sets, nodes)
     groups : how many groups were summed over
     prior_mean, prior_precision, kappa : mu's normal prior
@@ -138,7 +149,7 @@ def finish(const double[:, :, ::1] sums, const double[:, ::1] log_tau, Py_ssize_
                 out[d, 1, i] = sums[d, 2, i]
                 if precision > 0.0:  # perhaps inf
                     share = 1.0 / (1.0 + sums[d, 1, i] / precision)
-                    away = prior_mean - sums[d, 2, i]
+                    away = (prior_mean - sums[d, 2, i]) - sums[d, 4, i]
                     if share > 0.5:  # from the nearer end: a sd may be tiny beside their distance
                         out[d, 1, i] = prior_mean - share * (sums[d, 1, i] / precision) * away
                     else:
@@ -172,7 +183,7 @@ def effects_given_tau(const double[::1] y, const double[::1] var, const double[:
                 reciprocal = 1.0 / (var[i] + tau2[j])
                 slope[i, j] = var[i] * reciprocal
                 intercept[i, j] = y[i] * (tau2[j] * reciprocal)
-                noise[i, j] = tau2[j] * slope[i, j]
+                noise[i, j] = var[i] * (tau2[j] * reciprocal)  # the slope may leave the doubles
     return table
 
 

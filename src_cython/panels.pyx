@@ -20,6 +20,8 @@ cdef enum:
     DEEPEST = 12  # halvings of a panel by its polynomial
 
 
+cdef double FORCED = 8.0  # times its last coefficients is a panel's error that may hold a pole
+cdef double PEAKED = 0.75  # of the falls to both ends, which together make a panel too steep
 cdef double BESIDE = 15.0  # panels so little below the least are kept, if polynomials carry them
 
 
@@ -104,7 +106,7 @@ cdef void sort_out(Store *resolved, Store *rough, const Rule *rule, double start
                    int depth) noexcept nogil:
     """Keep a panel, halve it by its polynomial, have it evaluated anew, or drop it."""
     cdef double[MOST_ROWS * ORDER] half
-    cdef double low = INFINITY, high = -INFINITY, rise = 0.0, steepness, own, last, allowed
+    cdef double low = INFINITY, high = -INFINITY, rise = 0.0, steepness, own, last, allowed, fall
     cdef double *room
     cdef bint evaluated = depth == DEEPEST
     cdef Py_ssize_t i, top = 0
@@ -126,6 +128,8 @@ cdef void sort_out(Store *resolved, Store *rough, const Rule *rule, double start
             if room != NULL:
                 memcpy(room, values, resolved.rows * ORDER * sizeof(double))
         return
+    # A panel with a peak amid it has its moments from both flanks: e^8 on each puts a sd 5e-9 off.
+    fall = max(high - low, PEAKED * (2.0 * high - values[0] - values[ORDER - 1]))
     steepness = (high - low) / length * (fabs(start) + length)
     own = max(fabs(low), fabs(high))
     if evaluated:
@@ -144,8 +148,11 @@ cdef void sort_out(Store *resolved, Store *rough, const Rule *rule, double start
             push(rough, start + 0.5 * length, 0.5 * length, last)
         else:
             push(rough, start, length, last)
-    elif high - low <= rule.change or parent.loose == INFINITY:
-        room = push(resolved, start, length, max(last, parent.error))
+    elif fall <= rule.change + 2.0 * parent.loose:  # what is rounding no halving takes away
+        last = max(last, parent.error)
+        if parent.loose == INFINITY or (length < 1e-6 and last > 1e-6):
+            last *= FORCED
+        room = push(resolved, start, length, last)
         if room != NULL:
             memcpy(room, values, resolved.rows * ORDER * sizeof(double))
     elif depth == 0:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pyhier._types import Floats
 from pyhier.kernels import mixtures as kernel
+from pyhier.quadrature.edges import bisect_ends
 from pyhier.quadrature.panels import CUT, Cover, Falls, Shape, UnresolvedError
 from pyhier.quadrature.rule import COEFFICIENTS, ORDER, Panels, nodes_of
 
@@ -26,6 +27,7 @@ EPSILON = 4e-16  # of a score, and of what it is the difference of
 LOWEST_LOG = -1e16
 AWAY = 30.0  # to the right, where effects are as free as they get
 LEAST = -800.0  # logs of doubles are above it, those of integrals with them
+LADDER = 2.0 ** np.arange(-3.0, 10.0)  # beyond the panels, where the density may have ended
 STEPS, FURTHEST = 100, 3.0  # of Newton's method, on a log
 
 DENSITY, LOWER, UPPER = 0, -1, 1
@@ -147,6 +149,32 @@ class FarTails:
         low, high = self.shape.limits
         return max(low, self.shape.support[0]), min(high, self.shape.support[1])
 
+    @cached_property
+    def _alive(self) -> tuple[float, float]:
+        """How far the density goes: it may underflow on the way, beyond the panels."""
+        nodes, found = self.panels.nodes, list(self._reach)
+
+        def log_density(place: Floats) -> Floats:
+            return self.law(place)[0]
+
+        for side, sign in ((0, -1.0), (1, 1.0)):
+            inner = float(nodes[-side, -side])
+            steps = inner + sign * LADDER
+            steps = steps[sign * steps < sign * found[side]]
+            dead = ~(log_density(steps) > -inf)
+            if dead.any():
+                first = int(dead.argmax())
+                inside = np.array([steps[first - 1] if first else inner])
+                found[side] = float(bisect_ends(log_density, inside, steps[[first]])[0])
+        return found[0], found[1]
+
+    @property
+    def _underflows(self) -> list[float]:
+        """Ends of the density that are none of its prior's, and at no end of the panels."""
+        ends = zip(self._alive, self._reach, strict=True)
+        known = np.array([inf, *self.panels.edges])
+        return [end for end, last in ends if end != last and abs(known - end).min() > 1e-9]
+
     @property
     def _missing(self) -> list[float]:
         """Logs of the probabilities that are before the panels and after them, at most."""
@@ -172,18 +200,18 @@ class FarTails:
             return -inf
         return float(panels.values[0].max()) - CUT - panels.log_total + log(whole)
 
-    def log_density(self, x: float) -> float:
-        """Log of the mixture's density."""
+    def log_density(self, x: float, least: float = -inf) -> float:
+        """Log of the mixture's density; a TooFarError where it is far below ``least``."""
 
         def part(mean: Floats, sd: Floats) -> Floats:
             z = (x - mean) / sd
             logs: Floats = -0.5 * z * z - np.log(sd) - LOG_SQRT_2PI
             return logs
 
-        return self._integrate(x, part, 1.0)
+        return self._integrate(x, part, 1.0, least)
 
-    def log_tail(self, x: float, upper: bool) -> float:
-        """Log of the probability of less than x, or of more."""
+    def log_tail(self, x: float, upper: bool, least: float = -inf) -> float:
+        """Log of the probability of less than x, or of more; as `log_density`."""
         from scipy.special import log_ndtr
 
         sign = -1.0 if upper else 1.0
@@ -192,9 +220,9 @@ class FarTails:
             logs: Floats = log_ndtr(sign * (x - mean) / sd)
             return logs
 
-        return self._integrate(x, part, 0.0)
+        return self._integrate(x, part, 0.0, least)
 
-    def _integrate(self, x: float, part: Part, power: float) -> float:
+    def _integrate(self, x: float, part: Part, power: float, least: float) -> float:
         def rows(place: Floats) -> Floats:
             logs, mean, sd = self.law(place)
             with np.errstate(over="ignore"):
@@ -205,8 +233,9 @@ class FarTails:
             return -inf
         shape = replace(self._like, powers=self._falls(x, power), rounding=top.roughest)
         cover = Cover(rows, shape)
-        cover.edges = list(self.panels.edges)
+        cover.edges = [*self.panels.edges, *self._underflows]
         beyond = self._beyond_doubles(x)
+        cover.nothing = least
         try:
             if top.height < LOWEST_LOG:
                 raise UnresolvedError("its log leaves the precision of doubles", top.place)
@@ -232,7 +261,11 @@ class FarTails:
     @property
     def _like(self) -> Shape:
         """The density's shape; the panels that there are say where to begin."""
-        return replace(self.shape, low=0.0, high=0.0, right_of_high=0.0, places=None, rough=None)
+        low, high = self._alive
+        return replace(
+            self.shape, low=0.0, high=0.0, right_of_high=0.0, places=None, rough=None,
+            support=(low, high),
+        )  # fmt: skip
 
     def _falls(self, x: float, power: float) -> Falls:
         """How the product falls off far out, where normal parts are a power of their sds."""
@@ -293,7 +326,7 @@ class FarTails:
         Those that do not grow with the coordinate have an end, near where structure has.
         """
         at_pole = isfinite(self.panels.tails[1].edge)
-        far = min(self._as_wide(x) + 3.0, self._reach[1])
+        far = min(self._as_wide(x) + 3.0, self._alive[1])
         if not self.law.grows:
             far = min(far, self.shape.high + 20.0)
         if at_pole or far < self.panels.end + 1.0:
@@ -305,7 +338,7 @@ class FarTails:
 def doubled(function: Callable[..., float], *point: object) -> float:
     """Exp of a log density or tail; 0 where that is all that doubles say of it."""
     try:
-        return exp(function(*point))
+        return exp(function(*point, LEAST))
     except TooFarError as error:
         if error.best > LEAST:
             raise
@@ -329,6 +362,7 @@ def quantile(tails: FarTails, q: float, upper: bool, x: float, centre: float) ->
         slope = exp(tails.log_density(x) - log_tail + u)
         step = min((log_tail - log(q)) / slope, FURTHEST)
         u += step
-        if abs(step) * slope <= 1e-7:  # the next step would be about its square
+        # The next step would be about its square; or no double lies between.
+        if abs(step) * slope <= 1e-7 or abs(step) * exp(u) <= 4e-16 * abs(x):
             return centre + side * exp(u)
     raise ValueError(f"exact cannot tell the quantile of {q}: it is too far out")

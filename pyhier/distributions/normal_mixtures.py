@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from math import inf
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,10 +12,26 @@ from pyhier._types import Floats
 from pyhier.distributions.base import Marginal, flat_points
 from pyhier.distributions.far_tails import DENSITY, LOWER, UPPER, FarTails, doubled, quantile
 from pyhier.kernels import mixtures as kernel
+from pyhier.quadrature.rule import ORDER
 
-THIN = 2e-3  # tails from which on it is asked whether the nodes tell enough
+THIN = 2e-3  # tails below which it is asked whether the nodes tell enough
 LOG_LEAST = -690.0  # of a tail that is a double with all its digits
+HEAVY, STEP = 1e-12, 0.7  # weights that count; steps in sds up to which sums are good to 1e-12
 NO_MOMENT = 1e-6  # a tail's exponent is known to about this
+
+
+def steps_between(weight: Floats, mean: Floats, sd: Floats) -> Floats:
+    """How far components (..., nodes) are from the next at most, in their sds, shape (...).
+
+    Where that is above STEP a sum of the components shows steps from one to the next. They are
+    those of whole panels, the first one's perhaps cut; from one panel to the next there may be a
+    gap, which is no step: nothing is in it.
+    """
+    last = np.arange(weight.size - 2, -1, -1) % ORDER == ORDER - 1
+    counts = (weight[1:] > HEAVY) & (weight[:-1] > HEAVY) & ~last
+    apart = np.abs(np.diff(mean)) / np.minimum(sd[..., 1:], sd[..., :-1])
+    steps: Floats = np.where(counts, apart, 0.0).max(axis=-1, initial=0.0)
+    return steps
 
 
 @dataclass(frozen=True)
@@ -38,6 +56,11 @@ class Mixtures:
     sd: Floats
     growth: Floats | float = np.inf
     beyond: Floats | float = 0.0
+
+    @property
+    def steps(self) -> Floats:
+        """`steps_between` the components, shape (mixtures,)."""
+        return steps_between(self.weight, self.mean, self.sd)
 
     def moments(self) -> tuple[Floats, Floats]:
         """Means (NaN where there is none) and variances (``inf``), each of shape (mixtures,)."""
@@ -99,6 +122,11 @@ class MixtureMarginal(Marginal):
     def _at(self, x: Floats) -> Floats:
         return kernel.tails(x, self._weight, self._mean, self._sd)
 
+    @cached_property
+    def _thin(self) -> float:
+        """Tails below which it is asked whether the nodes tell enough: all of a stepped mixture."""
+        return inf if self._table.steps[0] > STEP else THIN
+
     def _far_out(self, x: Floats, kind: int, where: NDArray[np.bool_]) -> Iterator[int]:
         """Which of the points the nodes do not tell enough of."""
         asked = np.flatnonzero(where & np.isfinite(x))
@@ -110,7 +138,7 @@ class MixtureMarginal(Marginal):
         """Density at ``x``, of ``x``'s shape."""
         flat, shape = flat_points(x)
         table = self._at(flat)
-        thin = np.minimum(table[0], table[1]) < THIN
+        thin = np.minimum(table[0], table[1]) < self._thin
         for i in self._far_out(flat, DENSITY, thin):
             assert self._far is not None
             table[2, i] = doubled(self._far.log_density, flat[i])
@@ -123,7 +151,7 @@ class MixtureMarginal(Marginal):
         kept = self._weight > 0.0
         values = kernel.logpdf(flat, self._weight[kept], self._mean[kept], self._sd[kept])
         table = self._at(flat)
-        for i in self._far_out(flat, DENSITY, np.minimum(table[0], table[1]) < THIN):
+        for i in self._far_out(flat, DENSITY, np.minimum(table[0], table[1]) < self._thin):
             assert self._far is not None
             values[i] = self._far.log_density(flat[i])
         return values.reshape(shape)
@@ -157,7 +185,7 @@ class MixtureMarginal(Marginal):
     def _tail(self, x: ArrayLike, upper: bool) -> Floats:
         flat, shape = flat_points(x)
         tail: Floats = self._at(flat)[int(upper)]
-        for i in self._far_out(flat, UPPER if upper else LOWER, tail < THIN):
+        for i in self._far_out(flat, UPPER if upper else LOWER, tail < self._thin):
             assert self._far is not None
             tail[i] = doubled(self._far.log_tail, flat[i], upper)
         return tail.reshape(shape)
@@ -166,10 +194,12 @@ class MixtureMarginal(Marginal):
         values: Floats = self._table.quantiles(q, upper)[0]
         for small in (True, False):  # each by the smaller tail
             tail, above = (q, upper) if small else (1.0 - q, not upper)
-            asked = (tail < THIN) & (tail > 0.0)
+            asked = (tail < self._thin) & (tail > 0.0) & (tail <= 0.5)
             for i in self._far_out(values, UPPER if above else LOWER, asked):
                 assert self._far is not None
-                x, centre = float(values[i]), float(self._table.quantiles(np.array([0.5]))[0, 0])
+                # A thin tail's log is straightest about the median; others need a point inside.
+                middle = np.array([0.5 if tail[i] < THIN else 0.1 if above else 0.9])
+                x, centre = float(values[i]), float(self._table.quantiles(middle)[0, 0])
                 values[i] = quantile(self._far, float(tail[i]), above, x, centre)
         return values
 

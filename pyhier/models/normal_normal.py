@@ -205,9 +205,9 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, NormalData, Grouped):
         return self.finish(self.sums(log_tau), log_tau)
 
     def sums(self, last: Floats) -> Floats:
-        """Sums over groups at nodes of log tau, shape (4, nodes); sums of parts add up.
+        """Sums over groups at nodes of log tau, shape (5, nodes); sums of parts add up.
 
-        Logs of the variances, weights, the weighted mean of y, and squares about it.
+        Logs of the variances, weights, the weighted mean of y, squares about it, its rounding.
         """
         nodes = np.ascontiguousarray(last, dtype=np.float64)[np.newaxis]
         centre, low, high = self._constants
@@ -241,8 +241,8 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, NormalData, Grouped):
         if isinstance(quantity, str):
             return Linear(0.0, 1.0, tau2, True)
         total = self.var[quantity] + tau2
-        shrinkage = self.var[quantity] / total
-        return Linear(self.y[quantity] * (tau2 / total), shrinkage, tau2 * shrinkage, False)
+        shrinkage, rest = self.var[quantity] / total, tau2 / total  # one may leave the doubles
+        return Linear(self.y[quantity] * rest, shrinkage, self.var[quantity] * rest, False)
 
     def difference(self, first: int | str, second: int | str, last: Floats) -> Linear:
         """The difference of two of these, given log tau."""

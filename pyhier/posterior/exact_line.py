@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from math import exp, inf
+from math import ceil, exp, inf
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +15,14 @@ from pyhier._validation import count, positive, probabilities
 from pyhier.distributions.affine import Affine
 from pyhier.distributions.base import Marginal
 from pyhier.distributions.far_tails import FarTails
-from pyhier.distributions.normal_mixtures import NO_MOMENT, THIN, MixtureMarginal, Mixtures
+from pyhier.distributions.normal_mixtures import (
+    NO_MOMENT,
+    STEP,
+    THIN,
+    MixtureMarginal,
+    Mixtures,
+    steps_between,
+)
 from pyhier.distributions.tau import TauMarginal, TransformedTau
 from pyhier.kernels.mixtures import components
 from pyhier.kernels.normal_groups import draw_phi
@@ -27,10 +34,13 @@ from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.posterior.events import Probability
 from pyhier.posterior.line_quadrature import (
     LEAST_ERROR,
+    MOST_PARTS,
     Always,
     Inversion,
     LineLaw,
+    Nodes,
     WithNoise,
+    finer,
     inversion,
     nodes_for_mixtures,
     panels_of,
@@ -126,15 +136,23 @@ class ExactPosterior(Posterior):
 
     def _mixture(self, linear: Callable[[Floats], Linear]) -> MixtureMarginal:
         """The distribution of a linear function of the coefficients, given at nodes of log tau."""
-        at_nodes = linear(self.nodes.log_tau)
-        mean, sd = at_nodes.moments(self.nodes.collapsed)
+        nodes = self.nodes
+        at_nodes = linear(nodes.log_tau)
+        mean, sd = at_nodes.moments(nodes.collapsed)
+        if (steps := steps_between(nodes.weight, mean, sd)) > STEP:
+            nodes = self._finer(min(MOST_PARTS, ceil(steps / STEP)))
+            mean, sd = linear(nodes.log_tau).moments(nodes.collapsed)
         growth, beyond = inf, 0.0
         if at_nodes.grows:
             growth = self._reduced.tail_indices[1]
             beyond = self._beyond * float(sd[-1]) ** 2
         law = LineLaw(self._reduced, linear, self._panels.log_total)
         far = FarTails(law, self._panels, self._reduced.shape)
-        return MixtureMarginal(self.nodes.weight, mean, sd, growth, beyond, far)
+        return MixtureMarginal(nodes.weight, mean, sd, growth, beyond, far)
+
+    def _finer(self, parts: int) -> Nodes:
+        """The nodes of panels cut into parts, for components narrow beside the steps between."""
+        return nodes_for_mixtures(self._reduced, finer(self._reduced, self._panels, parts))
 
     @cached_property
     def _beyond(self) -> float:
@@ -271,7 +289,9 @@ class ExactPosterior(Posterior):
         names = (*first, *self._group_of, "theta_new")
         for k in np.flatnonzero(np.minimum(q, 1.0 - q) < THIN):  # the nodes may not tell enough
             others[2 + k] = [float(self[name].ppf(q[k])) for name in names]
-        table = np.insert(others, len(first), (tau.mean(), tau.std(), *tau.ppf(q)), axis=1)
+        for k in np.flatnonzero(others[-1] > STEP):
+            others[2:-1, k] = self[names[k]].ppf(q)
+        table = np.insert(others[:-1], len(first), (tau.mean(), tau.std(), *tau.ppf(q)), axis=1)
         return dict(zip(("mean", "sd", *percents(q)), table, strict=True))
 
     def shrinkage_factors(self) -> Floats:
@@ -433,8 +453,9 @@ class ExactPosterior(Posterior):
 
 
 def _columns(mixtures: Mixtures, q: Floats) -> Floats:
-    """Mean, sd and quantiles of every mixture, shape (2 + probabilities, mixtures)."""
-    table = np.empty((2 + q.size, len(mixtures.mean)))
+    """Mean, sd, quantiles and steps of every mixture, a column each."""
+    table = np.empty((3 + q.size, len(mixtures.mean)))
     mean, var = mixtures.moments()
-    table[0], table[1], table[2:] = mean, np.sqrt(var), mixtures.quantiles(q).T
+    table[0], table[1], table[2:-1] = mean, np.sqrt(var), mixtures.quantiles(q).T
+    table[-1] = mixtures.steps
     return table

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import exp, isfinite, log
+from math import exp, isfinite
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from pyhier.distributions.tau import TauMarginal
 from pyhier.models.interface import Reduced
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.quadrature.panels import UnresolvedError, cover
-from pyhier.quadrature.rule import Panels
+from pyhier.quadrature.rule import ORDER, Panels, cut, in_order, nodes_of
 from pyhier.quadrature.scan import scan
 
 PROMISE = 1e-9  # relative, of everything but what says otherwise
@@ -23,8 +23,10 @@ CELLS, GUIDE = 64, 4096  # of the inversion: cells a panel; entries of the guide
 Inversion = tuple[Floats, Floats, NDArray[np.intp]]
 
 
+TOWARDS_POLE = 2.0 ** np.arange(-0.5, -31.0, -0.5)  # of the distance from the last panel
 FEW = 4096  # groups whose means are cheap to take once more
 LIGHTEST = 1e-300  # weight
+MOST_PARTS, LIGHT = 64, 1e-16  # of panels that are cut for narrow components; others' mass
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,18 @@ def _refusal(why: str, place: float) -> str:
         f"exact cannot resolve this posterior: {why}, about tau = {exp(place):.4g}; "
         "take a smoother or wider prior of tau (see check_prior), or rwmetrop"
     )
+
+
+def finer(model: Reduced, panels: Panels, parts: int) -> Panels:
+    """The panels, those that count cut into so many parts."""
+    heavy = panels.shares.sum(axis=1) > LIGHT
+    start, length = cut(panels.start[heavy], panels.length[heavy], parts)
+    rows = model.collapse(nodes_of(start, length).ravel()).rows
+    made = [start, length, np.zeros(start.size), rows.reshape(len(rows), start.size, ORDER)]
+    kept = ~heavy
+    old = [panels.start[kept], panels.length[kept], np.zeros(kept.sum()), panels.values[:, kept]]
+    start, length, _, values = in_order([old, made])
+    return replace(panels, start=start, length=length, values=values, known_sums=None)
 
 
 def nodes_for_mixtures(model: Reduced, panels: Panels) -> Nodes:
@@ -241,22 +255,31 @@ def inversion(panels: Panels, tau: TauMarginal, model: Reduced) -> Inversion:
 def _tail_cells(panels: Panels, side: int, rows: Floats, index: float) -> tuple[Floats, Floats]:
     """Knots beyond the panels, where a tail has a mass that draws can meet, and rows there.
 
-    The coefficients hardly change there. Towards a pole one cell is as good as many.
+    The coefficients hardly change there.
     """
     tail, mass = panels.tails[side], panels.beyond[side]
     end = rows[:, [-side]]
     if mass < 1e-20:
         return np.empty(0), np.empty((len(rows), 0))
     if isfinite(tail.edge):
-        last = end.copy()
-        width = abs(tail.edge - (panels.end if side else panels.start[0]))
-        last[0] = panels.log_total + log(
-            max(2.0 * mass / width - exp(float(end[0, 0]) - panels.log_total), 0.1 * mass / width)
-        )
-        return np.array([tail.edge]), last
+        return _cells_to_pole(panels, side, end)
     sign, start = (1.0, panels.end) if side else (-1.0, float(panels.start[0]))
     steps = np.arange(1.0, 200.0) * (0.25 / index)
     knots = start + sign * steps
     beyond = end.repeat(steps.size, axis=1)
     beyond[0] -= index * steps
     return (knots, beyond) if side else (knots[::-1], beyond[:, ::-1])
+
+
+def _cells_to_pole(panels: Panels, side: int, end: Floats) -> tuple[Floats, Floats]:
+    """Knots ever nearer to a pole, down to what doubles tell apart, and rows there."""
+    tail, mass = panels.tails[side], panels.beyond[side]
+    width = (panels.end if side else float(panels.start[0])) - tail.edge
+    part = np.append(TOWARDS_POLE, 0.0)
+    rows = end.repeat(part.size, axis=1)
+    with np.errstate(divide="ignore"):
+        density = tail.density_at(part)
+    density[-1] = float(tail.mass_within(part[-2:-1])[0]) / part[-2]  # of the last cell on average
+    rows[0] = panels.log_total + np.log(mass * density / abs(width))
+    knots = tail.edge + width * part
+    return (knots, rows) if side else (knots[::-1], rows[:, ::-1])

@@ -15,6 +15,7 @@ from pyhier._types import Floats
 LogDensity = Callable[[Floats], Floats]
 
 NEAREST = 1e-7  # how near to an end panels go; from there a power of the distance takes over
+PARTS = np.geomspace(1.0, 1000.0, 48)  # of the distance to a pole at which it is looked at
 HALVINGS = 60  # of a bracket, down to neighbouring doubles
 
 
@@ -46,6 +47,12 @@ class Tail:
         bend = self.bend * (1.0 + self.power) / (2.0 + self.power)
         share: Floats = part ** (1.0 + self.power) * (1.0 + bend * part) / (1.0 + bend)
         return share
+
+    def density_at(self, part: Floats) -> Floats:
+        """The slope of `mass_within`."""
+        bend = self.bend * (1.0 + self.power) / (2.0 + self.power)
+        slope: Floats = part**self.power * (1.0 + self.power + bend * (2.0 + self.power) * part)
+        return slope / (1.0 + bend)
 
     def part_with(self, share: Floats) -> Floats:
         """The parts of the distance with these shares of the mass."""
@@ -117,17 +124,20 @@ def pole(log_density: LogDensity, edge: float, near: float) -> Tail:
     """The mass between a point and the edge beside it, as that of a power of the distance.
 
     For the rest of the log density a square in the distance is taken, from points up to a thousand
-    times as far away; where twice as far gives another power, the difference is the error.
+    times as far away; where twice as far gives another power, the difference is the error. Points
+    count by their distance, as whose part it is rounded.
     """
     width = near - edge
     powers = []
     for far in (2.0, 1.0):
-        part = far * np.array([1.0, 10.0, 100.0, 1000.0])
+        part = far * PARTS
         values = log_density(edge + width * part)
         if not np.isfinite(values).all():
             break
-        terms = np.column_stack([np.ones(4), np.log(part), part, part * part])
-        height, power, bend, _ = np.linalg.solve(terms, values).tolist()
+        terms = np.column_stack([np.ones(part.size), np.log(part), part, part * part])
+        size = part[-1] ** np.array([0.0, 0.0, 1.0, 2.0])  # that the terms be of one size
+        fit = np.linalg.lstsq(terms / size * part[:, None], values * part, rcond=None)[0] / size
+        height, power, bend, _ = fit.tolist()
         powers.append(power)
     if len(powers) < 2 or not power > -1.0 or abs(bend) > 0.1:
         at_near = float(log_density(np.array([near]))[0])

@@ -16,6 +16,7 @@ import numpy as np
 
 from pyhier._types import Floats
 from pyhier.kernels import panels as kernel
+from pyhier.quadrature.averaging import WORTH, averaged, leverage
 from pyhier.quadrature.edges import (
     NEAREST,
     NO_TAIL,
@@ -36,6 +37,7 @@ from pyhier.quadrature.rule import (
     TO_NEXT,
     TO_RIGHT,
     WEIGHTS,
+    in_order,
     nodes_of,
 )
 from pyhier.quadrature.rule import NODES as NODES
@@ -57,7 +59,7 @@ SPREAD = 36.0
 LOWEST, HIGHEST = -700.0, 350.0  # log tau of which a double holds tau, and its square far out
 ROUNDS, STEPS_AT = 80, (6, 12, 20)  # of halving; those before which steps are looked for
 MOST_NODES = 300_000  # evaluated; more take seconds
-NARROWEST = 2e-12  # panels are not halved below it: what is rough there is lost
+NARROWEST = 4e-14  # panels are not halved below it: what is rough there is lost
 FIRST_LEVELS = 2  # of halving, at which every panel is asked to be good
 # What panels may be off by each level of halving, for no smooth density is any more: rounding is.
 NOT_TOLD = (0.0, 0.0, 0.0, 2e-10, 2e-10, 2e-10, 1e-9)
@@ -129,19 +131,6 @@ class Shape:
     rounding: float = 0.0
 
 
-def reach(index: float) -> float:
-    """How far beyond all structure a power tail is followed before its closed form takes over.
-
-    Moments of order k leave exp(-(index - k) * reach) of their mass to the closed form, which is
-    good to exp(-reach): together below 1e-13.
-    """
-    if index == inf:
-        return 0.0
-    order = max((k for k in (0, 1, 2) if index - k > 1e-6), default=0)
-    far = 30.0 / (1.0 + index - order)
-    return far if far > 1.0 else 0.0
-
-
 def resolve(
     function: Function,
     low: float,
@@ -191,6 +180,7 @@ class Cover:
         self.width = 1.0
         self.evaluated, self.dropped, self.lost_at = 0, 0.0, 0.0
         self.poles: dict[float, float] = {}  # edges, and how near to them panels go
+        self.nothing = -inf  # where the highest is below it, that is all that is asked
 
     def over(self, start: Floats, length: Floats) -> Panels:
         """Resolve the density from panels to begin with."""
@@ -199,6 +189,8 @@ class Cover:
         loose, done = np.full(start.size, self.rounding), []
         for level in range(ROUNDS):
             if level in STEPS_AT:
+                if self.best < self.nothing:
+                    raise UnresolvedError("it is nothing there", float(start[0]))
                 start, length, values, loose = self._at_steps(start, length, values, loose)
             least = self.best - CUT, self.best_tilted - SPREAD, self.best_once - SPREAD
             *resolved, rough = kernel.split(
@@ -212,15 +204,14 @@ class Cover:
                 self.width = self._width(done, rough[1])
             start, length, loose = self._again(level, *rough)
             values = self._evaluate(start, length)
-        return self._finish(*_in_order(done))
+        return self._finish(*in_order(done))
 
     def _evaluate(self, start: Floats, length: Floats) -> Floats:
         """Rows at the nodes, the highest log density noted; where there is none, it is -inf."""
         nodes = nodes_of(start, length)
         self.evaluated += nodes.size
         if self.evaluated > MOST_NODES:
-            why = "its density changes too often, or too fast for the precision of its values"
-            raise UnresolvedError(why, float(start[len(start) // 2]))
+            raise self._too_many(start)
         rows = self.function(nodes.ravel())
         values = rows.reshape(len(rows), len(start), ORDER)
         best, tilted, once, finite = kernel.survey(values, start, self.tilt)
@@ -229,6 +220,11 @@ class Cover:
         self.best, self.best_tilted = max(self.best, best), max(self.best_tilted, tilted)
         self.best_once = max(self.best_once, once)
         return values
+
+    @staticmethod
+    def _too_many(start: Floats) -> UnresolvedError:
+        why = "its density changes too often, or too fast for the precision of its values"
+        return UnresolvedError(why, float(start[len(start) // 2]))
 
     def _next_to_ends(self, start: Floats, length: Floats) -> Floats:
         """The log density next to both ends of each panel, where it may not be smooth."""
@@ -330,6 +326,8 @@ class Cover:
         An error that is small beside the panel's part of a unit is of no account; nor is rounding;
         and what is narrower than numbers tell apart is taken as it is.
         """
+        if self.evaluated + start.size * ORDER > MOST_NODES:
+            raise self._too_many(start)
         for edge in self.edges:
             start, length = self._to_edge(edge, start, length)
         if level < FIRST_LEVELS:
@@ -413,6 +411,13 @@ class Cover:
                     "its prior is -inf just where the mass would be", self.lost_at
                 )
         shares, total, lost, worst = kernel.account(length, error, values, WEIGHTS, self.best)
+        if 0.5 * lost > WORTH * total and self.shape.rounding < WORTH:
+            panels = averaged(
+                self._evaluate, self._log_density, (start, length, error, values), shares / total
+            )
+            start, length, error, values = panels
+            shares, total, lost, worst = kernel.account(length, error, values, WEIGHTS, self.best)
+            lost *= leverage(start, length, shares / total, worst)
         tails, at_poles = self._tails(start, length, values)
         for tail in tails:
             if tail is not NO_TAIL:
@@ -488,13 +493,3 @@ def _narrowest(start: Floats) -> Floats:
 def _distance(height: float, slope: float) -> float:
     """How far a log density goes on above the floor, at this height above it."""
     return min(height / slope, FAR) if height > 0.0 and slope > 0.0 else 0.0
-
-
-def _in_order(parts: list[list[Floats]]) -> tuple[Floats, Floats, Floats, Floats]:
-    if len(parts) == 1:
-        start, length, error, values = parts[0]
-        return start, length, error, values
-    start, length, error = (np.concatenate([part[k] for part in parts]) for k in range(3))
-    order = start.argsort()
-    values = np.concatenate([part[3] for part in parts], axis=1)
-    return start[order], length[order], error[order], np.take(values, order, axis=1)

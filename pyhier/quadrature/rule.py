@@ -43,6 +43,26 @@ def nodes_of(start: Floats, length: Floats) -> Floats:
     return start[:, None] + 0.5 * length[:, None] * (NODES + 1.0)
 
 
+Parts = tuple[Floats, Floats, Floats, Floats]  # start, length, error and values of panels
+
+
+def in_order(parts: list[list[Floats]]) -> Parts:
+    """Panels of several lots in ascending order."""
+    if len(parts) == 1:
+        start, length, error, values = parts[0]
+        return start, length, error, values
+    start, length, error = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    order = start.argsort()
+    values = np.concatenate([part[3] for part in parts], axis=1)
+    return start[order], length[order], error[order], np.take(values, order, axis=1)
+
+
+def cut(start: Floats, length: Floats, parts: int) -> tuple[Floats, Floats]:
+    """Panels cut into so many equal parts."""
+    ends = start[:, None] + length[:, None] * (np.arange(parts + 1.0) / parts)
+    return ends[:, :-1].ravel(), np.diff(ends, axis=1).ravel()
+
+
 @dataclass(frozen=True)
 class Panels:
     """Panels in ascending order; between two of them there may be a gap, without mass.

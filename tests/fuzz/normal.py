@@ -134,15 +134,16 @@ def hold(answer, oracle_of):
     # Relative: of a part of the mass an error of the whole is more.
     tolerance = TOLERANCE + 5.0 * answer["error"]
     _close("log_z", answer["log_z"], oracle.log_z, TOLERANCE + 1e-13 * abs(oracle.log_z))
-    mixtures = answer["names"][1:]
+    # What scipy itself rounds (ncf, by 7e-10) the oracle's own sum is off by too.
+    mixtures, rounding = answer["names"][1:], oracle.prior_rounding()
     for name in answer["names"]:
         if answer[name]["far"] is not None:
             check_far(name, *answer[name]["far"], TOLERANCE)
         _check_moments(name, answer[name], oracle)
         far = name == mixtures[answer["seed"] % len(mixtures)]  # the dearest sums, of one of them
-        _check_tails(name, answer[name], oracle, tolerance, far)
+        _check_tails(name, answer[name], oracle, tolerance, far, rounding)
     _check_table(answer)
-    _check_draws(answer["draws"])
+    _check_draws(answer)
 
 
 def _close(what, found, right, tolerance):
@@ -171,7 +172,7 @@ def _check_moments(name, answer, oracle):
         raise WrongError(f"{name}: sd {sd}, right {right[1]:.12g}")
 
 
-def _check_tails(name, answer, oracle, tolerance, far):
+def _check_tails(name, answer, oracle, tolerance, far, rounding):
     # Beside ends and poles of its prior tau is as good as the whole is.
     of_whole = tolerance - TOLERANCE if name == "tau" else 0.0
     for i, x in enumerate(answer["x"]):
@@ -206,7 +207,7 @@ def _check_tails(name, answer, oracle, tolerance, far):
         if log_density is not None and np.isfinite(log_density):
             # x is rounded too: by so much, times how steep the log density may be.
             digits = 1e-15 * abs(x) / oracle_sd(oracle, name) * (2.0 + abs(log_density)) ** 0.5
-            allowed = tolerance + 1e-15 * abs(log_density) + digits
+            allowed = tolerance + 1e-15 * abs(log_density) + digits + 2.0 * rounding
             _close(where + "log density", given, log_density, allowed)
 
 
@@ -222,10 +223,14 @@ def _check_table(answer):
             raise SilentNaNError(f"summary: column {key} holds NaN")
 
 
-def _check_draws(ranks):
+def _check_draws(answer):
     from scipy.stats import kstest
 
-    for name, u in ranks.items():
+    for name, u in answer["draws"].items():
+        x = answer[name]["x"]
+        # A mean of 5e9 with a sd of 1e-6 has a handful of doubles: draws take steps, and no fewer.
+        if np.spacing(np.abs(x[3])) > 0.03 * (x[4] - x[2]):
+            continue
         if np.isnan(u).any():
             raise SilentNaNError(f"draws of {name}: NaN")
         p = kstest(u, "uniform").pvalue

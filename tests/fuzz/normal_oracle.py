@@ -154,6 +154,7 @@ class Oracle:
         self.likelihood = likelihood or Likelihood(y, se, mu, about)
         self.prior, self.watch = prior, tuple(watch)
         self.factor, self.began = None, time.process_time()
+        self.least = np.sort([x for x in np.ravel(cuts) if x > 0.0])[:1]
         tau, logs, mean, var = self._nodes(cuts)
         order = np.argsort(tau)
         self.coarse = np.tile(_COARSE, tau.size // _K.size)[order]
@@ -258,6 +259,10 @@ class Oracle:
             good = (off <= AGREE).all(axis=0) & own.all(axis=0)
             good &= self._gentle(tau, mean, var, off)
             alive = (fine > np.exp(-FLOOR) * totals[:, None]).any(axis=0)
+            # Little by their nodes, between which there may be more: neither dead nor good.
+            hidden = (fine < 1e-20 * totals[:, None]).all(axis=0)
+            hidden &= self._may_hold_more(logs, tilted, tops)
+            alive, good = alive | hidden, good & ~hidden
             narrow = width <= 1e-15 * np.maximum(1.0, np.abs(pieces.high))
             if np.any(narrow & alive & ~good & (off > 1e-11).any(axis=0)):
                 raise UnknownError("the sum does not converge")
@@ -277,6 +282,17 @@ class Oracle:
         if not kept:
             return [np.empty(0, dtype=Long)] * 4
         return [np.concatenate([part[k] for part in kept]) for k in range(4)]
+
+    @staticmethod
+    def _may_hold_more(logs, tilted, tops):
+        """Pieces that may rise between their nodes, by as much as they rise from node to node."""
+        before, top, after = logs[:, :-2], logs[:, 1:-1], logs[:, 2:]
+        with np.errstate(invalid="ignore"):
+            rise = np.where((top >= before) & (top >= after), top - np.minimum(before, after), 0)
+        rise = np.where(np.isfinite(rise), rise, 0).max(axis=1)
+        heights = np.array([part.max(axis=1) for part in tilted])
+        high = (heights + rise > tops[:, None] - FLOOR).any(axis=0)
+        return high & (rise > 1.0)  # not by rounding
 
     def _gentle(self, tau, mean, var, off):
         """Whether the normal distributions hardly change within a piece, beside their sds."""
@@ -360,6 +376,20 @@ class Oracle:
             return self.moments(1), None
         mean = (self.weight * self.tau).sum()
         return float(mean), float(np.sqrt((self.weight * (self.tau - mean) ** 2).sum()))
+
+    def prior_rounding(self):
+        """How the prior's own values are rounded where tau is (More and Wild 2011, ECnoise)."""
+        mean = float((self.weight * self.tau).sum())
+        sd = float(np.sqrt((self.weight * (self.tau - mean) ** 2).sum()))
+        below = np.cumsum(self.weight)
+        at = np.searchsorted(below, [1e-6, 0.1, 0.5, 0.9, 1.0 - 1e-6])
+        at = self.tau[at.clip(max=below.size - 1)]
+        near = at[:, None] * (1.0 + 1e-5 * min(1.0, sd / mean) * np.arange(7.0))
+        values = np.asarray(self.prior.log_density(near.ravel().astype(float)), dtype=float)
+        with np.errstate(invalid="ignore"):
+            rough = np.diff(values.reshape(near.shape), n=4, axis=1)
+        size = np.sqrt((rough**2).mean(axis=1) / 70.0)
+        return float(size[np.isfinite(size)].max(initial=0.0))
 
     def tau_tails(self, x):
         """Mass below and above a tau that was among the cuts."""
@@ -450,7 +480,7 @@ class Oracle:
 
         self.factor = factor
         try:
-            logs = self._nodes(())[1]
+            logs = self._nodes(self.least)[1]  # as far down as the sum that was made
         finally:
             self.factor = None
         whole = logs.max() + np.log(np.exp(logs - logs.max()).sum()) - self.log_z

@@ -229,3 +229,56 @@ def test_a_mean_that_is_spread_over_hundreds_of_units(scale):
     assert post["tau"].mean() == pytest.approx(mean, rel=1e-9, abs=0.0)
     sd = np.sqrt((chance * np.exp(2.0 * log_tau)).sum() - mean**2)
     assert post["tau"].std() == pytest.approx(sd, rel=1e-9, abs=0.0)
+
+
+def test_a_prior_of_mu_narrow_beside_its_distance_from_0():
+    """What a mean loses by rounding counts in its prior's sds: the density would be rough."""
+    rng = np.random.default_rng(2)
+    y, se = 610_556.0 + rng.standard_normal(6), rng.uniform(0.08, 2.5, 6)
+    prior_mu, scale = stats.norm(610_556.0, 0.002), 1e-3
+    far = ph.exact(ph.NormalNormal(y, se=se, prior_mu=prior_mu, prior_tau=stats.halfnorm(0, scale)))
+    near = ph.exact(ph.NormalNormal(
+        y - 610_556.0, se=se, prior_mu=stats.norm(0, 0.002), prior_tau=stats.halfnorm(0, scale)
+    ))  # fmt: skip
+    assert far._panels.start.size <= near._panels.start.size + 4
+    assert far.log_z == pytest.approx(near.log_z, abs=1e-11)
+    assert far["tau"].mean() == pytest.approx(near["tau"].mean(), rel=1e-12)
+    assert far["mu"].std() == pytest.approx(near["mu"].std(), rel=1e-11)
+
+
+@pytest.mark.parametrize("shape", [0.2, 0.3, 0.63])
+def test_draws_next_to_a_pole(shape):
+    """As the distribution function has them, down to where doubles are all that there is."""
+    prior = stats.beta(shape, shape, scale=5e-4)
+    model = ph.NormalNormal([1.3e-3, 3.4e-5, 5.7e-4], se=[6e-4, 4e-4, 3e-4], prior_tau=prior)
+    post = ph.exact(model)
+    tau = post.sample(20_000, np.random.default_rng(4))["tau"]
+    assert stats.kstest(post["tau"].cdf(tau), "uniform").pvalue > 1e-4
+
+
+def test_a_joint_prior_that_the_data_contradict_by_millions():
+    """Of a log density of -1e7 values are known to 1e-9, integrals to less."""
+    rng = np.random.default_rng(8)
+    y, se = 0.02 * rng.standard_normal(40), np.full(40, 1e-6)
+    prior = ph.NormalInvChi2(0.0, 2500.0, 1.8e6, 7.8e-14)
+    marginal = ph.exact(ph.NormalNormal(y, se=se, prior=prior))["tau"]
+    mp.mp.dps = 40
+    nu, s2, kappa = mp.mpf("1.8e6"), mp.mpf(7.8e-14), 2500
+    v, n = [mp.mpf(float(t)) for t in y], len(y)
+
+    def log_density(u):
+        t2 = mp.exp(2 * u)
+        weight, own = 1 / (mp.mpf(1e-6) ** 2 + t2), kappa / t2
+        mean = weight * sum(v) / (n * weight + own)
+        squares = weight * sum((a - mean) ** 2 for a in v) + own * mean**2
+        logs = -nu * u - nu * s2 / (2 * t2) + n * mp.log(weight) / 2 - squares / 2
+        return logs + mp.log(own / (n * weight + own)) / 2
+
+    centre, sd = mp.log(marginal.median()), mp.mpf(marginal.std() / marginal.mean())
+    nodes = [centre + sd * k / 8 for k in range(-80, 81)]
+    logs = [log_density(u) for u in nodes]
+    weight = [mp.exp(value - max(logs)) for value in logs]
+    mean = mp.fdot(weight, map(mp.exp, nodes)) / sum(weight)
+    var = mp.fdot(weight, [(mp.exp(u) - mean) ** 2 for u in nodes]) / sum(weight)
+    assert marginal.std() == pytest.approx(float(mp.sqrt(var)), rel=1e-9)
+    assert abs(marginal.mean() - float(mean)) < 1e-9 * marginal.std()

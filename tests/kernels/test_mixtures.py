@@ -89,3 +89,15 @@ def test_padding_changes_nothing(rng):
     x = rng.normal(size=20)
     more = [np.append(part, np.full(8, fill)) for part, fill in ((weight, 0), (mean, 0), (sd, 1))]
     np.testing.assert_array_equal(tails(x, weight, mean, sd), tails(x, *more))
+
+
+def test_quantiles_of_sds_over_150_decades():
+    """The median of a scale mixture, though light components are 1e40 times as wide."""
+    sd = np.geomspace(1e-7, 1e145, 500)
+    weight = np.exp(-np.linspace(0.0, 80.0, 500))
+    mean = np.full(500, 2.7e-5)
+    q = np.array([1e-6, 0.025, 0.5, 0.975, 1.0 - 1e-6])
+    together = quantiles(q, False, weight / weight.sum(), mean[None], sd[None])[0]
+    assert together[2] == pytest.approx(2.7e-5, rel=1e-9)
+    below = tails(together, weight / weight.sum(), mean, sd)[0]
+    np.testing.assert_allclose(below, q, rtol=1e-9)

@@ -220,3 +220,62 @@ def test_far_from_the_prior_of_the_mean_a_large_tau_explains_it():
         wanted = log_density(x) - log_density(y.mean())
         found = post["mu"].logpdf(x) - post["mu"].logpdf(y.mean())
         assert found == pytest.approx(wanted, rel=1e-10), sds
+
+
+def test_components_far_apart_beside_their_sds():
+    """A mean of mu that moves with tau by more than its sd from node to node, amid the mass too."""
+    y, se = np.array([2.34e-06, -5.33e-4]), np.array([7.96e-7, 2.15e-6])
+    mu, prior = (8.45e-4, 5.55e-5), stats.geninvgauss(2.3, 1.5, scale=3.55e-7)
+    post = ph.exact(ph.NormalNormal(y, se=se, prior_mu=stats.norm(*mu), prior_tau=prior))
+    tau = np.exp(np.linspace(*np.log(post["tau"].ppf([1e-15, 1.0 - 1e-15])), 200_001))
+    weight = 1.0 / (se**2 + tau[:, None] ** 2)
+    precision = weight.sum(axis=1) + mu[1] ** -2
+    mean = ((weight * y).sum(axis=1) + mu[0] * mu[1] ** -2) / precision
+    logs = prior.logpdf(tau) + np.log(tau) + 0.5 * np.log(weight).sum(axis=1)
+    logs -= 0.5 * ((weight * (y - mean[:, None]) ** 2).sum(axis=1) + np.log(precision))
+    share = np.exp(logs - 0.5 * ((mean - mu[0]) / mu[1]) ** 2)
+    share = np.exp(np.log(share) - np.log(share.sum()))
+    marginal, q = post["mu"], np.array([0.005, 0.025, 0.3, 0.5, 0.8, 0.995])
+    x = marginal.ppf(q)
+    below = stats.norm.cdf((x[:, None] - mean) * np.sqrt(precision)) @ share
+    np.testing.assert_allclose(below, q, rtol=1e-9)
+    np.testing.assert_allclose(marginal.cdf(x), q, rtol=1e-9)
+    table = post.columns(q)
+    np.testing.assert_allclose([values[0] for values in list(table.values())[2:]], x, rtol=1e-12)
+
+
+def test_what_is_0_far_out_is_told_soon():
+    """Though the prior is a function that underflows, which no panels carry there."""
+    known, calls = stats.gamma(3, scale=4e-10), []
+
+    def log_density(tau):
+        calls.append(np.size(tau))
+        return np.log(known.pdf(tau))
+
+    rng = np.random.default_rng(5)
+    y, se = 5e-5 * rng.standard_normal(12), rng.uniform(1e-6, 5e-6, 12)
+    model = ph.NormalNormal(y, se=se, prior_mu=stats.norm(-1.4e-5, 4.5e-8), prior_tau=log_density)
+    marginal = ph.exact(model)["theta[1]"]
+    marginal.sf(1e-3)
+    calls.clear()
+    assert marginal.sf(1e-3) == 0.0
+    assert sum(size > 1 for size in calls) < 100  # several hundred without that
+
+
+def test_effects_where_tau_is_beyond_1e150():
+    """Their sds given tau to all digits: a factor of 1e-316 has not as many."""
+    model = ph.NormalNormal([2.7e-5], se=[3.5e-7], prior_tau=stats.halfcauchy(scale=1.0))
+    found = model.given(0, np.array([349.3, 349.9]))
+    np.testing.assert_allclose(np.sqrt(found.var), 3.5e-7, rtol=1e-15)
+    both = model.given(slice(0, 1), np.array([349.3]))
+    np.testing.assert_allclose(np.sqrt(both.var), 3.5e-7, rtol=1e-15)
+
+
+def test_quantiles_of_a_sd_of_few_ulps():
+    """Newton's method ends where no double lies between."""
+    y = np.array([0.14338, 0.14310751336, 0.1431075145183248, 0.14310751454])
+    se = np.array([4.8e-4, 4.3e-9, 1.9e-12, 8.5e-13])
+    prior = stats.halfnorm(scale=1e-9)
+    marginal = ph.exact(ph.NormalNormal(y, se=se, prior_tau=prior))["theta[4]"]
+    x = marginal.ppf([1e-6, 0.5, 1.0 - 1e-6])
+    np.testing.assert_allclose(x - y[3], np.array([-1, 0, 1]) * 4.75 * se[3], atol=0.1 * se[3])
