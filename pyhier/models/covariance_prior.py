@@ -46,6 +46,13 @@ class CovariancePrior:
         density: Floats = self.tau.log_density(psi[..., :q]) + self.rho.log_density(psi[..., q:])
         return density
 
+    def log_density_of(self, k: int, value: float) -> float:
+        """Log prior density of one coordinate."""
+        q = len(self.tau.levels)
+        if k < q:
+            return self.tau.log_density_of(k, value)
+        return self.rho.log_density_of(k - q, value)
+
     def draws(self, n: int, rng: Generator) -> Floats:
         """Draws of (log tau, atanh rho), shape (n, d)."""
         return np.column_stack([self.tau.draws(n, rng), self.rho.draws(n, rng)])

@@ -64,6 +64,13 @@ class NormalPrior:
         )
         return density
 
+    def log_density_of(self, k: int, value: float) -> float:
+        """Log prior density of one coefficient; -inf where its prior is flat."""
+        if np.isinf(self.sd[k]):
+            return -np.inf
+        z = (value - self.mean[k]) / self.sd[k]
+        return float(-0.5 * (z * z + LOG_2PI) - np.log(self.sd[k]))
+
     def draws(self, z: Floats) -> Floats:
         """Draws of beta, shape (n, p), from standard normals of that shape."""
         drawn: Floats = self.mean + np.linalg.solve(self.root, z[..., None])[..., 0]

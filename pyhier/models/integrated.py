@@ -166,6 +166,14 @@ class IntegratedModel(HierarchicalModel):
         density: Floats = self.covariates.prior.log_density(beta) + self.prior.log_density(psi)
         return density
 
+    def log_prior_at(self, name: str, value: float) -> float:
+        """Log prior density of a coefficient, or of a coordinate by its own name, at a value."""
+        if name in self.coefficients:
+            return self.covariates.prior.log_density_of(self.coefficients.index(name), value)
+        at = [one.name for one in self.psi].index(name)
+        found: float = self.prior.log_density_of(at, value)
+        return found
+
     def why_improper(self) -> str:
         """Which prior is improper; empty when all are proper."""
         sds = zip(self.coefficients, self.covariates.prior.sd, strict=True)

@@ -245,6 +245,9 @@ class Integrated(Model, Protocol):
     ) -> tuple[Floats, Floats, bool]:
         """Means and sds of effects at nodes, (effects, nodes); whether the sds grow with tau."""
 
+    def log_prior_at(self, name: str, value: float) -> float:
+        """Log prior density of a coefficient, or of a coordinate by its own name, at a value."""
+
     def difference_psi(self, first: int | str, second: int | str, psi: Floats) -> Linear:
         """The difference of two quantities, given psi."""
 

@@ -78,6 +78,10 @@ class LevelPriors(Frozen):
                 total = total + prior.log_density(log_tau[..., k])
         return np.where((log_tau == -np.inf).any(axis=-1), -np.inf, total)
 
+    def log_density_of(self, k: int, log_tau: float) -> float:
+        """Log prior density of one level's log tau."""
+        return float(self.resolved[k].log_density(np.array([log_tau]))[0]) + log_tau
+
     def derivatives(self, log_tau: Floats) -> tuple[Floats, Floats]:
         """Slopes and curvatures of it at one point, each (levels,)."""
         found = [

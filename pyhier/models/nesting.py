@@ -175,11 +175,14 @@ def _coded(groups: Any) -> tuple[Places, list[Any]]:
 
 def _by_appearance(keys: Places) -> tuple[Places, Places]:
     """Codes of keys in the order in which they first appear, and the first row of each."""
-    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty(order.size, dtype=np.intp)
-    rank[order] = np.arange(order.size)
-    return rank[inverse.ravel()], first[order]
+    if keys.size and keys.max() > 8 * keys.size:  # few of many: without a table of them all
+        keys = np.unique(keys, return_inverse=True)[1].ravel()
+    table = np.full(int(keys.max(initial=0)) + 1, -1, dtype=np.intp)
+    table[keys[::-1]] = np.arange(keys.size - 1, -1, -1)  # of several the first row stays
+    first = np.sort(table[table >= 0])
+    rank = np.empty_like(table)
+    rank[keys[first]] = np.arange(first.size)
+    return rank[keys], first
 
 
 def text_of(group: Any) -> str:

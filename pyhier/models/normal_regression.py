@@ -333,8 +333,7 @@ class NormalRegression(NormalNormal):
         k, prior = self.coefficients.index(coefficient), self.covariates.prior
         if np.isinf(prior.sd[k]):
             raise ValueError(f"the prior of {coefficient} is flat: give it in prior_beta")
-        z = (value - prior.mean[k]) / prior.sd[k]
-        return float(-0.5 * z * z - 0.5 * LOG_2PI - np.log(prior.sd[k]))
+        return prior.log_density_of(k, value)
 
     def log_prior(self, phi: Floats) -> Floats:
         """Log prior density of (beta, log tau), shape (...)."""

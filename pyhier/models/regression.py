@@ -290,7 +290,35 @@ class HierarchicalRegression(RowSources, RowData, RowScales, IntegratedModel):
         if isinstance(quantity, str) and quantity in self.coefficients:
             unit = np.eye(self.covariates.size)[self.coefficients.index(quantity)]
             return Combination(unit, np.zeros(len(self.rows.z_names)))
+        if isinstance(quantity, str) and quantity.startswith("theta["):
+            if quantity[6:-1] not in self.labels:
+                raise KeyError(quantity)
+            return self.varying.effect(self.labels.index(quantity[6:-1]))
         return self._quantity(quantity)
+
+    def combined(self, weights: Mapping[str, float], psi: Floats) -> Linear:
+        """A linear combination of quantities of several groups by name, given psi."""
+        varying = self.varying
+        if isinstance(varying, NestedIntercepts):
+            raise ValueError(
+                "weights names effects of nested groups: take differences of two, by "
+                "probability('theta[a] > theta[b]')"
+            )
+        parts: dict[int, Combination] = {}
+        for name, weight in weights.items():
+            whole = f"beta[{name}]" if name in self.covariates.names else name
+            one = self._any_quantity(whole)
+            group = one.group if one.z.any() else NONE - 1
+            old = parts.get(group)
+            x, z = weight * one.x, weight * one.z
+            parts[group] = Combination(
+                x if old is None else old.x + x, z if old is None else old.z + z, one.group
+            )
+        total = Linear(0.0, 1.0, 0.0, False, np.zeros((self.covariates.size, 1)))
+        for one in parts.values():
+            total = total.minus(varying.linear(one, self.factor(psi)))
+        direction = -np.asarray(total.direction)
+        return self._unscaled(Linear(-total.intercept, 1.0, total.var, True, direction), psi)
 
     def own_effect(self, level: str, j: int, psi: Floats) -> Linear:
         """What one group of a level adds to the coefficients and the levels above."""

@@ -72,6 +72,12 @@ class RowPriors(Frozen):
             density = density + self.sigma.log_density(psi[..., :1])
         return density
 
+    def log_density_of(self, k: int, value: float) -> float:
+        """Log prior density of one coordinate."""
+        if self.sigma is not None and k == 0:
+            return self.sigma.log_density_of(0, value)
+        return self.covariance.log_density_of(k - self._start, value)
+
     def draws(self, n: int, rng: Generator) -> Floats:
         """Draws of psi, shape (n, d)."""
         own = [] if self.sigma is None else [self.sigma.draws(n, rng)]

@@ -23,6 +23,7 @@ from pyhier.kernels import regression as kernel
 from pyhier.models.nesting import Nesting
 
 BLOCK = 65536  # rows at a time
+UNEVEN = 1e6  # weights, beyond which the light rows must come last
 ALIKE = 1e-13  # of triangular factors, by their largest number: groups of one class
 
 Codes = NDArray[np.int64]
@@ -175,7 +176,7 @@ def row_sums(
         table[:, -1] = y[part] - x[part] @ about
         table *= _roots(weights, part)
         kernel.rotate(table, code[part], r, f)
-        triangle = _stacked(triangle, table[:, q:], weights is not None)
+        triangle = _stacked(triangle, table[:, q:], _uneven(weights))
     log_weight = 0.0 if weights is None else float(np.log(weights).sum())
     return RowSums(n, about, basis, r, f, _packed(triangle, p), log_weight)
 
@@ -194,6 +195,10 @@ def _roots(weights: Floats | None, part: slice) -> Floats | float:
     return 1.0 if weights is None else np.sqrt(weights[part])[:, np.newaxis]
 
 
+def _uneven(weights: Floats | None) -> bool:
+    return weights is not None and bool(weights.max() > UNEVEN * weights.min())
+
+
 def _fit(y: Floats, x: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
     """A fit's coefficients, and the basis in which the design's columns are orthogonal."""
     n, p = x.shape
@@ -201,7 +206,7 @@ def _fit(y: Floats, x: Floats, weights: Floats | None) -> tuple[Floats, Floats]:
     triangle = np.zeros((0, p + 1))
     for part in _blocks(n):
         table = np.column_stack([x[part] / scale, y[part]]) * _roots(weights, part)
-        triangle = _stacked(triangle, table, weights is not None)
+        triangle = _stacked(triangle, table, _uneven(weights))
     triangle = np.vstack([triangle, np.zeros((max(0, p - len(triangle)), p + 1))])
     inverse = np.linalg.inv(triangle[:p, :p])
     about = inverse @ triangle[:p, -1] / scale

@@ -350,7 +350,7 @@ class Posterior(OfRows, Frozen):
         Returns
         -------
         ndarray, shape (chain, draw, groups)
-            With all constants; what leave-one-out cross-validation and WAIC are made of.
+            With all constants; what leave-one-out cross-validation and WAIC take. Or ``rows``.
         """
         return log_likelihoods(self.model, self._drawn(draws, rng).draws)
 
@@ -405,8 +405,8 @@ class Posterior(OfRows, Frozen):
         """
         import pandas as pd
 
-        theta = self._drawn(draws, rng).theta
-        columns = rank_columns(theta.reshape(-1, theta.shape[-1]))
+        theta, kinds = self._drawn(draws, rng).theta, len(new_effects_of(self.model))
+        columns = rank_columns(theta.reshape(-1, theta.shape[-1]), kinds)
         return pd.DataFrame(columns, index=pd.Index(self.model.labels, name="group"))
 
     def to_dataframe(self, *, draws: int = DRAWS, rng: RNG = None) -> "pd.DataFrame":

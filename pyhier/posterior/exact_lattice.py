@@ -24,6 +24,7 @@ from pyhier.models.reductions import Collapsed, Linear
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.events import Probability
+from pyhier.posterior.point_hypotheses import PointHypotheses
 from pyhier.posterior.summaries import PROBS, mean_pooling
 from pyhier.quadrature.lattice import Lattice
 from pyhier.quadrature.rejection import LatticeDraws
@@ -36,7 +37,7 @@ LEAST_GIVEN = float(np.log(1e-6))  # of a density by that at the mean, for nodes
 NUMBERS = 2**21  # of a table of mixtures' components that is held at a time: a cache's worth
 
 
-class LatticePosterior(Posterior):
+class LatticePosterior(PointHypotheses, Posterior):
     """The posterior of a model with one to four hyperparameters left after integration.
 
     ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names`` or of a coordinate.
@@ -161,13 +162,22 @@ class LatticePosterior(Posterior):
         Parameters
         ----------
         weights : mapping of str to float
-            ``{"Intercept": 1, "latitude": 40}``.
+            ``{"Intercept": 1, "latitude": 40}``; of a model of rows of effects too:
+            ``{"theta[308,Intercept]": 1, "theta[308,Days]": 9}``.
 
         Returns
         -------
         MixtureMarginal
         """
-        model = self._covaried
+        model: Any = self._covaried
+        if hasattr(model, "combined") and isinstance(weights, Mapping) and any(
+            "[" in str(name) and not str(name).startswith("beta[") for name in weights
+        ):  # fmt: skip
+            given = {str(name): number(f"weights[{name!r}]", w) for name, w in weights.items()}
+            try:
+                return self.mixture(model.combined(given, self.psi))
+            except KeyError as error:
+                raise self._unknown(error.args[0]) from None
         return self.mixture(model.combination(model.covariates.combination(weights)))
 
     def theta_new(self, x: Any = None, group: str | None = None) -> MixtureMarginal:

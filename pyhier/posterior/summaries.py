@@ -13,11 +13,20 @@ BLOCK = 2**20  # numbers held at a time
 PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
 
 
-def rank_columns(theta: Floats) -> dict[str, Floats]:
-    """Mean, sd and ends of each group's rank in draws of theta, shape (draws, groups).
+def rank_columns(theta: Floats, kinds: int = 1) -> dict[str, Floats]:
+    """Mean, sd and ends of each effect's rank in draws of theta, shape (draws, effects).
 
-    Equal effects (all are at tau = 0) share their ranks evenly.
+    Of groups with several ``kinds`` of effects each is ranked among its own kind.
     """
+    found: dict[str, Floats] = {}
+    for k in range(kinds):
+        for name, column in _ranked(theta[:, k::kinds]).items():
+            found.setdefault(name, np.empty(theta.shape[1]))[k::kinds] = column
+    return found
+
+
+def _ranked(theta: Floats) -> dict[str, Floats]:
+    """Of effects of one kind; equal ones (all are at tau = 0) share their ranks evenly."""
     draws, groups = theta.shape
     if draws < 2:
         raise ValueError("there is 1 draw: it takes two for a standard deviation")

@@ -74,6 +74,16 @@ class CorrelationPrior(Frozen):
         found: Floats = values.reshape(z.shape[:-1]) + log_left[..., 0]
         return found
 
+    def log_density_of(self, k: int, z: float) -> float:
+        """Log density of the atanh of one partial correlation."""
+        from scipy.special import betaln
+
+        if callable(self.given):
+            return float(self.log_density(np.array([z])))
+        a = self.powers[k]
+        log_left = 2.0 * (np.log(2.0) - np.logaddexp(z, -z))
+        return float(a * log_left - betaln(a, a) - (2.0 * a - 1.0) * np.log(2.0))
+
     def draws(self, n: int, rng: Generator) -> Floats:
         """Draws of the atanh of partial correlations, shape (n, q (q - 1) / 2)."""
         columns = []
