@@ -7,6 +7,8 @@ A model is data with priors (`NormalNormal`, `BetaBinomial`, `PoissonGamma`); an
 
 from pyhier import _whole_imports
 from pyhier.classical.anova import anova
+from pyhier.classical.lmer import lmer
+from pyhier.classical.lmer_result import Lmer
 from pyhier.classical.meta_regression import MetaRegression
 from pyhier.classical.pooling import (
     compare_poolings,
@@ -63,6 +65,7 @@ __all__ = [
     "Grade",
     "HierarchicalRegression",
     "LaplaceFit",
+    "Lmer",
     "MetaRegression",
     "MultilevelEffects",
     "MultilevelNormal",
@@ -94,6 +97,7 @@ __all__ = [
     "james_stein",
     "laplace",
     "leave_group_out",
+    "lmer",
     "load_dataset",
     "no_pooling",
     "nuts",

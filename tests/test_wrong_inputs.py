@@ -24,6 +24,7 @@ Y, SE = [28.0, 8.0, -3.0, 7.0], [15.0, 10.0, 16.0, 11.0]
 LEVELS = {"a": GROUPED, "b": [1, 2, 1, 2]}
 PAIRS, COVS = [[y, 1.0] for y in Y], [[[1.3, 0.3], [0.3, 1.3]]] * 4
 FRAME = LEVELS | {"y": Y, "se": SE}
+ROWS = {"y": [1.0, 3.0, 2.0, 5.0, 4.0, 4.5], "x": [0, 1, 2, 0, 1, 2], "g": list("aaabbb")}
 
 
 @cache
@@ -170,6 +171,11 @@ CALLS = {
     "PoissonGamma": (ph.PoissonGamma, {"counts": [1, 2], "exposure": [4, 5]}, {
         "counts": Kind(*VECTOR.wrong, [1.5, 1]), "exposure": Kind(*VECTOR.wrong, [1.0], [0, 1]),
         "z0": POSITIVE, "prior": Kind(3, "nix", None, {"alpha": 3, "mu": stats.expon()})}),
+    "lmer": (ph.lmer, {"formula": "y ~ x + (1 | g)", "data": ROWS}, {
+        "formula": Kind(3, None, "y", "y ~ x", "y ~ nix + (1 | g)", "y ~ (1 | g | x)"),
+        "data": Kind(3, None, [1, 2], {"y": [1.0, 2.0], "x": [1.0, 2.0], "g": ["a", "a"]}),
+        "REML": Kind("yes", 3, None), "weights": Kind("nix", [1.0], [0.0] * 6, 3.0),
+        "offset": Kind("nix", [1.0], [np.inf] * 6, 3.0), "missing": Kind("omit", 3)}),
     "exact": (ph.exact, {"model": normal}, {"model": MODEL}),
     "given": (ph.given, {"model": normal, "mu": 0.0, "tau": 1.0}, {
         "model": MODEL, "mu": Kind("x", np.nan, None, [1, 2]),
@@ -416,8 +422,9 @@ def test_the_right_arguments_work():
 
 def test_every_public_callable_is_in_the_table():
     results = {
-        "ConvergenceWarning", "Grade", "LaplaceFit", "MetaRegression", "MultilevelEffects",
-        "MultivariateEffects", "PriorCheck", "PriorDraws", "RandomEffects", "Sensitivity",
+        "ConvergenceWarning", "Grade", "LaplaceFit", "Lmer", "MetaRegression",
+        "MultilevelEffects", "MultivariateEffects", "PriorCheck", "PriorDraws", "RandomEffects",
+        "Sensitivity",
     }  # fmt: skip
     public = {name for name in ph.__all__ if callable(getattr(ph, name))} - results
     assert public <= set(CALLS) | NOT_YET

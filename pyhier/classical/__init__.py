@@ -2,6 +2,8 @@
 
 from pyhier.classical.anova import AnovaTable, anova
 from pyhier.classical.coefficients import Prediction
+from pyhier.classical.lmer import lmer
+from pyhier.classical.lmer_result import Lmer
 from pyhier.classical.meta_regression import MetaRegression
 from pyhier.classical.pooling import (
     compare_poolings,
@@ -20,6 +22,7 @@ from pyhier.classical.several_variances import MultilevelEffects, MultivariateEf
 
 __all__ = [
     "AnovaTable",
+    "Lmer",
     "MetaRegression",
     "MultilevelEffects",
     "MultivariateEffects",
@@ -31,6 +34,7 @@ __all__ = [
     "dersimonian_laird",
     "homogeneity_test",
     "james_stein",
+    "lmer",
     "no_pooling",
     "random_effects",
     "reml",

@@ -305,22 +305,29 @@ def _joint(mean: ArrayLike, covariance: ArrayLike, names: tuple[str, ...]) -> No
 
 def _check_rank(x: Floats, names: tuple[str, ...], prior: NormalPrior, what: str = "X") -> None:
     """Raise for the first column that the ones before it (and the prior) make up, naming them."""
-    rows = np.vstack([x, prior.root])
+    found = dependent(np.vstack([x, prior.root]), names)
+    if found is None:
+        return
+    name, others = found
+    if not others:
+        raise ValueError(f"{what}[{name!r}] is 0 for all groups: leave it out")
+    raise ValueError(
+        f"{what}[{name!r}] is made up of {', '.join(others)}: their coefficients cannot be told "
+        "apart; leave one out, or give it a proper prior in prior_beta"
+    )
+
+
+def dependent(rows: Floats, names: Sequence[str]) -> tuple[str, list[str]] | None:
+    """The first column that others make up, and these; none where it is 0. None where none is."""
     length = np.sqrt((rows * rows).sum(axis=0))
     if not length.all():
-        raise ValueError(
-            f"{what}[{names[int(np.argmin(length))]!r}] is 0 for all groups: leave it out"
-        )
+        return names[int(np.argmin(length))], []
     scaled = rows / length
     left = np.zeros(len(names))  # of every column, beside those before it
     own = np.diag(np.linalg.qr(scaled, mode="r"))
     left[: own.size] = np.abs(own)
     if (left > RANK).all():
-        return
+        return None
     k = int(np.argmax(left <= RANK))
     share = np.linalg.lstsq(scaled[:, :k], scaled[:, k], rcond=None)[0]
-    others = [n for n, s in zip(names[:k], share, strict=True) if abs(s) > 1e-6]
-    raise ValueError(
-        f"{what}[{names[k]!r}] is made up of {', '.join(others)}: their coefficients cannot be "
-        "told apart; leave one out, or give it a proper prior in prior_beta"
-    )
+    return names[k], [n for n, s in zip(names[:k], share, strict=True) if abs(s) > 1e-6]
