@@ -19,6 +19,7 @@ from coda_diagnostics import diagnostics
 from counts import counts
 from covariates import covariates
 from nuts import nuts
+from rows import rows
 from samplers import samplers
 from streams import streams
 
@@ -243,6 +244,11 @@ def covariates_and_levels() -> str:
     return covariates(best, table)
 
 
+def raw_rows() -> str:
+    """Raw rows beside lme4, statsmodels and rstanarm."""
+    return rows(best, table)
+
+
 def hamiltonian() -> str:
     """NUTS beside nutpie and rstan."""
     return nuts(best, table)
@@ -276,6 +282,7 @@ def main() -> None:
         draws,
         million,
         covariates_and_levels,
+        raw_rows,
         exact_counts,
         hamiltonian,
         streams,

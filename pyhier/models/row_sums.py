@@ -104,6 +104,23 @@ class RowSums(Frozen):
         sums = kernel.group_sums(np.ascontiguousarray(factor), r, f, start, count)
         return linear_groups.merge(kernel.triangles(sums), self.within, self.size)
 
+    def plus(self, other: "RowSums") -> "RowSums":
+        """The sums of both sets of rows, which are of the same groups, fit and basis."""
+        groups, q = len(self.r), self.varying
+        r, f = self.r.copy(), self.f.copy()
+        table = np.zeros((groups, q, q + self.size + 1))
+        upper = np.triu_indices(q)
+        table[:, upper[0], upper[1]] = other.r
+        table[:, :, q:] = other.f
+        rows = table.reshape(groups * q, -1)
+        kernel.rotate(rows, np.repeat(np.arange(groups), q), r, f)
+        parts = [_whole(one.within[0], self.size) for one in (self, other)]
+        triangle = _stacked(np.vstack(parts), rows[:, q:], uneven=True)
+        return RowSums(
+            self.rows + other.rows, self.about, self.basis, r, f, _packed(triangle, self.size),
+            self.log_weight + other.log_weight,
+        )  # fmt: skip
+
     def centred(self) -> Floats:
         """F with the columns of the design as it was given, and of the response less the fit."""
         f = self.f.copy()
@@ -147,7 +164,13 @@ class NestedSums(RowSums):
 
 
 def row_sums(
-    y: Floats, x: Floats, z: Floats, code: Codes, groups: int, weights: Floats | None = None
+    y: Floats,
+    x: Floats,
+    z: Floats,
+    code: Codes,
+    groups: int,
+    weights: Floats | None = None,
+    frame: tuple[Floats, Floats] | None = None,
 ) -> RowSums:
     """One pass over the rows, in blocks, after one that finds a fit and a basis.
 
@@ -163,10 +186,12 @@ def row_sums(
     groups : int
     weights : ndarray, shape (n,), optional
         The residual variance is sigma^2 over these.
+    frame : (ndarray, ndarray), optional
+        The fit and the basis of another part of the rows, to whose sums these are added.
     """
     n, p = x.shape
     q = z.shape[1]
-    about, basis = _fit(y, x, weights)
+    about, basis = _fit(y, x, weights) if frame is None else frame
     r, f = np.zeros((groups, q * (q + 1) // 2)), np.zeros((groups, q, p + 1))
     triangle = np.zeros((0, p + 1))
     for part in _blocks(n):
@@ -237,6 +262,14 @@ def _packed(triangle: Floats, p: int) -> Floats:
     whole[:p] *= np.where(np.diag(whole)[:p] < 0.0, -1.0, 1.0)[:, np.newaxis]
     rows = [whole[k, k:] for k in range(p)]
     return np.concatenate([*rows, [whole[p, p] ** 2, 0.0]])[np.newaxis]
+
+
+def _whole(sums: Floats, p: int) -> Floats:
+    """The triangle of packed sums with the response last, shape (p + 1, p + 1)."""
+    whole = np.zeros((p + 1, p + 1))
+    whole[:p][np.triu_indices(p, m=p + 1)] = sums[:-2]
+    whole[p, p] = np.sqrt(sums[-2])
+    return whole
 
 
 def classes(r: Floats, f: Floats) -> tuple[Floats, Floats, Codes, Floats]:

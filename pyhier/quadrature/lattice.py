@@ -44,6 +44,7 @@ FIRST = {1: 0.5, 2: 0.55, 3: 0.6, 4: 0.72}  # steps to begin with, in scales
 ROUNDS, FAR_OFF = 8, 2_000  # of shorter steps; steps from the mode
 COARSE, LOOK, NEAR = 1.3, 50_000, 100  # step of the first look, its most nodes and steps
 ROUGH, FINEST = 0.01, 0.1  # change by twice a step that has it halved, and how often
+FAR_BELOW, FORGIVEN = 12.0, 2.3  # log of a density by the mass; log of how much more is borne
 BLOCK = 8192  # nodes at a time
 SQUARED = 0.02  # error of a sum by the square of what twice the step changes
 SLAB = {
@@ -117,7 +118,8 @@ class Lattice:
         grown = grow(evaluate, seeds, SLAB[len(order)], LIMIT, problems=True)
         sums, change = _log_sums(grown, places.size)
         sums += float(np.log(steps).sum())
-        rough = change > ROUGH
+        below = self.log_total - sums  # far out, where there is little, digits are worth less
+        rough = change > ROUGH * np.exp(np.clip(0.25 * (below - FAR_BELOW), 0.0, FORGIVEN))
         if rough.any() and wider > FINEST:  # far out, where the axes' bends may be too sharp
             sums[rough] = self.along(k, places[rough], 0.5 * wider)
         return sums

@@ -102,3 +102,52 @@ def test_data_far_from_zero_keeps_its_digits():
     factor = np.array([[0.5, 0.2, 0.4]])
     first, second = (linear_groups.solve(s.tables(factor), P)[0] + s.log_basis for s in (near, far))
     assert first == pytest.approx(second, abs=1e-8)  # the data's own rounding: 1e6 * 1e-16
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_parts_of_the_rows_add_up(weighted):
+    y, x, z, code, w = made(2, n=300)
+    given = w if weighted else None
+    whole = row_sums(y, x, z, code, GROUPS, given)
+    frame = (whole.about, whole.basis)
+    total = None
+    for part in (slice(0, 50), slice(50, 51), slice(51, 300)):
+        weights = None if given is None else given[part]
+        one = row_sums(y[part], x[part], z[part], code[part], GROUPS, weights, frame)
+        total = one if total is None else total.plus(one)
+    factor = np.array([[0.5, 0.2, 0.4], [3.0, -1.0, 1e-3]])
+    first, second = (linear_groups.solve(s.tables(factor), P) for s in (whole, total))
+    np.testing.assert_allclose(second, first, rtol=1e-11, atol=1e-12)
+    assert total.rows == 300
+    assert total.log_weight == pytest.approx(whole.log_weight)
+
+
+def test_thirty_columns_far_from_zero():
+    """Powers of years make columns that nearly make up one another: against 50 digits."""
+    import mpmath
+
+    rng = np.random.default_rng(0)
+    n, p = 50, 30
+    code = rng.integers(0, 5, n)
+    x = np.column_stack([np.ones(n), 2000.0 + rng.integers(0, 40, n), rng.normal(size=(n, p - 2))])
+    x[:, 5] = x[:, 4] + 1e-5 * x[:, 5]
+    y = 1e6 + x[:, 1] + rng.normal(size=n)
+    sums = row_sums(y, x, np.ones((n, 1)), code, 5)
+    found = linear_groups.solve(sums.tables(np.array([[0.8]])), p)[:, 0]
+    with mpmath.workdps(50):
+        same = mpmath.matrix((code[:, None] == code).astype(float).tolist())
+        v = mpmath.eye(n) + mpmath.mpf(0.8) ** 2 * same
+        design, data = mpmath.matrix(x.tolist()), mpmath.matrix(y.tolist())
+        inverse = v**-1
+        left = inverse * design
+        information = design.T * left
+        beta = mpmath.lu_solve(information, left.T * data)
+        squares = ((data - design * beta).T * (inverse * data))[0, 0]
+        logs = mpmath.log(mpmath.det(v)) + mpmath.log(mpmath.det(information)) + squares
+        wanted = [float(b) for b in beta]
+    assert found[0] + sums.log_basis == pytest.approx(float(-logs / 2), abs=1e-8)
+    beta = sums.about + sums.basis @ found[1 : 1 + p]
+    factor = np.zeros((p, p))
+    factor[np.triu_indices(p)] = found[1 + p :]
+    sd = np.sqrt(((sums.basis @ factor) ** 2).sum(axis=1))
+    assert np.abs((beta - wanted) / sd).max() < 1e-8  # the data's own rounding: 1e6 * 1e-16
