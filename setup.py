@@ -55,6 +55,7 @@ KERNELS = (
     "trajectory",
     "hamiltonian",
     "regression",
+    "regression_density",
 )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 cdef double ROUNDING = 4e-16  # of a sum of squares
 
-cdef extern from "regression_sums.h" nogil:
+cdef extern from "regression_effects.h" nogil:
     int LANES
     void regression_sums(int q, size_t classes, size_t columns, const double *l, const double *r,
                          const double *f, const int64_t *start, const double *count,

@@ -18,12 +18,12 @@ from pyhier._types import Floats
 from pyhier._validation import positive
 from pyhier.kernels import linear_groups
 from pyhier.kernels.density import LogDensity
+from pyhier.kernels.regression_density import RowsMarginal
 from pyhier.models.coefficients import prior_sums
 from pyhier.models.covariance_prior import correlations, with_partial
 from pyhier.models.covariates import INTERCEPT, LOG_2PI, BetaPrior
 from pyhier.models.integrated import IntegratedModel
 from pyhier.models.nested_intercepts import NestedIntercepts
-from pyhier.models.own import HierarchicalModel
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.row_data import RowData, row_frame
 from pyhier.models.row_priors import row_priors
@@ -369,16 +369,30 @@ class HierarchicalRegression(RowSources, RowData, RowScales, IntegratedModel):
     # --- The marginal density of (beta, psi) --------------------------------------------------
 
     def _density(self, priors: bool) -> LogDensity:
-        raise NotImplementedError("the density of rows is a function of many points")
+        sums, prior, p = self.varying.sums, self.covariates.prior, self.covariates.size
+        mean, root = (prior.mean, prior.root) if priors else (np.zeros(p), np.empty((0, p)))
+        rho = self.prior.covariance.rho
+        constant = 0.5 * sums.log_weight - 0.5 * self.estimates_used * LOG_2PI
+        if priors:
+            constant += float(prior.log_density(prior.mean)) + rho.log_constant
+        scales = self.scale_priors
+        return RowsMarginal(
+            sums.varying, self._correlated, self.estimates_used,
+            np.nan if self.sigma is None else float(np.log(self.sigma)), *sums.classes,
+            sums.within[0, :-1].copy(), sums.about, np.ascontiguousarray(np.linalg.inv(sums.basis)),
+            mean, root, constant, rho.powers, scales if priors else [None] * len(scales), priors,
+        )  # fmt: skip
+
+    @property
+    def scale_priors(self) -> list[LogDensity | None]:
+        """Log prior densities of sigma and every tau at their logs; None for a uniform one."""
+        return [one.density for one in self.prior.scales]
 
     @property
     def _compiled(self) -> bool:
-        return False
-
-    @cached_property
-    def log_marginal(self) -> LogDensity:
-        """The log posterior density of (beta, psi), the effects integrated out."""
-        return HierarchicalModel.log_marginal.func(self)  # type: ignore[attr-defined, no-any-return]
+        parts = self.scale_priors
+        known = self.prior.covariance.rho.proper and self.nesting.depth == 1
+        return known and all(one is None or one.compiled for one in parts)
 
     log_constant = 0.0
 

@@ -82,7 +82,7 @@ class RowSums(Frozen):
         return np.ascontiguousarray(self.r[order[first]]), kind
 
     @cached_property
-    def _classes(self) -> tuple[Floats, Floats, Codes, Floats]:
+    def classes(self) -> tuple[Floats, Floats, Codes, Floats]:
         """Groups of one triangular factor together: r, rows of f, their beginnings, sizes."""
         return classes(self.r, self.f)
 
@@ -100,7 +100,7 @@ class RowSums(Frozen):
         ndarray
             As `kernels.linear_groups` keeps sums; the last is log|V|, but for the weights.
         """
-        r, f, start, count = self._classes
+        r, f, start, count = self.classes
         sums = kernel.group_sums(np.ascontiguousarray(factor), r, f, start, count)
         return linear_groups.merge(kernel.triangles(sums), self.within, self.size)
 

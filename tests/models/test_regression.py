@@ -113,6 +113,21 @@ def test_likelihood_is_the_dense_one(kind):
     assert both == pytest.approx(wanted, abs=1e-10)
 
 
+@pytest.mark.parametrize("priors", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_point_is_as_many(kind, priors):
+    given = {"prior_tau": stats.halfcauchy(scale=1), "prior_beta": {"x": stats.norm(0, 2)}}
+    given |= {} if kind == "known" else {"prior_sigma": stats.halfnorm(scale=2)}
+    given |= {"prior_rho": 2.0} if kind in ("correlated", "three", "weighted") else {}
+    model = made(kind, **(given if priors else {}))
+    phi = points(model, 4)
+    density = model.log_marginal
+    assert density.compiled == (kind != "nested")
+    assert [density(one) for one in phi] == pytest.approx(model.log_posterior(phi), abs=1e-11)
+    for far in np.random.default_rng(2).normal(scale=1e3, size=(20, phi.shape[1])):
+        assert not np.isnan(density(far))  # beyond a double
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_coefficients_are_integrated_out_as_dense_ones(kind):
     model = made(kind)

@@ -86,11 +86,11 @@ def test_neither_the_order_of_rows_nor_blocks_matter(monkeypatch):
 def test_groups_of_one_factor_are_one_class():
     y, x, z, code, _ = made(1, n=5000)
     sums = row_sums(y, x, z, code, GROUPS)
-    assert len(sums._classes[0]) == len(np.unique(np.bincount(code)))
+    assert len(sums.classes[0]) == len(np.unique(np.bincount(code)))
     alike = row_sums(np.tile(y[:40], 50), np.tile(x[:40], (50, 1)), np.tile(x[:40, :2], (50, 1)),
                      np.repeat(np.arange(50), 40), 50)  # fmt: skip
-    assert len(alike._classes[0]) == 1
-    assert len(alike._classes[1]) <= 2 * (P + 1)
+    assert len(alike.classes[0]) == 1
+    assert len(alike.classes[1]) <= 2 * (P + 1)
 
 
 def test_data_far_from_zero_keeps_its_digits():
