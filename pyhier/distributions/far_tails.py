@@ -228,7 +228,7 @@ class FarTails:
             with np.errstate(over="ignore"):
                 return (logs + part(mean, sd))[np.newaxis]
 
-        start, length, top = self._first(x, part)
+        start, length, top = self._first(x, part, power == 0.0)
         if not start.size:  # nowhere is it a double, nor its log
             return -inf
         shape = replace(self._like, powers=self._falls(x, power), rounding=top.roughest)
@@ -281,18 +281,21 @@ class FarTails:
         _, mean, _ = self.law(np.array([self.panels.end]))
         return log(max(abs(x - float(mean[0])), 1e-300))
 
-    def _first(self, x: float, part: Part) -> tuple[Floats, Floats, "Top"]:
+    def _first(self, x: float, part: Part, tail: bool) -> tuple[Floats, Floats, "Top"]:
         """Panels to begin with, near the product's mass, one beside the other; and its top."""
         start, end, law = self._known(x)
         log_density, mean, sd = law
         with np.errstate(over="ignore"):
-            values = log_density + part(mean, sd)
+            own = part(mean, sd)
+            values = log_density + own
             score, size = np.abs(x - mean) / sd, abs(x) + np.abs(mean)
         height, at = values.reshape(-1, ORDER).max(axis=1), int(values.argmax())
         least = max(float(height.max()) - CUT - 20.0, -1e308)
         kept, near = np.flatnonzero(height >= least), values >= least
         with np.errstate(over="ignore"):
-            rounding = np.where(near, EPSILON * score * (score + size / sd), 0.0)
+            # The slope of the log of a tail, which is next to none where the tail is nearly one.
+            slope = np.minimum(score, np.sqrt(-2.0 * own) + 0.8) if tail else score
+            rounding = np.where(near, EPSILON * slope * (score + size / sd), 0.0)
         place = float(start[at // ORDER])
         top = Top(float(height.max()), float(rounding[at]), float(rounding.max()), place)
         if not kept.size:
@@ -300,11 +303,10 @@ class FarTails:
         start, end = start[kept[0] : kept[-1] + 1], end[kept[0] : kept[-1] + 1]
         gap = np.flatnonzero(start[1:] - end[:-1] > 1e-12 * np.maximum(1.0, np.abs(start[1:])))
         start, end = np.append(start, end[gap]), np.append(end, start[gap + 1])
-        for side, tail in enumerate(
-            self.panels.tails
-        ):  # how near to a pole panels go is found anew
-            if isfinite(tail.edge):
-                ends = sorted([tail.edge, self.panels.end if side else float(self.panels.start[0])])
+        for side, beyond in enumerate(self.panels.tails):
+            if isfinite(beyond.edge):  # how near to a pole panels go is found anew
+                last = self.panels.end if side else float(self.panels.start[0])
+                ends = sorted([beyond.edge, last])
                 start, end = np.append(start, ends[0]), np.append(end, ends[1])
         order = start.argsort()
         return start[order], (end - start)[order], top

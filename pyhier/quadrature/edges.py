@@ -16,6 +16,7 @@ LogDensity = Callable[[Floats], Floats]
 
 NEAREST = 1e-7  # how near to an end panels go; from there a power of the distance takes over
 PARTS = np.geomspace(1.0, 1000.0, 48)  # of the distance to a pole at which it is looked at
+SURE = 1e-8  # error of a pole's mass that is good enough
 HALVINGS = 60  # of a bracket, down to neighbouring doubles
 
 
@@ -90,10 +91,12 @@ def bisect_steps(
     for _ in range(HALVINGS):
         middle = 0.5 * (low + high)
         value = log_density(middle)
-        right = np.abs(at_high - value) > np.abs(value - at_low)
+        with np.errstate(invalid="ignore"):  # -inf amid numbers, as scipy's ncf has it
+            right = np.abs(at_high - value) > np.abs(value - at_low)
         low, at_low = np.where(right, middle, low), np.where(right, value, at_low)
         high, at_high = np.where(right, high, middle), np.where(right, at_high, value)
-    return low, high, np.asarray(np.abs(at_high - at_low) > 0.5 * whole)
+    with np.errstate(invalid="ignore"):
+        return low, high, np.asarray(np.abs(at_high - at_low) > 0.5 * whole)
 
 
 def ladder_to(edge: float, near: float, far: float) -> Floats:
@@ -107,28 +110,33 @@ def ladder_to(edge: float, near: float, far: float) -> Floats:
 def find_pole(log_density: LogDensity, edge: float, far: float) -> tuple[float, Tail] | None:
     """How near to an edge a power of the distance takes over, and its tail; None if none does.
 
-    Nearer where the rest of the log density is steep; but there distances are rounded.
+    Nearer where the rest of the log density is steep; but there distances are rounded. What is
+    least in doubt counts.
     """
+    best, least = None, inf
     for nearest in NEAREST * 10.0 ** -np.arange(4.0):
         width = min(nearest * max(1.0, abs(edge)), 1e-3 * abs(far - edge))
         near = edge + (width if far > edge else -width)
         if near == edge:
-            return None
+            break
         tail = pole(log_density, edge, near)
-        if tail.error < 1e-3:
-            return None if abs(tail.power) < 1e-6 else (near, tail)
-    return None
+        doubt = tail.log_mass + log(max(tail.error, 1e-16))
+        if tail.error < 1e-3 and doubt < least:
+            best, least = (near, tail), doubt
+        if tail.error < SURE:
+            break
+    return None if best is None or abs(best[1].power) < 1e-6 else best
 
 
 def pole(log_density: LogDensity, edge: float, near: float) -> Tail:
     """The mass between a point and the edge beside it, as that of a power of the distance.
 
     For the rest of the log density a square in the distance is taken, from points up to a thousand
-    times as far away; where twice as far gives another power, the difference is the error. Points
-    count by their distance, as whose part it is rounded.
+    times as far away; where twice as far gives another power or another mass, twice the difference
+    is the error. Points count by their distance, as whose part it is rounded.
     """
     width = near - edge
-    powers = []
+    powers, masses = [], []
     for far in (2.0, 1.0):
         part = far * PARTS
         values = log_density(edge + width * part)
@@ -139,13 +147,16 @@ def pole(log_density: LogDensity, edge: float, near: float) -> Tail:
         fit = np.linalg.lstsq(terms / size * part[:, None], values * part, rcond=None)[0] / size
         height, power, bend, _ = fit.tolist()
         powers.append(power)
-    if len(powers) < 2 or not power > -1.0 or abs(bend) > 0.1:
+        if not power > -1.0 or abs(bend) > 0.1:
+            break
+        mean = 1.0 + bend * (1.0 + power) / (2.0 + power)
+        masses.append(float(height) + log(abs(width) * mean / (1.0 + power)))
+    if len(masses) < 2:
         at_near = float(log_density(np.array([near]))[0])
         # None of known size; but it may not matter.
         return Tail(at_near + log(abs(width)), edge, 0.0, 0.0, 10.0)
-    mean = 1.0 + bend * (1.0 + power) / (2.0 + power)
-    log_mass = float(height) + log(abs(width) * mean / (1.0 + power))
-    return Tail(log_mass, edge, power, bend, abs(powers[1] - powers[0]) / (1.0 + power))
+    error = 2.0 * max(abs(powers[1] - powers[0]) / (1.0 + power), abs(masses[1] - masses[0]))
+    return Tail(masses[1], edge, power, bend, error)
 
 
 def noise(log_density: LogDensity, start: Floats, length: Floats) -> Floats:

@@ -81,3 +81,14 @@ def test_the_mass_at_a_pole_to_more_digits_than_its_distance_has(power):
     step = 1e-5 * part
     slope = (tail.mass_within(part + step) - tail.mass_within(part - step)) / (2.0 * step)
     np.testing.assert_allclose(tail.density_at(part), slope, rtol=1e-8)
+
+
+def test_a_cusp_at_an_end_is_taken_nearer():
+    """As a power of the distance it is badly known: by what little there is nearest to the end."""
+    cusp = stats.halfgennorm(0.675, loc=6.85, scale=0.02)
+    panels = resolve(lambda x: cusp.logpdf(x)[np.newaxis], 6.8, 7.5, support=(6.85, np.inf))
+    weight = panels.shares
+    mean = (weight * panels.nodes).sum() + panels.beyond[0] * 6.85
+    assert panels.lost < 1e-10
+    assert abs(panels.log_total) < 5.0 * panels.lost + 1e-12
+    assert mean == pytest.approx(cusp.mean(), rel=1e-11)
