@@ -398,6 +398,10 @@ class HierarchicalRegression(RowSources, RowData, RowScales, IntegratedModel):
 
     def _log_likelihood(self, phi: Floats) -> Floats:
         """Log likelihood of (beta, psi), with all constants, shape (n,)."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self._log_likelihood_at(phi)
+
+    def _log_likelihood_at(self, phi: Floats) -> Floats:
         beta, psi = self._split(np.atleast_2d(phi))
         low = self.ladder_ends[0] - 40.0  # below it tau is nothing beside what is left
         logs = np.array([one.line == "log" for one in self.psi])
@@ -411,7 +415,8 @@ class HierarchicalRegression(RowSources, RowData, RowScales, IntegratedModel):
             away[:, k] = (row[:, :-1] * gamma[:, k:]).sum(axis=1) - row[:, -1]
             at += p + 1 - k
         value: Floats = table[:, -1] + table[:, -2] + (away**2).sum(axis=1)
-        return -0.5 * (value + self.estimates_used * LOG_2PI)
+        value = -0.5 * (value + self.estimates_used * LOG_2PI)
+        return np.where(np.isnan(value), -np.inf, value)  # beyond a double
 
     @property
     def _widest(self) -> float:
