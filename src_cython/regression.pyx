@@ -10,6 +10,9 @@ import numpy as np
 
 cdef double ROUNDING = 4e-16  # of a sum of squares
 
+cdef enum:
+    NODES = 256  # at a time, which stay in cache
+
 cdef extern from "regression_effects.h" nogil:
     int LANES
     void regression_sums(int q, size_t classes, size_t columns, const double *l, const double *r,
@@ -138,6 +141,75 @@ def effects(const double[:, ::1] factor, const double[::1] r, int q):
     return gain_table, root_table
 
 
+cdef void add_group(Py_ssize_t q, Py_ssize_t nodes, Py_ssize_t here, const double *gain,
+                    const double *root, const double *f, Py_ssize_t p, const double *z,
+                    const double *sigma, double *room, double *mean, double *var) noexcept nogil:
+    """What a group's rows say of z' b: its mean and variance but for the common coefficients.
+
+    The room becomes the weights of the rows of F, (q, NODES), and what they make of the design,
+    (p, NODES).
+    """
+    cdef Py_ssize_t i, j, c, n
+    cdef double total
+    cdef double *weight
+    cdef double *made
+    for n in range(here):
+        mean[n] = var[n] = 0.0
+    for i in range(q):
+        weight = room + i * NODES
+        made = room + q * NODES
+        for n in range(here):
+            weight[n] = made[n] = 0.0
+        for j in range(q):
+            for n in range(here):
+                weight[n] += z[j] * gain[(j * q + i) * nodes + n]
+                made[n] += z[j] * root[(j * q + i) * nodes + n]
+        total = f[i * (p + 1) + p]
+        for n in range(here):
+            mean[n] += total * weight[n]
+            var[n] += made[n] * made[n]
+    for n in range(here):
+        var[n] *= sigma[n] * sigma[n]
+    for c in range(p):
+        made = room + (q + c) * NODES
+        for n in range(here):
+            made[n] = 0.0
+        for i in range(q):
+            total = f[i * (p + 1) + c]
+            weight = room + i * NODES
+            for n in range(here):
+                made[n] += total * weight[n]
+
+
+cdef void add_common(Py_ssize_t p, Py_ssize_t nodes, Py_ssize_t here, const double *x,
+                     const double *about, const double *rows, double *lean, double *mean,
+                     double *sd) noexcept nogil:
+    """The common coefficients' part, of x less what the rows make of the design; variances to sds."""
+    cdef Py_ssize_t c, d, n
+    cdef double *one
+    cdef double *spread = lean + p * NODES
+    cdef const double *part
+    for c in range(p):
+        one = lean + c * NODES
+        part = rows + (1 + c) * nodes
+        for n in range(here):
+            mean[n] += one[n] * about[c]
+            one[n] = x[c] - one[n]
+            mean[n] += one[n] * part[n]
+    for d in range(p):
+        for n in range(here):
+            spread[n] = 0.0
+        for c in range(d + 1):  # row c of the triangle begins after those above it
+            one = lean + c * NODES
+            part = rows + (1 + p + c * p - c * (c - 1) // 2 + d - c) * nodes
+            for n in range(here):
+                spread[n] += one[n] * part[n]
+        for n in range(here):
+            sd[n] += spread[n] * spread[n]
+    for n in range(here):
+        sd[n] = sqrt(sd[n])
+
+
 def moments(const double[:, :, ::1] gain, const double[:, :, ::1] root, const double[:, ::1] f,
             const double[:, ::1] x, const double[:, ::1] z, const double[::1] about,
             const double[:, ::1] rows, const double[::1] sigma):
@@ -163,39 +235,20 @@ def moments(const double[:, :, ::1] gain, const double[:, :, ::1] root, const do
     mean, sd : ndarray, shape (quantities, nodes)
     """
     cdef Py_ssize_t q = gain.shape[0], nodes = gain.shape[2], p = x.shape[1], count = x.shape[0]
-    cdef Py_ssize_t k, i, j, c, d, n, at
+    cdef Py_ssize_t k, start, here
     mean_table, sd_table = np.empty((count, nodes)), np.empty((count, nodes))
     cdef double[:, ::1] mean = mean_table, sd = sd_table
-    cdef double[::1] lean = np.empty(p), spread = np.empty(p), weight = np.empty(q)
-    cdef double centre, var, part
+    cdef double[::1] room = np.empty((q + p + 1) * NODES)
     with nogil:
         for k in range(count):
-            for n in range(nodes):
-                centre = var = 0.0
-                for i in range(q):
-                    weight[i] = part = 0.0
-                    for j in range(q):
-                        weight[i] += z[k, j] * gain[j, i, n]
-                        part += z[k, j] * root[j, i, n]
-                    centre += f[i, p] * weight[i]
-                    var += part * part
-                var *= sigma[n] * sigma[n]
-                for c in range(p):
-                    part = 0.0
-                    for i in range(q):
-                        part += f[i, c] * weight[i]
-                    lean[c] = x[k, c] - part
-                    centre += part * about[c] + lean[c] * rows[1 + c, n]
-                    spread[c] = 0.0
-                at = 1 + p
-                for c in range(p):
-                    for d in range(c, p):
-                        spread[d] += lean[c] * rows[at, n]
-                        at += 1
-                for c in range(p):
-                    var += spread[c] * spread[c]
-                mean[k, n] = centre
-                sd[k, n] = sqrt(var)
+            start = 0
+            while start < nodes:
+                here = min(NODES, nodes - start)
+                add_group(q, nodes, here, &gain[0, 0, start], &root[0, 0, start], &f[0, 0], p,
+                          &z[k, 0], &sigma[start], &room[0], &mean[k, start], &sd[k, start])
+                add_common(p, nodes, here, &x[k, 0], &about[0], &rows[0, start], &room[q * NODES],
+                           &mean[k, start], &sd[k, start])
+                start += here
     return mean_table, sd_table
 
 
