@@ -67,6 +67,12 @@ def outcomes(apart=1.0, prior=None, rho=2.0):
     return ph.MultivariateNormal(y, cov=cov, prior_tau=prior, prior_rho=rho)
 
 
+def subjects(term, n=18, **more):
+    """Reaction times of some subjects of sleepstudy."""
+    data = ph.load_dataset("sleepstudy").iloc[: 10 * n]
+    return ph.HierarchicalRegression.from_formula(f"Reaction ~ Days + {term}", data, **more)
+
+
 def away_from_0(tau):
     return 3.0 * math.log(tau) - tau
 
@@ -110,6 +116,10 @@ MODELS = {
     "levels, Python's": (lambda: towns(1.0, away_from_0), ("marginal",), 500),
     "outcomes": (outcomes, NORMAL, 5_000),
     "outcomes, no funnel": (lambda: outcomes(4.0), ALL, 5_000),
+    "rows": (lambda: subjects("(Days || Subject)"), ("marginal",), 5_000),
+    "rows, correlated": (
+        lambda: subjects("(Days | Subject)", prior_rho=2.0, prior_tau=stats.halfcauchy(scale=20)),
+        ("marginal",), 2_000),
     "outcomes, Python's": (
         lambda: outcomes(1.0, away_from_0, lambda r: -2.0 * r * r), ("marginal",), 500),
     "free throws": (

@@ -37,7 +37,8 @@ class Sources:
         Returns
         -------
         NormalNormal
-            Its standard errors are taken for known, as everywhere.
+            Its standard errors are taken for known, as everywhere; `HierarchicalRegression` of
+            the rows themselves has the residual sd among its hyperparameters.
 
         Examples
         --------

@@ -5,7 +5,8 @@ normal noise: their marginals are mixtures of normals over the nodes. The margin
 hyperparameters are densities along the lattice's axes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -358,10 +359,21 @@ class LatticePosterior(PointHypotheses, Posterior):
         model = self._integrated
         tables = [self._table(model.coefficients, q)]
         tables.append(self._table(tuple(self._axis_of), q))
-        tables += [_columns(self._mixtures(part), q) for part in self._slices()]
+        tables += self._in_threads(lambda part: _columns(self._mixtures(part), q))
         tables.append(self._table(model.new_effects, q))
         table = np.hstack([part for part in tables if part.size])
         return dict(zip(("mean", "sd", *percents(q)), table, strict=True))
+
+    def _in_threads(self, function: Callable[[slice], Floats]) -> list[Floats]:
+        """A function of every slice of the effects; the kernels let other threads run."""
+        _ = self.collapsed, self.growth  # made once, before there are threads
+        parts = self._slices()
+        if len(parts) == 1:
+            return [function(parts[0])]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
+            return list(pool.map(function, parts))
 
     def _table(self, names: Sequence[str], q: Floats) -> Floats:
         return _rows((self[name] for name in names), q)

@@ -158,6 +158,26 @@ def test_samplers_agree_with_exact(name, engine):
     assert np.max(np.abs(far)) < 4.0, rows[int(np.argmax(np.abs(far)))]
 
 
+@cache
+def rows_of_sleepstudy():
+    """Raw rows with two coefficients that vary: five coordinates, and the exact answer."""
+    model = ph.HierarchicalRegression.from_formula(
+        "Reaction ~ Days + (Days || Subject)", ph.load_dataset("sleepstudy")
+    )
+    post = ph.exact(model)
+    found = ((key, post[key]) for key in (*model.coordinates, *post.names))
+    return model, [(key, float(one.mean()), float(one.std())) for key, one in found]
+
+
+@pytest.mark.parametrize("engine", [name for name in SAMPLERS if name != "grid"])
+def test_samplers_agree_with_exact_on_raw_rows(engine):
+    """All but a grid, which takes three coordinates."""
+    sample, errors_of = SAMPLERS[engine]
+    model, rows = rows_of_sleepstudy()
+    far = distances(sample(model), errors_of, rows)
+    assert np.max(np.abs(far)) < 4.0, rows[int(np.argmax(np.abs(far)))]
+
+
 @pytest.mark.parametrize("engine", SAMPLERS)
 @pytest.mark.parametrize("name", WRONG)
 def test_samplers_of_a_wrong_target_do_not(name, engine):
