@@ -18,6 +18,7 @@ import numpy as np
 from coda_diagnostics import diagnostics
 from counts import counts
 from covariates import covariates
+from lmer import lmer
 from nuts import nuts
 from rows import rows
 from samplers import samplers
@@ -249,6 +250,11 @@ def raw_rows() -> str:
     return rows(best, table)
 
 
+def mixed_models() -> str:
+    """The classical fit of raw rows beside lme4, lmerTest and statsmodels."""
+    return lmer(best, table)
+
+
 def hamiltonian() -> str:
     """NUTS beside nutpie and rstan."""
     return nuts(best, table)
@@ -283,6 +289,7 @@ def main() -> None:
         million,
         covariates_and_levels,
         raw_rows,
+        mixed_models,
         exact_counts,
         hamiltonian,
         streams,

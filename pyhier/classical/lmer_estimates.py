@@ -73,19 +73,22 @@ class Estimates(Frozen):
     @property
     def fixef(self) -> "pd.Series[float]":
         """Common coefficients by name."""
-        import pandas as pd
-
-        return pd.Series(self.beta, index=pd.Index(self.design.x_names, name="coefficient"))
+        return self._by_name(self.beta)
 
     @property
     def se(self) -> "pd.Series[float]":
         """Standard errors of the common coefficients."""
-        return self.fixef * 0.0 + np.sqrt(np.diag(self.vcov))
+        return self._by_name(np.sqrt(np.diag(self.vcov)))
 
     @property
     def t_values(self) -> "pd.Series[float]":
         """Common coefficients by their standard errors."""
-        return self.fixef / self.se
+        return self._by_name(self.beta / np.sqrt(np.diag(self.vcov)))
+
+    def _by_name(self, values: Floats) -> "pd.Series[float]":
+        import pandas as pd
+
+        return pd.Series(values, index=pd.Index(self.design.x_names, name="coefficient"))
 
     @cached_property
     def covariance(self) -> Floats:

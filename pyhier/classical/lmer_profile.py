@@ -18,7 +18,6 @@ from pyhier._validation import check_level
 from pyhier.classical.mixed_deviance import Cholesky, Criterion, Derivatives, triangular
 from pyhier.classical.mixed_moments import Moments, Varying, full
 from pyhier.classical.mixed_search import minimise
-from pyhier.classical.tau2 import find_root
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,6 +88,8 @@ def _ends(
     profile: Profile, least: float, at: float, step: float, low: float, high: float, rise: float
 ) -> tuple[float, float]:
     """Where the profile has risen so far on either side, or the ends of the range."""
+    from scipy.optimize import brentq
+
     begin = profile.start
 
     def above(value: float) -> float:
@@ -103,8 +104,7 @@ def _ends(
             reached = outside >= limit if limit > at else outside <= limit
             outside = limit if reached else outside
             if above(outside) > 0.0:
-                first, last = min(inside, outside), max(inside, outside)
-                return float(find_root(above, first, last))
+                return float(brentq(above, inside, outside, xtol=1e-10 * step, rtol=1e-11))
             if reached:
                 return limit
             inside, pace = outside, 1.5 * pace

@@ -105,7 +105,7 @@ class Varying:
     @cached_property
     def inverse(self) -> Floats:
         """Of the root."""
-        return np.asarray(np.linalg.inv(self.root), dtype=np.float64)
+        return np.tril(np.linalg.inv(self.root))
 
     @cached_property
     def entries(self) -> Floats:
