@@ -153,8 +153,11 @@ class HierarchicalRegression(RowSources, RowData, RowScales, IntegratedModel):
             self.nesting.sizes, names, strict=False)]  # fmt: skip
         varying = "" if nested else f"{', '.join(self.rows.z_names)} by group, "
         known = "" if self.sigma is None else f"sigma {self.sigma:g}, "
+        dropped = 0 if self.design is None else self.design.dropped
+        left = f" ({dropped} more lacked a value)" if dropped else ""
         return (
-            f"HierarchicalRegression: {self.rows.y.size} rows in {' in '.join(reversed(sizes))}, "
+            f"HierarchicalRegression: {self.rows.y.size} rows{left} in "
+            f"{' in '.join(reversed(sizes))}, "
             f"{', '.join(self.coefficients)} {kind}, {varying}{known}{self.prior.words}"
         )
 

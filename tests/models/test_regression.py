@@ -290,3 +290,13 @@ def test_improper_posteriors_are_refused(y, groups, words):
     model = ph.HierarchicalRegression(y, groups=list(groups))
     with pytest.raises(ValueError, match=words):
         ph.exact(model)
+
+
+def test_rows_that_lack_a_value_are_named_or_dropped():
+    d = rows()
+    data = {"y": d["y"].copy(), "x": d["x"], "g": [f"g{j}" for j in d["code"]]}
+    data["y"][[3, 11]] = np.nan
+    with pytest.raises(ValueError, match="rows 3, 11"):
+        ph.HierarchicalRegression.from_formula("y ~ x + (1 | g)", data)
+    model = ph.HierarchicalRegression.from_formula("y ~ x + (1 | g)", data, missing="drop")
+    assert "38 rows (2 more lacked a value) in 7 groups" in repr(model)
