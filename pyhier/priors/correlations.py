@@ -17,6 +17,8 @@ from pyhier._random import Generator, betas
 from pyhier._types import Floats
 from pyhier._validation import positive
 
+BELOW_ONE = float(np.nextafter(1.0, 0.0))  # where tanh is 1, log(1 - rho^2) is still a number
+
 RhoPrior = float | Callable[[float], float]
 
 
@@ -69,7 +71,7 @@ class CorrelationPrior(Frozen):
         if not callable(self.given):
             density: Floats = self.log_constant + (self.powers * log_left).sum(axis=-1)
             return density
-        flat = np.tanh(z[..., 0]).ravel()
+        flat = np.clip(np.tanh(z[..., 0]).ravel(), -BELOW_ONE, BELOW_ONE)
         values = np.array([_returned(self.given, rho) for rho in flat.tolist()])
         found: Floats = values.reshape(z.shape[:-1]) + log_left[..., 0]
         return found

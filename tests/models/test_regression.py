@@ -300,3 +300,18 @@ def test_rows_that_lack_a_value_are_named_or_dropped():
         ph.HierarchicalRegression.from_formula("y ~ x + (1 | g)", data)
     model = ph.HierarchicalRegression.from_formula("y ~ x + (1 | g)", data, missing="drop")
     assert "38 rows (2 more lacked a value) in 7 groups" in repr(model)
+
+
+def test_a_function_of_the_correlation_is_that_prior_to_its_ends():
+    """log(1 - rho^2) is -inf where rho is rounded to 1, far out on the axis of the correlation."""
+    rng = np.random.default_rng(3)
+    g, x = np.repeat(np.arange(8), [3, 5, 6, 4, 7, 5, 8, 4]), rng.normal(size=42)
+    y = 2 + x + rng.normal(size=8)[g] * (1 + 0.3 * x) + 0.5 * rng.normal(size=42)
+    model = ph.HierarchicalRegression.from_formula(
+        "y ~ x + (x | g)", {"g": g, "x": x, "y": y}, sigma=0.5,
+        prior_tau=stats.halfnorm(scale=2), prior_rho=2.0,
+    )  # fmt: skip
+    by_hand = model.with_prior(prior_rho=lambda rho: np.log(1.0 - rho**2))
+    one, other = (ph.exact(each)["rho[Intercept,x]"] for each in (model, by_hand))
+    assert other.mean() == pytest.approx(one.mean(), rel=1e-7)
+    np.testing.assert_allclose(other.ppf([0.01, 0.99]), one.ppf([0.01, 0.99]), rtol=1e-7)
