@@ -76,6 +76,7 @@ def in_r_words(message: str) -> str:
     message = _ENGINE.sub(r"hier_\1(model)", message)
     message = _BARE.sub(lambda found: "m" if found[1] == "draws" else found[1], message)
     message = _INDEX.sub(lambda found: f"{found[1]}[{int(found[2]) + 1}]", message)
+    message = _PLACES.sub(lambda found: f"{found[1]}[{int(found[2]) + 1}]", message)
     message = _MAPPING.sub(
         lambda found: f"list({_ENTRY.sub(lambda entry: f'{entry[1]} = ', found[1])})",
         _as_strings(message),

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyhier.r_bridge import crossing
+from pyhier.r_bridge import crossing, rows
 from pyhier.r_bridge.crossing import Handle
+from pyhier.r_bridge.sent import beta_prior, by_name, described, tau_prior
 
 import pyhier as ph
 from pyhier import learnbayes as lb
@@ -19,8 +20,7 @@ from pyhier._types import Floats
 from pyhier.posterior import ExactPosterior, Posterior, SampleMarginal
 from pyhier.posterior.diagnostics import ConvergenceWarning, diagnose, find_trouble
 from pyhier.posterior.draws import DrawsPosterior, as_draws
-from pyhier.priors.grammar import MU_PRIORS, PAIR_PRIORS, SCALED, parse_prior
-from pyhier.priors.tau import PRIOR_NAMES
+from pyhier.priors.grammar import MU_PRIORS, PAIR_PRIORS, parse_prior
 from pyhier.rstats import RStream
 
 
@@ -33,15 +33,11 @@ def call(name: str, arguments: Mapping[str, Any] | list[Any]) -> dict[str, Any]:
 # --- Models ---------------------------------------------------------------------------------------
 
 
-def _prior_tau(prior: Any) -> Any:
-    return parse_prior("prior_tau", prior, SCALED, PRIOR_NAMES) if isinstance(prior, str) else prior
-
-
 def _normal_priors(prior_mu: Any, prior_tau: Any) -> dict[str, Any]:
     if isinstance(prior_mu, str):
         parsed = parse_prior("prior_mu", prior_mu, MU_PRIORS)
         prior_mu = None if parsed == "flat" else parsed
-    return {"prior_mu": prior_mu, "prior_tau": _prior_tau(prior_tau)}
+    return {"prior_mu": prior_mu, "prior_tau": tau_prior(prior_tau)}
 
 
 def _normal(
@@ -55,24 +51,15 @@ def _normal(
 ) -> Any:
     keywords: dict[str, Any] = {given: spread, "labels": labels}
     if mods is None:
-        return _described(ph.NormalNormal(y, **keywords, **_normal_priors(prior_mu, prior_tau)))
+        return described(ph.NormalNormal(y, **keywords, **_normal_priors(prior_mu, prior_tau)))
     keywords |= _moderators(mods)
-    return _described(ph.NormalNormal(y, **keywords, prior_tau=_prior_tau(prior_tau)))
-
-
-def _by_name(sent: Mapping[str, Any]) -> dict[str, Any]:
-    """What R's `named_to_python()` sent: values under names that may be any."""
-    return dict(zip(sent["names"], sent["values"].values(), strict=True))
+    return described(ph.NormalNormal(y, **keywords, prior_tau=tau_prior(prior_tau)))
 
 
 def _moderators(mods: Mapping[str, Any]) -> dict[str, Any]:
     columns = dict(zip(mods["names"], mods["x"].T, strict=True))
-    beta = {name: _prior_beta(name, text) for name, text in (mods["prior"] or {}).items()}
+    beta = {name: beta_prior(name, text) for name, text in (mods["prior"] or {}).items()}
     return {"X": columns or None, "intercept": mods["intercept"], "prior_beta": beta or None}
-
-
-def _prior_beta(name: str, text: str) -> Any:
-    return parse_prior(f"prior_beta${name}", text, MU_PRIORS, ())
 
 
 def _multilevel(
@@ -84,21 +71,21 @@ def _multilevel(
     prior_tau: Any,
     mods: Any = None,
 ) -> Any:
-    keywords: dict[str, Any] = {given: spread, "levels": _by_name(levels)}
+    keywords: dict[str, Any] = {given: spread, "levels": by_name(levels)}
     if isinstance(prior_tau, Mapping):
-        keywords["prior_tau"] = {name: _prior_tau(one) for name, one in _by_name(prior_tau).items()}
+        keywords["prior_tau"] = {name: tau_prior(one) for name, one in by_name(prior_tau).items()}
     else:
-        keywords["prior_tau"] = _prior_tau(prior_tau)
+        keywords["prior_tau"] = tau_prior(prior_tau)
     if mods is None:
         keywords["prior_mu"] = _normal_priors(prior_mu, None)["prior_mu"]
     else:
         keywords |= _moderators(mods)
-    return _described(ph.MultilevelNormal(y, **keywords))
+    return described(ph.MultilevelNormal(y, **keywords))
 
 
 def _normal_raw(values: Floats, groups: list[str], variance: Any, **priors: Any) -> Any:
     model = ph.NormalNormal.from_raw(values, groups, variance=variance, **_normal_priors(**priors))
-    return _described(model)
+    return described(model)
 
 
 def _pair_prior(prior: Any, named: Sequence[str]) -> Any:
@@ -113,28 +100,17 @@ def _pair_prior(prior: Any, named: Sequence[str]) -> Any:
 
 def _binomial(successes: Floats, trials: Floats, prior: Any, labels: Any) -> Any:
     prior = _pair_prior(prior, ph.BetaBinomial.named)
-    return _described(ph.BetaBinomial(successes, trials, prior, labels))
+    return described(ph.BetaBinomial(successes, trials, prior, labels))
 
 
 def _poisson(counts: Floats, exposure: Floats, prior: Any, z0: float, labels: Any) -> Any:
     prior = _pair_prior(prior, ph.PoissonGamma.named)
-    return _described(ph.PoissonGamma(counts, exposure, prior, z0, labels))
+    return described(ph.PoissonGamma(counts, exposure, prior, z0, labels))
 
 
 def _phi_at(model: Any, values: Mapping[str, float]) -> Any:
     """The coordinates at values of the hyperparameters."""
     return model.phi_at(**values)
-
-
-def _described(model: Any) -> dict[str, Any]:
-    return {
-        "handle": Handle(model),
-        "shown": repr(model),
-        "labels": list(model.labels),
-        "coordinates": list(model.coordinates),
-        "data": dict(model.observed()),
-        "estimates": dict(zip(("estimate", "se"), model.estimates(), strict=True)),
-    }
 
 
 # --- Engines --------------------------------------------------------------------------------------
@@ -193,9 +169,8 @@ def _remake(model: Any, phi: Floats, theta: Any, theta_new: Floats, markov: bool
     """The posterior of draws that a saved R object holds, shape (draw, chain, ...)."""
     effects = None if theta is None else np.ascontiguousarray(theta.transpose(1, 0, 2))
     phi = np.ascontiguousarray(phi.transpose(1, 0, 2))
-    made = (_Chains if markov else DrawsPosterior)(
-        model, phi, effects, np.ascontiguousarray(theta_new.T)
-    )
+    new = np.ascontiguousarray(theta_new.T if theta_new.ndim == 2 else np.swapaxes(theta_new, 0, 1))
+    made = (_Chains if markov else DrawsPosterior)(model, phi, effects, new)
     return _posterior(made)
 
 
@@ -303,7 +278,7 @@ def _predict_at(
     covariates = [None] * len(size) if x is None else x
     within: list[dict[str, str]] = [{}] * len(size)
     if groups:
-        levels = _by_name(groups)
+        levels = by_name(groups)
         paths = [
             dict(zip(levels, path, strict=True)) for path in zip(*levels.values(), strict=True)
         ]
@@ -412,4 +387,5 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "laplace": _laplace,
     "sampler": _sampler,
     "validation": _validation,
+    **rows.ENTRIES,
 }

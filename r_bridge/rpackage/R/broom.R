@@ -9,7 +9,7 @@ tidy.hier_posterior <- function(x, conf.int = FALSE, conf.level = 0.95, ...) {
   no_dots(...)
   tail <- (1 - check_level(conf.level)) / 2
   table <- table_of(x, c(tail, 1 - tail))
-  table <- table[rownames(table) != "theta_new", ]
+  table <- table[!is_new(rownames(table)), ]
   group <- x$model$labels[match(rownames(table), effect_names(x$model))]
   frame <- data.frame(
     effect = ifelse(is.na(group), "hyperparameter", "group"), group = group,

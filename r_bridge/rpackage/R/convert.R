@@ -100,7 +100,7 @@ as_draws_rvars.hier_posterior <- function(x, n = 4000, seed = NULL, ...) {
   if (length(effects)) {
     theta <- rvar_of(drawn$draws[, , effects, drop = FALSE])
     names(theta) <- drawn$model$labels
-    parts <- append(parts, list(theta = theta), which(names(parts) == "theta_new") - 1)
+    parts <- append(parts, list(theta = theta), which(is_new(names(parts)))[[1]] - 1)
   }
   do.call(posterior::draws_rvars, parts)
 }

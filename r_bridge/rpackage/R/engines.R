@@ -6,7 +6,7 @@
 #' quantiles are good to 1e-9 (1e-8 for counts).
 #'
 #' @param y A model; or what [hier_normal()] takes, such as estimates followed by their standard
-#'   errors.
+#'   errors; or a formula of [hier_regression()], with `data`.
 #' @param model A model.
 #' @param ... With data for `y`: more arguments of [hier_normal()]. For `hier_given()`: a value of
 #'   each hyperparameter, such as `mu = 8, tau = 5`.
@@ -258,7 +258,8 @@ hier_empirical_bayes <- function(model, method = c("ml", "moments")) {
 
 as_model <- function(y, ...) {
   if (!inherits(y, "hier_model")) {
-    return(hier_normal(y, ...))
+    rows <- inherits(y, "formula") && length(y) == 3 && has_bar(y[[3]])
+    return(if (rows) hier_regression(y, ...) else hier_normal(y, ...))
   }
   no_dots(...)
   y
@@ -267,8 +268,8 @@ as_model <- function(y, ...) {
 check_model <- function(model) {
   if (!inherits(model, "hier_model")) {
     stop_pyhier(
-      "model is of class ", class(model)[[1]], ": make one with hier_normal(), hier_binomial() or ",
-      "hier_poisson()",
+      "model is of class ", class(model)[[1]], ": make one with hier_regression(), hier_normal(), ",
+      "hier_binomial() or hier_poisson()",
       kind = "TypeError"
     )
   }

@@ -49,7 +49,7 @@ NULL
 coef.hier_posterior <- function(object, ...) {
   no_dots(...)
   means <- means_of(object)
-  means[names(means) != "theta_new"]
+  means[!is_new(names(means))]
 }
 
 means_of <- function(object) {
@@ -89,7 +89,7 @@ interval_names <- function(probs) paste(format(100 * probs, trim = TRUE, digits 
 # The rows that are asked for; those of coef() without.
 rows_named <- function(table, parm) {
   if (missing(parm)) {
-    return(table[rownames(table) != "theta_new", , drop = FALSE])
+    return(table[!is_new(rownames(table)), , drop = FALSE])
   }
   unknown <- if (is.character(parm)) setdiff(parm, rownames(table)) else parm[!parm %in% seq_len(nrow(table))]
   if (length(unknown)) {
@@ -217,7 +217,7 @@ case.names.hier_model <- function(object, ...) object$labels
 
 #' @importFrom stats variable.names
 #' @export
-variable.names.hier_posterior <- function(object, ...) setdiff(object$names, "theta_new")
+variable.names.hier_posterior <- function(object, ...) object$names[!is_new(object$names)]
 
 #' @importFrom stats getCall
 #' @export

@@ -433,11 +433,14 @@ update.hier_model <- function(object, ...) {
     stop_pyhier("unknown: ", paste(unknown, collapse = ", "), "; this model has ", paste(known, collapse = ", "))
   }
   for (name in names(changes)) {
-    object$spec[[name]] <- switch(name,
+    object$spec[name] <- list(switch(name,
       prior_mu = mu_prior(changes[[name]]),
       prior_tau = level_priors(changes[[name]]),
+      prior_sigma = one_prior(name, changes[[name]]),
+      prior_rho = rho_prior(changes[[name]]),
+      prior_beta = coefficient_priors(changes[[name]]),
       pair_prior(changes[[name]])
-    )
+    ))
   }
   remade(object)
 }

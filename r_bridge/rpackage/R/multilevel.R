@@ -128,7 +128,7 @@ level_priors <- function(prior_tau) {
     stop_pyhier("prior_tau is ", shown(prior_tau), ": give a list by the levels' names")
   }
   each <- function(name) one_prior(paste0("prior_tau$", name), prior_tau[[name]])
-  named_to_python(lapply(stats::setNames(nm = names(prior_tau)), each))
+  named_to_python(stats::setNames(lapply(names(prior_tau), each), bare(names(prior_tau))))
 }
 
 # The names of upper levels' groups that new data has, from the outermost on; NULL where it has none.

@@ -9,7 +9,8 @@
 #'   `annotate = FALSE` leaves them out. `forest(x)` is the same, with metafor's generic too. `"density"`: the
 #'   density of one quantity. `"trace"`: its draws in the order they were made.
 #' @param name Name of the quantity, for a density or a trace; a chain's column.
-#' @param ... Graphical parameters for [graphics::plot()].
+#' @param ... Graphical parameters for [graphics::plot()]; of a [hier_regression()] also `coefficient`, which
+#'   one of those that vary the forest has.
 #' @return `x`, invisibly.
 #' @examples
 #' \dontshow{if (pyhier_available()) withAutoprint(\{}
@@ -54,9 +55,10 @@ forest.default <- function(x, ...) {
 
 colours <- c(raw = "#b0651d", pooled = "#1f5a99", quiet = "grey60")
 
-plot_forest <- function(x, ..., annotate = TRUE, xlab = "effect, with 95% intervals", ylab = "",
+plot_forest <- function(x, ..., coefficient = NULL, annotate = TRUE,
+                        xlab = paste0(coefficient_of(x, coefficient), ", with 95% intervals"), ylab = "",
                         main = "") {
-  rows <- forest_rows(x)
+  rows <- forest_rows(x, coefficient)
   at <- rev(seq_len(nrow(rows)))
   small <- min(1, 32 / nrow(rows))
   old <- graphics::par(mar = forest_margins(rows$label, small, annotate))
@@ -76,7 +78,10 @@ plot_forest <- function(x, ..., annotate = TRUE, xlab = "effect, with 95% interv
 }
 
 # The groups, their mean, and a group to come: estimate and 95% interval; of groups the raw ones too.
-forest_rows <- function(x) {
+forest_rows <- function(x, coefficient = NULL) {
+  if (inherits(x, "hier_of_rows")) {
+    return(forest_of_rows(x, coefficient_of(x, coefficient)))
+  }
   plain <- is.null(x$model$design)
   names <- c(effects_of(x), if (plain) centre_of(x$model), "theta_new")
   table <- table_of(x, c(0.025, 0.5, 0.975))[names, ]

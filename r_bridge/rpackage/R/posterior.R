@@ -3,7 +3,7 @@
 new_posterior <- function(class, model, found, ...) {
   structure(
     c(list(model = model, names = as.character(unlist(found$names)), python = found$handle), list(...)),
-    class = c(class, "hier_posterior")
+    class = c(class, if (model$family == "regression") "hier_of_rows", "hier_posterior")
   )
 }
 
@@ -28,8 +28,8 @@ live.hier_posterior <- function(x) {
   found <- if (inherits(x, "hier_draws")) {
     phi <- x$draws[, , x$model$coordinates, drop = FALSE]
     theta <- x$draws[, , intersect(effect_names(x$model), dimnames(x$draws)[[3]]), drop = FALSE]
-    new <- x$draws[, , "theta_new"]
-    dim(new) <- dim(x$draws)[1:2]
+    new <- unname(x$draws[, , is_new(dimnames(x$draws)[[3]]), drop = FALSE])
+    if (dim(new)[[3]] == 1) dim(new) <- dim(x$draws)[1:2]
     python_call(
       "remake",
       model = model, phi = unname(phi), theta = if (dim(theta)[[3]]) unname(theta), theta_new = new,
@@ -40,6 +40,9 @@ live.hier_posterior <- function(x) {
   }
   found$handle
 }
+
+# Whether quantities are a new group's.
+is_new <- function(names) grepl("^theta_new(\\[.*\\])?$", names)
 
 effect_names <- function(model) paste0("theta[", model$labels, "]")
 

@@ -56,11 +56,12 @@ print.hier_posterior <- function(x, digits = 4, max_groups = 20, ...) {
   cat(x$model$shown, "\n", how(x), "\n\n", sep = "")
   table <- summary(x)
   effects <- effect_names(x$model)
-  cut <- effects[seq_along(effects) > max_groups]
+  each <- if (inherits(x, "hier_of_rows")) length(effect_columns(x$model)) else 1
+  cut <- effects[seq_along(effects) > max_groups * each]
   few <- as_summary(as.data.frame(table)[!rownames(table) %in% cut, , drop = FALSE])
   print(few, digits = digits, ...)
   if (length(few$mean) < length(table$mean)) {
-    cat("... and ", length(cut), " more groups: summary() has them all\n", sep = "")
+    cat("... and ", length(cut) / each, " more groups: summary() has them all\n", sep = "")
   }
   invisible(x)
 }
