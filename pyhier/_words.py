@@ -15,6 +15,7 @@ _ARGUMENT = re.compile(r"\b(prior(?:_\w+)?|method|se|var|labels)=(?=[\"'l])")
 _ENGINE = re.compile(
     r"\b(exact|rwmetrop|gibbs|indepmetrop|importance|sir|rejection|grid|empirical_bayes)\(model\)"
 )
+_SAMPLER = re.compile(r"\b(?:nuts|rwmetrop)\(model(?:, draws)?\)")
 _BARE = re.compile(r"\b(\w+)=(?=[,;)])")
 _OPTION = re.compile(r"\b(prior_(?:tau|mu|sigma|rho|beta))=")
 _SAID = re.compile(r"\b(prior_(?:tau|mu|sigma|rho|beta))(?=(?: is| names|\[.*\] is)\b)")
@@ -56,6 +57,7 @@ def in_shell_words(message: str) -> str:
     message = _OPTION.sub(lambda found: f"--{found[1].replace('_', '-')} ", _as_strings(message))
     message = _SAID.sub(lambda found: f"--{found[1].replace('_', '-')}", message)
     message = _MISSING.sub("--missing drop", message)
+    message = _SAMPLER.sub("--method rwmetrop", message)
     return message.replace("exact(model)", "--method exact")
 
 
@@ -73,6 +75,7 @@ def in_r_words(message: str) -> str:
     >>> in_r_words("run longer (draws=, burn_in=), or take exact(model)")
     'run longer (m, burn_in), or take hier_exact(model)'
     """
+    message = _SAMPLER.sub("hier_rwmetrop(model, m)", message)
     message = _ENGINE.sub(r"hier_\1(model)", message)
     message = _BARE.sub(lambda found: "m" if found[1] == "draws" else found[1], message)
     message = _INDEX.sub(lambda found: f"{found[1]}[{int(found[2]) + 1}]", message)

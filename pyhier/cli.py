@@ -283,7 +283,7 @@ def _head(posterior: Posterior, kind: str, seed: int) -> str:
             f"{posterior.burn_in.shape[1]:,} of burn-in, {100 * posterior.accept:.1f}% accepted, "
             f"{kind} {seed}"
         )
-    return f"{posterior.model!r}\n{cli_rows.dropped(posterior.model)}{how}\n"
+    return f"{posterior.model!r}\n{how}\n"
 
 
 def _table(posterior: Posterior) -> str:

@@ -80,12 +80,6 @@ def model_of_rows(options: argparse.Namespace) -> HierarchicalRegression:
         raise ValueError(_of_file(str(error), table)) from None
 
 
-def dropped(model: Any) -> str:
-    """How many rows were left out, in a line."""
-    n = getattr(getattr(model, "design", None), "dropped", 0)
-    return "" if not n else f"{n} row{'s' * (n != 1)} that lack a value left out\n"
-
-
 # --- Columns --------------------------------------------------------------------------------------
 
 

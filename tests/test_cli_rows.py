@@ -82,7 +82,7 @@ def test_weights_missing_rows_and_nested_groups(capsys, csv, tmp_path):
     assert "fill it in, or say --missing drop" in err
     code, out, _ = run(capsys, *arguments, "--missing", "drop")
     assert code == 0
-    assert "2 rows that lack a value left out\n" in out
+    assert "54 rows (2 more lacked a value) in 11 groups" in out
     kept = frame.drop(index=[3, 7])
     model = ph.HierarchicalRegression.from_formula(formula, kept, weights="weight")
     post = ph.exact(model)
@@ -146,6 +146,10 @@ def test_levels_have_priors_of_their_own(capsys, tmp_path):
         (
             ["--formula", SLOPES, *["--prior-tau", "Days=halfnorm(1)"] * 2],
             "--prior-tau names Days twice",
+        ),
+        (
+            ["--formula", "Reaction ~ Days + (Days + np.power(Days, 2) | Subject)"],
+            "no formula integrates out, and quadrature takes 4: take --method rwmetrop, or le",
         ),
         (["--formula", SLOPES, "--prior-beta", "norm(0, 1)"], "write it as \"NAME=norm(0, 20)\""),
         (["--formula", SLOPES, "--prior-beta", "day=norm(0, 1)"], "--prior-beta names 'day': the"),
