@@ -59,7 +59,10 @@ def interrupt_after(monkeypatch):
 
         monkeypatch.setattr(Steps, "run_piece", run_piece)
 
-    return arrange
+    # In the background of a shell without jobs Python ignores Ctrl-C, and this would too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield arrange
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

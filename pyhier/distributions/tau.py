@@ -5,7 +5,7 @@ tau's is a density on panels; the others (mixtures.py) are mixtures of normals o
 
 from collections.abc import Callable
 from functools import cached_property
-from math import exp, inf, isfinite, isinf
+from math import exp, inf, isfinite, isinf, log
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -270,9 +270,13 @@ class TauMarginal(Marginal):
 
     @cached_property
     def _log_weights(self) -> Floats:
-        """Logs of the nodes' weights: small ones may count for moments."""
-        weights: Floats = self._panels.values[0] + np.log(self._panels.weights) - self._log_z
-        return weights
+        """Logs of the nodes' weights: small ones may count for moments.
+
+        By the sum of the weights, for the log of the integral may be large, and is rounded.
+        """
+        height = self._panels.values[0] - self._panels.values[0].max()
+        weights: Floats = height + np.log(self._panels.weights)
+        return weights - log(float(np.exp(weights).sum()) / float(self._weights.sum()))
 
     @property
     def _lumps(self) -> tuple[list[float], list[float]]:
