@@ -21,6 +21,7 @@ demo: $(EXTENSIONS)
 
 test: $(R) check
 	$(BIN)/pytest
+	.ci/arviz
 	$(MAKE) docs
 
 fuzz: $(DEV)
@@ -30,7 +31,7 @@ fuzz: $(DEV)
 campaign: $(DEV)
 	cd tests && ../$(BIN)/python -m campaign
 
-# What speaks to ArviZ, on Python 3.12, which has ArviZ 1.x.
+# All that speaks to ArviZ, on Python 3.12, which has ArviZ 1.x; a share of it is part of make test.
 test-arviz: $(DEV)
 	.ci/suite "$$(.ci/suite list | grep python3.12 || .ci/suite list | grep /3.12)" newest tests/posterior/test_for_arviz.py \
 	    tests/posterior/test_diagnostics.py tests/coda/test_convert.py tests/workflow \

@@ -1,6 +1,7 @@
 """Print what the named extras of pyproject.toml need, a line each, to install without a build.
 
-``--oldest`` prints the least version of each dependency instead, to hold pip to.
+``dependencies`` stands for those of the package itself. ``--oldest`` prints the least version of
+each dependency instead, to hold pip to.
 """
 
 import re
@@ -12,5 +13,6 @@ project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_t
 if sys.argv[1:] == ["--oldest"]:
     lines = [re.sub(r">=([\d.]+).*", r"==\1.*", line) for line in project["dependencies"]]
 else:
-    lines = [line for extra in sys.argv[1:] for line in project["optional-dependencies"][extra]]
+    named = project["optional-dependencies"] | {"dependencies": project["dependencies"]}
+    lines = [line for extra in sys.argv[1:] for line in named[extra]]
 print("\n".join(lines))
