@@ -108,7 +108,9 @@ def _ends(
             if reached:
                 return limit
             inside, pace = outside, 1.5 * pace
-        return limit
+        raise ArithmeticError(
+            f"the likelihood does not fall by {0.5 * rise:.3g} before {outside:g}"
+        )
 
     return side(low) if low < at else low, side(high) if high > at else high
 

@@ -49,13 +49,22 @@ def minimise(function: Function, start: Floats) -> tuple[Floats, Derivatives]:
         step, gain = _step(here, radius)
         if gain <= SIGNIFICANT * (1.0 + abs(here[0])):
             break
-        there = function(u + step)
-        ratio = (here[0] - there[0]) / gain if np.isfinite(there[0]) else -1.0
+        there = _tried(function, u + step)
+        ratio = (here[0] - there[0]) / gain if there is not None else -1.0
         length = float(np.linalg.norm(step))
         radius = 0.25 * length if ratio < 0.1 else max(radius, 3.0 * length * (ratio > 0.6))
-        if ratio > 1e-4:
+        if there is not None and ratio > 1e-4:
             u, here = u + step, there
     return _polished(function, u, here)
+
+
+def _tried(function: Function, u: Floats) -> Derivatives | None:
+    """The function, or None where rounding leaves no number of it."""
+    try:
+        found = function(u)
+    except np.linalg.LinAlgError:
+        return None
+    return found if np.isfinite(found[0]) else None
 
 
 def _step(here: Derivatives, radius: float | None = None) -> tuple[Floats, float]:
@@ -83,9 +92,8 @@ def _polished(function: Function, u: Floats, here: Derivatives) -> tuple[Floats,
         if left <= 0.0:
             break
         move, _ = _step(here)
-        there = function(u + move)
-        new = _decrement(there)
-        if not new < 0.5 * left:
+        there = _tried(function, u + move)
+        if there is None or not (new := _decrement(there)) < 0.5 * left:
             break
         u, here, left = u + move, there, new
     values = np.linalg.eigvalsh(here[2])
@@ -143,7 +151,14 @@ def search(criterion: Criterion, correlated: bool) -> Optimum:
             )
         return parameters.pulled(u, criterion.profiled(parameters.t(u)))
 
-    ends = [minimise(function, u)[0] for u in _starts(criterion, parameters)]
+    ends: list[Floats] = []
+    for start in _starts(criterion, parameters):
+        try:
+            ends.append(minimise(function, start)[0])
+        except ArithmeticError as error:
+            failed = error
+    if not ends:
+        raise failed
     values = criterion.at(parameters.lower(np.array(ends)))
     u = _settled(criterion, parameters, ends[int(np.argmin(values))])
     return Optimum(parameters.lower(u), float(criterion.at(parameters.lower(u)[np.newaxis])[0]))
