@@ -8,6 +8,7 @@ from pyhier.r_bridge.sent import beta_prior, by_name, described
 
 import pyhier as ph
 from pyhier._types import Floats
+from pyhier.posterior import LatticePosterior
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.priors.grammar import SCALED, parse_prior
 
@@ -68,8 +69,15 @@ def _of_rows(posterior: Any, new: Any, noise: bool, probs: Floats) -> dict[str, 
 _NOTHING: dict[str, Any] = {"names": [], "values": {}}
 
 
+def _check_joint(posterior: Any, what: str) -> None:
+    """Raise where only the marginals of a posterior are known."""
+    if not isinstance(posterior, DrawsPosterior | LatticePosterior):
+        raise TypeError(f"this posterior has no {what}: take hier_exact(), or hier_draws() of it")
+
+
 def _own_coefficients(posterior: Any) -> dict[str, Any]:
     """Mean and sd of what every group adds to each coefficient, of shape (effects,)."""
+    _check_joint(posterior, "distribution of differences")
     model = posterior.model
     names = [label.rsplit(",", 1)[1] for label in model.labels]
     if isinstance(posterior, DrawsPosterior):
@@ -89,6 +97,7 @@ def _own_coefficients(posterior: Any) -> dict[str, Any]:
 
 def _covariances(posterior: Any) -> dict[str, Any]:
     """Posterior means of the sds, correlations and covariances of the varying coefficients."""
+    _check_joint(posterior, "covariances of coefficients")
     model, names = posterior.model, _hyperparameters(posterior.model)
     if isinstance(posterior, DrawsPosterior):
         values = {name: posterior.draws_of(name).ravel() for name in names}
