@@ -97,6 +97,9 @@ class AxisDensity:
             raise ValueError(
                 f"the density of {lattice.coordinates[k].name} does not end: it is improper"
             )
+        a, b = np.flatnonzero(np.isfinite(self._values))[[0, -1]].tolist()
+        if b - a >= POINTS:  # beyond these psi is at the end of its range
+            self._first, self._values = self._first + a, self._values[a : b + 1]
         for _ in range(HALVINGS):
             if self._halved(lattice, k):
                 break
@@ -114,7 +117,8 @@ class AxisDensity:
         far = np.flatnonzero(top < lattice.values.max() - DEEP[len(lattice.coordinates)])
         with np.errstate(divide="ignore"):
             values = np.log(mass / self._step)
-        values[far] = self._at(lattice, k, first + far)
+        if far.size:
+            values[far] = self._at(lattice, k, first + far)
         return first, values
 
     def _halved(self, lattice: Lattice, k: int) -> bool:

@@ -17,6 +17,7 @@ from pyhier.quadrature.axes import coordinate_axis
 from pyhier.quadrature.growth import UnresolvedError
 from pyhier.quadrature.lattice import lattice
 from pyhier.quadrature.nested import nested_quadrature
+from pyhier.quadrature.peaks import check_peaks, highest
 
 MOST = 4  # coordinates of a lattice
 
@@ -79,7 +80,10 @@ def _on_lattice(model: Integrated) -> LatticePosterior:
             f"takes {MOST}: take nuts(model), or leave correlations out"
         )
     try:
-        found = lattice(model.log_psi, model.psi_start(), model.psi, tails=model.psi_tails())
+        peaks = model.psi_peaks()
+        start = highest(model.log_psi, model.psi_start(), peaks)
+        found = lattice(model.log_psi, start, model.psi, tails=model.psi_tails())
+        check_peaks(found, peaks)
     except UnresolvedError as error:
         raise ValueError(
             f"the quadrature is not resolved: {error}. Take rwmetrop(model, draws), whose error "

@@ -11,6 +11,7 @@ from pyhier._types import Floats
 from pyhier.models.level_priors import LevelPriors
 from pyhier.priors.correlations import CorrelationPrior, cholesky
 from pyhier.priors.correlations import partial as partial_correlations
+from pyhier.priors.tau import ResolvedPrior
 from pyhier.quadrature.fitting import Coordinate
 
 
@@ -27,6 +28,11 @@ class CovariancePrior:
 
     tau: LevelPriors
     rho: CorrelationPrior
+
+    @property
+    def scales(self) -> tuple[ResolvedPrior, ...]:
+        """The resolved priors of all sds."""
+        return self.tau.resolved
 
     @property
     def words(self) -> str:

@@ -98,6 +98,15 @@ class IntegratedModel(HierarchicalModel):
         best: Floats = points[int(np.argmax(self.log_psi(points)))]
         return best
 
+    def psi_peaks(self) -> list[tuple[int, float, float]]:
+        """Where priors given as functions have peaks: the coordinate, the place, the width."""
+        low, high = self.ladder_ends
+        return [
+            (k, place, width)
+            for k, prior in enumerate(self.prior.scales)
+            for place, width in prior.peaks(low, high).tolist()
+        ]
+
     def moments_psi(
         self, effects: slice, psi: Floats, collapsed: Collapsed
     ) -> tuple[Floats, Floats, bool]:

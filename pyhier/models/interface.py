@@ -220,6 +220,9 @@ class Integrated(Model, Protocol):
     def psi_tails(self) -> Floats | None:
         """Exponents with which psi's density falls far out, shape (d, 2); None to look for them."""
 
+    def psi_peaks(self) -> list[tuple[int, float, float]]:
+        """Where priors given as functions have peaks: the coordinate, the place, the width."""
+
     def log_psi(self, psi: Floats) -> Floats:
         """Log posterior density of psi, with all constants, at points (nodes, d)."""
 

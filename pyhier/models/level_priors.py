@@ -1,7 +1,8 @@
 """Priors of the standard deviations of several levels, and whether they make a posterior."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -25,18 +26,21 @@ class LevelPriors(Frozen):
     given : dict
         By level, as they were given.
     resolved : tuple of ResolvedPrior
+    what : str
+        The argument they come from.
     """
 
     levels: tuple[str, ...]
     given: Mapping[str, Any]
     resolved: tuple[ResolvedPrior, ...]
+    what: str = "prior_tau"
 
     def __getstate__(self) -> dict[str, Any]:
         """What pickles: what was given; what is made of it is made anew."""
-        return {"levels": self.levels, "given": dict(self.given)}
+        return {"levels": self.levels, "given": dict(self.given), "what": self.what}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        made = level_priors(state["given"], state["levels"])
+        made = level_priors(state["given"], state["levels"], state["what"])
         self.__dict__.update(made.__dict__)
 
     @property
@@ -48,6 +52,11 @@ class LevelPriors(Frozen):
             Coordinate(f"log_tau[{level}]", f"tau[{level}]", "log", (float(low), float(high)))
             for level, (low, high) in zip(self.levels, ends, strict=True)
         )
+
+    @property
+    def scales(self) -> tuple[ResolvedPrior, ...]:
+        """The resolved priors of all sds."""
+        return self.resolved
 
     @property
     def words(self) -> str:
@@ -134,5 +143,40 @@ def level_priors(prior_tau: Any, levels: tuple[str, ...], what: str = "prior_tau
                 f"{what} is {prior!r} for {level}: the named priors are defined by the standard "
                 "errors of one level; give 'uniform', a scipy.stats distribution or a function"
             )
-        resolved.append(resolve_prior(None, None, prior, np.ones(1)))
-    return LevelPriors(levels, {level: given[level] for level in levels}, tuple(resolved))
+        with _naming(what):
+            found = resolve_prior(None, None, prior, np.ones(1))
+        resolved.append(found if what == "prior_tau" else _renamed(found, what))
+    known = {level: given[level] for level in levels}
+    return LevelPriors(levels, known, tuple(resolved), what)
+
+
+def _renamed(prior: ResolvedPrior, what: str) -> ResolvedPrior:
+    """The same prior, whose errors name another argument."""
+    log_density = prior.log_density
+
+    def renamed(log_sd: Floats) -> Floats:
+        with _naming(what):
+            return log_density(log_sd)
+
+    return replace(prior, log_density=renamed)
+
+
+@contextmanager
+def _naming(what: str) -> Iterator[None]:
+    """Errors about ``prior_tau`` in terms of another argument, such as ``prior_sigma``."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        told = str(error)
+        if what == "prior_tau" or not told.startswith("prior_tau"):
+            raise
+        name = what.removeprefix("prior_")
+        for a, b in (
+            ("prior_tau", what),
+            ("tau = ", f"{name} = "),
+            ("tau is ", f"{name} is "),
+            ("where tau ", f"where {name} "),
+            ("density of tau", f"density of {name}"),
+        ):
+            told = told.replace(a, b)  # fmt: skip
+        raise type(error)(told) from error

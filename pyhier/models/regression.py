@@ -166,9 +166,8 @@ class HierarchicalRegression(RowSources, RowData, RowScales, IntegratedModel):
     @cached_property
     def varying(self) -> VaryingCoefficients | NestedIntercepts:
         """The groups' coefficients given the others, by sums over the rows."""
-        rows, names = self.rows, self.covariates.names
+        rows, units = self.rows, self.rows.units
         sums = row_sums(rows.y, self.covariates.x, rows.z, rows.code, self._groups, rows.weights)
-        units = np.array([[float(a == b) for b in names] for a in rows.z_names])
         if self.nesting.depth > 1:
             return NestedIntercepts(nested_sums(sums, self.nesting), units[0])
         return VaryingCoefficients(sums, self.nesting.labels[-1], rows.z_names, units)

@@ -47,6 +47,19 @@ class Rows(Frozen):
     code: NDArray[np.int64]
     weights: Floats | None
 
+    @property
+    def units(self) -> Floats:
+        """The common coefficients of those that vary, by name, shape (q, p).
+
+        The intercept is that of a constant column, whatever its name.
+        """
+        names, x = self.covariates.names, self.covariates.x
+        found = np.array([[float(a == b) for b in names] for a in self.z_names])
+        if INTERCEPT in self.z_names and INTERCEPT not in names:
+            constant = np.ptp(x, axis=0) == 0.0
+            found[self.z_names.index(INTERCEPT), constant] = x[0, constant]
+        return found
+
 
 @dataclass(frozen=True, eq=False)
 class NewRows(Frozen):
@@ -266,9 +279,7 @@ class RowData:
 
     def _common(self, beta: Floats) -> Floats:
         """The common coefficients of those that vary, shape (..., q)."""
-        names = self.covariates.names
-        units = np.array([[float(a == b) for b in names] for a in self.rows.z_names])
-        found: Floats = beta @ units.T
+        found: Floats = beta @ self.rows.units.T
         return found
 
     def predict_given(self, phi: Floats, theta: Floats, rng: Generator) -> Floats:

@@ -99,7 +99,7 @@ class RowPriors(Frozen):
         for large, fall in falls.items():
             total = fall + (powers[list(large), 1] - 1.0).sum()
             right[list(large)] = np.minimum(right[list(large)], total)
-        rho = 2.0 * self.covariance.rho.powers
+        rho = 2.0 * self.covariance.rho.falls
         return np.vstack([
             np.column_stack([powers[:, 0] + 1.0, right]), np.column_stack([rho, rho])
         ])  # fmt: skip

@@ -24,6 +24,7 @@ from pyhier.models.nesting import Nesting
 
 BLOCK = 65536  # rows at a time
 UNEVEN = 1e6  # weights, beyond which the light rows must come last
+FAR = 1e-4  # of the response, what a fit leaves, below which the response is far from zero
 ALIKE = 1e-13  # of triangular factors, by their largest number: groups of one class
 
 Codes = NDArray[np.int64]
@@ -198,7 +199,7 @@ def row_sums(
         table = np.empty((part.stop - part.start, q + p + 1))
         table[:, :q] = z[part]
         table[:, q:-1] = x[part] @ basis
-        table[:, -1] = y[part] - x[part] @ about
+        table[:, -1] = _left(y[part], x[part], about)
         table *= _roots(weights, part)
         kernel.rotate(table, code[part], r, f)
         triangle = _stacked(triangle, table[:, q:], _uneven(weights))
@@ -214,6 +215,15 @@ def nested_sums(sums: RowSums, nesting: Nesting) -> NestedSums:
 
 def _blocks(n: int) -> Iterator[slice]:
     return (slice(i, min(i + BLOCK, n)) for i in range(0, n, BLOCK))
+
+
+def _left(y: Floats, x: Floats, about: Floats) -> Floats:
+    """What a fit leaves; far from zero by more digits, where there are any."""
+    left: Floats = y - x @ about
+    if np.abs(left).max(initial=0.0) < FAR * np.abs(y).max(initial=0.0):
+        wide = [part.astype(np.longdouble) for part in (y, x, about)]
+        left = (wide[0] - wide[1] @ wide[2]).astype(np.float64)
+    return left
 
 
 def _roots(weights: Floats | None, part: slice) -> Floats | float:

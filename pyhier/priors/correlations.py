@@ -48,6 +48,17 @@ class CorrelationPrior(Frozen):
         return np.array([eta + 0.5 * (self.q - 2 - k) for k in self.columns])
 
     @property
+    def falls(self) -> Floats:
+        """The same; of a function what it does near the ends."""
+        if not callable(self.given):
+            return self.powers
+        z = np.array([[-10.0], [-9.0], [9.0], [10.0]])
+        values = self.log_density(z)
+        with np.errstate(invalid="ignore"):
+            falls = 0.5 * np.array([values[1] - values[0], values[2] - values[3]])
+        return np.array([np.nanmin(falls, initial=np.inf)])
+
+    @property
     def words(self) -> str:
         """As a model shows it."""
         return "a callable" if callable(self.given) else f"LKJ({self.given:g})"
@@ -71,9 +82,10 @@ class CorrelationPrior(Frozen):
         if not callable(self.given):
             density: Floats = self.log_constant + (self.powers * log_left).sum(axis=-1)
             return density
-        flat = np.clip(np.tanh(z[..., 0]).ravel(), -BELOW_ONE, BELOW_ONE)
-        values = np.array([_returned(self.given, rho) for rho in flat.tolist()])
-        found: Floats = values.reshape(z.shape[:-1]) + log_left[..., 0]
+        places = np.clip(np.tanh(z[..., 0]).ravel(), -BELOW_ONE, BELOW_ONE)
+        rho, at = np.unique(places, return_inverse=True)  # a lattice has few places
+        values = np.array([_returned(self.given, one) for one in rho.tolist()])
+        found: Floats = values[at].reshape(z.shape[:-1]) + log_left[..., 0]
         return found
 
     def log_density_of(self, k: int, z: float) -> float:
@@ -96,7 +108,8 @@ class CorrelationPrior(Frozen):
 
 
 def _returned(function: Callable[[float], float], rho: float) -> float:
-    value = float(function(rho))
+    with np.errstate(all="ignore"):  # a pole at an end: infinity is looked for below
+        value = float(function(rho))
     if not value < np.inf:
         raise ValueError(
             f"prior_rho is {value} at rho = {rho:.6g}: a log density is a number there, or -inf"

@@ -16,6 +16,7 @@ from pyhier._types import Floats
 from pyhier._validation import number, positive, returned
 from pyhier.kernels.density import CallableDensity, LogDensity, ScalePrior
 from pyhier.priors.frozen import frozen, is_frozen, refuse_unfrozen
+from pyhier.priors.peaks import peaks
 from pyhier.priors.standard_errors import NAMED
 from pyhier.priors.structure import Structure, of_quantiles, of_scale, power_tails
 from pyhier.quadrature.panels import HIGHEST, LOWEST
@@ -23,6 +24,7 @@ from pyhier.quadrature.panels import HIGHEST, LOWEST
 TauPrior = str | Callable[[float], float] | Any
 
 Powers = tuple[float, float]
+NEAR = 10.0  # beyond the data's, in which the peaks of one are
 LADDER = 130.0  # of log tau, beyond the data's, in which the tails of a callable are looked at
 _COMPILED: dict[str, Powers] = {
     "halfnorm": (0.0, np.inf), "halfcauchy": (0.0, 2.0), "expon": (0.0, np.inf)
@@ -100,6 +102,12 @@ class ResolvedPrior:
         reach = max(LOWEST, low - LADDER), min(HIGHEST, high + LADDER)
         powers, below, above = power_tails(self.log_density, 0.5 * (low + high), reach)
         return Structure(powers=powers, below=below, above=above, scan=True)
+
+    def peaks(self, low: float, high: float) -> Floats:
+        """Places and widths of its peaks on log tau, (n, 2), of a callable; else none."""
+        if not self.scanned:
+            return np.empty((0, 2))
+        return peaks(lambda x: self.log_density(x) + x, low - NEAR, high + NEAR)
 
     def draw_log_tau(self, u: Floats) -> Floats:
         """Log tau at the prior's quantiles of uniform numbers."""

@@ -45,6 +45,8 @@ ROUNDS, FAR_OFF = 8, 2_000  # of shorter steps; steps from the mode
 COARSE, LOOK, NEAR = 1.3, 50_000, 100  # step of the first look, its most nodes and steps
 ROUGH, FINEST = 0.01, 0.1  # change by twice a step that has it halved, and how often
 FAR_BELOW, FORGIVEN = 12.0, 2.3  # log of a density by the mass; log of how much more is borne
+DIGITLESS = 1e9  # of a log density: its differences are good to 1e-7 no more
+TOGETHER = 600_000  # nodes of lattices at places along an axis, about, that are held at a time
 BLOCK = 8192  # nodes at a time
 SQUARED = 0.02  # error of a sum by the square of what twice the step changes
 SLAB = {
@@ -102,6 +104,11 @@ class Lattice:
         below the top there as the whole lattice is below its own: relative errors do not grow in
         the tails. Its steps may be ``wider``, for the error is nearly the same factor everywhere.
         """
+        each = self.weight.size / (float(np.ptp(self.index[:, k])) + 1.0)
+        each *= wider ** (1.0 - self.step.size)
+        parts = int(min(np.ceil(places.size * each / TOGETHER), places.size))
+        if parts > 1:
+            return np.concatenate([self.along(k, p, wider) for p in np.array_split(places, parts)])
         near = self._highest_at(k, places)
         order = [k, *(i for i in range(self.step.size) if i != k)]
         steps = wider * self.step[order[1:]]
@@ -120,8 +127,10 @@ class Lattice:
         sums += float(np.log(steps).sum())
         below = self.log_total - sums  # far out, where there is little, digits are worth less
         rough = change > ROUGH * np.exp(np.clip(0.25 * (below - FAR_BELOW), 0.0, FORGIVEN))
-        if rough.any() and wider > FINEST:  # far out, where the axes' bends may be too sharp
-            sums[rough] = self.along(k, places[rough], 0.5 * wider)
+        finer = rough.sum() * each * 2 ** (self.step.size - 1)
+        if 0 < finer < TOGETHER and wider > FINEST:  # far out, where bends may be too sharp
+            with suppress(UnresolvedError):  # then what there is must do
+                sums[rough] = self.along(k, places[rough], 0.5 * wider)
         return sums
 
     @cached_property
@@ -293,6 +302,11 @@ def _sum(
     seed = np.zeros((1, d), dtype=np.int64)
     grown = grow(evaluate, seed, depth or DEPTH[d], limit, rounds=rounds)
     top = float(grown.values.max())
+    if abs(top) > DIGITLESS:
+        raise UnresolvedError(
+            f"the log density is {top:.1g} at its top, so large that its differences have no "
+            "digits: an sd that is given may be far too small for the data"
+        )
     weight = np.exp(grown.values - top)
     total = float(weight.sum())
     log_total = top + float(np.log(total)) + float(np.log(step).sum())
