@@ -122,9 +122,5 @@ def problems():
         "correlated, units of 1e6 and 1e-6": scaled(
             made(25, [5, 6, 3, 8, 2, 6, 7, 4, 5] * 2, tau=(1.0, 0.6), rho=0.5, slopes=True),
             y=1e6, x=1e-6) | correlated,
-        "correlated, 100 groups": made(26, [3, 4] * 50, tau=(0.5, 0.3), rho=0.3, slopes=True)
-        | correlated,
-        "three uncorrelated": made(27, [6, 9, 4, 8, 7, 5, 8, 6], tau=(1.0, 0.6, 0.4), p=2,
-                                   slopes=True) | {"prior_tau": ("halfnorm", 1.0)},
     }  # fmt: skip
     return {"two": two, "three": three, "four": four}
