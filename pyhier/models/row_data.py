@@ -91,6 +91,10 @@ def row_frame(
     """Check rows as `HierarchicalRegression` takes them."""
     response = _column("y", y)
     columns = {"X": x, "Z": None if _are_names(z) else z, "weights": weights, "offset": offset}
+    if isinstance(groups, Mapping):
+        columns |= {f"groups[{name!r}]": one for name, one in groups.items()}
+    else:
+        columns["groups"] = groups
     aligned(y=y, **{name: value for name, value in columns.items() if value is not None})
     weight = None if weights is None else _column("weights", weights, response.size)
     if weight is not None and not (weight >= SMALLEST).all():

@@ -1,6 +1,7 @@
 """Regressions from rows at their ends: odd priors, odd units, designs that tell little."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -138,3 +139,11 @@ def test_a_bound_that_binds():
     q = np.array([0.01, 0.5, 0.99])
     assert sigma.cdf(sigma.ppf(q)) == pytest.approx(q, abs=1e-10)
     assert sigma.cdf(30.0) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_groups_of_another_index_are_refused():
+    y, x, group = rows()
+    shifted = pd.Series(group, index=np.arange(N) + 1)
+    for groups in (shifted, {"upper": group // 2, "lower": shifted}):
+        with pytest.raises(ValueError, match="y and groups.* have different pandas indexes"):
+            ph.HierarchicalRegression(pd.Series(y), x, groups=groups)
