@@ -255,7 +255,8 @@ def moments(const double[:, :, ::1] gain, const double[:, :, ::1] root, const do
 def triangles(const double[:, ::1] sums):
     """The sums in the form of `linear_groups`: triangles of the columns, by Cholesky's method.
 
-    What the columns before it leave of a column, but for rounding, is nothing: that row is 0.
+    Where the columns before it leave nothing of a column but rounding, that is all that is kept: a
+    direction of which the groups hardly tell has a density that is finite, and a wide law about 0.
 
     Parameters
     ----------
@@ -283,8 +284,9 @@ def triangles(const double[:, ::1] sums):
                     out[m, at] = max(pivot, 0.0)
                     break
                 if not pivot > ROUNDING * sums[m, 1 + at]:
-                    for j in range(i, width):
+                    for j in range(i + 1, width):
                         a[i, j] = 0.0
+                    a[i, i] = sqrt(ROUNDING * sums[m, 1 + at])
                 else:
                     a[i, i] = sqrt(pivot)
                     for j in range(i + 1, width):

@@ -28,6 +28,13 @@ ROWS = {"y": [1.0, 3.0, 2.0, 5.0, 4.0, 4.5], "x": [0, 1, 2, 0, 1, 2], "g": list(
 
 
 @cache
+def of_rows():
+    return ph.HierarchicalRegression(
+        [1.0, 3.0, 2.0, 5.0, 4.0, 4.5, 2.0, 1.0], groups=list("aabbccdd"), sigma=1.0
+    )
+
+
+@cache
 def normal():
     return ph.NormalNormal(Y, se=SE, labels=list("ABCD"), prior_mu=stats.norm(0, 20),
                            prior_tau=stats.halfcauchy(scale=10))  # fmt: skip
@@ -159,6 +166,22 @@ CALLS = {
         "prior_rho": Kind("x", None, 0.0, -1.0, np.nan),
         "outcomes": Kind("ab", 3, ["a"], ["a", "a"]),
         "labels": Kind("ABCD", 3, ["A"], ["A", "A", "B", "C"])}),
+    "HierarchicalRegression": (ph.HierarchicalRegression, {"y": Y, "groups": list("aabb")}, {
+        "y": VECTOR, "groups": Kind(3, "ab", ["a"], ["a", "a", None, "b"]),
+        "X": Kind("x", [1.0], [np.nan] * 4, {"x": list("abcd")}),
+        "Z": Kind("x", [1.0], [np.nan] * 4, np.arange(16.0).reshape(4, 4)),
+        "sigma": Kind(0.0, -1.0, np.inf, np.nan, "1", [1.0, 2.0]),
+        "weights": Kind([1.0], [1, 1, 0, 1], [1, 1, np.nan, 1]),
+        "offset": Kind([1.0], [1, 1, np.nan, 1]),
+        "prior_tau": Kind(*PRIOR_TAU.wrong, "jeffreys", {"nix": "uniform"}),
+        "prior_sigma": Kind(*PRIOR_TAU.wrong, "jeffreys"),
+        "prior_rho": Kind("x", None, 0.0, -1.0, np.nan)}),
+    "HierarchicalRegression.from_formula": (ph.HierarchicalRegression.from_formula, {
+        "formula": "y ~ x + (1 | g)", "data": ROWS}, {
+        "formula": Kind(3, "y", "nix ~ (1 | g)", "y ~ x", "y ~ (nix | g)"),
+        "data": Kind(3, None), "missing": Kind("nix", 3)}),
+    "leave_group_out": (ph.leave_group_out, {"model": of_rows}, {
+        "model": Kind(3, None, "x")}),
     "NormalInvChi2": (ph.NormalInvChi2, {"mu0": 0, "kappa0": 1, "nu0": 1, "tau2_0": 1}, {
         "mu0": Kind(np.nan, "x", None, [1, 2]), "kappa0": POSITIVE, "nu0": POSITIVE,
         "tau2_0": POSITIVE}),
@@ -339,7 +362,7 @@ def called(name):
 
 def made(value):
     """A valid argument: those that take time are made when they are wanted."""
-    if value in (normal, counts):
+    if value in (normal, counts, of_rows):
         return value()
     return posteriors().get(value, value) if isinstance(value, str) else value
 

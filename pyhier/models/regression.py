@@ -478,11 +478,9 @@ class HierarchicalRegression(RowSources, RowData, RowScales, IntegratedModel):
 def _by_basis(basis: Floats, packed: Floats) -> Floats:
     """A triangular basis times triangles F, both upper, by rows: shape (p (p + 1) / 2, nodes)."""
     p = len(basis)
-    rows, columns = np.triu_indices(p)
-    place = np.zeros((p, p), dtype=np.intp)
-    place[rows, columns] = np.arange(rows.size)
-    found: Floats = np.array([
-        sum(basis[i, k] * packed[place[k, j]] for k in range(i, j + 1))
-        for i, j in zip(rows, columns, strict=True)
-    ])  # fmt: skip
+    ends = np.concatenate([[0], np.cumsum(np.arange(p, 0, -1))])
+    found = np.zeros_like(packed)
+    for i in range(p):
+        for k in range(i, p):  # row k of F begins k - i places into row i
+            found[ends[i] + k - i : ends[i + 1]] += basis[i, k] * packed[ends[k] : ends[k + 1]]
     return found

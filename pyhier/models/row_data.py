@@ -101,8 +101,7 @@ def row_frame(
         row = int(np.argmin(weight >= SMALLEST))
         raise ValueError(f"weights[{row}] is {weight[row]}: weights are positive")
     added = None if offset is None else _column("offset", offset, response.size)
-    levels = groups if isinstance(groups, Mapping) else {"group": groups}
-    nesting, code = nesting_of(levels, y=response)
+    nesting, code = _nested(groups, response)
     given = {INTERCEPT: np.ones(response.size)} if x is None else x
     common = covariates(given, prior_beta, intercept, response.size)
     z_names, varying = _varying(z, x, varying_intercept, response.size)
@@ -110,6 +109,16 @@ def row_frame(
         response, response if added is None else response - added, common, varying, z_names,
         nesting, code.astype(np.int64), weight,
     )  # fmt: skip
+
+
+def _nested(groups: Any, response: Floats) -> tuple[Nesting, NDArray[np.intp]]:
+    """Who is in which group; errors in the words of ``groups``."""
+    single = not isinstance(groups, Mapping)
+    try:
+        return nesting_of({"group": groups} if single else groups, y=response)
+    except (ValueError, TypeError) as error:
+        told = str(error).replace("levels['group']", "groups") if single else str(error)
+        raise type(error)(told.replace("levels", "groups")) from None
 
 
 def _column(name: str, value: Any, size: int | None = None) -> Floats:

@@ -315,3 +315,24 @@ def test_a_function_of_the_correlation_is_that_prior_to_its_ends():
     one, other = (ph.exact(each)["rho[Intercept,x]"] for each in (model, by_hand))
     assert other.mean() == pytest.approx(one.mean(), rel=1e-7)
     np.testing.assert_allclose(other.ppf([0.01, 0.99]), one.ppf([0.01, 0.99]), rtol=1e-7)
+
+
+@pytest.mark.parametrize("term", ["(x | g)", "(x || g)"])
+def test_groups_that_leave_no_degrees_of_freedom(term):
+    """Two rows a group and two coefficients: all that is known of beta lies between groups."""
+    rng = np.random.default_rng(0)
+    g = np.repeat(np.arange(8), 2)
+    x = np.tile([0.0, 1.0], 8) + 0.1 * rng.normal(size=16)
+    y = 1.0 + x + rng.normal(size=8)[g] + rng.normal(size=16)
+    proper = stats.halfnorm(scale=2)
+    model = ph.HierarchicalRegression.from_formula(
+        f"y ~ x + {term}", {"y": y, "x": x, "g": g}, prior_sigma=proper, prior_tau=proper
+    )
+    far = np.array([[0.0, 0.0, 20.0, 0.0], [0.0, 25.0, 25.0, 0.5]])[:, : len(model.psi)]
+    with np.errstate(all="raise"):
+        found = model.collapse_psi(far)
+    assert np.isfinite(found.rows).all()
+    post = ph.exact(model)
+    draws = post.to_dataframe(draws=50_000, rng=1)
+    for name in ("beta[x]", "sigma", "tau[x]"):
+        assert draws[name].mean() == pytest.approx(post[name].mean(), abs=0.025 * post[name].std())
