@@ -357,23 +357,14 @@ class LatticePosterior(PointHypotheses, Posterior):
         """The summary as plain columns: what `summary` frames and the command line prints."""
         q = probabilities("probs", probs).ravel()
         model = self._integrated
+        _ = self.collapsed, self.growth, self.lattice.by_value  # made once, before the threads
+        in_threads(self.__getitem__, tuple(self._axis_of))
         tables = [self._table(model.coefficients, q)]
         tables.append(self._table(tuple(self._axis_of), q))
-        tables += self._in_threads(lambda part: _columns(self._mixtures(part), q))
+        tables += in_threads(lambda part: _columns(self._mixtures(part), q), self._slices())
         tables.append(self._table(model.new_effects, q))
         table = np.hstack([part for part in tables if part.size])
         return dict(zip(("mean", "sd", *percents(q)), table, strict=True))
-
-    def _in_threads(self, function: Callable[[slice], Floats]) -> list[Floats]:
-        """A function of every slice of the effects; the kernels let other threads run."""
-        _ = self.collapsed, self.growth  # made once, before there are threads
-        parts = self._slices()
-        if len(parts) == 1:
-            return [function(parts[0])]
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(min(len(parts), os.cpu_count() or 1)) as pool:
-            return list(pool.map(function, parts))
 
     def _table(self, names: Sequence[str], q: Floats) -> Floats:
         return _rows((self[name] for name in names), q)
@@ -433,6 +424,17 @@ class LatticePosterior(PointHypotheses, Posterior):
         generator = as_generator(rng)
         phi = self.draw_phi(count("n", n), generator)
         return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
+
+
+def in_threads(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
+    """A function of every part, in order; the kernels let other threads run meanwhile."""
+    threads = min(len(parts), os.cpu_count() or 1)
+    if threads < 2:
+        return [function(part) for part in parts]
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(function, parts))
 
 
 def _log_normal(x: float, mean: Floats, sd: Floats) -> Floats:
