@@ -87,7 +87,7 @@ def _on_lattice(model: Integrated) -> LatticePosterior:
     except UnresolvedError as error:
         raise ValueError(
             f"the quadrature is not resolved: {error}. Take rwmetrop(model, draws), whose error "
-            "its draws tell, or a smoother prior"
+            f"its draws tell, or {model.mend}"
         ) from None
     return LatticePosterior(model, found)
 

@@ -98,6 +98,11 @@ class IntegratedModel(HierarchicalModel):
         best: Floats = points[int(np.argmax(self.log_psi(points)))]
         return best
 
+    @property
+    def mend(self) -> str:
+        """What to change where the quadrature is not resolved."""
+        return "a smoother prior"
+
     def psi_peaks(self) -> list[tuple[int, float, float]]:
         """Where priors given as functions have peaks: the coordinate, the place, the width."""
         low, high = self.ladder_ends

@@ -220,6 +220,10 @@ class Integrated(Model, Protocol):
     def psi_tails(self) -> Floats | None:
         """Exponents with which psi's density falls far out, shape (d, 2); None to look for them."""
 
+    @property
+    def mend(self) -> str:
+        """What of the model or its data to change where the quadrature is not resolved."""
+
     def psi_peaks(self) -> list[tuple[int, float, float]]:
         """Where priors given as functions have peaks: the coordinate, the place, the width."""
 

@@ -108,6 +108,20 @@ class RowScales:
         best: Floats = points[int(np.argmax(self.log_psi(points)))]
         return best
 
+    @property
+    def mend(self) -> str:
+        """What to change where the quadrature is not resolved: covariates far from 0 first.
+
+        Then a group's intercept is one where there are no data, and all but one with its slope.
+        """
+        z = self.rows.z
+        far = np.abs(z.mean(axis=0)) > 2.0 * z.std(axis=0)
+        names = [n for n, one in zip(self.rows.z_names, far & (z.std(axis=0) > 0.0), strict=True)
+                 if one]  # fmt: skip
+        if names and z.shape[1] > 1:
+            return f"centre {', '.join(names)}, whose values lie far from 0"
+        return "a smoother prior"
+
     def psi_tails(self) -> Floats:
         """Exponents with which the density of every coordinate falls off, shape (d, 2)."""
         found = self.prior.tails(*self.ladder_ends, self._falls)

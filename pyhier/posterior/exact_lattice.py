@@ -5,8 +5,7 @@ normal noise: their marginals are mixtures of normals over the nodes. The margin
 hyperparameters are densities along the lattice's axes.
 """
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -357,11 +356,9 @@ class LatticePosterior(PointHypotheses, Posterior):
         """The summary as plain columns: what `summary` frames and the command line prints."""
         q = probabilities("probs", probs).ravel()
         model = self._integrated
-        _ = self.collapsed, self.growth, self.lattice.by_value  # made once, before the threads
-        in_threads(self.__getitem__, tuple(self._axis_of))
         tables = [self._table(model.coefficients, q)]
         tables.append(self._table(tuple(self._axis_of), q))
-        tables += in_threads(lambda part: _columns(self._mixtures(part), q), self._slices())
+        tables += [_columns(self._mixtures(part), q) for part in self._slices()]
         tables.append(self._table(model.new_effects, q))
         table = np.hstack([part for part in tables if part.size])
         return dict(zip(("mean", "sd", *percents(q)), table, strict=True))
@@ -424,17 +421,6 @@ class LatticePosterior(PointHypotheses, Posterior):
         generator = as_generator(rng)
         phi = self.draw_phi(count("n", n), generator)
         return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
-
-
-def in_threads(function: Callable[[Any], Any], parts: Sequence[Any]) -> list[Any]:
-    """A function of every part, in order; the kernels let other threads run meanwhile."""
-    threads = min(len(parts), os.cpu_count() or 1)
-    if threads < 2:
-        return [function(part) for part in parts]
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(function, parts))
 
 
 def _log_normal(x: float, mean: Floats, sd: Floats) -> Floats:

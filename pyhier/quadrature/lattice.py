@@ -134,14 +134,14 @@ class Lattice:
         return sums
 
     @cached_property
-    def by_value(self) -> Index:
+    def _by_value(self) -> Index:
         """The nodes by their log densities, the highest last."""
         order: Index = np.argsort(self.values)
         return order
 
     def _highest_at(self, k: int, places: Floats) -> Index:
         """The highest node at the lattice's place nearest to each."""
-        order, low = self.by_value, int(self.index[:, k].min())
+        order, low = self._by_value, int(self.index[:, k].min())
         row = self.index[order, k] - low
         best = np.full(int(row.max()) + 1, -1, dtype=np.int64)
         best[row] = order  # of several the last stays

@@ -147,3 +147,17 @@ def test_groups_of_another_index_are_refused():
     for groups in (shifted, {"upper": group // 2, "lower": shifted}):
         with pytest.raises(ValueError, match="y and groups.* have different pandas indexes"):
             ph.HierarchicalRegression(pd.Series(y), x, groups=groups)
+
+
+def test_slopes_of_what_lies_far_from_0_are_told_to_centre():
+    rng = np.random.default_rng(0)
+    g = np.repeat(np.arange(12), 5)
+    year = 2000.0 + np.tile(np.arange(5.0), 12)
+    y = rng.normal(size=12)[g] + 0.3 * rng.normal(size=12)[g] * (year - 2002) + rng.normal(size=60)
+    data = {"y": y, "year": year, "g": g, "centred": year - 2002}
+    model = ph.HierarchicalRegression.from_formula("y ~ year + (year | g)", data)
+    assert model.mend == "centre year, whose values lie far from 0"
+    with pytest.raises(ValueError, match="centre year"):
+        ph.exact(model)
+    model = ph.HierarchicalRegression.from_formula("y ~ centred + (centred | g)", data)
+    assert model.mend == "a smoother prior"
