@@ -25,7 +25,7 @@ def test_no_wrong_number_hang_or_silent_nan(family, capsys):
 # Of the normal model, by seed and number; another scipy may make other problems of them.
 ONCE_WRONG = [
     (411011, 1511),
-    *((411012, i) for i in (2, 10, 319, 358, 637, 646, 800, 1030, 1211, 1481)),
+    *((411012, i) for i in (2, 10, 319, 358, 637, 646, 1030, 1211, 1481)),
     *((520001, i) for i in (110, 981, 1485, 1699, 1957, 2498, 3626)),
     *((520003, i) for i in (15, 458)),
     *((520004, i) for i in (1210, 1226, 1265)),

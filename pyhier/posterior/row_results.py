@@ -62,10 +62,10 @@ class RowResults:
         Examples
         --------
         >>> import pyhier as ph
-        >>> rows = {"g": list("aaabbbccc"), "x": [0, 1, 2] * 3, "y": [1, 2, 4, 0, 2, 2, 3, 5, 6.5]}
+        >>> rows = {"g": list("aabbccddee"), "x": [0, 1] * 5, "y": [1, 2, 0, 2, 3, 5, 2, 3, 4, 4.5]}
         >>> post = ph.exact(ph.HierarchicalRegression.from_formula("y ~ x + (1 | g)", rows))
         >>> post.rows.fitted({"g": ["a", "new"], "x": [3, 3]})["mean"].round(3).tolist()
-        [4.85..., 5.416...]
+        [4.901, 5.9]
         """
         return self._table(new, probs, noise=False)
 

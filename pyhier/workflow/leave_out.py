@@ -45,7 +45,7 @@ def leave_group_out(model: HierarchicalRegression) -> "pd.DataFrame":
     >>> ph.leave_group_out(model).round(2)
            elpd  rows
     group
-    a     -4.03     3
+    a     -4.96     3
     ...
     """
     if not isinstance(model, HierarchicalRegression):
