@@ -410,7 +410,7 @@ class Posterior(OfRows, Frozen):
         return pd.DataFrame(columns, index=pd.Index(self.model.labels, name="group"))
 
     def to_dataframe(self, *, draws: int = DRAWS, rng: RNG = None) -> "pd.DataFrame":
-        """Draws as a frame: columns ``chain``, ``draw`` and `names`, a row a draw.
+        """Draws as a frame: columns ``chain``, ``draw`` and ``names``, a row a draw.
 
         Parameters
         ----------
@@ -463,7 +463,7 @@ class Posterior(OfRows, Frozen):
         return to_arviz(drawn, replicated(self.model, drawn.draws, generator))
 
     def to_mcmc(self, *, draws: int = 1_000, chains: int = 4, rng: RNG = None) -> "McmcList":
-        """The draws as `pyhier.coda` keeps them: every one of `names` a variable.
+        """The draws as `pyhier.coda` keeps them: every one of ``names`` a variable.
 
         Parameters
         ----------

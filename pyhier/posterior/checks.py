@@ -70,7 +70,7 @@ class PredictiveCheck(Frozen):
         return self.p[self.index(name)]
 
     def index(self, name: str) -> int:
-        """Where a statistic is among `names`."""
+        """Where a statistic is among ``names``."""
         if name not in self.names:
             known = ", ".join(self.names)
             raise KeyError(f"no statistic is named {name!r}: there are {known}")

@@ -73,11 +73,11 @@ class DrawArrays(Frozen, Mapping[str, Floats]):
         return len(self.names)
 
     def stacked(self) -> Floats:
-        """All of `names`, shape (chain, draw, names)."""
+        """All of ``names``, shape (chain, draw, names)."""
         return np.stack([self[name] for name in self.names], axis=-1)
 
     def columns(self) -> dict[str, Any]:
-        """``chain``, ``draw`` and every one of `names`, a row a draw."""
+        """``chain``, ``draw`` and every one of ``names``, a row a draw."""
         chains, each = self.shape
         index = {
             "chain": np.repeat(np.arange(chains), each),
