@@ -45,9 +45,10 @@ class HierarchicalRegression(RowSources, RowData, RowScales, IntegratedModel):
     X : frame or array, shape (n,) or (n, p), optional
         The common covariates; those of groups are the same in all rows of a group. An intercept is
         added where no column is constant.
-    Z : frame, array, or sequence of names of X's columns, optional
-        The covariates whose coefficients vary by group, up to three with the intercept, which is
-        added where no column is constant; the intercept alone without it.
+    Z : frame, array, or sequence of str, optional
+        The covariates whose coefficients vary by group, or the names of these columns of X: up to
+        three with the intercept, which is added where no column is constant; the intercept alone
+        without it.
     groups : sequence, shape (n,), or mapping of str to sequence
         The group of every row; or up to three nested grouping factors, the outermost first, of
         which the intercept alone varies: ``{"district": d, "school": s}``.
