@@ -79,7 +79,9 @@ class HierarchicalRegression(RowSources, RowData, RowScales, IntegratedModel):
 
     Notes
     -----
-    `exact` takes up to four coordinates: sigma, the taus and a correlation.
+    `exact` takes up to four coordinates: sigma, the taus and a correlation. It costs groups times
+    nodes, those of groups with the same rows of Z once: 100,000 groups that all differ take a
+    second with a varying intercept, and minutes with slopes too.
 
     Examples
     --------
