@@ -23,8 +23,10 @@ LOG_SQRT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 LAST = np.ascontiguousarray(COEFFICIENTS[-2:])
 TOLERANCE = 1e-10  # of what the mixture's own nodes tell
 PROMISE = 1e-9
+ROUNDED = 5e-12  # of the mass: panels that lose more stand beside a pole, or are rough
 EPSILON = 4e-16  # of a score, and of what it is the difference of
 LOWEST_LOG = -1e16
+REMEMBERED = 500  # lots of places at which the law is kept
 AWAY = 30.0  # to the right, where effects are as free as they get
 LEAST = -800.0  # logs of doubles are above it, those of integrals with them
 LADDER = 2.0 ** np.arange(-3.0, 10.0)  # beyond the panels, where the density may have ended
@@ -127,7 +129,7 @@ class FarTails:
                 parts = [part, *parts] if side == 0 else [*parts, part]
         rows = [np.concatenate(part) for part in zip(*parts, strict=True)]
         log_density, rule, mean, sd = (np.ascontiguousarray(row) for row in rows)
-        missing = [*self._missing, self._in_gaps()]
+        missing = [*self._missing, self._in_gaps(), self._unresolved]
         # What is on the left of the panels falls off faster than sds do.
         right = min(panels.end + AWAY, self._reach[1])
         least = min(float(sd.min()), float(self.law(np.array([right]))[2][0]))
@@ -142,6 +144,20 @@ class FarTails:
             rule = rule.copy()
             rule[0] += panels.beyond[0] * exp(-float(log_density[0]))
         return log_density, rule, mean, sd
+
+    @cached_property
+    def _looked_at(self) -> dict[bytes, tuple[Floats, Floats, Floats]]:
+        return {}
+
+    def _law_at(self, place: Floats) -> tuple[Floats, Floats, Floats]:
+        """The law at places, which many points ask for at the same ones: beside its edges."""
+        key = place.tobytes()
+        found = self._looked_at.get(key)
+        if found is None:
+            found = self.law(place)
+            if len(self._looked_at) < REMEMBERED:
+                self._looked_at[key] = found
+        return found
 
     @property
     def _reach(self) -> tuple[float, float]:
@@ -191,6 +207,12 @@ class FarTails:
                 found[side] = panels.at_ends[0][side] - panels.log_total + log(10.0)
         return found
 
+    @property
+    def _unresolved(self) -> float:
+        """Log of what panels beside poles leave out of the mass, where it is more than rounding."""
+        lost = self.panels.lost
+        return log(lost) if lost > ROUNDED else -inf
+
     def _in_gaps(self) -> float:
         """Log of what may be between panels."""
         panels = self.panels
@@ -224,7 +246,7 @@ class FarTails:
 
     def _integrate(self, x: float, part: Part, power: float, least: float) -> float:
         def rows(place: Floats) -> Floats:
-            logs, mean, sd = self.law(place)
+            logs, mean, sd = self._law_at(place)
             with np.errstate(over="ignore"):
                 return (logs + part(mean, sd))[np.newaxis]
 
@@ -293,8 +315,7 @@ class FarTails:
         least = max(float(height.max()) - CUT - 20.0, -1e308)
         kept, near = np.flatnonzero(height >= least), values >= least
         with np.errstate(over="ignore"):
-            # The slope of the log of a tail, which is next to none where the tail is nearly one.
-            slope = np.minimum(score, np.sqrt(-2.0 * own) + 0.8) if tail else score
+            slope = _slope_of_tail(score, own) if tail else score
             rounding = np.where(near, EPSILON * slope * (score + size / sd), 0.0)
         place = float(start[at // ORDER])
         top = Top(float(height.max()), float(rounding[at]), float(rounding.max()), place)
@@ -335,6 +356,14 @@ class FarTails:
             return np.empty(0)
         ends: Floats = np.minimum(np.arange(self.panels.end, far + 1.0), far)
         return ends
+
+
+def _slope_of_tail(score: Floats, log_tail: Floats) -> Floats:
+    """The slope of the log of a normal tail, at most: next to none where the tail is nearly one."""
+    over_half = log_tail > -log(2.0)
+    density = np.exp(-0.5 * score * score - LOG_SQRT_2PI)
+    slope: Floats = np.where(over_half, 2.0 * density, np.sqrt(-2.0 * log_tail) + 0.8)
+    return slope
 
 
 def doubled(function: Callable[..., float], *point: object) -> float:

@@ -4,7 +4,7 @@ All functions take the log density as a function of arrays, and places on the li
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log, nan
 
 import numpy as np
@@ -30,9 +30,9 @@ class Tail:
         Log of the integral there, on the scale of the panels' values; -inf where there is none.
     edge : float
         Where the density ends; infinite where it goes on.
-    power, bend : float
+    power, bend, curve : float
         Towards the edge the density is the distance to it, as a part of that of the panels, raised
-        to this power, times 1 + bend * distance.
+        to this power, times 1 + bend * distance + curve * distance^2.
     error : float
         Of the mass, relative to it.
     """
@@ -41,26 +41,35 @@ class Tail:
     edge: float = inf
     power: float = nan
     bend: float = 0.0
+    curve: float = 0.0
     error: float = 0.0
+
+    @property
+    def terms(self) -> tuple[float, float]:
+        """What bend and curve add to the mass within the whole distance, relative to the rest."""
+        first = 1.0 + self.power
+        return self.bend * first / (first + 1.0), self.curve * first / (first + 2.0)
 
     def mass_within(self, part: Floats) -> Floats:
         """The share of the mass within parts of the distance."""
-        bend = self.bend * (1.0 + self.power) / (2.0 + self.power)
-        share: Floats = part ** (1.0 + self.power) * (1.0 + bend * part) / (1.0 + bend)
-        return share
+        bend, curve = self.terms
+        share: Floats = part ** (1.0 + self.power) * (1.0 + part * (bend + part * curve))
+        return share / (1.0 + bend + curve)
 
     def density_at(self, part: Floats) -> Floats:
         """The slope of `mass_within`."""
-        bend = self.bend * (1.0 + self.power) / (2.0 + self.power)
-        slope: Floats = part**self.power * (1.0 + self.power + bend * (2.0 + self.power) * part)
-        return slope / (1.0 + bend)
+        (bend, curve), first = self.terms, 1.0 + self.power
+        slope: Floats = part**self.power * (
+            first + part * (bend * (first + 1.0) + part * curve * (first + 2.0))
+        )
+        return slope / (1.0 + bend + curve)
 
     def part_with(self, share: Floats) -> Floats:
         """The parts of the distance with these shares of the mass."""
-        bend = self.bend * (1.0 + self.power) / (2.0 + self.power)
+        bend, curve = self.terms
         part = share ** (1.0 / (1.0 + self.power))
-        for _ in range(4):  # the bend is small
-            inner = share * (1.0 + bend) / (1.0 + bend * part)
+        for _ in range(5):  # the bend is small
+            inner = share * (1.0 + bend + curve) / (1.0 + part * (bend + part * curve))
             part = inner ** (1.0 / (1.0 + self.power))
         return part
 
@@ -145,18 +154,19 @@ def pole(log_density: LogDensity, edge: float, near: float) -> Tail:
         terms = np.column_stack([np.ones(part.size), np.log(part), part, part * part])
         size = part[-1] ** np.array([0.0, 0.0, 1.0, 2.0])  # that the terms be of one size
         fit = np.linalg.lstsq(terms / size * part[:, None], values * part, rcond=None)[0] / size
-        height, power, bend, _ = fit.tolist()
+        height, power, bend, square = fit.tolist()
         powers.append(power)
         if not power > -1.0 or abs(bend) > 0.1:
             break
-        mean = 1.0 + bend * (1.0 + power) / (2.0 + power)
-        masses.append(float(height) + log(abs(width) * mean / (1.0 + power)))
+        curve = square + 0.5 * bend * bend
+        tail = Tail(0.0, edge, power, bend, curve)
+        masses.append(float(height) + log(abs(width) * (1.0 + sum(tail.terms)) / (1.0 + power)))
     if len(masses) < 2:
         at_near = float(log_density(np.array([near]))[0])
         # None of known size; but it may not matter.
-        return Tail(at_near + log(abs(width)), edge, 0.0, 0.0, 10.0)
+        return Tail(at_near + log(abs(width)), edge, 0.0, error=10.0)
     error = 2.0 * max(abs(powers[1] - powers[0]) / (1.0 + power), abs(masses[1] - masses[0]))
-    return Tail(masses[1], edge, power, bend, error)
+    return replace(tail, log_mass=masses[1], error=error + abs(bend) ** 3 + abs(bend * square))
 
 
 def noise(log_density: LogDensity, start: Floats, length: Floats) -> Floats:

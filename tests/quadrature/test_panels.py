@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.integrate import quad
 
 from pyhier.quadrature.averaging import leverage
 from pyhier.quadrature.edges import pole
@@ -81,6 +82,29 @@ def test_the_mass_at_a_pole_to_more_digits_than_its_distance_has(power):
     step = 1e-5 * part
     slope = (tail.mass_within(part + step) - tail.mass_within(part - step)) / (2.0 * step)
     np.testing.assert_allclose(tail.density_at(part), slope, rtol=1e-8)
+
+
+@pytest.mark.parametrize("slope", [-4e3, 0.0, 5e3])
+def test_the_mass_at_a_pole_beside_which_the_rest_is_steep(slope):
+    """By scipy's adaptive rule for an algebraic end; the rest is exp of slope times distance."""
+    edge, width, power = 2.0, 2e-7, -0.4
+
+    def log_density(x):
+        return power * np.log(edge - x) + slope * (edge - x)
+
+    near = edge - width
+    tail, away = pole(log_density, edge, near), edge - near
+
+    def mass(far):
+        return quad(lambda d: np.exp(slope * d), 0.0, far, weight="alg", wvar=(power, 0.0))[0]
+
+    right = mass(away)
+    assert np.exp(tail.log_mass) == pytest.approx(right, rel=max(2e-9, 2.0 * tail.error))
+    assert tail.error < 5e-8
+    part = np.array([0.7, 0.1])
+    share = tail.mass_within(part)
+    np.testing.assert_allclose(share, [mass(p * away) / right for p in part], rtol=2e-9)
+    np.testing.assert_allclose(tail.part_with(share), part, rtol=1e-12)
 
 
 def test_a_cusp_at_an_end_is_taken_nearer():
