@@ -48,7 +48,7 @@ static inline double large_rest(double x)
 
 /* log Gamma(x) - x log x + x, x > 0; some finite number at 0. Below SMALL_SHAPE by
  * Gamma(x) = Gamma(x + 10) / (x (x + 1) ... (x + 9)). */
-static inline double gamma_rest(double x)
+ALWAYS_INLINE static inline double gamma_rest(double x)
 {
     const int small = x < SMALL_SHAPE;
     const double up = small ? x + 10.0 : x, near = small ? x : 1.0;
@@ -101,7 +101,7 @@ static inline double trigamma_rest(double x)
 }
 
 /* gap(x; x - d) = x log(x / (x - d)) - d, given the ratio (x - d) / x too; x = 0 is allowed. */
-static inline double gap(double x, double d, double ratio)
+ALWAYS_INLINE static inline double gap(double x, double d, double ratio)
 {
     const double safe = x > 0.0 ? x : 1.0;
     const double some = safe * log_gap(d / safe, ratio);
@@ -115,7 +115,7 @@ struct shape {
 };
 
 /* x and its log, which says more where x is as good as 0. */
-static inline struct shape shape_of(double x, double log_x)
+ALWAYS_INLINE static inline struct shape shape_of(double x, double log_x)
 {
     const int none = x < NO_SHAPE;
     const struct shape made = {none ? 0.0 : x, none ? 0.0 : 1.0 / x, none ? 1.0 : 0.0,
@@ -135,7 +135,7 @@ static inline double shape_trigamma(const struct shape *s)
 }
 
 /* gap(x; x + d), x + d being `part` times x + `more`. */
-static inline double shape_gap(const struct shape *s, double d, double more, double part)
+ALWAYS_INLINE static inline double shape_gap(const struct shape *s, double d, double more, double part)
 {
     return s->value * log_gap(-d * s->inverse, (1.0 + more * s->inverse) * part + s->none)
            + s->none * d;
@@ -180,7 +180,7 @@ struct trials {
 };
 
 /* Log p given D; `constant` is the group's. */
-static inline double beta_binomial_given(const struct shares *s, double y, double f, double constant,
+ALWAYS_INLINE static inline double beta_binomial_given(const struct shares *s, double y, double f, double constant,
                                          double D, double *alpha_gap, double *beta_gap)
 {
     const double total = y + f + s->size, w = (y + f) / total, v = s->size / total;
@@ -196,7 +196,7 @@ static inline double beta_binomial_given(const struct shares *s, double y, doubl
 }
 
 /* D, and log p by the pointer. */
-static inline double beta_binomial_term(const struct shares *s, const struct trials *g, double *value,
+ALWAYS_INLINE static inline double beta_binomial_term(const struct shares *s, const struct trials *g, double *value,
                                         double *alpha_gap, double *beta_gap)
 {
     const double y = g->y, f = g->f, n = y + f, w = n / (n + s->size);

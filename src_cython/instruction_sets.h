@@ -15,4 +15,11 @@
 #define EACH_INSTRUCTION_SET
 #endif
 
+/* A loop over a function that is not inlined is no vector loop; compilers find long ones too long. */
+#if defined(__GNUC__)
+#define ALWAYS_INLINE __attribute__((always_inline))
+#else
+#define ALWAYS_INLINE
+#endif
+
 #endif

@@ -1,6 +1,7 @@
 """The models: data and priors, with the group effects integrated out."""
 
 from pyhier.models.beta_binomial import BetaBinomial
+from pyhier.models.count_families import BetaBinomialRegression, PoissonGammaRegression
 from pyhier.models.interface import Model
 from pyhier.models.multilevel import MultilevelNormal
 from pyhier.models.multivariate import MultivariateNormal
@@ -12,6 +13,7 @@ from pyhier.models.regression import HierarchicalRegression
 
 __all__ = [
     "BetaBinomial",
+    "BetaBinomialRegression",
     "HierarchicalModel",
     "HierarchicalRegression",
     "Model",
@@ -20,4 +22,5 @@ __all__ = [
     "NormalNormal",
     "NormalRegression",
     "PoissonGamma",
+    "PoissonGammaRegression",
 ]

@@ -7,7 +7,8 @@ y_j ~ Binomial(n_j, theta_j), theta_j ~ Beta(alpha, beta): Gelman et al., Bayesi
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from inspect import Signature, signature
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,7 +20,8 @@ from pyhier.distributions.families import Beta
 from pyhier.kernels.count_density import BetaBinomialMarginal
 from pyhier.kernels.count_masses import log_mass
 from pyhier.models.count_joint import beta_binomial_joint
-from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
+from pyhier.models.count_sources import SuccessSources
+from pyhier.models.counts import CountModel, ladder, no_covariates, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.models.joint import Joint
 from pyhier.models.own_likelihood import BinomialOwn, OwnLikelihood, of_groups
@@ -68,7 +70,7 @@ _CHARTS = {
 }
 
 
-class BetaBinomial(CountModel):
+class BetaBinomial(SuccessSources, CountModel):
     """Successes in trials, group by group, with success probabilities from one beta distribution.
 
     Parameters
@@ -84,6 +86,17 @@ class BetaBinomial(CountModel):
         ``{"eta": ..., "K": ...}``; or a callable that returns the log density at (alpha, beta).
     labels : sequence, optional
         Names of the groups; "1", "2", ... without it.
+    X : frame or array, shape (groups,) or (groups, covariates), optional
+        Covariates of the groups: logit eta_j = x_j' beta, with K common to all. An intercept is
+        added where no column is constant. Categories are coded by ``from_formula``.
+    intercept : bool
+        Whether to add one.
+    prior_beta : mapping, or (mean, covariance), optional
+        The prior of the coefficients, flat without it: ``{"dose": scipy.stats.norm(0, 1)}``, the
+        others flat, or a normal one of all of them.
+    prior_K : frozen distribution or callable, optional
+        The prior of K beside covariates: a ``scipy.stats`` frozen distribution on the half line, or
+        a callable log density; p(K) = 1 / (1 + K)^2 (LearnBayes) without it.
 
     Raises
     ------
@@ -109,13 +122,26 @@ class BetaBinomial(CountModel):
     named = ("bda3", "betabinexch")
     charts = _CHARTS
 
+    __signature__: ClassVar[Signature]  # of __init__: __new__'s own says nothing to a user
+    with_covariates: ClassVar[type["BetaBinomial"]]  # what __new__ makes where X is given
+
+    def __new__(cls, *_: Any, X: Any = None, **__: Any) -> "BetaBinomial":  # noqa: N803
+        """Make the model; with covariates one that knows of them."""
+        return object.__new__(cls.with_covariates if cls is BetaBinomial and X is not None else cls)
+
     def __init__(
         self,
         successes: ArrayLike,
         trials: ArrayLike,
         prior: PairPrior = "bda3",
         labels: Labels = None,
+        *,
+        X: None = None,  # noqa: N803 - the field's name for a design
+        intercept: bool = True,
+        prior_beta: None = None,
+        prior_K: None = None,  # noqa: N803 - the hyperparameter's name
     ) -> None:
+        no_covariates(prior_beta=prior_beta, prior_K=prior_K)
         names_aligned("labels", labels, successes=successes, trials=trials)
         super().__init__(np.size(np.asarray(successes)), labels, prior, "successes")
         self.successes = whole_numbers("successes", successes, self.label)
@@ -273,3 +299,7 @@ class BetaBinomial(CountModel):
     def observed(self) -> Mapping[str, Floats]:
         """The data: successes and trials of each group."""
         return {"successes": self.successes, "trials": self.trials}
+
+
+_arguments = list(signature(BetaBinomial.__init__).parameters.values())[1:]
+BetaBinomial.__signature__ = Signature(_arguments)

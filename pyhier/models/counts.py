@@ -26,6 +26,15 @@ def whole_numbers(name: str, value: ArrayLike, label: Callable[[int], str]) -> F
     return counts
 
 
+def no_covariates(**priors: Any) -> None:
+    """Raise for a prior that a model without covariates has no use for."""
+    for name, prior in priors.items():
+        if prior is not None:
+            raise ValueError(
+                f"{name} is a prior beside covariates: give X=, or prior= without them"
+            )
+
+
 def ladder(largest: float) -> Floats:
     """Rungs of the log of K or alpha, from all groups apart to no spread that counts can show."""
     top = np.log(max(largest, 1.0)) + 10.0

@@ -279,6 +279,65 @@ class Covaried(Integrated, Protocol):
         """Draws of that effect given phi; without a row of a group with the groups' mean."""
 
 
+class Latticed(Model, Protocol):
+    """A model of one to four coordinates that quadrature takes all, the effects integrated out.
+
+    Its coordinates are the coefficients of a linear predictor, then one that says how closely the
+    effects lie about it. An effect's law depends on them by its group's predictor and that last one
+    alone: it is the one of a model without covariates, whose two coordinates these are.
+
+    Attributes
+    ----------
+    location : int
+        Where the predictor is among the two coordinates of the model without covariates.
+    """
+
+    location: int
+
+    @property
+    def covariates(self) -> Covariates:
+        """The design, and the prior of the coefficients."""
+
+    @property
+    def coefficients(self) -> tuple[str, ...]:
+        """Names of the coefficients."""
+
+    @property
+    def psi(self) -> tuple[Coordinate, ...]:
+        """What the coordinates are: the coefficients on their line, the last on the log line."""
+
+    def psi_start(self) -> Floats:
+        """Where the search for the mode begins, shape (d,)."""
+
+    def psi_tails(self) -> Floats:
+        """Exponents with which the density of every coordinate falls off far out, (d, 2)."""
+
+    def psi_peaks(self) -> list[tuple[int, float, float]]:
+        """Where priors given as functions have peaks: the coordinate, the place, the width."""
+
+    @property
+    def mend(self) -> str:
+        """What of the model or its data to change where the quadrature is not resolved."""
+
+    def log_psi(self, psi: Floats) -> Floats:
+        """Log posterior density with all constants, at points (nodes, d)."""
+
+    def plain(self, phi: Floats, rows: Floats) -> Floats:
+        """Both coordinates of the model without covariates at rows of the design, (..., n, 2)."""
+
+    def plain_given(self, quantity: Any, plain: Floats) -> Family:
+        """Distribution of groups' effects, or of a new one's (None), given these coordinates."""
+
+    def own_likelihood(self, quantities: Sequence[int | None]) -> OwnLikelihood:
+        """What groups' own data says of their effects; of a new group (None), which has none."""
+
+    def effect_index(self, row: Floats) -> float:
+        """Exponent below which powers of a new group's effect have expectations."""
+
+    def log_prior_at(self, name: str, value: float) -> float:
+        """Log prior density of a coefficient, or of a coordinate by its own name, at a value."""
+
+
 class PlaneModel(Model, Protocol):
     """A model with two coordinates, which an engine may look at along other lines.
 
@@ -365,9 +424,15 @@ def is_covaried(value: object) -> TypeGuard[Covaried]:
     return hasattr(value, "covariates") and hasattr(type(value), "combination")
 
 
+def is_latticed(value: object) -> TypeGuard[Latticed]:
+    """Whether a lattice takes all of a model's coordinates."""
+    return hasattr(type(value), "plain_given")
+
+
 def is_plane(value: object) -> TypeGuard[PlaneModel]:
     """Whether a model has two coordinates and says how to look at them."""
-    return hasattr(type(value), "axis") and len(getattr(value, "coordinates", ())) == 2
+    two = hasattr(type(value), "axis") and len(getattr(value, "coordinates", ())) == 2
+    return two and not is_latticed(value)
 
 
 def is_model(value: object) -> TypeGuard[Model]:

@@ -6,7 +6,8 @@ Albert's Bayesian Computation with R, chapter 7. The coordinates are his: log al
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from inspect import Signature, signature
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +19,8 @@ from pyhier.distributions.families import Gamma
 from pyhier.kernels.count_density import PoissonGammaMarginal
 from pyhier.kernels.count_masses import log_mass
 from pyhier.models.count_joint import poisson_gamma_joint
-from pyhier.models.counts import CountModel, ladder, ridge_means, whole_numbers
+from pyhier.models.count_sources import EventSources
+from pyhier.models.counts import CountModel, ladder, no_covariates, ridge_means, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.models.joint import Joint
 from pyhier.models.own_likelihood import OwnLikelihood, PoissonOwn, of_groups
@@ -61,7 +63,7 @@ def _of_log_rate(place: Floats, log_alpha: Floats) -> Floats:
     return np.stack([log_alpha, log_alpha - place], axis=-1)
 
 
-class PoissonGamma(CountModel):
+class PoissonGamma(EventSources, CountModel):
     """Events in an exposure, group by group, with rates from one gamma distribution.
 
     Parameters
@@ -79,6 +81,18 @@ class PoissonGamma(CountModel):
         The prior median of alpha, for ``"poissgamexch"``.
     labels : sequence, optional
         Names of the groups; "1", "2", ... without it.
+    X : frame or array, shape (groups,) or (groups, covariates), optional
+        Covariates of the groups: log mu_j = x_j' beta, with alpha common to all, the negative
+        binomial regression. An intercept is added where no column is constant. Categories are coded
+        by ``from_formula``.
+    intercept : bool
+        Whether to add one.
+    prior_beta : mapping, or (mean, covariance), optional
+        The prior of the coefficients, flat without it: ``{"age": scipy.stats.norm(0, 1)}``, the
+        others flat, or a normal one of all of them.
+    prior_alpha : frozen distribution or callable, optional
+        The prior of alpha beside covariates: a ``scipy.stats`` frozen distribution on the half
+        line, or a callable log density; p(alpha) = z0 / (alpha + z0)^2 (LearnBayes) without it.
 
     Raises
     ------
@@ -103,6 +117,13 @@ class PoissonGamma(CountModel):
     named = ("poissgamexch",)
     charts = _CHARTS
 
+    __signature__: ClassVar[Signature]  # of __init__: __new__'s own says nothing to a user
+    with_covariates: ClassVar[type["PoissonGamma"]]  # what __new__ makes where X is given
+
+    def __new__(cls, *_: Any, X: Any = None, **__: Any) -> "PoissonGamma":  # noqa: N803
+        """Make the model; with covariates one that knows of them."""
+        return object.__new__(cls.with_covariates if cls is PoissonGamma and X is not None else cls)
+
     def __init__(
         self,
         counts: ArrayLike,
@@ -110,7 +131,13 @@ class PoissonGamma(CountModel):
         prior: PairPrior = "poissgamexch",
         z0: float = 1.0,
         labels: Labels = None,
+        *,
+        X: None = None,  # noqa: N803 - the field's name for a design
+        intercept: bool = True,
+        prior_beta: None = None,
+        prior_alpha: None = None,
     ) -> None:
+        no_covariates(prior_beta=prior_beta, prior_alpha=prior_alpha)
         names_aligned("labels", labels, counts=counts, exposure=exposure)
         super().__init__(np.size(np.asarray(counts)), labels, prior, "counts")
         self.counts = whole_numbers("counts", counts, self.label)
@@ -260,3 +287,7 @@ class PoissonGamma(CountModel):
     def observed(self) -> Mapping[str, Floats]:
         """The data: counts and exposure of each group."""
         return {"counts": self.counts, "exposure": self.exposure}
+
+
+_arguments = list(signature(PoissonGamma.__init__).parameters.values())[1:]
+PoissonGamma.__signature__ = Signature(_arguments)

@@ -16,8 +16,6 @@ from pyhier.distributions.base import Marginal
 from pyhier.models.draws import Draws
 from pyhier.models.interface import (
     Model,
-    is_covaried,
-    is_regression,
     log_likelihoods,
     new_effects_of,
     replicated,
@@ -331,7 +329,7 @@ class Posterior(OfRows, Frozen):
     def _rows_of(self, x: Any, sizes: Floats) -> Floats:
         """Rows of the design of new groups: one for all of them, or one each."""
         model: Any = self.model
-        if not (is_regression(model) or is_covaried(model)):
+        if not hasattr(model, "covariates"):
             raise ValueError(f"x is of models with covariates: {model!r} has none")
         rows: Floats = model.covariates.rows(x)
         if not len(rows) or (len(rows) > 1 and sizes.size not in (1, len(rows))):
