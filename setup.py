@@ -49,6 +49,7 @@ KERNELS = (
     "panels",
     "log_sums",
     "effect_sums",
+    "effect_panels",
     "gradients",
     "joint",
     "joint_counts",

@@ -13,6 +13,7 @@ import numpy as np
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
+from pyhier.kernels.effect_panels import beta_moments, gamma_moments
 from pyhier.quadrature.transforms import Line
 
 
@@ -46,6 +47,9 @@ class Family(Protocol):
     @property
     def var(self) -> Floats:
         """Variances."""
+
+    def averaged(self, weight: Floats) -> tuple[Floats, Floats]:
+        """Means and variances of mixtures over the last axis, (nodes,), with these weights."""
 
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd on the line; the sd to a percent."""
@@ -89,6 +93,13 @@ class Normal(Frozen):
     mean: Floats
     var: Floats
     line: Line = "identity"
+
+    def averaged(self, weight: Floats) -> tuple[Floats, Floats]:
+        """Means and variances of mixtures over the nodes."""
+        mean = self.mean @ weight
+        with np.errstate(over="ignore"):
+            var: Floats = (self.var + (self.mean - mean[..., None]) ** 2) @ weight
+        return mean, var
 
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd."""
@@ -153,6 +164,10 @@ class Beta(Frozen):
         """Variances."""
         total = self.a + self.b
         return (self.a / total) * (self.b / total) / (total + 1.0)
+
+    def averaged(self, weight: Floats) -> tuple[Floats, Floats]:
+        """Means and variances of mixtures over the nodes."""
+        return _averaged(beta_moments, self.a, self.b, weight)
 
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd of logit theta."""
@@ -223,6 +238,10 @@ class Gamma(Frozen):
         with np.errstate(over="ignore"):
             return self.shape / self.rate / self.rate
 
+    def averaged(self, weight: Floats) -> tuple[Floats, Floats]:
+        """Means and variances of mixtures over the nodes."""
+        return _averaged(gamma_moments, self.shape, self.rate, weight)
+
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd of log theta."""
         mean: Floats = _special("psi")(self.shape) - np.log(self.rate)
@@ -260,6 +279,18 @@ class Gamma(Frozen):
     def sf(self, x: Floats) -> Floats:
         """Upper tails, shape (points, nodes)."""
         return _special("gammaincc")(self.shape, np.maximum(x, 0.0)[:, None] * self.rate)
+
+
+def _averaged(
+    moments: Callable[[Floats, Floats, Floats], tuple[Floats, Floats]],
+    first: Floats,
+    second: Floats,
+    weight: Floats,
+) -> tuple[Floats, Floats]:
+    """Moments by a kernel, of parameters of shape (..., nodes)."""
+    a, b = (np.ascontiguousarray(x.reshape(-1, weight.size)) for x in (first, second))
+    mean, var = moments(a, b, weight)
+    return mean.reshape(first.shape[:-1]), var.reshape(first.shape[:-1])
 
 
 def _trigamma(z: Floats) -> Floats:

@@ -6,8 +6,9 @@ panels do not depend on the others beside it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from pyhier.quadrature.transforms import Line, from_line
 
 Rows = NDArray[np.intp]
 Function = Callable[[Rows, Floats], Floats]
+OnPanels = Callable[[Rows, Floats], tuple[Floats, Floats]]
 
 LENGTH = 0.75  # of the panels in t, to begin with
 ROUGH = 1e-11  # last coefficients of a resolved panel, relative to its largest
@@ -44,6 +46,20 @@ def _mass(logs: Floats, length: Floats) -> Floats:
     return mass
 
 
+def _sums_before(mass: Floats, first: Rows) -> Floats:
+    """Sums of each row's numbers before every one of them, and of all: one more than numbers.
+
+    Each row's are summed by themselves, whatever is beside it.
+    """
+    sizes = np.diff(first)
+    row = np.repeat(np.arange(sizes.size), sizes)
+    table = np.zeros((sizes.size, int(sizes.max(initial=0)) + 1))
+    table[row, np.arange(mass.size) - first[row] + 1] = mass
+    np.cumsum(table, axis=1, out=table)
+    sums: Floats = table[np.arange(table.shape[1]) <= sizes[:, None]]
+    return sums
+
+
 @dataclass(frozen=True)
 class Pieces:
     """Panels of several densities, in any order.
@@ -55,22 +71,28 @@ class Pieces:
     start, length : ndarray, shape (panels,)
     values : ndarray, shape (panels, ORDER)
         Of the log density of t, at the nodes.
+    doubt : ndarray, shape (panels, ORDER)
+        About the densities' relative errors there.
     """
 
     row: Rows
     start: Floats
     length: Floats
     values: Floats
+    doubt: Floats
 
     def __getitem__(self, some: NDArray[np.bool_] | Rows) -> "Pieces":
-        return Pieces(self.row[some], self.start[some], self.length[some], self.values[some])
+        return Pieces(*(column[some] for column in self._columns))
+
+    @property
+    def _columns(self) -> tuple[Any, ...]:
+        return self.row, self.start, self.length, self.values, self.doubt
 
     @staticmethod
     def together(parts: "list[Pieces]") -> "Pieces":
         """All parts' panels, by row and from left to right."""
-        columns = zip(*((p.row, p.start, p.length, p.values) for p in parts), strict=True)
-        row, start, length, values = (np.concatenate(column) for column in columns)
-        return Pieces(row, start, length, values)[np.lexsort((start, row))]
+        found = Pieces(*map(np.concatenate, zip(*(p._columns for p in parts), strict=True)))
+        return found[np.lexsort((found.start, found.row))]
 
 
 class LinePanels:
@@ -85,6 +107,9 @@ class LinePanels:
         A guess at where the mass of each is.
     beyond : ndarray, shape (rows, 2), optional
         The mass below -LIMIT and above LIMIT on the line, where it is known otherwise.
+    on_panels : callable, optional
+        Takes the numbers of panels' densities, (panels,), and places in order, (panels, ORDER);
+        returns the logs of the densities and about their relative errors, each (panels * ORDER,).
     """
 
     def __init__(
@@ -94,8 +119,9 @@ class LinePanels:
         centre: Floats,
         scale: Floats,
         beyond: Floats | None = None,
+        on_panels: OnPanels | None = None,
     ) -> None:
-        self.line, self.log_density = line, log_density
+        self.line, self.log_density, self._on_panels = line, log_density, on_panels
         self._centre, self._scale = centre, scale
         self._beyond = np.zeros((centre.size, 2)) if beyond is None else beyond
         far = LIMIT if beyond is not None and line in ("log", "logit") else np.inf
@@ -113,11 +139,18 @@ class LinePanels:
 
     def _values(self, row: Rows, start: Floats, length: Floats) -> Pieces:
         """Panels with the log of t's density at their nodes."""
-        t, whose = nodes_of(start, length), np.repeat(row, ORDER)
+        t = nodes_of(start, length)
+        whose = row[:, None]
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            logs = self.log_density(whose, self.place(whose, t.ravel())).reshape(t.shape)
-            logs = logs + np.log(np.cosh(t))
-        return Pieces(row, start, length, np.where(np.isnan(logs), -np.inf, logs))
+            place = self.place(whose, t)
+            if self._on_panels is None:
+                logs = self.log_density(np.repeat(row, ORDER), place.ravel())
+                doubt = np.zeros(t.shape)
+            else:
+                logs, doubt = self._on_panels(row, place)
+            logs = logs.reshape(t.shape) + np.log(np.cosh(t))
+        logs[np.isnan(logs)] = -np.inf
+        return Pieces(row, start, length, logs, doubt.reshape(t.shape))
 
     def _clipped(self, row: Rows, start: Floats) -> Pieces:
         """Panels as far as they are between the ends of the line."""
@@ -151,7 +184,7 @@ class LinePanels:
         rows, error, done = best.size, np.zeros(best.size), []
         for level in range(HALVINGS):
             values = np.maximum(found.values, best[found.row, None] - DEEP)
-            found = Pieces(found.row, found.start, found.length, values)
+            found = replace(found, values=values)
             rough, left = self._rough(found, best)
             many = np.bincount(found.row[rough], minlength=rows)[found.row]
             late = (many > MOST) | (level >= SPIKES)  # what is left is small, or an error
@@ -168,19 +201,22 @@ class LinePanels:
 
     def _rough(self, found: Pieces, best: Floats) -> tuple[NDArray[np.bool_], Floats]:
         """Which panels no polynomial carries, and about how much of the mass that may cost."""
-        logs = found.values - best[found.row, None]
-        size = np.abs(logs @ COEFFICIENTS.T)
-        last = size[:, -2:].max(axis=1)
-        allowed = np.maximum(1.0, size.max(axis=1)) * ROUGH
+        logs = (found.values - best[found.row, None]).T.copy()  # NumPy is quick along long axes
+        size = np.abs(COEFFICIENTS @ logs)
+        last = np.maximum(size[-1], size[-2])
+        allowed = np.maximum(1.0, size.max(axis=0)) * ROUGH
         rough = last > np.maximum(allowed, self._rounding(found, size))
-        rough &= logs.max(axis=1) > -CUT
-        return rough, np.where(rough, np.minimum(last, 1.0) * _mass(logs, found.length), 0.0)
+        rough &= logs.max(axis=0) > -CUT
+        left = np.zeros(last.size)
+        mass = np.exp(logs[:, rough]).T @ WEIGHTS * (0.5 * found.length[rough])
+        left[rough] = np.minimum(last[rough], 1.0) * mass
+        return rough, left
 
     def _rounding(self, found: Pieces, size: Floats) -> Floats:
         """How rough the rounding of places makes the log density on panels."""
         low = self.place(found.row, found.start)
         high = self.place(found.row, found.start + found.length)
-        steepness: Floats = size[:, 1:].sum(axis=1) / (high - low)
+        steepness: Floats = size[1:].sum(axis=0) / (high - low)
         return ROUNDING * steepness * np.maximum(np.abs(low), np.abs(high))
 
     def _normalised(
@@ -192,7 +228,7 @@ class LinePanels:
             known = np.exp(np.log(self._beyond.sum(axis=1)) - np.log(self._scale) - best)
         total = np.add.reduceat(_mass(logs, found.length), first[:-1]) + known
         values = logs - np.log(total)[found.row, None]
-        panels = Pieces(found.row, found.start, found.length, values)
+        panels = replace(found, values=values)
         return panels, first, best + np.log(total) + np.log(self._scale), error / total
 
     @property
@@ -204,6 +240,14 @@ class LinePanels:
     def error(self) -> Floats:
         """About what panels that stay rough leave of the mass, shape (rows,)."""
         return self._resolved[3]
+
+    @property
+    def doubt(self) -> Floats:
+        """About how far the densities' own errors put probabilities off, shape (rows,)."""
+        found, first = self._resolved[:2]
+        known = np.where(self.weights > 0.0, found.doubt, 0.0)
+        doubt: Floats = np.add.reduceat((self.weights * known).sum(axis=1), first[:-1])
+        return doubt
 
     def of(self, row: int) -> Panels:
         """The panels of one density, its integral one."""
@@ -228,11 +272,10 @@ class LinePanels:
     def cumulated(self) -> tuple[Floats, Floats]:
         """Mass below the ends of all panels, and above them: one more than panels for each row."""
         first, mass = self._resolved[1], self.weights.sum(axis=1)
-        parts = np.split(mass, first[1:-1])
-        below = [np.append(0.0, np.cumsum(part)) for part in parts]
-        above = [np.append(np.cumsum(part[::-1])[::-1], 0.0) for part in parts]
+        below, above = _sums_before(mass, first), _sums_before(mass[::-1], mass.size - first[::-1])
+        above = above[::-1]
         lowest, highest = (np.repeat(side, np.diff(first) + 1) for side in self._outside.T)
-        return np.concatenate(below) + lowest, np.concatenate(above) + highest
+        return below + lowest, above + highest
 
     def places(self, below: Floats) -> tuple[Rows, Floats]:
         """Nodes with about these shares of the mass below them, the rows one after the other."""

@@ -92,9 +92,12 @@ class BinomialOwn(Frozen):
     def beyond(self, phi: Floats, limit: float) -> tuple[Floats, Floats]:
         """Where theta, or 1 - theta, is as good as 0, and the density a power of it."""
         logit, log_k = phi[:, 0], phi[:, 1]
-        a = np.exp(log_k - np.logaddexp(0.0, -logit)) + np.asarray(self.successes)[..., None]
-        b = np.exp(log_k - np.logaddexp(0.0, logit)) + np.asarray(self.failures)[..., None]
-        return _power(a, b, limit), _power(b, a, limit)
+        a = np.exp(log_k - np.logaddexp(0.0, -logit))
+        b = np.exp(log_k - np.logaddexp(0.0, logit))
+        return (
+            _powers(a, b, self.successes, self.failures, limit),
+            _powers(b, a, self.failures, self.successes, limit),
+        )
 
 
 @dataclass(frozen=True)
@@ -130,17 +133,21 @@ class PoissonOwn(Frozen):
 
     def beyond(self, phi: Floats, limit: float) -> tuple[Floats, Floats]:
         """By the incomplete gamma function, or the power that it is near 0."""
+        y, e = np.ravel(self.events), np.ravel(self.exposure)
+        below, above = np.zeros((2, y.size, len(phi)))
         with np.errstate(divide="ignore"):
-            log_exposure = np.log(self.exposure)[..., None]
-        log_rate = np.logaddexp(phi[:, 0] - phi[:, 1], log_exposure)
-        shape = np.exp(phi[:, 0]) + np.asarray(self.events)[..., None]
-        log_low, log_high = log_rate - limit, log_rate + limit
-        below, above = np.zeros((2, *shape.shape))
-        some = shape * -log_low < NOTHING  # it is at most the power, and that at most exp
-        below[some] = _gamma_tails(shape[some], log_low[some])[0]
-        some = log_high < np.log(2.0 * shape + 2000.0)
-        above[some] = _gamma_tails(shape[some], log_high[some])[1]
-        return below, above
+            log_exposure = np.log(e)[:, None]
+        alpha, log_beta = np.exp(phi[:, 0]), phi[:, 0] - phi[:, 1]
+        # Of most groups there is nothing at any phi, as the most that there could be says.
+        ends = np.array([log_beta.min(initial=np.inf), log_beta.max(initial=-np.inf)])
+        least, most = np.logaddexp(ends, log_exposure).T
+        some = (alpha.min(initial=np.inf) + y) * (limit - most) < NOTHING
+        some |= least + limit < np.log(2.0 * (alpha.max(initial=0.0) + y) + 2000.0)
+        log_rate = np.logaddexp(log_beta, log_exposure[some])
+        both = _both_ends(alpha + y[some, None], log_rate, limit)
+        below[some], above[some] = both
+        shape = *np.shape(self.events), len(phi)
+        return below.reshape(shape), above.reshape(shape)
 
 
 @dataclass(frozen=True)
@@ -190,6 +197,28 @@ def _of_groups(
     values = np.zeros((y.size, len(phi)))
     values[some] = log_mass_given(family, y[some], other[some], phi)
     return values.reshape(*np.shape(first), len(phi))
+
+
+def _powers(a: Floats, b: Floats, y: Floats, f: Floats, limit: float) -> Floats:
+    """What `_power` says of Beta(a + y, b + f) for all groups' y and f, shape (groups, nodes)."""
+    first, second = np.ravel(y), np.ravel(f)
+    mass = np.zeros((first.size, a.size))
+    # Of most groups there is nothing at any phi, as the most that there could be says.
+    most = np.log((a + b).max(initial=0.0) + first + second)
+    some = (a.min(initial=np.inf) + first) * (limit - most) < NOTHING
+    mass[some] = _power(a + first[some, None], b + second[some, None], limit)
+    return mass.reshape(*np.shape(y), a.size)
+
+
+def _both_ends(shape: Floats, log_rate: Floats, limit: float) -> tuple[Floats, Floats]:
+    """The probabilities that the log of a gamma variable is below -limit, and above limit."""
+    log_low, log_high = log_rate - limit, log_rate + limit
+    below, above = np.zeros((2, *shape.shape))
+    some = shape * -log_low < NOTHING  # it is at most the power, and that at most exp
+    below[some] = _gamma_tails(shape[some], log_low[some])[0]
+    some = log_high < np.log(2.0 * shape + 2000.0)
+    above[some] = _gamma_tails(shape[some], log_high[some])[1]
+    return below, above
 
 
 def _power(a: Floats, b: Floats, limit: float) -> Floats:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
+from pyhier.kernels.effect_panels import panel_sums
 from pyhier.kernels.effect_sums import sums
 from pyhier.models.interface import PlaneModel
 from pyhier.posterior.effect_nodes import ORDERS, RULES, EffectNodes, Rows
@@ -18,6 +19,11 @@ from pyhier.posterior.effect_nodes import ORDERS, RULES, EffectNodes, Rows
 DEPTH = 45.0  # below which components are left out
 LEAST_OF_DEPTH = -35.0  # log of the weight of nodes that matter for it
 LARGEST_RULE = 32  # as in effect_sums.h
+MANY = 6000  # nodes, of which most are nowhere near a point: not for few effects
+SHARING = 32  # effects
+TINY = 1e-250  # sums by the largest weight, in which what is no double may be missing
+# Differences of sums over even and odd nodes, and over even and odd rows, from sums over classes.
+APART = np.array([[1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0]])
 
 
 class Population:
@@ -34,27 +40,23 @@ class Population:
         Of the linear nodes, the close ones and the grids, one after the other.
     ends : ndarray of int, shape (4,)
         Where each of the three begins, and the end.
-    offset : tuple of ndarray
-        What is added to the logs of each one's components.
+    log_weight, height : ndarray, shape (nodes,)
+        Logs of the nodes' weights, and of their components at the highest.
     """
 
     def __init__(self, model: PlaneModel, nodes: EffectNodes) -> None:
         parts = (nodes.linear, nodes.close, nodes.narrow.nodes)
         self.line, self._nodes = nodes.line, nodes
         self.phi = np.concatenate([part.phi for part in parts])
-        self.weight = np.exp(np.concatenate([part.log_weight for part in parts[:2]]))
+        self.log_weight = np.concatenate([part.log_weight for part in parts])
         self.ends = np.cumsum([0, *(part.log_weight.size for part in parts)])
         self._family = model.theta_given(None, self.phi)
         self.statistics = self._family.statistics
+        self.height = self._family.near(np.zeros(len(self.phi)))
+        some, linear = slice(*self.ends[:2]), nodes.linear
         natural, partition = self._natural()
-        some = slice(*self.ends[:2])
-        linear, close, narrow = parts
-        self.linear = linear.first, linear.parity, *np.ascontiguousarray(natural[some].T)
-        height = self._family.near(np.zeros(len(self.phi)))[slice(*self.ends[1:3])]
-        self.close_weight = close.log_weight
-        self.offset = (
-            linear.log_weight - partition[some], close.log_weight + height, narrow.log_weight,
-        )  # fmt: skip
+        below = _finite(-partition[some] - self.height[some])
+        self.linear = linear.first, linear.parity, *np.ascontiguousarray(natural[some].T), below
 
     def _natural(self) -> tuple[Floats, Floats]:
         """Natural parameters and log partition function."""
@@ -109,47 +111,96 @@ class EffectDensities:
         self, model: PlaneModel, population: Population, quantities: list[int | None]
     ) -> None:
         self._own, self._population = model.own_likelihood(quantities), population
-        own = np.split(self._own.given_phi(population.phi), population.ends[1:3], axis=1)
-        linear, close, narrow = (
-            np.ascontiguousarray(_finite(offset - part))
-            for offset, part in zip(population.offset, own, strict=True)
-        )
+        own, narrow = self._own.given_phi(population.phi), population.ends[2]
+        logs = population.log_weight - own
+        # By their components' heights: those of grids differ from point to point.
+        self._logs = _finite(logs[:, :narrow] + population.height[:narrow])
+        self._values = _finite(logs[:, narrow:].copy())
         # The group's own data may raise what the population has far out.
-        kept = population.close_weight > LEAST_OF_DEPTH
-        ahead = self._own.highest[:, None] - own[1][:, kept]
+        close = slice(*population.ends[1:3])
+        kept = population.log_weight[close] > LEAST_OF_DEPTH
+        ahead = self._own.highest[:, None] - own[:, close][:, kept]
         self._depth = DEPTH + ahead.max(axis=1, initial=0.0)
-        self._parts = (
-            (*population.linear, linear), (*population.close, close),
-            (*population.grids, narrow, *population.rules),
+
+    @cached_property
+    def _parts(self) -> tuple[tuple[NDArray[np.generic], ...], ...]:
+        """The three forms of nodes, with the effects' own logs."""
+        population = self._population
+        linear = self._logs[:, : population.ends[1]] + population.linear[-1]
+        close = np.ascontiguousarray(self._logs[:, population.ends[1] :])
+        return (
+            (*population.linear[:-1], _finite(linear)), (*population.close, close),
+            (*population.grids, self._values, *population.rules),
         )  # fmt: skip
+
+    @cached_property
+    def _weights(self) -> tuple[Floats, Floats, Floats]:
+        """Logs of the largest weights, (effects,), the others by these, and the grids' logs."""
+        raised = self._values + self._population.height[self._population.ends[2] :]
+        top = np.maximum(*(x.max(axis=1, initial=-np.inf) for x in (self._logs, raised)))
+        return top, np.exp(self._logs - top[:, None]), self._values - top[:, None]
 
     def __call__(self, effect: Rows, z: Floats) -> Floats:
         """Log densities of effects, by their places in ``quantities``, at places on the line."""
-        top, parts = self._sums(effect, z)
-        with np.errstate(divide="ignore"):
-            own = self._own.given_effect(z, effect)
-            density: Floats = own + top + np.log(parts.sum(axis=1))
-        return density
+        return self._at(effect, z)[0]
 
     def error(self, effect: Rows, z: Floats) -> Floats:
         """About the relative error of the densities at places on the line, shape (points,)."""
-        parts = self._sums(effect, z)[1]
-        signs = np.array([[1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0]])
+        return self._at(effect, z)[1]
+
+    def _at(self, effect: Rows, z: Floats) -> tuple[Floats, Floats]:
+        with np.errstate(over="ignore"):
+            statistics = self._population.statistics(z)
+        linear, close, narrow = self._parts
+        line = self._population.line
+        top, parts = sums(line, effect, z, statistics, linear, close, narrow, self._depth)
+        total = parts.sum(axis=1)
         with np.errstate(invalid="ignore"):
-            apart = (parts @ signs.T) / parts.sum(axis=1, keepdims=True)
-        error: Floats = (apart**2).sum(axis=1)
-        return error
+            apart = (parts @ APART.T) / total[:, None]
+        return self._with_own(effect, z, top, total), (apart**2).sum(axis=1)
+
+    def _with_own(self, effect: Rows, z: Floats, top: Floats, total: Floats) -> Floats:
+        """The log densities by sums over nodes and the logs of their units, each (points,)."""
+        with np.errstate(divide="ignore"):
+            logs: Floats = self._own.given_effect(z, effect) + top + np.log(total)
+        return logs
+
+    def on_panels(self, effect: Rows, z: Floats) -> tuple[Floats, Floats]:
+        """Log densities at the nodes of panels, shape (panels, ORDER), and their relative errors.
+
+        What effects have the same nodes share the exponentials there.
+        """
+        each = np.repeat(effect, z.shape[1])
+        if self._population.ends[2] > MANY and self._own.highest.size < SHARING:
+            return self._at(each, z.ravel())
+        order = np.lexsort((z[:, -1], z[:, 0]))
+        ends = z[order][:, [0, -1]]
+        new = np.flatnonzero(np.append(True, (ends[1:] != ends[:-1]).any(axis=1)))
+        task = np.append(new, order.size)
+        total, error = np.empty((2, *z.shape))
+        total[order], error[order] = self._on(z[order[new]], task, effect[order])
+        z, total, error = z.ravel(), total.ravel(), error.ravel()
+        logs = self._with_own(each, z, self._weights[0][each], total)
+        lost = np.flatnonzero(~(total > TINY))
+        logs[lost], error[lost] = self._at(each[lost], z[lost])
+        return logs, error
+
+    def _on(self, z: Floats, task: Rows, effect: Rows) -> tuple[Floats, Floats]:
+        """Sums over nodes and their relative errors, shape (tasks, ORDER)."""
+        population, weights = self._population, self._weights[1:]
+        with np.errstate(over="ignore"):
+            statistics = population.statistics(z.ravel()).reshape(*z.shape, 2)
+        statistics = np.ascontiguousarray(np.moveaxis(statistics, 2, 1))
+        parts = population.linear, population.close, population.grids + population.rules
+        depth = float(self._depth.max(initial=0.0))
+        return panel_sums(population.line, task, effect, z, statistics, *parts, *weights, depth)
 
     def beyond(self, limit: float) -> Floats:
         """Probabilities that effects are below -limit on their line, and above; (effects, 2)."""
         phi = self._population.phi[: self._population.ends[2]]
         both = self._own.beyond(phi, limit)
-        return np.column_stack([part @ self._population.weight for part in both])
-
-    def _sums(self, effect: Rows, z: Floats) -> tuple[Floats, Floats]:
-        with np.errstate(over="ignore"):
-            statistics = self._population.statistics(z)
-        return sums(self._population.line, effect, z, statistics, *self._parts, self._depth)
+        weight = np.exp(self._population.log_weight[: self._population.ends[2]])
+        return np.column_stack([part @ weight for part in both])
 
 
 @dataclass(frozen=True)
@@ -172,5 +223,6 @@ class EffectDensity:
 
 
 def _finite(logs: Floats) -> Floats:
-    """Logs of weights, -inf where a shape is too small for a double."""
-    return np.where(np.isnan(logs), -np.inf, logs)
+    """Logs of weights, -inf where a shape is too small for a double; in their place."""
+    logs[np.isnan(logs)] = -np.inf
+    return logs

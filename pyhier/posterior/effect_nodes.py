@@ -126,6 +126,8 @@ class EffectNodes:
     ----------
     model : PlaneModel
     plane : Plane
+    least : float
+        Shares of the whole of nodes that are left out.
 
     Attributes
     ----------
@@ -134,11 +136,11 @@ class EffectNodes:
     narrow : Grids
     """
 
-    def __init__(self, model: PlaneModel, plane: Plane) -> None:
+    def __init__(self, model: PlaneModel, plane: Plane, least: float = NEGLIGIBLE) -> None:
         self._model, self._plane = model, plane
         self._at = coordinate_axis(model.location).phi
         row, w, log_weight = plane.inner.row, plane.inner.x, plane.log_weight
-        kept = log_weight > np.log(NEGLIGIBLE)
+        kept = log_weight > np.log(least)
         row, w, log_weight = row[kept], w[kept], log_weight[kept]
         self._measure(row, w, log_weight)
         family = self._population(plane.outer.x[row], w)
@@ -163,12 +165,13 @@ class EffectNodes:
     def _measure(self, row: Rows, w: Floats, log_weight: Floats) -> None:
         """Each row's weight, where it begins, and how wide it is."""
         weight, rows = np.exp(log_weight), self._plane.outer.x.size
-        self._mass = np.bincount(row, weight, rows)
+        outer, sums = self._plane.outer, np.bincount(row, weight, rows)
+        self._mass = np.exp(outer.log_weight - outer.log_integral[0])
         self._start = np.full(rows, np.inf)
         np.minimum.at(self._start, row, w)
         with np.errstate(invalid="ignore"):
-            mean = np.bincount(row, weight * w, rows) / self._mass
-            self._sd = np.sqrt(np.bincount(row, weight * (w - mean[row]) ** 2, rows) / self._mass)
+            mean = np.bincount(row, weight * w, rows) / sums
+            self._sd = np.sqrt(np.bincount(row, weight * (w - mean[row]) ** 2, rows) / sums)
 
     def _population(self, outer: Floats, w: Floats) -> Family:
         return self._model.theta_given(None, self._at(w, outer))

@@ -27,19 +27,21 @@ from pyhier.posterior.effect_nodes import EffectNodes
 from pyhier.posterior.nodes import NodesPosterior
 from pyhier.posterior.summaries import PROBS
 from pyhier.quadrature.axes import Axis, coordinate_axis
-from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane, halved
+from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane, halved, thinned
 
 PROMISE = 1e-8  # of a marginal's mass
 HALVES = 3e-7  # change of a mean by every other outer node: for a step as wide again
-HEAVY = 1e-3  # weights, by the largest, of nodes that say where effects are
 NO_MOMENT = 1e-6  # a tail's exponent is known to about this
-BLOCK = 64  # effects worked out at a time
+BLOCK = 256  # effects worked out at a time
+AT_A_TIME = 32  # whose moments are: arrays that stay in the cache
 LEVELS = 3  # of outer steps for effects, each half of the one before
-# Shares of the mass below the places at which the error of an effect's density is looked at: the
-# ends of parts of the mass, ever smaller ones at both ends.
-ENDS = np.concatenate([10.0 ** np.arange(-6.0, -1.5), np.arange(0.05, 0.99, 0.05)])
-CHECKED = np.concatenate([ENDS, 1.0 - ENDS[:5][::-1]])
-SHARES = np.diff(np.concatenate([[0.0], 0.5 * (CHECKED[1:] + CHECKED[:-1]), [1.0]]))
+# Before these come all effects' summaries by every so many of the nodes, outer and inner; of those
+# that matter to a probability.
+THINNED = ((2, 2), (1, 2))
+MATTER = 1e-13
+SAMPLE = 32  # nodes that say where effects are
+WORTH_IT = 32  # effects for which to look how few nodes will do
+PILOTS = 8  # effects that say with how few nodes to begin
 
 
 class PlanePosterior(NodesPosterior):
@@ -159,21 +161,30 @@ class PlanePosterior(NodesPosterior):
         return LineMarginal(axis.line, density, middle, scale, self._plane_model.moment_index(name))
 
     @cached_property
+    def _populations(self) -> dict[int, Population]:
+        return {}
+
+    def _population_at(self, level: int) -> Population:
+        """The population at nodes for effects, the outer steps halved so many times.
+
+        Levels below 0 have but some of the nodes.
+        """
+        if level not in self._populations:
+            least = MATTER if level < 0 else NEGLIGIBLE
+            nodes = EffectNodes(self._plane_model, self._plane_at(level), least)
+            self._populations[level] = Population(self._plane_model, nodes)
+        return self._populations[level]
+
+    @cached_property
     def _planes(self) -> list[Plane]:
         return [self._plane]
 
-    @cached_property
-    def _populations(self) -> list[Population]:
-        return []
-
-    def _population_at(self, level: int) -> Population:
-        """The population at nodes for effects, the outer steps halved so many times."""
-        while len(self._populations) <= level:
-            if self._populations:
-                self._planes.append(halved(self._planes[-1], self._log_density))
-            nodes = EffectNodes(self._plane_model, self._planes[-1])
-            self._populations.append(Population(self._plane_model, nodes))
-        return self._populations[level]
+    def _plane_at(self, level: int) -> Plane:
+        if level < 0:
+            return thinned(self._plane, *THINNED[level])
+        while len(self._planes) <= level:
+            self._planes.append(halved(self._planes[-1], self._log_density))
+        return self._planes[level]
 
     def _log_density(self, outer: Floats, inner: Floats) -> Floats:
         return self._plane_model.marginal.log_density(self._at(inner, outer))
@@ -205,66 +216,101 @@ class PlanePosterior(NodesPosterior):
             yield new, self._plane_model.theta_given(None, phi)
 
     def _guess(self, quantities: Sequence[int | None]) -> tuple[Floats, Floats]:
-        """Where on the line effects have their mass, by the nodes that have most of it."""
-        heavy = self.weight > HEAVY * self.weight.max()
+        """Where on the line effects have their mass, by nodes that stand for all.
+
+        Of a coarse grid, so that effects in much the same place have panels in common.
+        """
+        shares = (np.arange(SAMPLE) + 0.5) / SAMPLE
+        some = np.searchsorted(np.cumsum(self.weight), shares * self.weight.sum())
         centre, scale = np.empty((2, len(quantities)))
-        for rows, family in self._laws(quantities, self.phi[heavy]):
-            centre[rows], scale[rows] = amid(self.weight[heavy], *family.line_moments())
-        return centre, scale
+        for rows, family in self._laws(quantities, self.phi[some]):
+            centre[rows], scale[rows] = amid(np.full(SAMPLE, 1.0 / SAMPLE), *family.line_moments())
+        scale = 2.0 ** (0.5 * np.round(2.0 * np.log2(scale)))
+        return scale * np.round(centre / scale), scale
 
     def _moments(self, quantities: Sequence[int | None]) -> tuple[Floats, Floats]:
         """Means and variances of effects, each of shape (quantities,)."""
+        some = (quantities[k : k + AT_A_TIME] for k in range(0, len(quantities), AT_A_TIME))
+        mean, var = np.concatenate([self._few_moments(few) for few in some], axis=1)
+        return mean, var
+
+    def _few_moments(self, quantities: Sequence[int | None]) -> tuple[Floats, Floats]:
         mean, var = np.empty((2, len(quantities)))
         for rows, family in self._laws(quantities, self.phi):
-            mean[rows] = family.mean @ self.weight
-            with np.errstate(over="ignore"):
-                away = family.mean - (family.mean @ self.weight)[..., None]
-                var[rows] = (family.var + away**2) @ self.weight
+            mean[rows], var[rows] = family.averaged(self.weight)
         return mean, var
 
     def _resolved(
-        self, quantities: Sequence[int | None], centre: Floats, scale: Floats
+        self, quantities: Sequence[int | None], centre: Floats, scale: Floats, start: int = 0
     ) -> Iterator[tuple[Rows, LinePanels, Floats]]:
-        """Densities of effects on panels, by nodes as close as each asks for.
+        """Densities of effects on panels, by nodes as close as each asks for, from a level on.
 
         Which of the quantities, their panels, and about how far the densities' own errors put
         probabilities off; a quantity that comes again is better then.
         """
         left, model = np.arange(len(quantities)), self._plane_model
-        for level in range(LEVELS):
+        for level in range(start, LEVELS):
             population = self._population_at(level)
             density = EffectDensities(model, population, [quantities[k] for k in left.tolist()])
-            guess = centre[left], scale[left]
-            table = LinePanels(population.line, density, *guess, density.beyond(LIMIT))
-            error = density.error(*table.places(CHECKED)).reshape(left.size, -1) @ SHARES
+            table = LinePanels(
+                population.line, density, centre[left], scale[left], density.beyond(LIMIT),
+                density.on_panels,
+            )  # fmt: skip
+            error = table.doubt
             yield left, table, error
-            left = left[table.error + error > 0.5 * PROMISE]
+            off = np.maximum(np.abs(table.log_mass), table.error + error)
+            left = left[~(off <= 0.5 * PROMISE)]
             if not left.size:
                 return
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
         firsts = np.unique(self._alike, return_index=True)[1].tolist()
-        blocks = (firsts[k : k + BLOCK] for k in range(0, len(firsts), BLOCK))
-        means: Floats = np.concatenate([self._moments(block)[0] for block in blocks])
-        return means[self._alike]
+        return self._moments(firsts)[0][self._alike]
 
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
         q = probabilities("probs", probs).ravel()
         marginals = [self[name] for name in self._hyper]
         firsts: list[int | None] = [*np.unique(self._alike, return_index=True)[1].tolist(), None]
-        blocks = (firsts[k : k + BLOCK] for k in range(0, len(firsts), BLOCK))
-        effects = np.concatenate([self._effect_rows(block, q) for block in blocks])
+        effects = self._all_effect_rows(firsts, q)
         rows = np.array([[x.mean(), x.std(), *x.ppf(q)] for x in marginals])
         mean, sd, *quantiles = np.concatenate([rows, effects[self._alike], effects[-1:]]).T
         return {"mean": mean, "sd": sd, **dict(zip(percents(q), quantiles, strict=True))}
 
-    def _effect_rows(self, quantities: Sequence[int | None], q: Floats) -> Floats:
-        """Mean, sd and quantiles of effects, shape (quantities, 2 + q)."""
+    def _all_effect_rows(self, quantities: Sequence[int | None], q: Floats) -> Floats:
+        """Mean, sd and quantiles of effects, shape (quantities, 2 + q), in blocks of like ones."""
+        centre, scale = self._guess(quantities)
+        order = np.lexsort((centre, scale))
+        start = 0
+        if order.size >= WORTH_IT:
+            pilots = order[np.linspace(0, order.size - 1, PILOTS).astype(np.intp)]
+            start = self._enough([quantities[k] for k in pilots], centre[pilots], scale[pilots])
+        found = np.empty((len(quantities), 2 + q.size))
+        for k in range(0, order.size, BLOCK):
+            some = order[k : k + BLOCK]
+            guess = centre[some], scale[some]
+            found[some] = self._effect_rows([quantities[i] for i in some], q, guess, start)
+        return found
+
+    def _enough(self, quantities: Sequence[int | None], centre: Floats, scale: Floats) -> int:
+        """The level that most of the quantities ask for."""
+        first = level = -len(THINNED)
+        for k, (rows, *_) in enumerate(self._resolved(quantities, centre, scale, first)):
+            if k > 0 and 2 * rows.size < len(quantities):
+                break
+            level = first + k
+            if level == 0:
+                break
+        return level
+
+    def _effect_rows(
+        self, quantities: Sequence[int | None], q: Floats, guess: tuple[Floats, Floats], start: int
+    ) -> Floats:
+        """The same of one block."""
         found = np.empty((len(quantities), 2 + q.size))
         off, doubt = np.empty((2, len(quantities)))
-        for rows, table, error in self._resolved(quantities, *self._guess(quantities)):
+        for rows, table, error in self._resolved(quantities, *guess, start):
             off[rows], doubt[rows] = table.log_mass, table.error + error
             found[rows, 2:] = table.quantiles(q, False)
         for k in np.flatnonzero(~(np.abs(off) <= PROMISE) | (doubt > PROMISE)).tolist():

@@ -280,6 +280,23 @@ def nested_quadrature(
     return Plane(rule, nested.rule(rule.x))
 
 
+def thinned(plane: Plane, by_outer: int, by_inner: int) -> Plane:
+    """The quadrature with every so many of its outer nodes, and of the inner ones of each."""
+    outer, inner = plane.outer, plane.inner
+    first = np.searchsorted(inner.row, np.arange(outer.x.size))
+    number = np.arange(inner.row.size) - first[inner.row]
+    some = (inner.row % by_outer == 0) & (number % by_inner == 0)
+    row, nothing = inner.row[some] // by_outer, np.zeros(-(-outer.x.size // by_outer), np.intp)
+    rows = {
+        name: getattr(inner, name)[::by_outer]
+        for name in ("log_integral", "centre", "scale", "low", "high")
+    }
+    log_weight = outer.log_weight[::by_outer] + np.log(by_outer)
+    fewer = replace(outer, row=nothing, x=outer.x[::by_outer], log_weight=log_weight)
+    log_weight = inner.log_weight[some] + np.log(by_inner)
+    return Plane(fewer, Rule(row=row, x=inner.x[some], log_weight=log_weight, **rows))
+
+
 def halved(plane: Plane, log_density: Callable[[Floats, Floats], Floats]) -> Plane:
     """The quadrature with an outer node more between any two neighbours."""
     outer, inner = plane.outer, plane.inner

@@ -145,9 +145,12 @@ def test_a_summary_of_all_is_that_of_each(name):
     post = ph.exact(CASES[name][0])
     table = post.summary(probs=Q)
     for quantity in list(post.names)[-4:]:
-        marginal = post[quantity]
-        each = [marginal.mean(), marginal.std(), *marginal.ppf(Q)]
-        np.testing.assert_allclose(table.loc[quantity], each, rtol=1e-9)
+        marginal, (mean, sd, *points) = post[quantity], table.loc[quantity]
+        np.testing.assert_allclose([mean, sd], [marginal.mean(), marginal.std()], rtol=1e-12)
+        # Fewer nodes are enough for all at once; the promise is 1e-8. A place next to 1 is rounded.
+        some = [(q, x) for q, x in zip(Q, points, strict=True) if 1.0 - x > 1e-6 and x > 0.0]
+        right, places = np.array(some).T
+        np.testing.assert_allclose(marginal.cdf(places), right, rtol=0.0, atol=6e-9)
     np.testing.assert_allclose(
         post.group_means(), table["mean"].iloc[-len(post.model.labels) - 1 : -1]
     )
