@@ -60,6 +60,7 @@ KERNELS = (
     "hamiltonian",
     "regression",
     "regression_density",
+    "normal_effects",
 )
 
 

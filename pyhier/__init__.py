@@ -38,11 +38,13 @@ from pyhier.inference import (
 )
 from pyhier.models import (
     BetaBinomial,
+    BinomialNormal,
     HierarchicalRegression,
     MultilevelNormal,
     MultivariateNormal,
     NormalNormal,
     PoissonGamma,
+    PoissonNormal,
 )
 from pyhier.models.raw import group_summaries
 from pyhier.posterior.diagnostics import ConvergenceWarning
@@ -61,6 +63,7 @@ _whole_imports.install()
 __all__ = [
     "PRIOR_NAMES",
     "BetaBinomial",
+    "BinomialNormal",
     "ConvergenceWarning",
     "Grade",
     "HierarchicalRegression",
@@ -74,6 +77,7 @@ __all__ = [
     "NormalInvChi2",
     "NormalNormal",
     "PoissonGamma",
+    "PoissonNormal",
     "PriorCheck",
     "PriorDraws",
     "RStream",

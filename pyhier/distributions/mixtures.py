@@ -142,8 +142,10 @@ class FamilyMixture(Marginal):
 
     def _log_line_density(self, z: Floats) -> Floats:
         """Log of the density at places on the line, shape (points,)."""
+        base = getattr(self._family, "log_base", None)  # what all components have in common
         with np.errstate(over="ignore"):
-            return log_mixture(self._family.statistics(z), *self._terms)
+            density = log_mixture(self._family.statistics(z), *self._terms)
+            return density if base is None else density + base(z)
 
     def mean(self) -> float:
         """The mean."""

@@ -1,6 +1,7 @@
 """The models: data and priors, with the group effects integrated out."""
 
 from pyhier.models.beta_binomial import BetaBinomial
+from pyhier.models.binomial_normal import BinomialNormal
 from pyhier.models.count_families import BetaBinomialRegression, PoissonGammaRegression
 from pyhier.models.interface import Model
 from pyhier.models.multilevel import MultilevelNormal
@@ -9,11 +10,13 @@ from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
 from pyhier.models.own import HierarchicalModel
 from pyhier.models.poisson_gamma import PoissonGamma
+from pyhier.models.poisson_normal import PoissonNormal
 from pyhier.models.regression import HierarchicalRegression
 
 __all__ = [
     "BetaBinomial",
     "BetaBinomialRegression",
+    "BinomialNormal",
     "HierarchicalModel",
     "HierarchicalRegression",
     "Model",
@@ -23,4 +26,5 @@ __all__ = [
     "NormalRegression",
     "PoissonGamma",
     "PoissonGammaRegression",
+    "PoissonNormal",
 ]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
+from pyhier.distributions.tilted import Counts
 from pyhier.kernels.count_masses import log_mass, log_mass_given
 
 SMALL = 1e-200  # up to which the incomplete gamma function is a power
@@ -185,6 +186,37 @@ class NormalOwn(Frozen):
     def beyond(self, phi: Floats, limit: float) -> tuple[Floats, Floats]:
         """The line has no places that are no doubles."""
         none = np.zeros((*np.shape(self.y), len(phi)))
+        return none, none
+
+
+@dataclass(frozen=True)
+class CountOwn(Frozen):
+    """Counts about normal effects, a size of 0 of a new group; the line is theta itself.
+
+    Attributes
+    ----------
+    counts : Counts
+    """
+
+    counts: Counts
+
+    @property
+    def highest(self) -> Floats:
+        """At each group's own share or rate."""
+        highest: Floats = self.counts.data[3]
+        return highest
+
+    def given_effect(self, z: Floats, group: Groups = ...) -> Floats:
+        """By the distance from the group's own logit or log rate."""
+        return self.counts.log_likelihood(z, group)
+
+    def given_phi(self, phi: Floats) -> Floats:
+        """The integral over the effect; phi is (mu, log tau)."""
+        return self.counts.laws(phi[:, 0], phi[:, 1])[0]
+
+    def beyond(self, phi: Floats, limit: float) -> tuple[Floats, Floats]:
+        """The line has no places that are no doubles."""
+        none = np.zeros((self.counts.data.shape[1], len(phi)))
         return none, none
 
 

@@ -1,0 +1,59 @@
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier.kernels.density import LogDensity
+from pyhier.kernels.gradients import GradientDensity
+
+Floats = NDArray[np.float64]
+KINDS: dict[str, int]
+Kind = Literal["binomial", "poisson"]
+
+class CountsWithPriors:
+    def __init__(
+        self,
+        kind: Kind,
+        y: Floats,
+        size: Floats,
+        hat: Floats,
+        highest: Floats,
+        times: Floats,
+        design: Floats | None,
+        mean: Floats,
+        root: Floats,
+        constant: float,
+        prior_tau: LogDensity | GradientDensity | None = None,
+        posterior: bool = True,
+    ) -> None: ...
+    def derivatives(self, point: ArrayLike) -> tuple[Floats, Floats]: ...
+
+class CountsMarginal(LogDensity):
+    def __init__(self, owner: CountsWithPriors) -> None: ...
+
+class CountsMarginalGradient(GradientDensity):
+    def __init__(self, owner: CountsWithPriors) -> None: ...
+
+def log_likelihoods(
+    kind: Kind, data: Floats, group: NDArray[np.int64], theta: Floats
+) -> Floats: ...
+def laws(kind: Kind, data: Floats, eta: Floats, log_tau: Floats) -> Floats: ...
+def tails(
+    kind: Kind,
+    data: Floats,
+    eta: Floats,
+    log_tau: Floats,
+    x: Floats,
+    upper: bool,
+    node: Floats,
+    weight: Floats,
+) -> Floats: ...
+def draws(
+    kind: Kind,
+    data: Floats,
+    group: NDArray[np.int64],
+    eta: Floats,
+    log_tau: Floats,
+    first: Floats,
+    second: Floats,
+) -> Floats: ...

@@ -1,0 +1,138 @@
+"""Events in an exposure with normal effects on the log line.
+
+y_j ~ Poisson(e_j exp(theta_j)), theta_j ~ N(mu, tau^2): the log-normal Poisson model of lme4's
+``glmer(y ~ 1 + offset(log(e)) + (1 | group), family = poisson)``. The coordinates are (mu, log tau).
+"""
+
+from collections.abc import Mapping
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import Generator, poissons
+from pyhier._types import Floats
+from pyhier._validation import each_group, names_aligned, positive, vector
+from pyhier.distributions.tilted import Counts
+from pyhier.models.count_normal import CountNormal
+from pyhier.models.counts import whole_numbers
+from pyhier.models.groups import Labels, check_lengths
+from pyhier.priors.tau import TauPrior
+from pyhier.quadrature.transforms import from_line
+
+
+class PoissonNormal(CountNormal):
+    """Events of groups in an exposure, with log rates from one normal distribution.
+
+    Parameters
+    ----------
+    counts : array_like, shape (groups,)
+        Events of each group: whole numbers.
+    exposure : array_like, shape (groups,)
+        What the rates are per: positive numbers.
+    labels : sequence, optional
+        Names of the groups; "1", "2", ... without it.
+    prior_mu : scipy.stats.norm(mean, sd), optional
+        The prior of mu, the mean log rate; flat without it.
+    prior_tau : str, frozen distribution or callable
+        The prior of tau, the sd of the log rates, as in `NormalNormal`. The named ones that depend
+        on standard errors take those of the log rates, half a count added.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the data or a prior cannot be used, naming the argument and the first group.
+
+    Notes
+    -----
+    The effects ``theta[LABEL]`` are logs of rates. They are integrated out to rounding, as those of
+    `BinomialNormal` are. The flat prior of mu needs an event somewhere, and a uniform prior of tau
+    three groups with events: the engines say so and name a prior that mends it.
+
+    Source: Breslow, N. E. (1984), Applied Statistics 33, 38-44.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> d = ph.load_dataset("pumps")
+    >>> model = ph.PoissonNormal(d["failures"], d["khours"])
+    >>> model
+    PoissonNormal: 10 groups, mu flat, tau uniform
+    """
+
+    _both = "events"
+
+    def __init__(
+        self,
+        counts: ArrayLike,
+        exposure: ArrayLike,
+        *,
+        labels: Labels = None,
+        prior_mu: Any = None,
+        prior_tau: TauPrior = "uniform",
+    ) -> None:
+        names_aligned("labels", labels, counts=counts, exposure=exposure)
+        groups = np.size(np.asarray(counts))
+        super().__init__(groups, labels, "counts", prior_mu, prior_tau)
+        self.events = whole_numbers("counts", counts, self.label)
+        self.exposure = vector("exposure", exposure)
+        check_lengths(self.events, self.exposure, "counts", "exposure")
+        valid = (self.exposure > 0.0) & np.isfinite(self.exposure)
+        rule = "exposures must be positive and finite"
+        each_group("exposure", self.exposure, valid, self.label, rule)
+        for array in (self.events, self.exposure):
+            array.flags.writeable = False
+        self._take(Counts.of("poisson", self.events, self.exposure))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the model was made of; the compiled density is made anew."""
+        remake = partial(PoissonNormal, labels=self._labels, **self._priors)
+        return remake, (self.events, self.exposure)
+
+    @cached_property
+    def _approximate(self) -> tuple[Floats, Floats]:
+        y = self.events + 0.5
+        return np.log(y) - np.log(self.exposure), 1.0 / y
+
+    @cached_property
+    def _bounded(self) -> NDArray[np.bool_]:
+        return self.events > 0.0
+
+    def _why_not_mu(self) -> str:
+        none = "there is no event, so nothing keeps mu from minus infinity"
+        return "" if self.events.any() else none
+
+    def _coefficients(self) -> Floats:
+        from scipy.special import gammaln, xlogy
+
+        logs: Floats = xlogy(self.events, self.exposure) - gammaln(self.events + 1.0)
+        return logs
+
+    def predict(self, theta: Floats, rng: Generator) -> Floats:
+        """Draws of events in the same exposures, shape (..., groups)."""
+        return poissons(rng, self.exposure * from_line("log", theta))
+
+    def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
+        """Draws of events of new groups in an exposure of ``size``."""
+        return poissons(rng, positive("size (exposure)", size) * from_line("log", theta_new))
+
+    def with_prior(self, **priors: Any) -> "PoissonNormal":
+        """The same data under another ``prior_mu=`` or ``prior_tau=``; what is not given stays."""
+        return PoissonNormal(
+            self.events, self.exposure, labels=self._labels, **(self._priors | priors)
+        )
+
+    @property
+    def response(self) -> Floats:
+        """The counts."""
+        return self.events
+
+    def estimates(self) -> tuple[Floats, Floats]:
+        """The logs of the rates, minus infinity without an event, and their standard errors."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.events) - np.log(self.exposure), 1.0 / np.sqrt(self.events)
+
+    def observed(self) -> Mapping[str, Floats]:
+        """The data: counts and exposure of each group."""
+        return {"counts": self.events, "exposure": self.exposure}

@@ -1,0 +1,484 @@
+/* A group's count given a normal effect: the integral over the effect, and its moments.
+ *
+ * The count is binomial with logit theta, or Poisson with log rate theta (plus the log of an
+ * exposure); theta ~ N(eta, tau^2). The integrand is log-concave. With t its mode, d = theta - t and
+ * p = expit(t), the log of what it is there over what it is at the mode is
+ *
+ *     -n [log(1 + p (e^d - 1)) - p d] - d^2 / (2 tau^2),   or   -rate (e^d - 1 - d) - d^2 / (2 tau^2),
+ *
+ * in which nothing cancels, however large the counts and small the standard deviations are. Sums over
+ * equal steps of d converge exponentially (Trefethen and Weideman 2014, SIAM Review 56); steps are
+ * halved until a halving changes nothing that matters, and its error is about the square of that.
+ * Where the integrand is wide, which is where the likelihood is flat on one side (no success, or no
+ * failure), the steps are of u with theta = c + sinh(u), c where the likelihood ends.
+ */
+#ifndef PYHIER_NORMAL_EFFECTS_H
+#define PYHIER_NORMAL_EFFECTS_H
+
+#include <math.h>
+#include <stddef.h>
+
+enum { BINOMIAL_COUNT, POISSON_COUNT };
+
+/* size is the trials or the exposure; hat the effect at which the data is likeliest, infinite where
+ * no effect is, and highest the log probability there. */
+typedef struct count {
+    int kind;
+    double y, size, hat, highest;
+} count;
+
+/* The mode t and what goes with it: distance t - eta, log likelihood there with its slope and the
+ * size of its curvature; 1 / tau^2. scale is the normal approximation's. */
+typedef struct mode {
+    double t, away, log_likelihood, slope, bend, precision, tau, scale;
+    double rare, log_rare, side; /* of a binomial: the rarer side's probability, 1 if it is success */
+} mode;
+
+/* Means over the effect's law: powers of v = d / scale; of a, the slope of the log likelihood less
+ * that at the mode; of b, the second derivative; with w = theta - eta. */
+typedef struct effect_means {
+    double log_integral;
+    double v, v2, v3, v4;
+    double a, a2, aw, a2w, a2w2, b, bw, bw2;
+} effect_means;
+
+#define LEAST_LOG_TAU (-300.0) /* below which tau is as good as 0 */
+#define MOST_LOG_TAU 300.0     /* above which all lengths but tau and eta are */
+#define EFFECT_CUT 38.0        /* logs below the highest at which the integrand is left out */
+#define FIRST_STEP 0.8
+#define STEP_TOLERANCE 3e-8    /* of a halving: what is left is about the square */
+#define AT_ONCE 1e-9           /* of the first: a change may be small by chance, but not by so much */
+#define STEP_LEVELS 9
+#define WIDE_EFFECT 1.5        /* scales beyond which steps are taken by sinh */
+#define FAR_FROM_END 9.5       /* sds at which the likelihood's end is out of sight */
+
+/* e^d - 1 - d */
+static inline double exp_excess(double d)
+{
+    if (fabs(d) > 0.02)
+        return expm1(d) - d;
+    return d * d * (0.5 + d * (1 / 6. + d * (1 / 24. + d * (1 / 120. + d * (1 / 720.
+           + d * (1 / 5040.))))));
+}
+
+/* log(1 + p (e^d - 1)) - p d, which are a Bernoulli variable's cumulants from the second on; p at
+ * most about a half. */
+static inline double log_excess(double p, double log_p, double d)
+{
+    if (fabs(d) < 0.01) {
+        const double v = p * (1.0 - p), skew = 1.0 - 2.0 * p;
+        return v * d * d * (0.5 + d * (skew / 6.0 + d * ((1.0 - 6.0 * v) / 24.0
+               + d * (skew * (1.0 - 12.0 * v) / 120.0
+               + d * (1.0 - 30.0 * v + 120.0 * v * v) / 720.0))));
+    }
+    if (d > 30.0) {
+        const double up = log_p + d;
+        return (up > 0.0 ? up + log1p((1.0 - p) * exp(-up))
+                : log1p(exp(up) - p)) - p * d;
+    }
+    return log1p(p * expm1(d)) - p * d;
+}
+
+static inline double expit_of(double t)
+{
+    const double e = exp(-fabs(t));
+    return (t > 0.0 ? 1.0 : e) / (1.0 + e);
+}
+
+/* log(1 + e^t) */
+static inline double softplus_of(double t)
+{
+    return (t > 0.0 ? t : 0.0) + log1p(exp(-fabs(t)));
+}
+
+/* The log probability of the count given theta. */
+static double count_log_likelihood(const count *g, double theta)
+{
+    const double f = g->size - g->y;
+    if (g->size == 0.0)
+        return 0.0;
+    if (g->kind == POISSON_COUNT)
+        return g->y == 0.0 ? -g->size * exp(theta)
+                           : g->highest - g->y * exp_excess(theta - g->hat);
+    if (g->y == 0.0 || f == 0.0)
+        return -g->size * softplus_of(f == 0.0 ? -theta : theta);
+    const int less = g->y < f;
+    const double share = (less ? g->y : f) / g->size, d = theta - g->hat;
+    return g->highest - g->size * log_excess(share, log(share), less ? d : -d);
+}
+
+/* The slope of the log likelihood; the size of its second derivative. */
+static inline double count_slope(const count *g, double theta, double *bend)
+{
+    if (g->kind == POISSON_COUNT) {
+        const double rate = g->size * exp(theta);
+        *bend = rate;
+        return g->y - rate;
+    }
+    const double p = expit_of(theta), q = expit_of(-theta);
+    *bend = g->size * p * q;
+    /* By the rarer side, where the other one rounds to 1. */
+    return theta < 0.0 ? g->y - g->size * p : g->size * q - (g->size - g->y);
+}
+
+/* eta - t of a count of none: log of it is w in w + log(1 / (tau^2 n)) = log p(eta - e^w), which is
+ * convex; n p(t) is the rate in a Poisson model. */
+static double distance_of_none(const count *g, double eta, double log_tau)
+{
+    const double top = 2.0 * log_tau + log(g->size), high = top + eta;
+    double w = high > 1.0 ? log(high - log(high)) : high;
+    if (g->kind == BINOMIAL_COUNT) /* as n p is at most n */
+        w = fmin(eta > 0.0 && high <= 1.0 ? top : w, top);
+    for (int i = 0; i < 60; i++) {
+        const double e = exp(w);
+        double off, slope, step;
+        if (g->kind == BINOMIAL_COUNT) {
+            off = w - high + e + softplus_of(eta - e);
+            slope = 1.0 + e * expit_of(e - eta);
+        }
+        else {
+            off = w - high + e;
+            slope = 1.0 + e;
+        }
+        step = off / slope;
+        w -= step;
+        if (!(fabs(step) >= 1e-13 * (1.0 + fabs(w))))
+            break;
+    }
+    return exp(w);
+}
+
+/* Newton's method in a bracket that halves. */
+static double mode_between(const count *g, double eta, double precision)
+{
+    double low = fmin(eta, g->hat), high = fmax(eta, g->hat), last = high - low, bend;
+    count_slope(g, g->hat, &bend);
+    double t = eta + bend / (bend + precision) * (g->hat - eta);
+    for (int i = 0; i < 300; i++) {
+        const double f = count_slope(g, t, &bend) - (t - eta) * precision;
+        const double total = bend + precision;
+        double step = f / total, next = t + step;
+        if (f > 0.0)
+            low = t;
+        else
+            high = t;
+        if (!(next >= low && next <= high) || fabs(step) > 0.5 * last) {
+            next = 0.5 * (low + high);
+            step = next - t;
+        }
+        last = fabs(step);
+        t = next;
+        if (step == 0.0 || step * step * total < 1e-20 || high - low <= 2e-16 * fabs(t))
+            break;
+    }
+    return t;
+}
+
+/* Seen from the other end, failures are successes: theta and eta change their signs. */
+static inline count other_side(const count *g)
+{
+    count other = {g->kind, g->size - g->y, g->size, -g->hat, g->highest};
+    return other;
+}
+
+static mode find_mode(const count *g, double eta, double log_tau)
+{
+    mode m;
+    m.tau = exp(log_tau);
+    m.precision = exp(-2.0 * log_tau);
+    if (g->size == 0.0) {
+        m.t = eta;
+        m.away = 0.0;
+    }
+    else if (g->y == 0.0) {
+        m.away = -distance_of_none(g, eta, log_tau);
+        m.t = eta + m.away;
+    }
+    else if (g->kind == BINOMIAL_COUNT && g->y == g->size) {
+        const count other = other_side(g);
+        m.away = distance_of_none(&other, -eta, log_tau);
+        m.t = eta + m.away;
+    }
+    else {
+        m.t = mode_between(g, eta, m.precision);
+        m.away = m.t - eta;
+    }
+    m.slope = count_slope(g, m.t, &m.bend);
+    if (m.bend < m.precision)
+        m.away = m.slope / m.precision; /* what the distance is, where that has lost its digits */
+    else
+        m.slope = m.away * m.precision;
+    m.scale = 1.0 / sqrt(m.bend + m.precision);
+    m.log_likelihood = count_log_likelihood(g, m.t);
+    m.side = m.t < 0.0 ? 1.0 : -1.0;
+    m.rare = expit_of(-fabs(m.t));
+    m.log_rare = -softplus_of(fabs(m.t));
+    return m;
+}
+
+/* Log of the integrand at d from the mode, by what it is there; the first and second derivatives of
+ * the log likelihood, the first less what it is at the mode. */
+static inline double log_fall_at(const count *g, const mode *m, double d, double *slope, double *bend)
+{
+    if (g->kind == POISSON_COUNT) {
+        const double rise = expm1(d);
+        *slope = d > 30.0 ? -exp(log(g->size) + m->t + d) : -m->bend * rise;
+        *bend = *slope - m->bend;
+        const double fall = d > 30.0 ? *slope + m->bend * (1.0 + d) : -m->bend * exp_excess(d);
+        return fall - 0.5 * d * d * m->precision;
+    }
+    const double toward = m->side * d;
+    double more;
+    if (toward > 30.0)
+        more = expit_of(m->log_rare - log1p(-m->rare) + toward) - m->rare;
+    else {
+        const double rise = expm1(toward);
+        more = m->rare * (1.0 - m->rare) * rise / (1.0 + m->rare * rise);
+    }
+    *slope = -m->side * g->size * more;
+    *bend = -g->size * (m->rare + more) * (1.0 - m->rare - more);
+    return -g->size * log_excess(m->rare, m->log_rare, toward) - 0.5 * d * d * m->precision;
+}
+
+/* Where the likelihood of a wide integrand ends, and whether that is in sight. */
+static int sinh_centre(const count *g, const mode *m, double *c)
+{
+    if (m->scale <= WIDE_EFFECT || g->size == 0.0)
+        return 0;
+    if (g->kind == POISSON_COUNT)
+        *c = g->y == 0.0 ? -log(g->size) : g->hat;
+    else
+        *c = g->y == 0.0 ? -log(g->size) : g->y == g->size ? log(g->size) : g->hat;
+    return fabs(m->t - *c) < FAR_FROM_END * m->tau;
+}
+
+typedef struct steps {
+    int bent;
+    double c, u; /* the centre of sinh, and the mode there */
+} steps;
+
+static inline steps steps_about(const count *g, const mode *m)
+{
+    steps s = {0, 0.0, 0.0};
+    s.bent = sinh_centre(g, m, &s.c);
+    if (s.bent)
+        s.u = asinh(m->t - s.c);
+    return s;
+}
+
+/* d at x steps of one from the mode, and its derivative over the scale. */
+static inline double place_at(const steps *s, const mode *m, double x, double *width)
+{
+    if (!s->bent) {
+        *width = 1.0;
+        return m->scale * x;
+    }
+    *width = cosh(s->u + x) / m->scale;
+    /* sinh(u + x) - sinh(u) */
+    return 2.0 * cosh(s->u + 0.5 * x) * sinh(0.5 * x);
+}
+
+/* Add the nodes at (k + shift) h to sums; by steps to one side until the integrand is nothing. */
+static void add_nodes(const count *g, const mode *m, const steps *s, double first, double h,
+                      int detail, double *sums)
+{
+    for (int side = 0; side < 2; side++)
+        for (double k = side ? first - 1.0 : first;; k += side ? -1.0 : 1.0) {
+            double width, slope, bend;
+            const double d = place_at(s, m, k * h, &width);
+            const double fall = log_fall_at(g, m, d, &slope, &bend);
+            if (!(fall > -EFFECT_CUT))
+                break;
+            const double weight = exp(fall) * width, v = d / m->scale, wv = weight * v;
+            sums[0] += weight;
+            sums[1] += wv;
+            sums[2] += wv * v;
+            sums[3] += weight * slope;
+            if (!detail)
+                continue;
+            const double a = slope + m->slope, w = m->away + d, wa = weight * a;
+            sums[4] += wv * v * v;
+            sums[5] += wv * v * v * v;
+            sums[6] += weight * slope * slope;
+            sums[7] += wa * w;
+            sums[8] += wa * a * w;
+            sums[9] += wa * a * w * w;
+            sums[10] += weight * bend;
+            sums[11] += weight * bend * w;
+            sums[12] += weight * bend * w * w;
+        }
+}
+
+/* The sums over nodes of steps h, which are close enough: 13 of them, the first the integral over
+ * its height and the scale. */
+static double resolved_sums(const count *g, const mode *m, int detail, double *sums)
+{
+    const steps s = steps_about(g, m);
+    double h = FIRST_STEP, last = 1.0, before, change;
+    for (int i = 0; i < 13; i++)
+        sums[i] = 0.0;
+    add_nodes(g, m, &s, 0.0, h, detail, sums);
+    for (int level = 0; level < STEP_LEVELS; level++) {
+        before = sums[0];
+        add_nodes(g, m, &s, 0.5, h, detail, sums);
+        h *= 0.5;
+        change = fabs(sums[0] - 2.0 * before) / sums[0];
+        if (change <= AT_ONCE || (change <= STEP_TOLERANCE && last * last <= STEP_TOLERANCE))
+            break;
+        last = change;
+    }
+    return h;
+}
+
+/* The log of the integral alone, and the mean and variance of the effect. */
+static double count_integral(const count *g, double eta, double log_tau, int detail, mode *m,
+                             effect_means *e)
+{
+    double more = 0.0, sums[13];
+    if (log_tau > MOST_LOG_TAU) { /* by the ratio of eta and tau: all else is next to tau as 0 */
+        more = g->y == 0.0 || g->y == g->size ? 0.0 : MOST_LOG_TAU - log_tau;
+        if (g->kind == POISSON_COUNT && g->y > 0.0)
+            more = MOST_LOG_TAU - log_tau;
+        eta *= exp(MOST_LOG_TAU - log_tau);
+        log_tau = MOST_LOG_TAU;
+    }
+    *m = find_mode(g, eta, log_tau < LEAST_LOG_TAU ? LEAST_LOG_TAU : log_tau);
+    const double h = resolved_sums(g, m, detail, sums), total = sums[0];
+    const double drop = m->bend < m->precision ? 0.5 * m->slope * m->slope / m->precision
+                                               : 0.5 * m->away * m->away * m->precision;
+    /* scale / tau, and the constant of the normal density */
+    e->log_integral = m->log_likelihood - drop + log(h * total) - 0.918938533204672741780329736406
+                      - 0.5 * log1p(m->bend / m->precision) + more;
+    e->v = sums[1] / total;
+    e->v2 = sums[2] / total;
+    e->a = sums[3] / total;
+    if (detail) {
+        e->v3 = sums[4] / total;
+        e->v4 = sums[5] / total;
+        e->a2 = sums[6] / total;
+        e->aw = sums[7] / total;
+        e->a2w = sums[8] / total;
+        e->a2w2 = sums[9] / total;
+        e->b = sums[10] / total;
+        e->bw = sums[11] / total;
+        e->bw2 = sums[12] / total;
+    }
+    return e->log_integral;
+}
+
+/* Derivatives of the log of the integral in eta and log tau. */
+static void effect_slopes(const mode *m, const effect_means *e, double *slopes)
+{
+    const double w = m->away + m->scale * e->v;
+    const double var = m->scale * m->scale * (e->v2 - e->v * e->v);
+    slopes[0] = m->bend < m->precision ? m->slope + e->a : w * m->precision;
+    slopes[1] = (w * w + var) * m->precision - 1.0;
+}
+
+/* Second derivatives: eta twice, eta and log tau, log tau twice. By moments of w where the data say
+ * more than the population, by the likelihood's derivatives where they say less. */
+static void effect_bends(const mode *m, const effect_means *e, double *bends)
+{
+    if (m->bend < m->precision) {
+        const double a = m->slope + e->a;
+        bends[0] = e->b + e->a2 - e->a * e->a;
+        bends[1] = e->bw + e->a2w - a * e->aw;
+        bends[2] = e->bw2 + e->aw + e->a2w2 - e->aw * e->aw;
+        return;
+    }
+    const double s = m->scale, k = m->precision, x = m->away, w = x + s * e->v;
+    const double var = s * s * (e->v2 - e->v * e->v);
+    const double cov = s * s * s * (e->v3 - e->v * e->v2);
+    const double of_squares = s * s * s * s * (e->v4 - e->v2 * e->v2);
+    bends[0] = (var * k - 1.0) * k;
+    bends[1] = ((2.0 * x * var + cov) * k - 2.0 * w) * k;
+    bends[2] = ((4.0 * x * (x * var + cov) + of_squares) * k - 2.0 * (w * w + var)) * k;
+}
+
+/* --- Tails and draws -------------------------------------------------------------------------- */
+
+/* Log tau within which all is resolved. */
+static inline double held_log_tau(double log_tau)
+{
+    return fmin(fmax(log_tau, LEAST_LOG_TAU), MOST_LOG_TAU);
+}
+
+/* Steps from the mode to a place d. */
+static inline double step_to(const steps *s, const mode *m, double d)
+{
+    return s->bent ? asinh(m->t + d - s->c) - s->u : d / m->scale;
+}
+
+/* The integral beyond d, on the side that is not the mode's, by the integrand's height there: Gauss
+ * panels as long as a step, shorter where it is steep. */
+static double tail_by_panels(const count *g, const mode *m, double d, int up, size_t order,
+                             const double *node, const double *weight)
+{
+    const steps s = steps_about(g, m);
+    double slope, bend, width, total = 0.0, start = step_to(&s, m, d);
+    const double first = log_fall_at(g, m, d, &slope, &bend);
+    if (!(first > -745.0))
+        return 0.0;
+    for (int panel = 0; panel < 4000; panel++) {
+        const double from = place_at(&s, m, start, &width);
+        const double fall = log_fall_at(g, m, from, &slope, &bend);
+        const double steep = fabs(slope - from * m->precision) * width * m->scale;
+        const double length = steep > 8.0 ? 8.0 / steep : 1.0;
+        double part = 0.0;
+        if (!(fall > first - EFFECT_CUT))
+            break;
+        for (size_t i = 0; i < order; i++) {
+            const double x = start + (up ? 0.5 : -0.5) * length * (1.0 + node[i]);
+            const double at = place_at(&s, m, x, &width);
+            const double here = log_fall_at(g, m, at, &slope, &bend);
+            if (here > -745.0)
+                part += weight[i] * exp(here) * width;
+        }
+        total += 0.5 * length * part;
+        start += up ? length : -length;
+    }
+    return total * m->scale;
+}
+
+/* A place to one side where the log of the integrand has fallen by about one, and its slope. */
+static double about_one_down(const count *g, const mode *m, double d, double *fall, double *slope)
+{
+    double bend, low = 0.0, high = 0.0;
+    for (int i = 0; i < 400; i++) {
+        *fall = log_fall_at(g, m, d, slope, &bend);
+        if (*fall > -0.5)
+            low = d;
+        else if (!(*fall > -2.0))
+            high = d;
+        else
+            break;
+        d = high == 0.0 ? 2.0 * d : low == 0.0 ? 0.5 * d : 0.5 * (low + high);
+    }
+    *slope -= d * m->precision;
+    return d;
+}
+
+/* A draw by rejection from a bound: flat about the mode, exponential beyond where tangents on both
+ * sides reach that (Gilks and Wild 1992, Applied Statistics 41). NaN: rejected. */
+static double drawn_effect(const count *g, const mode *m, double first, double second)
+{
+    double slope, bend, left_fall, left_slope, right_fall, right_slope, d, bound = 0.0;
+    const double left_at = about_one_down(g, m, -1.4 * m->scale, &left_fall, &left_slope);
+    const double right_at = about_one_down(g, m, 1.4 * m->scale, &right_fall, &right_slope);
+    const double low = left_at - left_fall / left_slope, high = right_at - right_fall / right_slope;
+    const double left = 1.0 / left_slope, right = -1.0 / right_slope;
+    double u = first * (left + (high - low) + right);
+    if (u < left) {
+        bound = log(u / left);
+        d = low + left * bound;
+    }
+    else if (u - left < high - low)
+        d = low + (u - left);
+    else {
+        bound = log(1.0 - (u - left - (high - low)) / right);
+        d = high - right * bound;
+    }
+    return log(second) < log_fall_at(g, m, d, &slope, &bend) - bound ? m->t + d : NAN;
+}
+
+#endif
