@@ -46,7 +46,8 @@ typedef struct effect_means {
 #define MOST_LOG_TAU 300.0     /* above which all lengths but tau and eta are */
 #define EFFECT_CUT 38.0        /* logs below the highest at which the integrand is left out */
 #define FIRST_STEP 0.8
-#define STEP_TOLERANCE 3e-8    /* of a halving: what is left is about the square */
+#define STEP_TOLERANCE 3e-9    /* of a halving: what is left is about the square */
+#define BENT_TOLERANCE 1e-11   /* of one by sinh, after which less is gained */
 #define AT_ONCE 1e-9           /* of the first: a change may be small by chance, but not by so much */
 #define STEP_LEVELS 9
 #define WIDE_EFFECT 1.5        /* scales beyond which steps are taken by sinh */
@@ -314,6 +315,7 @@ static void add_nodes(const count *g, const mode *m, const steps *s, double firs
 static double resolved_sums(const count *g, const mode *m, int detail, double *sums)
 {
     const steps s = steps_about(g, m);
+    const double enough = s.bent ? BENT_TOLERANCE : STEP_TOLERANCE;
     double h = FIRST_STEP, last = 1.0, before, change;
     for (int i = 0; i < 13; i++)
         sums[i] = 0.0;
@@ -323,7 +325,7 @@ static double resolved_sums(const count *g, const mode *m, int detail, double *s
         add_nodes(g, m, &s, 0.5, h, detail, sums);
         h *= 0.5;
         change = fabs(sums[0] - 2.0 * before) / sums[0];
-        if (change <= AT_ONCE || (change <= STEP_TOLERANCE && last * last <= STEP_TOLERANCE))
+        if ((change <= AT_ONCE && !s.bent) || (change <= enough && last * last <= enough))
             break;
         last = change;
     }

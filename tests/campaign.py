@@ -92,6 +92,16 @@ def counts(name, y, n, **more):
     return ph.BetaBinomial(d[y], d[n], **more)
 
 
+def logits(**more):
+    d = ph.load_dataset("surgical")
+    return ph.BinomialNormal(d["deaths"], d["operations"], **more)
+
+
+def log_rates(**more):
+    d = ph.load_dataset("pumps")
+    return ph.PoissonNormal(d["failures"], d["khours"], **more)
+
+
 WEAK = {"prior_mu": stats.norm(0, 5), "prior_tau": stats.halfnorm(scale=5)}
 ALL, NORMAL = ("non-centred", "centred", "marginal"), ("non-centred", "marginal")
 COUNTS = ("centred", "marginal")
@@ -128,6 +138,8 @@ MODELS = {
         lambda: counts("baseball", "hits", "at_bats", prior=small_alpha), COUNTS, 1_000),
     "rats": (lambda: counts("rat_tumors", "tumors", "rats"), COUNTS, 2_000),
     "pumps": (lambda: events("pumps", "failures", "khours"), COUNTS, 10_000),
+    "logits": (lambda: logits(**WEAK), ALL, 5_000),
+    "log rates": (lambda: log_rates(prior_tau=away_from_0), NORMAL, 1_000),
     "surgical": (lambda: events("surgical", "deaths", "operations", z0=10.0), COUNTS, 5_000),
 }  # fmt: skip
 CASES = [(name, p) for name, (_, kinds, _) in MODELS.items() for p in kinds]

@@ -58,13 +58,20 @@ MODELS = {
         PUMPS["failures"].to_numpy()[o], PUMPS["khours"].to_numpy()[o],
         prior={"alpha": stats.expon(scale=2), "mu": stats.expon(scale=1)},
     ),
+    "logits": lambda o: ph.BinomialNormal(
+        RATS["tumors"].to_numpy()[o], RATS["rats"].to_numpy()[o],
+        prior_mu=stats.norm(-1, 2), prior_tau=stats.halfnorm(scale=1),
+    ),
+    "log rates": lambda o: ph.PoissonNormal(
+        PUMPS["failures"].to_numpy()[o], PUMPS["khours"].to_numpy()[o]
+    ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_our_models(name):
     make = MODELS[name]
-    groups = {"successes": 12, "events": 10}.get(name, 8)
+    groups = {"successes": 12, "logits": 12, "events": 10, "log rates": 10}.get(name, 8)
     found = check_model(make(np.arange(groups)), make)
     assert {"density", "derivatives", "draws of effects", "permutation", "engines"} <= {
         *found.passed

@@ -191,6 +191,12 @@ CALLS = {
             3, "nix", {"alpha": stats.expon()}, {"eta": stats.beta, "K": stats.expon()},
             {"eta": stats.beta(1, [1, 2]), "K": stats.expon()}, stats.expon(),
             {"eta": stats.expon(), "K": stats.expon()}, None, lambda a, b: "x", lambda a: 0.0)}),
+    "BinomialNormal": (ph.BinomialNormal, {"successes": [1, 2], "trials": [4, 5]}, {
+        "successes": Kind(*VECTOR.wrong, [1.5, 1], [5, 1]), "trials": Kind(*VECTOR.wrong, [1]),
+        "labels": Kind("AB", 3, ["A"]), "prior_mu": PRIOR_MU, "prior_tau": PRIOR_TAU}),
+    "PoissonNormal": (ph.PoissonNormal, {"counts": [1, 2], "exposure": [4, 5]}, {
+        "counts": Kind(*VECTOR.wrong, [1.5, 1]), "exposure": Kind(*VECTOR.wrong, [1.0], [0, 1]),
+        "labels": Kind("AB", 3, ["A"]), "prior_mu": PRIOR_MU, "prior_tau": PRIOR_TAU}),
     "PoissonGamma": (ph.PoissonGamma, {"counts": [1, 2], "exposure": [4, 5]}, {
         "counts": Kind(*VECTOR.wrong, [1.5, 1]), "exposure": Kind(*VECTOR.wrong, [1.0], [0, 1]),
         "z0": POSITIVE, "prior": Kind(3, "nix", None, {"alpha": 3, "mu": stats.expon()})}),

@@ -42,7 +42,9 @@ class Counts(Frozen):
             hat = np.where(some, np.log(y) - np.log(other), 0.0)
             rate = np.where(some, y / size, 0.5)
         highest = (
-            log_mass("binomial", y, other, rate) if kind == "binomial" else log_mass("poisson", y, y)
+            log_mass("binomial", y, other, rate)
+            if kind == "binomial"
+            else log_mass("poisson", y, y)
         )
         return cls(kind, np.ascontiguousarray([y, size, hat, highest]))
 
@@ -103,17 +105,20 @@ class TiltedNormal(Frozen):
     @property
     def log_probability(self) -> Floats:
         """Logs of the probability of the count."""
-        return self._laws[0]
+        logs: Floats = self._laws[0]
+        return logs
 
     @property
     def mean(self) -> Floats:
         """Means."""
-        return self._laws[1]
+        means: Floats = self._laws[1]
+        return means
 
     @property
     def var(self) -> Floats:
         """Variances."""
-        return self._laws[2]
+        variances: Floats = self._laws[2]
+        return variances
 
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd."""
@@ -134,9 +139,7 @@ class TiltedNormal(Frozen):
         z = self.mean + d
         away = (z - self.eta) * np.exp(-self.log_tau)
         own = self.counts.log_likelihood(z, np.zeros(1, dtype=np.intp))
-        density: Floats = (
-            own - self.log_probability - 0.5 * (away**2 + LOG_2PI) - self.log_tau
-        )
+        density: Floats = own - self.log_probability - 0.5 * (away**2 + LOG_2PI) - self.log_tau
         return density
 
     @property

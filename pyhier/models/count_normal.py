@@ -1,8 +1,7 @@
-"""What the models of counts with normal effects share: theta_j ~ N(mu, tau^2) on a line of logits
-or logs, where the data are binomial or Poisson.
+"""What the models of counts with normal effects share: theta_j ~ N(mu, tau^2), a logit or a log.
 
-The effects are integrated out group by group, to rounding (kernels/normal_effects); the coordinates
-are (mu, log tau).
+The data are binomial or Poisson. The effects are integrated out group by group, to rounding
+(kernels/normal_effects); the coordinates are (mu, log tau).
 """
 
 from abc import abstractmethod
@@ -50,13 +49,14 @@ class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
         self, groups: int, labels: Labels, counted: str, prior_mu: Any, prior_tau: TauPrior
     ) -> None:
         super().__init__(groups, labels, counted)
-        self._priors = {"prior_mu": prior_mu, "prior_tau": prior_tau}
+        self._priors: dict[str, Any] = {"prior_mu": prior_mu, "prior_tau": prior_tau}
 
     def _take(self, counts: Counts) -> None:
         """Take checked counts; priors that the data scale need them."""
         self.counts = counts
         counts.data.flags.writeable = False
-        self.prior = resolve_prior(None, *self._priors.values(), self._approximate[1])
+        prior_mu, prior_tau = self._priors["prior_mu"], self._priors["prior_tau"]
+        self.prior = resolve_prior(None, prior_mu, prior_tau, self._approximate[1])
 
     def __repr__(self) -> str:
         mu = self.prior.mu

@@ -212,7 +212,8 @@ class CountOwn(Frozen):
 
     def given_phi(self, phi: Floats) -> Floats:
         """The integral over the effect; phi is (mu, log tau)."""
-        return self.counts.laws(phi[:, 0], phi[:, 1])[0]
+        probabilities: Floats = self.counts.laws(phi[:, 0], phi[:, 1])[0]
+        return probabilities
 
     def beyond(self, phi: Floats, limit: float) -> tuple[Floats, Floats]:
         """The line has no places that are no doubles."""

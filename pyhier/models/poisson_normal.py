@@ -1,7 +1,8 @@
 """Events in an exposure with normal effects on the log line.
 
 y_j ~ Poisson(e_j exp(theta_j)), theta_j ~ N(mu, tau^2): the log-normal Poisson model of lme4's
-``glmer(y ~ 1 + offset(log(e)) + (1 | group), family = poisson)``. The coordinates are (mu, log tau).
+``glmer(y ~ 1 + offset(log(e)) + (1 | group), family = poisson)``. The coordinates are
+(mu, log tau).
 """
 
 from collections.abc import Mapping

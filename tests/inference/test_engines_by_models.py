@@ -57,6 +57,14 @@ def events_of(name, events, exposure, **prior):
     return make
 
 
+def with_normal_effects(model, name, y, size):
+    def make():
+        d = ph.load_dataset(name)
+        return model(d[y], d[size])
+
+    return make
+
+
 MODELS = {
     "normal: eight schools": eight_schools,
     "normal: BCG": bcg,
@@ -71,6 +79,10 @@ MODELS = {
     "Poisson-gamma: heart transplants": events_of("hearttransplants", "y", "e", z0=0.53),
     "Poisson-gamma: cancer mortality": events_of("cancermortality", "y", "n"),
     "Poisson-gamma: surgical": events_of("surgical", "deaths", "operations"),
+    "binomial-normal: surgical": with_normal_effects(
+        ph.BinomialNormal, "surgical", "deaths", "operations"
+    ),
+    "Poisson-normal: pumps": with_normal_effects(ph.PoissonNormal, "pumps", "failures", "khours"),
 }
 
 FAMILIES = ("normal", "beta-binomial", "Poisson-gamma")

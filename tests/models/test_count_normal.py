@@ -1,0 +1,207 @@
+"""Counts with normal effects: published answers, sums of our own, and what cannot be."""
+
+import pickle
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import betaln, expit, gammaln, logsumexp
+
+import pyhier as ph
+
+SURGICAL = ph.load_dataset("surgical")
+DEATHS, OPERATIONS = (SURGICAL[name].to_numpy(float) for name in ("deaths", "operations"))
+PUMPS = ph.load_dataset("pumps")
+
+
+def surgical(**more):
+    return ph.BinomialNormal(DEATHS, OPERATIONS, **more)
+
+
+def pumps(**more):
+    return ph.PoissonNormal(PUMPS["failures"], PUMPS["khours"], **more)
+
+
+def by_sums(mass, mu, log_tau, log_prior, wanted, size=201):
+    """A posterior by plain sums: theta on a line of z, mu and log tau on a grid.
+
+    ``mass(theta)`` are the logs of the groups' probabilities, shape (groups, *theta.shape).
+    Returned are the log of the evidence, and the means of mu, tau and a wanted group's effect.
+    """
+    z = np.linspace(-9.0, 9.0, size)
+    weight = stats.norm.logpdf(z) + np.log(z[1] - z[0])
+    rows = []
+    for s in log_tau:
+        theta = mu[:, None] + np.exp(s) * z
+        own = mass(theta)
+        parts = logsumexp(own + weight, axis=-1)  # (groups, mu)
+        law = np.exp(own[wanted] + weight - parts[wanted][:, None])
+        total = parts.sum(axis=0) + log_prior(mu, s)
+        rows.append((total, (law * theta).sum(axis=1)))
+    total, effect = (np.array(part) for part in zip(*rows, strict=True))
+    total += np.log(mu[1] - mu[0]) + np.log(log_tau[1] - log_tau[0])
+    log_z = logsumexp(total)
+    share = np.exp(total - log_z)
+    tau = np.exp(log_tau)[:, None]
+    return log_z, (share * mu).sum(), (share * tau).sum(), (share * effect).sum()
+
+
+def test_surgical_of_posteriordb():
+    """posteriordb's reference draws: Stan, 10 chains of 1,000; BUGS' own priors."""
+    model = surgical(
+        prior_mu=stats.norm(0, 1000), prior_tau=lambda t: -1.002 * np.log(t) - 0.001 / t**2
+    )
+    post = ph.exact(model)
+    found = [post["mu"].mean(), post["mu"].std(), post["tau"].mean(), post["tau"].std()]
+    np.testing.assert_allclose(found, [-2.5537746, 0.1536172, 0.4035445, 0.158266], atol=2e-5)
+
+
+def test_binomial_against_sums():
+    model = surgical(prior_mu=stats.norm(-2, 1), prior_tau=stats.halfnorm(scale=0.7))
+    post = ph.exact(model)
+
+    def mass(theta):
+        y, n = DEATHS[:, None, None], OPERATIONS[:, None, None]
+        return -betaln(y + 1, n - y + 1) - np.log1p(n) + y * theta - n * np.logaddexp(0, theta)
+
+    def log_prior(mu, s):
+        return stats.norm(-2, 1).logpdf(mu) + stats.halfnorm(scale=0.7).logpdf(np.exp(s)) + s
+
+    mu, log_tau = np.linspace(-4.5, -0.8, 101), np.linspace(-22.0, 1.6, 160)
+    log_z, *means = by_sums(mass, mu, log_tau, log_prior, 0)
+    assert post.log_evidence == pytest.approx(log_z, abs=1e-8)
+    found = [post[name].mean() for name in ("mu", "tau", "theta[1]")]
+    np.testing.assert_allclose(found, means, rtol=1e-8)
+
+
+def test_poisson_against_sums():
+    model = pumps(prior_mu=stats.norm(0, 3), prior_tau=stats.expon(scale=1))
+    post = ph.exact(model)
+
+    def mass(theta):
+        y, e = (PUMPS[name].to_numpy(float)[:, None, None] for name in ("failures", "khours"))
+        return y * (theta + np.log(e)) - e * np.exp(theta) - gammaln(y + 1)
+
+    def log_prior(mu, s):
+        return stats.norm(0, 3).logpdf(mu) + stats.expon(scale=1).logpdf(np.exp(s)) + s
+
+    mu, log_tau = np.linspace(-7.0, 6.0, 161), np.linspace(-4.0, 2.7, 80)
+    log_z, *means = by_sums(mass, mu, log_tau, log_prior, 4, 401)
+    assert post.log_evidence == pytest.approx(log_z, abs=1e-7)
+    found = [post[name].mean() for name in ("mu", "tau", "theta[5]")]
+    np.testing.assert_allclose(found, means, rtol=1e-7)
+
+
+def test_effects_are_what_the_nodes_mix():
+    """An effect's marginal by the plane against its law at weighted nodes."""
+    post = ph.exact(surgical(prior_tau=stats.halfnorm(scale=1)))
+    marginal = post["theta[1]"]
+    law = post.model.theta_given(0, post.phi)
+    x = np.array([-5.0, -4.0, -3.0, -2.3])
+    np.testing.assert_allclose(marginal.cdf(x), law.cdf(x) @ post.weight, rtol=1e-7)
+    assert marginal.mean() == pytest.approx(law.mean @ post.weight, rel=1e-8)
+    drawn = post.to_draws(20_000, 3).theta[..., 0].ravel()
+    assert stats.kstest(marginal.cdf(drawn), "uniform").pvalue > 1e-4
+
+
+def test_large_counts_are_a_normal_model():
+    """Of 1e10 trials the likelihood of a logit is normal, to what its skewness leaves."""
+    rng = np.random.default_rng(5)
+    n = np.full(8, 1e10)
+    y = np.round(n * expit(-1.0 + 0.3 * rng.normal(size=8)))
+    model = ph.BinomialNormal(y, n)
+    logit, se = model.estimates()
+    post, other = ph.exact(model), ph.exact(ph.NormalNormal(logit, se=se))
+    for name in ("mu", "tau"):
+        assert post[name].mean() == pytest.approx(other[name].mean(), rel=1e-7)
+
+
+def test_empirical_bayes_by_a_search_of_the_sums():
+    from scipy.optimize import minimize
+
+    z, w = np.polynomial.hermite_e.hermegauss(120)
+
+    def loss(phi):
+        theta = phi[0] + np.exp(phi[1]) * z
+        mass = stats.binom.pmf(DEATHS[:, None], OPERATIONS[:, None], expit(theta))
+        return -np.log(mass @ w / np.sqrt(2.0 * np.pi)).sum()
+
+    best = minimize(
+        loss, [-2.5, -1.0], method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-13}
+    )
+    fit = ph.empirical_bayes(surgical()).estimate
+    np.testing.assert_allclose([fit["mu"], np.log(fit["tau"])], best.x, rtol=1e-6)
+
+
+def test_groups_without_trials_learn_from_the_others():
+    model = ph.BinomialNormal([*DEATHS, 0], [*OPERATIONS, 0], prior_tau=stats.halfnorm(scale=1))
+    post = ph.exact(model)
+    new, none = post["theta_new"], post["theta[13]"]
+    assert none.mean() == pytest.approx(new.mean(), rel=1e-8)
+    np.testing.assert_allclose(none.ppf([0.025, 0.9]), new.ppf([0.025, 0.9]), rtol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("model", "why"),
+    [
+        (lambda: ph.BinomialNormal([0, 0, 0], [5, 6, 7]), "no success.*prior_mu=scipy.stats.norm"),
+        (lambda: ph.BinomialNormal([5, 6, 7], [5, 6, 7]), "no failure.*prior_mu=scipy.stats.norm"),
+        (lambda: ph.BinomialNormal([0, 0], [0, 0]), "no trials"),
+        (lambda: ph.BinomialNormal([1, 2, 0, 0], [5, 6, 7, 8]), "at least 3 groups with both"),
+        (lambda: ph.PoissonNormal([0, 0, 0], [1, 2, 3]), "no event.*prior_mu"),
+        (lambda: ph.PoissonNormal([1, 0, 2], [1, 2, 3]), "at least 3 groups with events"),
+        (lambda: surgical(prior_tau=lambda t: -np.log(t)), "infinite mass at tau = 0"),
+    ],
+)
+def test_improper(model, why):
+    with pytest.raises(ValueError, match=why):
+        ph.exact(model())
+
+
+def test_what_mends_the_improper_does():
+    post = ph.exact(
+        ph.BinomialNormal([0, 0, 0], [5, 6, 7], prior_mu=stats.norm(0, 2),
+                          prior_tau=stats.halfnorm(scale=1))
+    )  # fmt: skip
+    assert np.isfinite(post["theta[1]"].mean())
+    assert post["theta[1]"].mean() > post["theta[3]"].mean()
+
+
+def test_estimates_at_the_ends():
+    logit, se = ph.BinomialNormal([0, 3, 6, 0], [5, 5, 6, 0]).estimates()
+    assert logit[0] == -np.inf
+    assert logit[2] == np.inf
+    assert logit[1] == pytest.approx(np.log(1.5), rel=1e-14)
+    assert se[1] == pytest.approx(np.sqrt(1 / 3 + 1 / 2), rel=1e-14)
+    assert np.isnan(se[3])
+    rate, se = ph.PoissonNormal([0, 4], [2.0, 2.0]).estimates()
+    assert rate.tolist() == [-np.inf, np.log(2.0)]
+    assert se[1] == 0.5
+
+
+def test_pooling_is_the_share_of_the_variance():
+    """That of large counts is var / (var + tau^2)."""
+    model = ph.BinomialNormal([400_000, 0], [1_000_000, 10])
+    log_tau = np.log(0.002)
+    found = model.pooling(np.array([-0.4, log_tau]))
+    var = 1.0 / 400_000 + 1.0 / 600_000
+    assert found[0] == pytest.approx(var / (var + 0.002**2), rel=1e-3)
+    np.testing.assert_allclose(model.pooling(np.array([[0.0, -np.inf]])), 1.0, rtol=1e-14)
+
+
+def test_it_pickles_and_takes_other_priors():
+    model = pumps(prior_mu=stats.norm(0, 2), labels=list("abcdefghij"))
+    again = pickle.loads(pickle.dumps(model))
+    assert repr(again) == "PoissonNormal: 10 groups, mu normal(0, 2), tau uniform"
+    assert again.labels == tuple("abcdefghij")
+    other = model.with_prior(prior_tau="dumouchel")
+    assert repr(other) == "PoissonNormal: 10 groups, mu normal(0, 2), tau dumouchel"
+    assert repr(surgical()) == "BinomialNormal: 12 groups, mu flat, tau uniform"
+
+
+def test_it_predicts_counts():
+    post = ph.exact(surgical(prior_tau=stats.halfnorm(scale=1)))
+    new = post.predict(draws=2_000, rng=1)
+    assert (new >= 0).all()
+    assert (new <= OPERATIONS).all()
+    assert abs(new[..., 0].mean() - 47 * expit(-3.0)) < 0.6
