@@ -8,12 +8,11 @@ from pyhier.kernels.gradients import GradientDensity
 
 Floats = NDArray[np.float64]
 KINDS: dict[str, int]
-Kind = Literal["binomial", "poisson"]
 
 class CountsWithPriors:
     def __init__(
         self,
-        kind: Kind,
+        kind: Literal["binomial", "poisson"],
         y: Floats,
         size: Floats,
         hat: Floats,
@@ -35,11 +34,13 @@ class CountsMarginalGradient(GradientDensity):
     def __init__(self, owner: CountsWithPriors) -> None: ...
 
 def log_likelihoods(
-    kind: Kind, data: Floats, group: NDArray[np.int64], theta: Floats
+    kind: Literal["binomial", "poisson"], data: Floats, group: NDArray[np.int64], theta: Floats
 ) -> Floats: ...
-def laws(kind: Kind, data: Floats, eta: Floats, log_tau: Floats) -> Floats: ...
+def laws(
+    kind: Literal["binomial", "poisson"], data: Floats, eta: Floats, log_tau: Floats
+) -> Floats: ...
 def tails(
-    kind: Kind,
+    kind: Literal["binomial", "poisson"],
     data: Floats,
     eta: Floats,
     log_tau: Floats,
@@ -49,7 +50,7 @@ def tails(
     weight: Floats,
 ) -> Floats: ...
 def draws(
-    kind: Kind,
+    kind: Literal["binomial", "poisson"],
     data: Floats,
     group: NDArray[np.int64],
     eta: Floats,

@@ -3,6 +3,10 @@
 from pyhier.models.beta_binomial import BetaBinomial
 from pyhier.models.binomial_normal import BinomialNormal
 from pyhier.models.count_families import BetaBinomialRegression, PoissonGammaRegression
+from pyhier.models.count_normal_families import (
+    BinomialNormalRegression,
+    PoissonNormalRegression,
+)
 from pyhier.models.interface import Model
 from pyhier.models.multilevel import MultilevelNormal
 from pyhier.models.multivariate import MultivariateNormal
@@ -17,6 +21,7 @@ __all__ = [
     "BetaBinomial",
     "BetaBinomialRegression",
     "BinomialNormal",
+    "BinomialNormalRegression",
     "HierarchicalModel",
     "HierarchicalRegression",
     "Model",
@@ -27,4 +32,5 @@ __all__ = [
     "PoissonGamma",
     "PoissonGammaRegression",
     "PoissonNormal",
+    "PoissonNormalRegression",
 ]

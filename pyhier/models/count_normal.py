@@ -22,7 +22,7 @@ from pyhier.kernels import normal_effects as kernel
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity
 from pyhier.kernels.joint import NormalEffects
-from pyhier.models.covariates import LOG_2PI, of_mean
+from pyhier.models.covariates import LOG_2PI, NormalPrior, of_mean
 from pyhier.models.groups import Grouped, Labels
 from pyhier.models.joint import AS_IS, Joint, Kind, NormalEffectTargets, python_prior, standard
 from pyhier.models.normal_likelihood import ridge as normal_ridge
@@ -33,6 +33,7 @@ from pyhier.priors.tau import TauPrior, resolve_prior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 
 BLOCK = 2**18  # effects drawn at a time
+POOLING, SHARES = 60, 0.5 ** np.arange(12.0)  # Newton's steps, and what is tried of each
 
 
 class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
@@ -89,17 +90,36 @@ class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
 
     def _with_priors(self, posterior: bool, of_python: bool = False) -> kernel.CountsWithPriors:
         """The compiled data and priors; a prior of tau that is Python's perhaps with its slope."""
-        columns, times = np.unique(self.counts.data, axis=1, return_counts=True)
-        mu = of_mean(self.prior.mu)
-        tau: Any = self.prior.density if posterior else None
-        if of_python and tau is not None and not tau.compiled:
-            log_density = self.prior.log_density
-            tau = python_prior(lambda log_tau: log_density(log_tau[:, 0]), 1)
-        y, size, hat, highest = np.ascontiguousarray(columns)
+        table, design = self.counts.data.T, self._design
+        if design is not None:
+            table = np.column_stack([table, design])
+        table, times = np.unique(table, axis=0, return_counts=True)
+        y, size, hat, highest = np.ascontiguousarray(table[:, :4].T)
+        x = None if design is None else np.ascontiguousarray(table[:, 4:])
+        beta = self._beta_prior
         return kernel.CountsWithPriors(
-            self.counts.kind, y, size, hat, highest, times.astype(np.float64), None, mu.mean,
-            mu.root, float(mu.log_density(mu.mean)), tau, posterior,
+            self.counts.kind, y, size, hat, highest, times.astype(np.float64), x, beta.mean,
+            np.ascontiguousarray(beta.root), float(beta.log_density(beta.mean)),
+            self._tau_prior(of_python) if posterior else None, posterior,
         )  # fmt: skip
+
+    def _tau_prior(self, of_python: bool) -> Any:
+        """Tau's prior for the kernels; one of Python's is called once for value and slope."""
+        tau = self.prior.density
+        if not of_python or tau is None or tau.compiled:
+            return tau
+        log_density = self.prior.log_density
+        return python_prior(lambda log_tau: log_density(log_tau[:, 0]), 1)
+
+    @property
+    def _design(self) -> Floats | None:
+        """The covariates, shape (groups, p); None where mu is all there is."""
+        return None
+
+    @property
+    def _beta_prior(self) -> NormalPrior:
+        """The prior of mu, as of the one coefficient."""
+        return of_mean(self.prior.mu)
 
     @cached_property
     def log_marginal(self) -> LogDensity:
@@ -144,18 +164,15 @@ class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
         return self._likelihood.derivatives(phi)
 
     def _joint(self, kind: Kind) -> Joint:
-        mu, owner = of_mean(self.prior.mu), self.prior.density
-        tau: Any = owner
-        if owner is not None and not owner.compiled:
-            log_density = self.prior.log_density
-            tau = python_prior(lambda log_tau: log_density(log_tau[:, 0]), 1)
+        beta, design = self._beta_prior, self._design
         y, size = (np.ascontiguousarray(part) for part in self.counts.data[:2])
         constant = float(self._coefficients().sum()) - 0.5 * y.size * LOG_2PI
-        constant += float(mu.log_density(mu.mean))
+        constant += float(beta.log_density(beta.mean))
         density = NormalEffects(
-            self.counts.kind, y, size, kind == "centred", constant, mu.mean, mu.root, tau
-        )
-        chart = standard() if kind == "non-centred" else AS_IS
+            self.counts.kind, y, size, kind == "centred", constant, beta.mean,
+            np.ascontiguousarray(beta.root), self._tau_prior(True), 0.0, design,
+        )  # fmt: skip
+        chart = standard(design) if kind == "non-centred" else AS_IS
         return Joint(self, kind, density, chart, self.marginal.bounds)
 
     # --- Where there is mass --------------------------------------------------------------------
@@ -167,6 +184,10 @@ class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
                 f"the posterior is improper under the flat prior of mu: {why}; give a proper "
                 "prior, such as prior_mu=scipy.stats.norm(0, 2)"
             )
+        return self._why_not_tau()
+
+    def _why_not_tau(self) -> str:
+        """Why tau has no posterior; empty where it has."""
         left, right = self.tail_indices
         if left > 1e-6 and right > 1e-6:
             return ""
@@ -179,7 +200,8 @@ class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
             why = f"this prior of tau: it has infinite mass at {where}"
         return (
             f"the posterior of {self.sized}, {bounded} of them with {self._both}, is improper "
-            f"under {why}: give a proper prior, such as prior_tau=scipy.stats.halfnorm(scale=1)"
+            f"under {why}: give a proper prior, such as "
+            "prior_tau=scipy.stats.halfnorm(scale=1)"
         )
 
     @cached_property
@@ -210,17 +232,25 @@ class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
 
     def start(self) -> Floats:
         """The best of a ladder of log tau, with mu at the weighted mean of the estimates."""
-        low, high = self.scales
-        ladder = np.clip(np.linspace(low - 2.0, high + 2.0, 25), *self.support)
-        if np.ptp(ladder) < 5.0:  # a narrow prior: keep off its edges
-            ends = np.clip([low - 2.0, high + 2.0], *self.support)
-            ladder = np.linspace(float(ends[0]), float(ends[1]), 27)[1:-1]
+        ladder = self._ladder()
         y, var = self._approximate
         precision = self.prior.mu_precision(ladder)
         mean = 0.0 if self.prior.mu is None else self.prior.mu[0]
         weights = 1.0 / (var + np.exp(2.0 * ladder)[:, np.newaxis])
         mu = (weights @ y + precision * mean) / (weights.sum(axis=1) + precision)
-        points = np.column_stack([mu, ladder])
+        return self._best_of(np.column_stack([mu, ladder]))
+
+    def _ladder(self) -> Floats:
+        """Rungs of log tau where the data have structure and the prior allows it."""
+        low, high = self.scales
+        ladder = np.clip(np.linspace(low - 2.0, high + 2.0, 25), *self.support)
+        if np.ptp(ladder) < 5.0:  # a narrow prior: keep off its edges
+            ends = np.clip([low - 2.0, high + 2.0], *self.support)
+            ladder = np.linspace(float(ends[0]), float(ends[1]), 27)[1:-1]
+        return ladder
+
+    def _best_of(self, points: Floats) -> Floats:
+        """The point with the highest posterior density."""
         density = self.log_posterior(points)
         if not (density > -np.inf).any():
             raise ValueError(
@@ -231,8 +261,35 @@ class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
         return best
 
     def ridge(self) -> Floats:
-        """The likelihood's ridge, (mu, log tau) of shape (n, 2), from tau = 0 on."""
-        return normal_ridge(*self._approximate)
+        """The likelihood's ridge, (mu, log tau) of shape (n, 2), from tau = 0 on.
+
+        At tau = 0 itself mu is where the likelihood is highest.
+        """
+        points = normal_ridge(*self._approximate)
+        points[0, :-1] = self._pooled(points[0, :-1])
+        return points
+
+    def _pooled(self, beta: Floats) -> Floats:
+        """The coefficients of greatest likelihood at tau = 0, from a point, shape (p,).
+
+        The likelihood is log-concave; without an end it is left after some steps.
+        """
+        point = np.append(beta, -inf)
+        height = self._log_likelihood(point)
+        for _ in range(POOLING):
+            gradient, hessian = self._likelihood.derivatives(point)
+            step = np.linalg.lstsq(-hessian[:-1, :-1], gradient[:-1], rcond=1e-13)[0]
+            for share in SHARES:
+                new = np.append(point[:-1] + share * step, -inf)
+                found = self._log_likelihood(new)
+                if found >= height:
+                    break
+            else:
+                break
+            gain, point, height = found - height, new, found
+            if gain <= 1e-15 * abs(height):
+                break
+        return point[:-1]
 
     def moments(self) -> Floats:
         """(mu, log tau) by the method of moments (DerSimonian and Laird 1986), tau perhaps 0.

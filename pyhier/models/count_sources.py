@@ -5,7 +5,7 @@ from typing import Any, Self
 from pyhier.models.formula import Design, column_of
 
 
-def _of_formula(
+def of_formula(
     cls: Any, formula: str, data: Any, sized: tuple[str, str], label: str | None, options: Any
 ) -> Any:
     """A model of a formula's columns, and of the column of the groups' sizes."""
@@ -48,7 +48,7 @@ class SuccessSources:
         >>> ph.BetaBinomial.from_formula("vaccinated_cases ~ latitude", bcg, trials="vaccinated")
         BetaBinomial: 13 groups, beta[Intercept], beta[latitude] flat, K 1/(K + 1)^2
         """
-        made: Self = _of_formula(cls, formula, data, ("trials", trials), label, options)
+        made: Self = of_formula(cls, formula, data, ("trials", trials), label, options)
         return made
 
 
@@ -82,5 +82,5 @@ class EventSources:
         >>> ph.PoissonGamma.from_formula("control_cases ~ latitude", bcg, exposure="control")
         PoissonGamma: 13 groups, beta[Intercept], beta[latitude] flat, alpha 1/(alpha + 1)^2
         """
-        made: Self = _of_formula(cls, formula, data, ("exposure", exposure), label, options)
+        made: Self = of_formula(cls, formula, data, ("exposure", exposure), label, options)
         return made

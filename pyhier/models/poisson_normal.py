@@ -7,7 +7,8 @@ y_j ~ Poisson(e_j exp(theta_j)), theta_j ~ N(mu, tau^2): the log-normal Poisson 
 
 from collections.abc import Mapping
 from functools import cached_property, partial
-from typing import Any
+from inspect import Signature, signature
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +18,7 @@ from pyhier._types import Floats
 from pyhier._validation import each_group, names_aligned, positive, vector
 from pyhier.distributions.tilted import Counts
 from pyhier.models.count_normal import CountNormal
+from pyhier.models.count_sources import of_formula
 from pyhier.models.counts import whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.priors.tau import TauPrior
@@ -34,6 +36,14 @@ class PoissonNormal(CountNormal):
         What the rates are per: positive numbers.
     labels : sequence, optional
         Names of the groups; "1", "2", ... without it.
+    X : frame or array, shape (groups,) or (groups, covariates), optional
+        Covariates of the groups: theta_j ~ N(x_j' beta, tau^2). An intercept is added where no
+        column is constant. Categories are coded by ``from_formula``.
+    intercept : bool
+        Whether to add one.
+    prior_beta : mapping, or (mean, covariance), optional
+        The prior of the coefficients, flat without it: ``{"dose": scipy.stats.norm(0, 1)}``, the
+        others flat, or a normal one of all of them.
     prior_mu : scipy.stats.norm(mean, sd), optional
         The prior of mu, the mean log rate; flat without it.
     prior_tau : str, frozen distribution or callable
@@ -64,15 +74,28 @@ class PoissonNormal(CountNormal):
 
     _both = "events"
 
+    __signature__: ClassVar[Signature]  # of __init__: __new__'s own says nothing to a user
+    with_covariates: ClassVar[type["PoissonNormal"]]  # what __new__ makes where X is given
+
+    def __new__(cls, *_: Any, X: Any = None, **__: Any) -> "PoissonNormal":  # noqa: N803
+        """Make the model; with covariates one that knows of them."""
+        more = cls is PoissonNormal and X is not None
+        return object.__new__(cls.with_covariates if more else cls)
+
     def __init__(
         self,
         counts: ArrayLike,
         exposure: ArrayLike,
         *,
+        X: None = None,  # noqa: N803 - the field's name for a design
+        intercept: bool = True,
+        prior_beta: None = None,
         labels: Labels = None,
         prior_mu: Any = None,
         prior_tau: TauPrior = "uniform",
     ) -> None:
+        if prior_beta is not None:
+            raise ValueError("prior_beta is the prior of covariates' coefficients: give X=")
         names_aligned("labels", labels, counts=counts, exposure=exposure)
         groups = np.size(np.asarray(counts))
         super().__init__(groups, labels, "counts", prior_mu, prior_tau)
@@ -137,3 +160,37 @@ class PoissonNormal(CountNormal):
     def observed(self) -> Mapping[str, Floats]:
         """The data: counts and exposure of each group."""
         return {"counts": self.events, "exposure": self.exposure}
+
+    @classmethod
+    def from_formula(
+        cls, formula: str, data: Any, *, exposure: str, label: str | None = None, **options: Any
+    ) -> Self:
+        """Make the model of a formula's columns: ``"deaths ~ dose + C(site)"``.
+
+        Parameters
+        ----------
+        formula : str
+            The events, then the covariates of the groups, in the language of R's formulas
+            (formulae). ``~ 1`` is the intercept alone.
+        data : DataFrame
+            A row a group.
+        exposure : str
+            The column of the exposures.
+        label : str, optional
+            The column of the groups' names.
+        **options
+            ``prior_beta=``, ``prior_tau=``.
+
+        Examples
+        --------
+        >>> import pyhier as ph
+        >>> bcg = ph.load_dataset("bcg")
+        >>> ph.PoissonNormal.from_formula("control_cases ~ latitude", bcg, exposure="control")
+        PoissonNormal: 13 groups, beta[Intercept], beta[latitude] flat, tau uniform
+        """
+        made: Self = of_formula(cls, formula, data, ("exposure", exposure), label, options)
+        return made
+
+
+_arguments = list(signature(PoissonNormal.__init__).parameters.values())[1:]
+PoissonNormal.__signature__ = Signature(_arguments)

@@ -42,3 +42,19 @@ def test_poisson(glmer):
     wanted = glmer(f"glmer(y ~ 1 + offset(log(e)) + (1 | g), family = poisson, {CONTROL}", y=y, e=e)
     fit = ph.empirical_bayes(ph.PoissonNormal(y, e)).estimate
     np.testing.assert_allclose([fit["mu"], fit["tau"]], wanted[:2], atol=1e-5)
+
+
+def test_covariates(glmer):
+    data = ph.load_dataset("bcg")
+    y, n = (data[name].to_numpy(float) for name in ("vaccinated_cases", "vaccinated"))
+    x = (data["latitude"].to_numpy(float) - 33.0) / 10.0
+    easier = CONTROL.replace("1e-12", "1e-8")  # R's own steps end above that
+    wanted = glmer(
+        f"glmer(cbind(y, n - y) ~ x + (1 | g), family = binomial, {easier}",
+        y=y,
+        n=n,
+        x=x,
+    )
+    fit = ph.empirical_bayes(ph.BinomialNormal(y, n, X={"x": x})).estimate
+    found = [fit["beta[Intercept]"], fit["beta[x]"], fit["tau"]]
+    np.testing.assert_allclose(found, wanted[:3], atol=1e-5)

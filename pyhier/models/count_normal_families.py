@@ -1,0 +1,90 @@
+"""`BinomialNormal` and `PoissonNormal` with covariates."""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pyhier.models.binomial_normal import BinomialNormal
+from pyhier.models.count_normal_regression import CountNormalRegression
+from pyhier.models.covariates import BetaPrior
+from pyhier.models.groups import Labels
+from pyhier.models.poisson_normal import PoissonNormal
+from pyhier.priors.tau import TauPrior
+
+NO_MU = "prior_mu= is of a model without X: give prior_beta="
+
+
+class BinomialNormalRegression(CountNormalRegression, BinomialNormal):
+    """`BinomialNormal` with covariates: logits about x_j' beta.
+
+    ``BinomialNormal(successes, trials, X=)`` makes these.
+    """
+
+    def __init__(
+        self,
+        successes: ArrayLike,
+        trials: ArrayLike,
+        *,
+        X: Any = None,  # noqa: N803 - the field's name for a design
+        intercept: bool = True,
+        prior_beta: BetaPrior = None,
+        labels: Labels = None,
+        prior_mu: None = None,
+        prior_tau: TauPrior = "uniform",
+        design: Any = None,
+    ) -> None:
+        if prior_mu is not None:
+            raise ValueError(NO_MU)
+        BinomialNormal.__init__(self, successes, trials, labels=labels, prior_tau=prior_tau)
+        self._regress(X, intercept, prior_beta, prior_tau, design)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the model was made of; the compiled density is made anew."""
+        remake = partial(BinomialNormal, labels=self._labels, **self._priors)
+        return remake, (self.successes, self.trials)
+
+    @property
+    def _kinds(self) -> tuple[Any, Any, Any]:
+        some, others = self.successes > 0.0, self.failures > 0.0
+        return some & others, some & ~others, others & ~some
+
+
+class PoissonNormalRegression(CountNormalRegression, PoissonNormal):
+    """`PoissonNormal` with covariates: log rates about x_j' beta.
+
+    ``PoissonNormal(counts, exposure, X=)`` makes these.
+    """
+
+    def __init__(
+        self,
+        counts: ArrayLike,
+        exposure: ArrayLike,
+        *,
+        X: Any = None,  # noqa: N803 - the field's name for a design
+        intercept: bool = True,
+        prior_beta: BetaPrior = None,
+        labels: Labels = None,
+        prior_mu: None = None,
+        prior_tau: TauPrior = "uniform",
+        design: Any = None,
+    ) -> None:
+        if prior_mu is not None:
+            raise ValueError(NO_MU)
+        PoissonNormal.__init__(self, counts, exposure, labels=labels, prior_tau=prior_tau)
+        self._regress(X, intercept, prior_beta, prior_tau, design)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the model was made of; the compiled density is made anew."""
+        remake = partial(PoissonNormal, labels=self._labels, **self._priors)
+        return remake, (self.events, self.exposure)
+
+    @property
+    def _kinds(self) -> tuple[Any, Any, Any]:
+        some = self.events > 0.0
+        return some, np.zeros_like(some), ~some
+
+
+BinomialNormal.with_covariates = BinomialNormalRegression
+PoissonNormal.with_covariates = PoissonNormalRegression
