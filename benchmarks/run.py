@@ -19,6 +19,7 @@ from coda_diagnostics import diagnostics
 from counts import counts
 from covariates import covariates
 from lmer import lmer
+from many import many
 from nuts import nuts
 from rows import rows
 from samplers import samplers
@@ -245,6 +246,11 @@ def covariates_and_levels() -> str:
     return covariates(best, table)
 
 
+def data_sets() -> str:
+    """Many data sets at once."""
+    return many(best, table)
+
+
 def raw_rows() -> str:
     """Raw rows beside lme4, statsmodels and rstanarm."""
     return rows(best, table)
@@ -289,6 +295,7 @@ def main() -> None:
         million,
         covariates_and_levels,
         raw_rows,
+        data_sets,
         mixed_models,
         exact_counts,
         hamiltonian,

@@ -311,35 +311,190 @@ cdef double invert(const Mixture *mixture, double q, bint upper, double x, doubl
     return x
 
 
+cdef void invert_all(const Mixture *full, Mixture *coarse, const double[::1] q, bint upper,
+                     double *out) noexcept nogil:
+    cdef double low, high, p, x, centre = 0.0, spread = 0.0
+    cdef double[3] ends
+    cdef Mixture whole = full[0]
+    cdef bint other
+    cdef Py_ssize_t j, k
+    merge(full, coarse)
+    mixture_ends(full.size, full.mean, full.sd, ends)
+    low, high, whole.narrowest = ends[0], ends[1], ends[2]
+    for j in range(<Py_ssize_t>coarse.size):
+        centre += coarse.weight[j] * (coarse.mean[j] - coarse.mean[0])
+    centre += coarse.mean[0]
+    for j in range(<Py_ssize_t>coarse.size):
+        spread += coarse.weight[j] * (coarse.sd[j] + fabs(coarse.mean[j] - centre))
+    for k in range(q.shape[0]):
+        other = q[k] > 0.5
+        p = 1.0 - q[k] if other else q[k]
+        x = centre + qnorm(p) * (-spread if upper != other else spread)
+        x = invert(coarse, p, upper != other, min(max(x, low), high), low, high, 0.03)
+        if not low <= x <= high:
+            x = centre
+        out[k] = invert(&whole, p, upper != other, x, low, high, 3e-6)
+
+
 def quantiles(const double[::1] q, bint upper, const double[::1] weight,
               const double[:, :] mean, const double[:, :] sd):
     """The x whose lower tail (upper tail, if ``upper``) is q, shape (mixtures, points)."""
     values = np.empty((mean.shape[0], q.shape[0]))
     cdef double[:, ::1] out = values
-    cdef Py_ssize_t n = weight.shape[0], i, j, k
-    cdef double low, high, p, x, centre, spread
-    cdef double[3] ends
-    cdef bint other
+    cdef Py_ssize_t n = weight.shape[0], i
     cdef double[:, ::1] room = np.empty((8, padded(n)))
     cdef Mixture full = at_rows(room[:4])
     cdef Mixture coarse = at_rows(room[4:])
     with nogil:
         for i in range(mean.shape[0]):
             fill(&full, n, &weight[0], &mean[i, 0], &sd[i, 0])
-            merge(&full, &coarse)
-            mixture_ends(full.size, full.mean, full.sd, ends)
-            low, high, full.narrowest, centre, spread = ends[0], ends[1], ends[2], 0.0, 0.0
-            for j in range(<Py_ssize_t>coarse.size):
-                centre += coarse.weight[j] * (coarse.mean[j] - coarse.mean[0])
-            centre += coarse.mean[0]
-            for j in range(<Py_ssize_t>coarse.size):
-                spread += coarse.weight[j] * (coarse.sd[j] + fabs(coarse.mean[j] - centre))
-            for k in range(q.shape[0]):
-                other = q[k] > 0.5
-                p = 1.0 - q[k] if other else q[k]
-                x = centre + qnorm(p) * (-spread if upper != other else spread)
-                x = invert(&coarse, p, upper != other, min(max(x, low), high), low, high, 0.03)
-                if not low <= x <= high:
-                    x = centre
-                out[i, k] = invert(&full, p, upper != other, x, low, high, 3e-6)
+            invert_all(&full, &coarse, q, upper, &out[i, 0])
+    return values
+
+
+# --- Many data sets, each with its own nodes of tau -------------------------------------------------
+
+cdef struct Given:  # at a data set's nodes: weights, tau^2, and mean and variance of mu
+    Py_ssize_t size
+    const double *weight
+    const double *tau2
+    const double *mean
+    const double *var
+
+
+cdef inline void effect_at(double y, double v, double tau2, double mean, double var, double *centre,
+                           double *spread) noexcept nogil:
+    cdef double share, rest
+    if v == 0.0:
+        centre[0], spread[0] = mean, var
+    elif v == INFINITY:
+        centre[0], spread[0] = mean, var + tau2
+    else:
+        share = 1.0 / (v + tau2)
+        rest, share = tau2 * share, v * share
+        centre[0], spread[0] = y * rest + share * mean, v * rest + share * share * var
+
+
+cdef void fill_effect(Mixture *mixture, const Given *given, double y, double v) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(given.size):
+        effect_at(y, v, given.tau2[i], given.mean[i], given.var[i], &mixture.mean[i],
+                  &mixture.sd[i])
+        mixture.weight[i], mixture.sd[i] = given.weight[i], sqrt(mixture.sd[i])
+        mixture.precision[i] = 1.0 / mixture.sd[i]
+    pad(mixture, given.size)
+
+
+cdef Given heavy_part(const double *weight, const double *tau2, const double *mean,
+                      const double *var, Py_ssize_t n, double least) noexcept nogil:
+    cdef Given found
+    cdef Py_ssize_t first = 0, last = n
+    while first < n - 1 and weight[first] <= least:
+        first += 1
+    while last > first + 1 and weight[last - 1] <= least:
+        last -= 1
+    found.size = last - first
+    found.weight, found.tau2, found.mean, found.var = \
+        weight + first, tau2 + first, mean + first, var + first
+    return found
+
+
+def effect_moments(const double[:, ::1] y, const double[:, ::1] v, const double[:, ::1] weight,
+                   const double[:, ::1] tau2, const double[:, ::1] mean,
+                   const double[:, ::1] var):
+    """Mean and variance of every effect of every data set, and how far every other node is off.
+
+    Of y and v, (data sets, effects), v is 0 for mu itself, inf for a new group's effect. At nodes of
+    tau, (data sets, nodes), there are weights, tau^2, and mean and variance of mu.
+
+    Returns
+    -------
+    ndarray, shape (3, data sets, effects)
+        Third how far sums over even and over odd nodes are apart, by the sd or the variance.
+    """
+    cdef Py_ssize_t d, j, i, n = weight.shape[1], top
+    table = np.empty((3, y.shape[0], y.shape[1]))
+    cdef double[:, :, ::1] out = table
+    cdef double centre, spread, reference, first, second, sign, odd_first, odd_second, part
+    cdef Given g
+    with nogil:
+        for d in range(y.shape[0]):
+            g = heavy_part(&weight[d, 0], &tau2[d, 0], &mean[d, 0], &var[d, 0], n, 1e-30)
+            top = 0
+            for i in range(g.size):
+                top = i if g.weight[i] > g.weight[top] else top
+            for j in range(y.shape[1]):
+                effect_at(y[d, j], v[d, j], g.tau2[top], g.mean[top], g.var[top], &reference,
+                          &spread)
+                first = second = odd_first = odd_second = 0.0
+                sign = 1.0
+                for i in range(g.size):
+                    effect_at(y[d, j], v[d, j], g.tau2[i], g.mean[i], g.var[i], &centre, &spread)
+                    centre -= reference
+                    part = g.weight[i] * centre
+                    first += part
+                    odd_first += sign * part
+                    part = g.weight[i] * (spread + centre * centre)
+                    second += part
+                    odd_second += sign * part
+                    sign = -sign
+                out[0, d, j] = reference + first
+                out[1, d, j] = second - first * first
+                out[2, d, j] = max(fabs(odd_first) / sqrt(out[1, d, j]),
+                                   fabs(odd_second) / out[1, d, j])
+    return table
+
+
+cdef double doubt(Mixture *mixture, Py_ssize_t n, const double *alias, double x,
+                  bint upper) noexcept nogil:
+    """About the error of a tail at x, as a sum over nodes of an even grid.
+
+    The square of what every other node changes; and what steps of log tau leave out of what changes.
+    """
+    cdef double[6] sums
+    cdef double rough = 0.0, z, last = 0.0, change
+    cdef Py_ssize_t i
+    for i in range(n):
+        z = (x - mixture.mean[i]) * mixture.precision[i]
+        if i > 0 and (min(fabs(z), fabs(last)) < 7.0 or z * last < 0.0):
+            change = fabs(z - last) + fabs(1.0 - mixture.precision[i] * mixture.sd[i - 1])
+            rough += max(mixture.weight[i], mixture.weight[i - 1]) * alias[i] * min(change, 1.0)
+        last = z
+    for i in range(1, n, 2):
+        mixture.weight[i] = -mixture.weight[i]
+    mixture_sums(mixture.size, mixture.weight, mixture.mean, mixture.precision, x, sums)
+    for i in range(1, n, 2):
+        mixture.weight[i] = -mixture.weight[i]
+    z = sums[1] if upper else sums[0]
+    return z * z + rough
+
+
+def effect_quantiles(const double[::1] q, const double[:, ::1] y, const double[:, ::1] v,
+                     const double[:, ::1] weight, const double[:, ::1] tau2,
+                     const double[:, ::1] mean, const double[:, ::1] var,
+                     const double[:, ::1] alias):
+    """Quantiles of these effects, and about how far the tails there are off.
+
+    Of shape (2, data sets, effects, probabilities). ``alias``, of the weights' shape, is what the
+    step from the node before leaves out of a function of log tau that is analytic up to pi / 2 from
+    the line, relative to its change; the rest is as of ``effect_moments``.
+    """
+    cdef Py_ssize_t d, j, k, n = weight.shape[1]
+    values = np.empty((2, y.shape[0], y.shape[1], q.shape[0]))
+    cdef double[:, :, :, ::1] out = values
+    cdef double[:, ::1] room = np.empty((8, padded(n)))
+    cdef Mixture full = at_rows(room[:4])
+    cdef Mixture coarse = at_rows(room[4:])
+    cdef double least = 1e-15 * min(np.min(q), 1.0 - np.max(q))
+    cdef Given g
+    with nogil:
+        for d in range(y.shape[0]):
+            g = heavy_part(&weight[d, 0], &tau2[d, 0], &mean[d, 0], &var[d, 0], n, least)
+            for j in range(y.shape[1]):
+                fill_effect(&full, &g, y[d, j], v[d, j])
+                invert_all(&full, &coarse, q, False, &out[0, d, j, 0])
+                for k in range(q.shape[0]):
+                    out[1, d, j, k] = doubt(&full, g.size,
+                                             &alias[d, g.weight - &weight[d, 0]],
+                                             out[0, d, j, k], q[k] > 0.5)
     return values

@@ -11,6 +11,7 @@ from functools import cache
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -24,6 +25,7 @@ Y, SE = [28.0, 8.0, -3.0, 7.0], [15.0, 10.0, 16.0, 11.0]
 LEVELS = {"a": GROUPED, "b": [1, 2, 1, 2]}
 PAIRS, COVS = [[y, 1.0] for y in Y], [[[1.3, 0.3], [0.3, 1.3]]] * 4
 FRAME = LEVELS | {"y": Y, "se": SE}
+LONG = pd.DataFrame({"g": list("aaaa"), "y": Y, "x": SE})
 ROWS = {"y": [1.0, 3.0, 2.0, 5.0, 4.0, 4.5], "x": [0, 1, 2, 0, 1, 2], "g": list("aaabbb")}
 
 
@@ -206,6 +208,22 @@ CALLS = {
         "REML": Kind("yes", 3, None), "weights": Kind("nix", [1.0], [0.0] * 6, 3.0),
         "offset": Kind("nix", [1.0], [np.inf] * 6, 3.0), "missing": Kind("omit", 3)}),
     "exact": (ph.exact, {"model": normal}, {"model": MODEL}),
+    "exact_many": (ph.exact_many, {"y": [Y, Y], "se": SE}, {
+        "y": Kind("abc", None, Y, [], {"a": 1}, 3.0), "se": Kind(
+            "abc", [1.0], ["a", "b", "c", "d"], [1, 2, 3, 0.0], [1, 2, 3, np.inf]),
+        "prior_tau": Kind(*(p for p in PRIOR_TAU.wrong if p != [1, 2]), ["uniform"]),
+        "prior_mu": PRIOR_MU, "errors": Kind("skip", 3, None), "threads": Kind(0, 1.5, "2", -1)}),
+    "exact_many.from_frame": (lambda **k: ph.exact_many.from_frame(LONG, **k), {
+        "by": "g", "y": "y", "se": "x"}, {
+        "by": Kind("nix", 3, None), "y": Kind("nix", 3, None), "se": Kind("nix", 3)}),
+    "PosteriorBatch.quantile": (lambda p: ph.exact_many([Y], se=SE).quantile(p), {"p": 0.5}, {
+        "p": Kind(0.0, 1.0, -0.1, np.nan, "x", None)}),
+    "PosteriorBatch.interval": (lambda level: ph.exact_many([Y], se=SE).interval(level), {
+        "level": 0.9}, {"level": LEVEL}),
+    "PosteriorBatch.probability": (lambda event: ph.exact_many([Y], se=SE).probability(event), {
+        "event": "mu > 0"}, {"event": Kind("mu", "nothing > 3", 3.0, None, "tau > mu")}),
+    "PosteriorBatch.sample": (lambda **k: ph.exact_many([Y], se=SE).sample(**k), {"n": 3}, {
+        "n": COUNT, "rng": RNG}),
     "given": (ph.given, {"model": normal, "mu": 0.0, "tau": 1.0}, {
         "model": MODEL, "mu": Kind("x", np.nan, None, [1, 2]),
         "tau": Kind(-1.0, np.inf, "x", [1])}),

@@ -16,7 +16,7 @@ from pyhier.quadrature.rule import ORDER
 
 THIN = 2e-3  # tails below which it is asked whether the nodes tell enough
 LOG_LEAST = -690.0  # of a tail that is a double with all its digits
-HEAVY, STEP = 1e-12, 0.55  # weights that count; steps in sds up to which sums are good to 1e-12
+HEAVY, STEP = 1e-12, 0.35  # weights that count; steps in sds up to which sums are good to 1e-12
 NO_MOMENT = 1e-6  # a tail's exponent is known to about this
 
 

@@ -14,6 +14,7 @@ from pyhier.inference.importance import (
 )
 from pyhier.inference.independence import indepmetrop
 from pyhier.inference.laplace import LaplaceFit, laplace
+from pyhier.inference.many import exact_many
 from pyhier.inference.metropolis import rwmetrop
 from pyhier.inference.nuts import nuts
 from pyhier.inference.rejection import RejectionPosterior, rejection
@@ -31,6 +32,7 @@ __all__ = [
     "VariationalPosterior",
     "empirical_bayes",
     "exact",
+    "exact_many",
     "gibbs",
     "given",
     "grid",

@@ -27,3 +27,16 @@ def components(
 ) -> None: ...
 def moments(weight: Floats, mean: Floats, sd: Floats) -> Floats: ...
 def quantiles(q: Floats, upper: bool, weight: Floats, mean: Floats, sd: Floats) -> Floats: ...
+def effect_moments(
+    y: Floats, v: Floats, weight: Floats, tau2: Floats, mean: Floats, var: Floats
+) -> Floats: ...
+def effect_quantiles(
+    q: Floats,
+    y: Floats,
+    v: Floats,
+    weight: Floats,
+    tau2: Floats,
+    mean: Floats,
+    var: Floats,
+    alias: Floats,
+) -> Floats: ...

@@ -17,6 +17,7 @@ LogDensity = Callable[[Floats], Floats]
 NEAREST = 1e-7  # how near to an end panels go; from there a power of the distance takes over
 PARTS = np.geomspace(1.0, 1000.0, 48)  # of the distance to a pole at which it is looked at
 SURE = 1e-8  # error of a pole's mass that is good enough
+LARGEST = 1e300  # of a log density whose products with the parts are doubles
 HALVINGS = 60  # of a bracket, down to neighbouring doubles
 
 
@@ -149,7 +150,7 @@ def pole(log_density: LogDensity, edge: float, near: float) -> Tail:
     for far in (2.0, 1.0):
         part = far * PARTS
         values = log_density(edge + width * part)
-        if not np.isfinite(values).all():
+        if not np.abs(values).max() < LARGEST:
             break
         terms = np.column_stack([np.ones(part.size), np.log(part), part, part * part])
         size = part[-1] ** np.array([0.0, 0.0, 1.0, 2.0])  # that the terms be of one size
