@@ -91,3 +91,58 @@ def counts(best: Callable[..., float], table: Callable[..., str]) -> str:
             label = f"{name}: nutpie, {CHAINS} x {DRAWS:,} draws (means {apart:.1f} mcse apart)"
             rows.append([label, f"{1e3 * seconds:,.0f}", f"{seconds / everything:,.0f}"])
     return table("Exact posteriors of counts", ["", "ms", "times pyhier's"], rows)
+
+
+def many(groups: int, most: int) -> ph.BetaBinomial:
+    """Groups of up to so many trials."""
+    rng = np.random.default_rng(1)
+    trials = rng.integers(1, most + 1, groups)
+    return ph.BetaBinomial(rng.binomial(trials, rng.beta(3.0, 9.0, groups)), trials)
+
+
+def huge() -> ph.BetaBinomial:
+    """Fifty groups of 1e12 trials."""
+    rng = np.random.default_rng(1)
+    trials = np.full(50, 10**12)
+    return ph.BetaBinomial(rng.binomial(trials, rng.beta(30.0, 90.0, 50)), trials)
+
+
+def many_rates(groups: int) -> ph.PoissonGamma:
+    """Groups with exposures that all differ."""
+    rng = np.random.default_rng(1)
+    exposure = rng.uniform(5.0, 200.0, groups)
+    return ph.PoissonGamma(rng.poisson(exposure * rng.gamma(3.0, 0.1, groups)), exposure)
+
+
+SIZES = {
+    "BetaBinomial, 71 groups": tumours,
+    "PoissonGamma, 94 hospitals": transplants,
+    "BetaBinomial, 1,000 groups of up to 200": lambda: many(1_000, 200),
+    "PoissonGamma, 1,000 groups": lambda: many_rates(1_000),
+    "BetaBinomial, 50 groups of 1e12": huge,
+}
+LARGE = {
+    "BetaBinomial, 100,000 groups of up to 1,000": lambda: many(100_000, 1_000),
+    "BetaBinomial, 1,000,000 groups of up to 1,000": lambda: many(1_000_000, 1_000),
+}
+
+
+def count_sizes(best: Callable[..., float], table: Callable[..., str]) -> str:
+    """`exact` by itself, and then all summaries, of few groups and of many."""
+    rows = []
+    for name, make in {**SIZES, **LARGE}.items():
+        model = make()
+        fit = best(lambda model=model: ph.exact(model), 5)
+        row = [name, f"{1e3 * fit:,.1f}", "", ""]
+        if name in SIZES:
+            whole = best(lambda model=model: ph.exact(model).columns(), 3) - fit
+            posterior = ph.exact(model)
+            hyper = [x for x in posterior.names if not x.startswith("theta")]
+            both = best(
+                lambda model=model, hyper=hyper: list(map(ph.exact(model).__getitem__, hyper)), 3
+            )
+            effects = whole - (both - fit)
+            row[2:] = [f"{1e3 * whole:,.1f}", f"{1e3 * effects / len(model.labels):.3f}"]
+        rows.append(row)
+    head = ["", "exact, ms", "summaries, ms", "ms an effect"]
+    return table("Counts of any size", head, rows)

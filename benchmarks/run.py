@@ -16,7 +16,7 @@ from pathlib import Path
 import numba
 import numpy as np
 from coda_diagnostics import diagnostics
-from counts import counts
+from counts import count_sizes, counts
 from covariates import covariates
 from lmer import lmer
 from many import many
@@ -241,6 +241,11 @@ def exact_counts() -> str:
     return counts(best, table)
 
 
+def sizes_of_counts() -> str:
+    """Exact posteriors of counts and all their summaries, by the number of groups."""
+    return count_sizes(best, table)
+
+
 def covariates_and_levels() -> str:
     """Meta-regression and levels beside metafor."""
     return covariates(best, table)
@@ -298,6 +303,7 @@ def main() -> None:
         data_sets,
         mixed_models,
         exact_counts,
+        sizes_of_counts,
         hamiltonian,
         streams,
         all_samplers,

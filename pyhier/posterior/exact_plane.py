@@ -41,7 +41,7 @@ THINNED = ((2, 2), (1, 2))
 MATTER = 1e-13
 SAMPLE = 32  # nodes that say where effects are
 WORTH_IT = 32  # effects for which to look how few nodes will do
-PILOTS = 8  # effects that say with how few nodes to begin
+PILOTS = 4  # effects that say with how few nodes to begin
 
 
 class PlanePosterior(NodesPosterior):
@@ -258,10 +258,16 @@ class PlanePosterior(NodesPosterior):
             )  # fmt: skip
             error = table.doubt
             yield left, table, error
-            off = np.maximum(np.abs(table.log_mass), table.error + error)
-            left = left[~(off <= 0.5 * PROMISE)]
+            left = left[self._unsure(table, error)]
             if not left.size:
                 return
+
+    @staticmethod
+    def _unsure(table: LinePanels, error: Floats) -> NDArray[np.bool_]:
+        """Whose probabilities may be off by half of what is promised."""
+        off = np.maximum(np.abs(table.log_mass), table.error + error)
+        unsure: NDArray[np.bool_] = ~(off <= 0.5 * PROMISE)
+        return unsure
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
@@ -295,13 +301,11 @@ class PlanePosterior(NodesPosterior):
 
     def _enough(self, quantities: Sequence[int | None], centre: Floats, scale: Floats) -> int:
         """The level that most of the quantities ask for."""
-        first = level = -len(THINNED)
-        for k, (rows, *_) in enumerate(self._resolved(quantities, centre, scale, first)):
-            if k > 0 and 2 * rows.size < len(quantities):
+        level = -len(THINNED)
+        for rows, table, error in self._resolved(quantities, centre, scale, level):
+            if level == 0 or 2 * self._unsure(table, error).sum() < rows.size:
                 break
-            level = first + k
-            if level == 0:
-                break
+            level += 1
         return level
 
     def _effect_rows(
