@@ -96,10 +96,7 @@ class Normal(Frozen):
 
     def averaged(self, weight: Floats) -> tuple[Floats, Floats]:
         """Means and variances of mixtures over the nodes."""
-        mean = self.mean @ weight
-        with np.errstate(over="ignore"):
-            var: Floats = (self.var + (self.mean - mean[..., None]) ** 2) @ weight
-        return mean, var
+        return averaged(self.mean, self.var, weight)
 
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd."""
@@ -279,6 +276,14 @@ class Gamma(Frozen):
     def sf(self, x: Floats) -> Floats:
         """Upper tails, shape (points, nodes)."""
         return _special("gammaincc")(self.shape, np.maximum(x, 0.0)[:, None] * self.rate)
+
+
+def averaged(mean: Floats, var: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Means and variances of mixtures, by their components', of shape (..., nodes)."""
+    whole = mean @ weight
+    with np.errstate(over="ignore"):
+        spread: Floats = (var + (mean - whole[..., None]) ** 2) @ weight
+    return whole, spread
 
 
 def _averaged(

@@ -10,6 +10,7 @@ import numpy as np
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats, Ints
+from pyhier.distributions.families import averaged
 from pyhier.kernels import normal_effects as kernel
 from pyhier.kernels.count_masses import log_mass
 from pyhier.quadrature.transforms import Line
@@ -119,6 +120,10 @@ class TiltedNormal(Frozen):
         """Variances."""
         variances: Floats = self._laws[2]
         return variances
+
+    def averaged(self, weight: Floats) -> tuple[Floats, Floats]:
+        """Means and variances of mixtures over the nodes."""
+        return averaged(self.mean, self.var, weight)
 
     def line_moments(self) -> tuple[Floats, Floats]:
         """Mean and sd."""
