@@ -16,6 +16,7 @@ from pyhier.models.draws import Draws
 from pyhier.models.interface import (
     Model,
     is_integrated,
+    is_latticed,
     is_model,
     is_plane,
     is_reduced,
@@ -269,7 +270,8 @@ def _permuted(model: Model, rng: Generator, permuted: Callable[[Any], Model] | N
 
 
 def _reference(model: Model) -> Posterior:
-    if is_reduced(model) or is_plane(model) or (is_integrated(model) and len(model.psi) <= MOST):
+    few = (is_integrated(model) or is_latticed(model)) and len(model.psi) <= MOST
+    if is_reduced(model) or is_plane(model) or few:
         return exact(model)
     if len(model.coordinates) > 3:
         raise _SkippedError(

@@ -141,6 +141,13 @@ MODELS = {
     "logits": (lambda: logits(**WEAK), ALL, 5_000),
     "log rates": (lambda: log_rates(prior_tau=away_from_0), NORMAL, 1_000),
     "surgical": (lambda: events("surgical", "deaths", "operations", z0=10.0), COUNTS, 5_000),
+    "successes by latitude": (
+        lambda: counts("bcg", "vaccinated_cases", "vaccinated", X={"far": LATITUDE > 0.0}),
+        ("marginal",), 5_000),
+    "events by latitude": (
+        lambda: events("bcg", "control_cases", "control", X={"far": LATITUDE > 0.0},
+                       prior_alpha=stats.expon(scale=2)),
+        ("marginal",), 2_000),
 }  # fmt: skip
 CASES = [(name, p) for name, (_, kinds, _) in MODELS.items() for p in kinds]
 

@@ -54,6 +54,9 @@ MODELS = {
     "successes": lambda o: ph.BetaBinomial(
         RATS["tumors"].to_numpy()[o], RATS["rats"].to_numpy()[o]
     ),
+    "successes by x": lambda o: ph.BetaBinomial(
+        RATS["tumors"].to_numpy()[o], RATS["rats"].to_numpy()[o], X={"x": (np.arange(12) > 5)[o]},
+    ),
     "events": lambda o: ph.PoissonGamma(
         PUMPS["failures"].to_numpy()[o], PUMPS["khours"].to_numpy()[o],
         prior={"alpha": stats.expon(scale=2), "mu": stats.expon(scale=1)},
@@ -71,7 +74,8 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_our_models(name):
     make = MODELS[name]
-    groups = {"successes": 12, "logits": 12, "events": 10, "log rates": 10}.get(name, 8)
+    groups = {"successes": 12, "successes by x": 12, "logits": 12, "events": 10, "log rates": 10}
+    groups = groups.get(name, 8)
     found = check_model(make(np.arange(groups)), make)
     assert {"density", "derivatives", "draws of effects", "permutation", "engines"} <= {
         *found.passed

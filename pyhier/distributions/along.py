@@ -164,6 +164,15 @@ class AxisDensity:
         _, psi, near = self._edge(end, side)
         return float((near[1] - near[0]) / (psi[1] - psi[0]))
 
+    def _mean_slope(self, end: int, side: float) -> float:
+        """The same over several places, for rounding; falling as a power at least."""
+        near = np.array([end - POINTS // 2 * int(side), end])
+        at = (near + self._first) * self._step
+        psi = self._stretch.psi(at)
+        first, last = self._values[near] - self._stretch.log_slope(at)
+        away = abs(psi[1] - self._stretch.middle)
+        return float(-side * max(-side * (last - first) / (psi[1] - psi[0]), 1.0 / away))
+
     def _edge(self, end: int, side: float) -> tuple[Floats, Floats, Floats]:
         """The two outermost places, psi there and the log of its density."""
         edge = np.array([end - int(side), end])
@@ -200,7 +209,7 @@ class AxisDensity:
         """A power tail from the last place on; a steeper one goes on as steeply as it was."""
         _, psi, near = self._edge(end, side)
         with np.errstate(all="ignore"):
-            slope = -side * index if np.isfinite(index) else self._slope(end, side)
+            slope = -side * index if np.isfinite(index) else self._mean_slope(end, side)
             on = slope * (self._stretch.psi(z) - psi[1])
             values: Floats = near[1] + on + self._stretch.log_slope(z)
         return np.where(np.isnan(values), -np.inf, values)

@@ -1,39 +1,51 @@
 """The exact posterior by quadrature over a few hyperparameters."""
 
+import numpy as np
+
 from pyhier._types import Floats
+from pyhier.inference.laplace import laplace
 from pyhier.models.interface import (
     Integrated,
+    Latticed,
     Model,
     PlaneModel,
     is_integrated,
+    is_latticed,
     is_plane,
     is_reduced,
 )
 from pyhier.models.requirements import need_posterior
+from pyhier.posterior.effect_lattice import TOLERANCE, EffectLatticePosterior
 from pyhier.posterior.exact_lattice import LatticePosterior
 from pyhier.posterior.exact_line import ExactPosterior
 from pyhier.posterior.exact_plane import PlanePosterior
 from pyhier.quadrature.axes import coordinate_axis
+from pyhier.quadrature.fitting import Coordinate
 from pyhier.quadrature.growth import UnresolvedError
 from pyhier.quadrature.lattice import lattice
 from pyhier.quadrature.nested import nested_quadrature
 from pyhier.quadrature.peaks import check_peaks, highest
+from pyhier.quadrature.turned import Turned
 
 MOST = 4  # coordinates of a lattice
 
 
-def exact(model: Model) -> ExactPosterior | PlanePosterior | LatticePosterior:
+Exact = ExactPosterior | PlanePosterior | LatticePosterior | EffectLatticePosterior
+
+
+def exact(model: Model) -> Exact:
     """Compute a model's whole posterior by quadrature, without Monte Carlo error.
 
     Parameters
     ----------
     model : Model
         One that integrates all its hyperparameters but one out by itself, such as `NormalNormal`,
-        or all but up to four, or one with two of them, such as `BetaBinomial` and `PoissonGamma`.
+        or all but up to four, or one with two of them, such as `BetaBinomial` and `PoissonGamma`,
+        with covariates up to four.
 
     Returns
     -------
-    ExactPosterior, PlanePosterior or LatticePosterior
+    ExactPosterior, PlanePosterior, LatticePosterior or EffectLatticePosterior
         Good to 1e-9 with one hyperparameter left, to 1e-8 with two; on a lattice of up to four as
         good as its `error` says.
 
@@ -67,6 +79,8 @@ def exact(model: Model) -> ExactPosterior | PlanePosterior | LatticePosterior:
         return ExactPosterior.of(model)
     if is_integrated(model):
         return _on_lattice(model)
+    if is_latticed(model):
+        return _of_effects(model)
     if is_plane(model):
         return on_plane(model)
     raise TypeError(f"{type(model).__name__} cannot be reduced to a few coordinates")
@@ -90,6 +104,45 @@ def _on_lattice(model: Integrated) -> LatticePosterior:
             f"its draws tell, or {model.mend}"
         ) from None
     return LatticePosterior(model, found)
+
+
+def _of_effects(model: Latticed) -> EffectLatticePosterior:
+    left = len(model.psi)
+    if left > MOST:
+        raise TypeError(
+            f"the model has {left} coordinates beside its effects, and quadrature takes {MOST}: "
+            "take nuts(model) or rwmetrop(model, draws), or leave covariates out"
+        )
+    try:
+        turned, start = _round(model)
+        own = [Coordinate(f"z{k + 1}", f"z{k + 1}", "identity") for k in range(left - 1)]
+        peaks = model.psi_peaks()
+        start = highest(turned, start, peaks)
+        axes = (*own, model.psi[-1])
+        tails, tolerance = model.psi_tails(), TOLERANCE[left]
+        found = lattice(turned, start, axes, tails=tails, tolerance=tolerance)
+        check_peaks(found, peaks)
+    except UnresolvedError as error:
+        raise ValueError(
+            f"the quadrature is not resolved: {error}. Take rwmetrop(model, draws), whose error "
+            f"its draws tell, or {model.mend}"
+        ) from None
+    return EffectLatticePosterior(model, turned, found)
+
+
+def _round(model: Latticed) -> tuple[Turned, Floats]:
+    """The density in a basis in which the coefficients' is about round, and where it is high."""
+    try:
+        mode = laplace(model).mode
+    except ValueError:  # a prior that ends there
+        mode = model.psi_start()
+    precision = -model.marginal.derivatives(mode)[1][:-1, :-1]
+    try:
+        turned = Turned.whitened(model.log_psi, mode[:-1], precision)
+    except np.linalg.LinAlgError:
+        size = np.sqrt((model.covariates.x**2).sum(axis=0))
+        turned = Turned(model.log_psi, mode[:-1], np.diag(1.0 / size))
+    return turned, np.append(np.zeros(mode.size - 1), mode[-1])
 
 
 def on_plane(model: PlaneModel) -> PlanePosterior:

@@ -6,12 +6,14 @@ from pyhier.distributions.tau import TauMarginal
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.checks import PredictiveCheck
 from pyhier.posterior.draws import DrawsPosterior
+from pyhier.posterior.effect_lattice import EffectLatticePosterior
 from pyhier.posterior.events import Probability
 from pyhier.posterior.exact_lattice import LatticePosterior
 from pyhier.posterior.exact_line import ExactPosterior
 
 __all__ = [
     "DrawsPosterior",
+    "EffectLatticePosterior",
     "ExactPosterior",
     "LatticePosterior",
     "MixtureMarginal",

@@ -15,19 +15,17 @@ from pyhier._frame import frame, percents
 from pyhier._random import RNG, Generator, as_generator, normals
 from pyhier._types import Floats
 from pyhier._validation import count, number, positive, probabilities, probability_list
-from pyhier.distributions.along import AxisMarginal
 from pyhier.distributions.base import Marginal
 from pyhier.distributions.normal_mixtures import MixtureMarginal, Mixtures
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Covaried, Integrated, is_covaried
 from pyhier.models.reductions import Collapsed, Linear
-from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.events import Probability
+from pyhier.posterior.lattice_base import OnLattice
 from pyhier.posterior.point_hypotheses import PointHypotheses
 from pyhier.posterior.summaries import PROBS, mean_pooling
 from pyhier.quadrature.lattice import Lattice
-from pyhier.quadrature.rejection import LatticeDraws
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +35,7 @@ LEAST_GIVEN = float(np.log(1e-6))  # of a density by that at the mean, for nodes
 NUMBERS = 2**21  # of a table of mixtures' components that is held at a time: a cache's worth
 
 
-class LatticePosterior(PointHypotheses, Posterior):
+class LatticePosterior(PointHypotheses, OnLattice):
     """The posterior of a model with one to four hyperparameters left after integration.
 
     ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names`` or of a coordinate.
@@ -53,24 +51,11 @@ class LatticePosterior(PointHypotheses, Posterior):
         Log of the integral of likelihood times prior; the evidence where the prior is proper.
     """
 
-    by_quadrature = True
-
     def __init__(self, model: Integrated, lattice: Lattice) -> None:
         super().__init__(model)
         self._integrated, self.lattice = model, lattice
         self.log_z = lattice.log_total
-        self._axis_of = {c.natural: k for k, c in enumerate(lattice.coordinates)}
         self._marginals: dict[str, Marginal] = {}
-
-    def __repr__(self) -> str:
-        return (
-            f"{super().__repr__()}, by {self.lattice.weight.size:,} nodes, error {self.error:.0e}"
-        )
-
-    @property
-    def error(self) -> float:
-        """Estimate of the relative error of the integrals, by nodes of half as many places."""
-        return self.lattice.error
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -86,11 +71,9 @@ class LatticePosterior(PointHypotheses, Posterior):
         return self._marginals[name]
 
     def _marginal(self, name: str) -> Marginal:
-        if name in self._axis_of:
-            return AxisMarginal(self.lattice, self._axis_of[name])
-        for k, coordinate in enumerate(self.lattice.coordinates):
-            if name == coordinate.name:
-                return AxisMarginal(self.lattice, k, "identity")
+        found = self._along(name)
+        if found is not None:
+            return found
         try:
             return self.mixture(self._integrated.given_psi(self._quantity(name), self.psi))
         except KeyError:
@@ -397,14 +380,6 @@ class LatticePosterior(PointHypotheses, Posterior):
         return Probability(apart.sf(0.0) if sign == ">" else apart.cdf(0.0))
 
     # --- Draws ------------------------------------------------------------------------------------
-
-    def draw_psi(self, n: int, rng: RNG = None) -> Floats:
-        """Independent draws of psi, shape (n, d): exact, by rejection from the lattice's cells."""
-        return self._rejection.draw(count("n", n), as_generator(rng))
-
-    @cached_property
-    def _rejection(self) -> LatticeDraws:
-        return LatticeDraws(self.lattice)
 
     def draw_phi(self, n: int, rng: RNG = None) -> Floats:
         """Independent draws of the model's coordinates, shape (n, p)."""

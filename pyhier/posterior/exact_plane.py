@@ -83,19 +83,25 @@ class PlanePosterior(NodesPosterior):
         """With outer nodes near enough for what effects shrink by, a step of the outer place."""
         top = int(np.argmax(plane.log_weight))
         at_top = self._phi(plane)[[top]]
-        pooling = self._plane_model.pooling(at_top)[0]
-        ends = (pooling, np.nan_to_num(self._plane_model.estimates()[0]))
-        groups = {int(at) for values in ends for at in (values.argmin(), values.argmax())}
+        groups: set[int | None] = {None}
+        if len(self._plane_model.labels):
+            pooling = self._plane_model.pooling(at_top)[0]
+            ends = (pooling, np.nan_to_num(self._plane_model.estimates()[0]))
+            groups = {int(at) for values in ends for at in (values.argmin(), values.argmax())}
         for _ in range(LEVELS - 1):
             if max(self._by_halves(plane, group) for group in groups) <= HALVES:
                 break
-            plane = halved(plane, self._log_density)
+            plane = self._finer(plane)
         return plane
+
+    def _finer(self, plane: Plane) -> Plane:
+        """With an outer node more between any two neighbours."""
+        return halved(plane, self._log_density)
 
     def _phi(self, plane: Plane) -> Floats:
         return self._at(plane.inner.x, plane.outer.x[plane.inner.row])
 
-    def _by_halves(self, plane: Plane, group: int) -> float:
+    def _by_halves(self, plane: Plane, group: int | None) -> float:
         """How far every other outer node is from all of them, of an effect's mean."""
         mean = self._plane_model.theta_given(group, self._phi(plane)).mean
         weight, row = np.exp(plane.log_weight), plane.inner.row
@@ -183,7 +189,7 @@ class PlanePosterior(NodesPosterior):
         if level < 0:
             return thinned(self._plane, *THINNED[level])
         while len(self._planes) <= level:
-            self._planes.append(halved(self._planes[-1], self._log_density))
+            self._planes.append(self._finer(self._planes[-1]))
         return self._planes[level]
 
     def _log_density(self, outer: Floats, inner: Floats) -> Floats:

@@ -95,7 +95,7 @@ class Lattice:
 
     def at(self, z: Floats) -> Floats:
         """Log density of z at places (points, d)."""
-        return _on_axes(self.log_density, self.stretches, z)
+        return on_axes(self.log_density, self.stretches, z)
 
     def along(self, k: int, places: Floats, wider: float = 1.0) -> Floats:
         """Log of the marginal density of z[k] at places, shape (places,), up to `log_total`.
@@ -123,7 +123,7 @@ class Lattice:
         others = np.round(near[:, order[1:]] / wider).astype(np.int64)
         seeds = np.column_stack([np.arange(places.size), others])
         grown = grow(evaluate, seeds, SLAB[len(order)], LIMIT, problems=True)
-        sums, change = _log_sums(grown, places.size)
+        sums, change = log_sums(grown, places.size)
         sums += float(np.log(steps).sum())
         below = self.log_total - sums  # far out, where there is little, digits are worth less
         rough = change > ROUGH * np.exp(np.clip(0.25 * (below - FAR_BELOW), 0.0, FORGIVEN))
@@ -236,7 +236,7 @@ def _look(
     return stretches, np.ones(d)  # as the lines through the mode say
 
 
-def _on_axes(log_density: LogDensity, stretches: Sequence[Stretch], z: Floats) -> Floats:
+def on_axes(log_density: LogDensity, stretches: Sequence[Stretch], z: Floats) -> Floats:
     """Log density of z at places (points, d)."""
     psi, slope = np.empty_like(z), np.zeros(len(z))
     for k, stretch in enumerate(stretches):
@@ -365,7 +365,7 @@ def _by_axis(changes: Floats, d: int) -> Floats:
     return np.array([changes[(v >> k) & 1 == 1].max() for k in range(d)])
 
 
-def _log_sums(grown: Grown, problems: int) -> tuple[Floats, Floats]:
+def log_sums(grown: Grown, problems: int) -> tuple[Floats, Floats]:
     """Log of the sum of exp(values) of every problem, and what twice a step changes of it."""
     which = grown.index[:, 0]
     top = np.where(np.isfinite(grown.top), grown.top, 0.0)

@@ -41,10 +41,10 @@ def batting_arcsine():
     return ph.NormalNormal(np.sqrt(45.0) * np.arcsin(2.0 * d["hits"] / 45.0 - 1.0), se=np.ones(18))
 
 
-def counts_of(name, successes, trials):
+def counts_of(name, successes, trials, **more):
     def make():
         d = ph.load_dataset(name)
-        return ph.BetaBinomial(d[successes], d[trials])
+        return ph.BetaBinomial(d[successes], d[trials], **more)
 
     return make
 
@@ -186,6 +186,33 @@ def test_samplers_agree_with_exact_on_raw_rows(engine):
     """All but a grid, which takes three coordinates."""
     sample, errors_of = SAMPLERS[engine]
     model, rows = rows_of_sleepstudy()
+    far = distances(sample(model), errors_of, rows)
+    assert np.max(np.abs(far)) < 4.0, rows[int(np.argmax(np.abs(far)))]
+
+
+FAR = {"far": ph.load_dataset("bcg")["latitude"] > 33}
+COVARIATES = {
+    "beta-binomial": lambda: counts_of("bcg", "vaccinated_cases", "vaccinated", X=FAR)(),
+    "Poisson-gamma": lambda: events_of("bcg", "control_cases", "control", X=FAR)(),
+}
+
+
+@cache
+def with_covariates(family):
+    """Counts with a covariate, and the exact answer."""
+    model = COVARIATES[family]()
+    post = ph.exact(model)
+    found = ((key, post[key]) for key in (*model.coordinates, *post.names))
+    rows = [(key, float(one.mean()), float(one.std())) for key, one in found]
+    return model, [row for row in rows if np.all(np.isfinite(row[1:]))]
+
+
+@pytest.mark.parametrize("engine", SAMPLERS)
+@pytest.mark.parametrize("family", COVARIATES)
+def test_samplers_agree_with_exact_on_counts_with_covariates(family, engine):
+    sample, errors_of = SAMPLERS[engine]
+    model, rows = with_covariates(family)
+    assert len(rows) >= 16
     far = distances(sample(model), errors_of, rows)
     assert np.max(np.abs(far)) < 4.0, rows[int(np.argmax(np.abs(far)))]
 
