@@ -26,6 +26,8 @@ LEVELS = {"a": GROUPED, "b": [1, 2, 1, 2]}
 PAIRS, COVS = [[y, 1.0] for y in Y], [[[1.3, 0.3], [0.3, 1.3]]] * 4
 FRAME = LEVELS | {"y": Y, "se": SE}
 LONG = pd.DataFrame({"g": list("aaaa"), "y": Y, "x": SE})
+COUNT_MODELS = [(ph.BetaBinomial, "successes", "trials", "prior_K"),
+                (ph.PoissonGamma, "counts", "exposure", "prior_alpha")]  # fmt: skip
 COUNTED = {"a": [1, 3, 4], "n": [5, 6, 7], "x": [0.0, 1.0, 3.0]}
 ROWS = {"y": [1.0, 3.0, 2.0, 5.0, 4.0, 4.5], "x": [0, 1, 2, 0, 1, 2], "g": list("aaabbb")}
 
@@ -205,32 +207,19 @@ CALLS = {
     "PoissonGamma": (ph.PoissonGamma, {"counts": [1, 2], "exposure": [4, 5]}, {
         "counts": Kind(*VECTOR.wrong, [1.5, 1]), "exposure": Kind(*VECTOR.wrong, [1.0], [0, 1]),
         "z0": POSITIVE, "prior": Kind(3, "nix", None, {"alpha": 3, "mu": stats.expon()})}),
-    "BetaBinomial by x": (ph.BetaBinomial, {"successes": [1, 2, 4], "trials": [4, 5, 5],
-        "X": [0, 1, 3]}, {
-        "successes": Kind(*VECTOR.wrong, [1.5, 1, 1], [5, 1, 1]), "X": Kind(
-            "x", [1.0], [np.nan] * 3, {"x": list("abc")}), "prior_K": Kind(
-            3, "nix", stats.expon, stats.norm(0, 1), lambda k: "a"), "prior": Kind("bda3", 3),
-        "prior_beta": Kind(3, "x", {"nix": stats.norm(0, 1)}, {"x1": stats.expon()})}),
-    "PoissonGamma by x": (ph.PoissonGamma, {"counts": [1, 2, 4], "exposure": [4, 5, 5],
-        "X": [0, 1, 3]}, {
-        "counts": Kind(*VECTOR.wrong, [1.5, 1, 1]), "z0": POSITIVE, "X": Kind(
-            "x", [1.0], [np.nan] * 3, {"x": list("abc")}), "prior_alpha": Kind(
-            3, "nix", stats.expon, stats.norm(0, 1), lambda k: "a"), "prior": Kind("poissgamexch"),
-        "prior_beta": Kind(3, "x", {"nix": stats.norm(0, 1)}, {"x1": stats.expon()})}),
-    "BetaBinomial.from_formula": (ph.BetaBinomial.from_formula, {
-        "formula": "a ~ x", "data": COUNTED, "trials": "n"}, {
-        "formula": Kind(3, "y", "nix ~ x", "a ~ nix"), "data": Kind(3, None),
-        "trials": Kind("nix", 3)}),
-    "PoissonGamma.from_formula": (ph.PoissonGamma.from_formula, {
-        "formula": "a ~ x", "data": COUNTED, "exposure": "n"}, {
-        "formula": Kind(3, "y", "nix ~ x", "a ~ nix"), "data": Kind(3, None),
-        "exposure": Kind("nix", 3)}),
-    "EffectLatticePosterior.theta_new": (
-        lambda x: posteriors()["counts by x"].theta_new(x), {"x": {"x": 1.0}},
-        {"x": Kind("x", [[1], [1, 2]], object(), {"z": 1}, [1.0, 2.0, 3.0])}),
-    "EffectLatticePosterior.linear": (
-        lambda weights: posteriors()["counts by x"].linear(weights), {"weights": {"x": 1.0}},
-        {"weights": Kind(3, None, {}, {"nix": 1.0}, {"x": np.nan}, {"x": 0.0})}),
+    **{f"{make.__name__} by x": (make, {y: [1, 2, 4], n: [4, 5, 5], "X": [0, 1, 3]}, {
+        y: Kind(*VECTOR.wrong, [1.5, 1, 1]), "X": Kind("x", [1.0], [np.nan] * 3),
+        prior: Kind(3, "nix", stats.expon, stats.norm(0, 1), lambda k: "a"),
+        "prior": Kind("bda3", 3), "prior_beta": Kind(3, "x", {"nix": stats.norm(0, 1)})})
+        for make, y, n, prior in COUNT_MODELS},
+    **{f"{make.__name__}.from_formula": (make.from_formula, {
+        "formula": "a ~ x", "data": COUNTED, n: "n"}, {
+        "formula": Kind(3, "y", "nix ~ x"), "data": Kind(3, None), n: Kind("nix", 3)})
+        for make, _, n, _ in COUNT_MODELS},
+    "theta_new by x": (lambda x: posteriors()["counts by x"].theta_new(x), {"x": {"x": 1.0}}, {
+        "x": Kind("x", [[1], [1, 2]], object(), {"z": 1}, [1.0, 2.0, 3.0])}),
+    "linear by x": (lambda weights: posteriors()["counts by x"].linear(weights), {
+        "weights": {"x": 1.0}}, {"weights": Kind(3, None, {}, {"nix": 1.0}, {"x": 0.0})}),
     "lmer": (ph.lmer, {"formula": "y ~ x + (1 | g)", "data": ROWS}, {
         "formula": Kind(3, None, "y", "y ~ x", "y ~ nix + (1 | g)", "y ~ (1 | g | x)"),
         "data": Kind(3, None, [1, 2], {"y": [1.0, 2.0], "x": [1.0, 2.0], "g": ["a", "a"]}),
