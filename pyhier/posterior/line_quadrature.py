@@ -100,7 +100,7 @@ def panels_of(model: Reduced) -> Panels:
     except UnresolvedError as error:
         raise ValueError(_refusal(str(error), error.place)) from None
     if not panels.lost <= PROMISE:
-        why = f"its error is about {panels.lost:.1g} of the whole, and {PROMISE:g} is promised"
+        why = f"its error is about {panels.lost:.1g}, and {PROMISE:g} is promised"
         raise ValueError(_refusal(why, panels.worst))
     if not plain:  # many rows are made once, where the panels have settled
         table = model.collapse(panels.nodes.ravel()).rows

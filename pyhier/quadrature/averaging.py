@@ -11,8 +11,9 @@ from math import ceil, inf
 import numpy as np
 
 from pyhier._types import Floats
+from pyhier.kernels import panels as kernel
 from pyhier.quadrature.edges import LogDensity, noise
-from pyhier.quadrature.rule import COEFFICIENTS, Parts, cut, in_order, nodes_of
+from pyhier.quadrature.rule import COEFFICIENTS, WEIGHTS, Parts, cut, in_order, nodes_of
 
 WORTH = 1e-10  # what may be lost of the integral before this is worth its time
 AIM = 3e-10  # twice the rounding that is to be left
@@ -72,3 +73,16 @@ def leverage(start: Floats, length: Floats, shares: Floats, worst: int) -> float
     own = float(shares[worst].sum()) * var
     z2 = float((shares[worst] * away[worst]).sum()) / own if 0.0 < own < inf else 0.0
     return max(1.0, float(np.sqrt(z2)), 0.5 * z2)
+
+
+def lost_moment(
+    start: Floats, length: Floats, error: Floats, values: Floats, power: float
+) -> tuple[float, int]:
+    """The relative error of a moment, and the panel that most of it comes from.
+
+    A pole of the density far out may be nothing of the mass.
+    """
+    tilted = values[:1] + power * (nodes_of(start, length) - start[-1])
+    best = float(tilted[0].max())
+    _, total, lost, worst = kernel.account(length, error, tilted, WEIGHTS, best)
+    return 0.5 * lost / total, worst

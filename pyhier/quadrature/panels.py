@@ -16,7 +16,7 @@ import numpy as np
 
 from pyhier._types import Floats
 from pyhier.kernels import panels as kernel
-from pyhier.quadrature.averaging import WORTH, averaged, leverage
+from pyhier.quadrature.averaging import WORTH, averaged, leverage, lost_moment
 from pyhier.quadrature.edges import (
     NEAREST,
     NO_TAIL,
@@ -428,6 +428,8 @@ class Cover:
         # Errors of different panels are as good as independent; and what the last coefficients add
         # to an integral is a quarter of them or less.
         lost = (0.5 * lost + at_poles + self.dropped + self._off_edges(start, length)) / total
+        moment = lost_moment(start, length, error, values, self.tilt) if self.tilt else (0.0, 0)
+        lost, worst = max((lost, worst), moment)
         sums = shares, self.best + log(total)
         worst_at, edges = float(start[worst]), tuple(self.edges)
         return Panels(start, length, values, tails, lost, worst_at, edges, sums)
