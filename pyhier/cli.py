@@ -12,12 +12,13 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pyhier import __version__, cli_rows
+from pyhier import __version__, cli_counts, cli_rows
 from pyhier._table import Table, format_table
 from pyhier._text import printable
 from pyhier._validation import count
@@ -35,7 +36,7 @@ from pyhier.priors.tau import PRIOR_NAMES
 from pyhier.rstats import RStream
 
 PROBS = (0.025, 0.5, 0.975)
-Fitted = NormalNormal | MultilevelNormal | HierarchicalRegression
+Fitted = NormalNormal | MultilevelNormal | HierarchicalRegression | cli_counts.Counted
 DEMO = ["--y", "y", "--se", "sigma", "--label", "school", "--out", "pyhier-demo", "--seed", "11"]
 
 
@@ -46,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = ["fit", str(dataset_path("eight_schools")), *DEMO, *arguments[1:]]
     parser = _parser()
     options = parser.parse_args(arguments)
-    if options.command == "fit" and not cli_rows.is_of_rows(options):
+    if options.command == "fit" and not (
+        cli_rows.is_of_rows(options) or cli_counts.is_of_counts(options)
+    ):
         _need_estimates(parser, options)
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left behind
@@ -96,7 +99,8 @@ def _need_estimates(parser: argparse.ArgumentParser, options: argparse.Namespace
     if options.y is None:
         parser.error(
             "the following arguments are required: --y; of raw rows --formula "
-            "'y ~ x + (x | group)' alone"
+            "'y ~ x + (x | group)' alone; of counts --successes and --trials, or --counts and "
+            "--exposure"
         )
     if options.se is None and options.var is None:
         parser.error("one of the arguments --se --var is required")
@@ -142,6 +146,7 @@ def _fit_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--seed", type=int, metavar="S", help="of the random numbers")
     run.add_argument("--r-stream", action="store_true", help="R's random stream: set.seed(S)")
     run.add_argument("--out", type=Path, metavar="DIR", help="folder for the draws and pictures")
+    cli_counts.add_options(run)
     cli_rows.add_options(run)
 
 
@@ -216,8 +221,11 @@ def _uninterrupted(
 
 def _model(options: argparse.Namespace) -> Fitted:
     cli_rows.check_options(options)
+    cli_counts.check_options(options)
     if cli_rows.is_of_rows(options):
         return cli_rows.model_of_rows(options)
+    if cli_counts.is_of_counts(options):
+        return cli_counts.model_of_counts(options, partial(_covariates, options))
     table = Table(options.file, options.sep, options.decimal, options.encoding)
     labels = None if options.label is None else table.text(options.label)
     y = table.numbers(options.y, labels)
@@ -230,7 +238,7 @@ def _model(options: argparse.Namespace) -> Fitted:
     columns = {"y": options.y, kind: getattr(options, kind)}
     arguments[kind] = table.numbers(columns[kind], labels)
     if options.formula is not None:
-        arguments |= _covariates(options, table)
+        arguments |= _covariates(options, table, options.y)
     try:
         if options.levels is not None:
             return MultilevelNormal(y, levels=_levels(options, table), **arguments)
@@ -249,12 +257,12 @@ def _prior_tau(options: argparse.Namespace) -> Any:
     return parse_prior("--prior-tau", texts[0], SCALED, PRIOR_NAMES)
 
 
-def _covariates(options: argparse.Namespace, table: Table) -> dict[str, Any]:
-    """The design of ``--formula``, whose left side is the column of the estimates."""
+def _covariates(options: argparse.Namespace, table: Table, y: str) -> dict[str, Any]:
+    """The design of ``--formula``, whose left side is the column of the groups' data."""
     if not options.formula.lstrip().startswith("~"):
         raise ValueError(f"--formula is {options.formula!r}: write it as '~ latitude'")
     try:
-        design = Design(f"`{options.y}` {options.formula}", table.columns())
+        design = Design(f"`{y}` {options.formula}", table.columns())
     except ValueError as error:
         raise ValueError(f"--formula: {error}") from None
     return {"X": design.common, "intercept": False, "design": design}

@@ -32,7 +32,7 @@ ORDER = (
     "plots",
     ("testing", "distributed"),
     "r_bridge",
-    "cli_rows",
+    ("cli_rows", "cli_counts"),
     "cli",
     "__main__",
 )
