@@ -18,6 +18,10 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "exp_negative.h"
+#include "instruction_sets.h"
+#include "logarithm.h"
+
 enum { BINOMIAL_COUNT, POISSON_COUNT };
 
 /* size is the trials or the exposure; hat the effect at which the data is likeliest, infinite where
@@ -31,24 +35,26 @@ typedef struct count {
  * size of its curvature; 1 / tau^2. scale is the normal approximation's. */
 typedef struct mode {
     double t, away, log_likelihood, slope, bend, precision, tau, scale;
+    double drop; /* of the normal density's log from eta to t */
     double rare, log_rare, side; /* of a binomial: the rarer side's probability, 1 if it is success */
 } mode;
 
 /* Means over the effect's law: powers of v = d / scale; of a, the slope of the log likelihood less
  * that at the mode; of b, the second derivative; with w = theta - eta. */
 typedef struct effect_means {
-    double log_integral;
+    double log_integral, log_area; /* the second by the height and the scale */
     double v, v2, v3, v4;
     double a, a2, aw, a2w, a2w2, b, bw, bw2;
 } effect_means;
 
 #define LEAST_LOG_TAU (-300.0) /* below which tau is as good as 0 */
 #define MOST_LOG_TAU 300.0     /* above which all lengths but tau and eta are */
-#define EFFECT_CUT 38.0        /* logs below the highest at which the integrand is left out */
-#define FIRST_STEP 0.8
+#define EFFECT_CUT 34.0        /* logs below the highest at which the integrand is left out */
+#define FIRST_STEP 1.05
 #define STEP_TOLERANCE 3e-9    /* of a halving: what is left is about the square */
 #define BENT_TOLERANCE 1e-11   /* of one by sinh, after which less is gained */
-#define AT_ONCE 1e-9           /* of the first: a change may be small by chance, but not by so much */
+#define AT_ONCE 5e-7           /* of one where the integrand is nearly normal: 1e-14 is left */
+#define AT_ONCE_IF_WIDE 1e-9   /* of one where it is wider, and need not be */
 #define STEP_LEVELS 9
 #define WIDE_EFFECT 1.5        /* scales beyond which steps are taken by sinh */
 #define FAR_FROM_END 9.5       /* sds at which the likelihood's end is out of sight */
@@ -116,10 +122,19 @@ static inline double count_slope(const count *g, double theta, double *bend)
         *bend = rate;
         return g->y - rate;
     }
-    const double p = expit_of(theta), q = expit_of(-theta);
+    const double e = exp(-fabs(theta)), high = 1.0 / (1.0 + e), low = e * high;
+    const double p = theta > 0.0 ? high : low, q = theta > 0.0 ? low : high;
     *bend = g->size * p * q;
     /* By the rarer side, where the other one rounds to 1. */
     return theta < 0.0 ? g->y - g->size * p : g->size * q - (g->size - g->y);
+}
+
+/* The slope where theta is near the likeliest effect: by the distance, of which nothing is lost. */
+static inline double slope_near(const count *g, double d)
+{
+    const double share = g->y / g->size, rise = expm1(d);
+    return g->kind == POISSON_COUNT ? -g->y * rise
+                                    : -g->y * (1.0 - share) * rise / (1.0 + share * rise);
 }
 
 /* eta - t of a count of none: log of it is w in w + log(1 / (tau^2 n)) = log p(eta - e^w), which is
@@ -169,7 +184,8 @@ static double mode_between(const count *g, double eta, double precision)
         }
         last = fabs(step);
         t = next;
-        if (step == 0.0 || step * step * total < 1e-20 || high - low <= 2e-16 * fabs(t))
+        /* what is left is about half the square of the step, or less */
+        if (step == 0.0 || fmin(step * step, 0.25 * step * step * step * step) * total < 1e-20 || high - low <= 2e-16 * fabs(t))
             break;
     }
     return t;
@@ -205,10 +221,16 @@ static mode find_mode(const count *g, double eta, double log_tau)
         m.away = m.t - eta;
     }
     m.slope = count_slope(g, m.t, &m.bend);
+    if (fabs(m.t - g->hat) < 1.0 && g->size > 0.0)
+        m.slope = slope_near(g, m.t - g->hat);
     if (m.bend < m.precision)
         m.away = m.slope / m.precision; /* what the distance is, where that has lost its digits */
     else
         m.slope = m.away * m.precision;
+    /* At the very t that the log likelihood is of, unless its last digits are much of tau. */
+    m.drop = m.bend < m.precision && m.tau < 1e-7 * fabs(m.t)
+                 ? 0.5 * m.slope * m.slope / m.precision
+                 : 0.5 * (m.t - eta) * (m.t - eta) * m.precision;
     m.scale = 1.0 / sqrt(m.bend + m.precision);
     m.log_likelihood = count_log_likelihood(g, m.t);
     m.side = m.t < 0.0 ? 1.0 : -1.0;
@@ -279,9 +301,27 @@ static inline double place_at(const steps *s, const mode *m, double x, double *w
     return 2.0 * cosh(s->u + 0.5 * x) * sinh(0.5 * x);
 }
 
-/* Add the nodes at (k + shift) h to sums; by steps to one side until the integrand is nothing. */
-static void add_nodes(const count *g, const mode *m, const steps *s, double first, double h,
-                      int detail, double *sums)
+/* Add one node to the sums of what derivatives take. */
+static inline void add_detail(const mode *m, double d, double weight, double slope, double bend,
+                              double *sums)
+{
+    const double v = d / m->scale, wv = weight * v;
+    const double a = slope + m->slope, w = m->away + d, wa = weight * a;
+    sums[4] += wv * v * v;
+    sums[5] += wv * v * v * v;
+    sums[6] += weight * slope * slope;
+    sums[7] += wa * w;
+    sums[8] += wa * a * w;
+    sums[9] += wa * a * w * w;
+    sums[10] += weight * bend;
+    sums[11] += weight * bend * w;
+    sums[12] += weight * bend * w * w;
+}
+
+/* Add what derivatives take of the nodes at (k + first) h; by steps to one side until the integrand
+ * is nothing. */
+static void add_details(const count *g, const mode *m, const steps *s, double first, double h,
+                        double *sums)
 {
     for (int side = 0; side < 2; side++)
         for (double k = side ? first - 1.0 : first;; k += side ? -1.0 : 1.0) {
@@ -290,45 +330,156 @@ static void add_nodes(const count *g, const mode *m, const steps *s, double firs
             const double fall = log_fall_at(g, m, d, &slope, &bend);
             if (!(fall > -EFFECT_CUT))
                 break;
-            const double weight = exp(fall) * width, v = d / m->scale, wv = weight * v;
-            sums[0] += weight;
-            sums[1] += wv;
-            sums[2] += wv * v;
-            sums[3] += weight * slope;
-            if (!detail)
-                continue;
-            const double a = slope + m->slope, w = m->away + d, wa = weight * a;
-            sums[4] += wv * v * v;
-            sums[5] += wv * v * v * v;
-            sums[6] += weight * slope * slope;
-            sums[7] += wa * w;
-            sums[8] += wa * a * w;
-            sums[9] += wa * a * w * w;
-            sums[10] += weight * bend;
-            sums[11] += weight * bend * w;
-            sums[12] += weight * bend * w * w;
+            add_detail(m, d, exp(fall) * width, slope, bend, sums);
         }
 }
 
+/* What a loop over nodes takes of the group: the integrand is that of `log_fall_at`. rate is the
+ * rarer side's probability, or a Poisson rate. */
+typedef struct integrand {
+    int binomial, bent;
+    double size, rate, log_rate, side, precision;
+    double grow, fade, scale, by_scale; /* e^u and e^-u of sinh; the scale and its inverse */
+} integrand;
+
+static inline integrand integrand_of(const count *g, const mode *m, const steps *s)
+{
+    const int binomial = g->kind == BINOMIAL_COUNT;
+    integrand f = {binomial, s->bent, binomial ? g->size : 1.0, binomial ? m->rare : m->bend,
+                   binomial ? m->log_rare : log(g->size) + m->t, binomial ? m->side : 1.0,
+                   m->precision, exp(s->u), exp(-s->u), m->scale, 1.0 / m->scale};
+    return f;
+}
+
+#define SUMMED 4 /* weight, weight v, weight v^2, weight of the slope */
+#define HIGHEST_EXPONENT 700.0
+
+/* exp(x) and exp(x) - 1 for x up to HIGHEST_EXPONENT. */
+ALWAYS_INLINE static inline double exp_both(double x, double *less_one)
+{
+    double one, two;
+    const double p = split_exp_at_once(x, &one, &two), power = one * two;
+    *less_one = p * power + (power - 1.0);
+    return (1.0 + p) * one * two;
+}
+
+/* One block of nodes from first on, h apart; whether the integrand still matters at its outer end. */
+ALWAYS_INLINE static inline int add_block(const integrand *f, int bent, int binomial, double first,
+                                          double h, int outer, double (*sums)[LANES])
+{
+    /* read here: a loop that reads in a branch is no vector loop */
+    const double rate = f->rate, log_rate = f->log_rate, side = f->side, size = f->size;
+    const double precision = f->precision, scale = f->scale, by_scale = f->by_scale;
+    const double grow = f->grow, fade = f->fade;
+    const double q = 1.0 - rate, v1 = rate * q, skew = 1.0 - 2.0 * rate;
+    /* the series of what is left of the log, or of the exponential, after the second term */
+    const double third = binomial ? skew / 6.0 : 1 / 6.;
+    const double fourth = binomial ? (1.0 - 6.0 * v1) / 24.0 : 1 / 24.;
+    const double fifth = binomial ? skew * (1.0 - 12.0 * v1) / 120.0 : 1 / 120.;
+    const double sixth = binomial ? (1.0 - 30.0 * v1 + 120.0 * v1 * v1) / 720.0 : 1 / 720.;
+    const double curve = binomial ? v1 : rate, near = binomial ? 0.01 : 0.02;
+    double falls[LANES];
+    for (int i = 0; i < LANES; i++) {
+        const double x = first + i * h;
+        double d = scale * x, width = 1.0;
+        if (bent) {
+            /* sinh(u + x) - sinh(u): the terms have one sign */
+            const double held = x > HIGHEST_EXPONENT ? HIGHEST_EXPONENT
+                                : x < -HIGHEST_EXPONENT ? -HIGHEST_EXPONENT : x;
+            double up, down;
+            const double e = exp_both(held, &up), by_e = exp_both(-held, &down);
+            d = 0.5 * (grow * up - fade * down);
+            width = 0.5 * (grow * e + fade * by_e) * by_scale;
+        }
+        const double toward = side * d, logged = log_rate + toward;
+        const double wanted = toward > 30.0 ? logged : toward;
+        double rise;
+        const double power = exp_both(wanted > HIGHEST_EXPONENT ? HIGHEST_EXPONENT : wanted, &rise);
+        const double w_far = power - rate, w_near = rate * rise;
+        const double w = toward > 30.0 ? w_far : w_near; /* of the rate, from the mode */
+        const double u = 1.0 + w, inverse = binomial ? 1.0 / u : 1.0;
+        const double whole = binomial ? log_positive(u) + (w - (u - 1.0)) * inverse : w;
+        const double series = curve * toward * toward * (0.5 + toward * (third + toward * (fourth
+                              + toward * (fifth + toward * (sixth
+                              + (binomial ? 0.0 : toward * (1 / 5040.)))))));
+        const double rest = whole - rate * toward;
+        const double excess = fabs(toward) < near ? series : rest;
+        const double slope = binomial ? -side * size * q * w * inverse : -w;
+        const double fall = -size * excess - 0.5 * d * d * precision;
+        double one, two;
+        const double part = split_exp_at_once(fall, &one, &two);
+        const double height = (1.0 + part) * one * two * width, scaled = d * by_scale;
+        const double weight = fall > -EFFECT_CUT ? height : 0.0;
+        const double v = fall > -EFFECT_CUT ? scaled : 0.0;
+        falls[i] = fall;
+        sums[0][i] += weight;
+        sums[1][i] += weight * v;
+        sums[2][i] += weight * v * v;
+        sums[3][i] += weight * (fall > -EFFECT_CUT ? slope : 0.0);
+    }
+    return falls[outer] > -EFFECT_CUT;
+}
+
+ALWAYS_INLINE static inline void add_side(const integrand *f, int bent, int binomial, double first,
+                                          double h, double (*sums)[LANES])
+{
+    for (double k = first; add_block(f, bent, binomial, k * h, h, LANES - 1, sums); k += LANES)
+        ;
+    for (double k = first - LANES; add_block(f, bent, binomial, k * h, h, 0, sums); k -= LANES)
+        ;
+}
+
+/* Add the nodes at (k + first) h, block by block to one side until the integrand is nothing: those of
+ * even k to even lanes, the others to odd ones. */
+EACH_INSTRUCTION_SET
+static void add_nodes(const integrand *f, double first, double h, double (*sums)[LANES])
+{
+    if (f->binomial)
+        f->bent ? add_side(f, 1, 1, first, h, sums) : add_side(f, 0, 1, first, h, sums);
+    else
+        f->bent ? add_side(f, 1, 0, first, h, sums) : add_side(f, 0, 0, first, h, sums);
+}
+
+/* The sum over lanes, and that over lanes of even nodes alone. */
+static inline double over_lanes(const double *lane, double *even)
+{
+    const double some = (lane[0] + lane[2]) + (lane[4] + lane[6]);
+    *even = some;
+    return some + ((lane[1] + lane[3]) + (lane[5] + lane[7]));
+}
+
 /* The sums over nodes of steps h, which are close enough: 13 of them, the first the integral over
- * its height and the scale. */
+ * its height and the scale. What a halving changes is seen in the mean too, whose error is large
+ * where the integral's happens to be small. */
 static double resolved_sums(const count *g, const mode *m, int detail, double *sums)
 {
     const steps s = steps_about(g, m);
+    const integrand f = integrand_of(g, m, &s);
     const double enough = s.bent ? BENT_TOLERANCE : STEP_TOLERANCE;
-    double h = FIRST_STEP, last = 1.0, before, change;
+    const double at_once = s.bent ? 0.0 : m->scale < 0.7 ? AT_ONCE : AT_ONCE_IF_WIDE;
+    double h = 0.5 * FIRST_STEP, last, change, half[SUMMED], part[SUMMED][LANES] = {{0.0}};
     for (int i = 0; i < 13; i++)
         sums[i] = 0.0;
-    add_nodes(g, m, &s, 0.0, h, detail, sums);
-    for (int level = 0; level < STEP_LEVELS; level++) {
-        before = sums[0];
-        add_nodes(g, m, &s, 0.5, h, detail, sums);
-        h *= 0.5;
-        change = fabs(sums[0] - 2.0 * before) / sums[0];
-        if ((change <= AT_ONCE && !s.bent) || (change <= enough && last * last <= enough))
+    add_nodes(&f, 0.0, h, part);
+    for (int i = 0; i < SUMMED; i++)
+        sums[i] = over_lanes(part[i], &half[i]);
+    last = 1.0;
+    for (int level = 0;; level++) {
+        change = (fabs(sums[0] - 2.0 * half[0]) + 0.2 * fabs(sums[1] - 2.0 * half[1])) / sums[0];
+        if (change <= at_once || (change <= enough && last * last <= enough)
+            || level == STEP_LEVELS)
             break;
         last = change;
+        add_nodes(&f, 0.5, h, part);
+        for (int i = 0; i < SUMMED; i++) {
+            double even;
+            half[i] = sums[i];
+            sums[i] = over_lanes(part[i], &even);
+        }
+        h *= 0.5;
     }
+    if (detail)
+        add_details(g, m, &s, 0.0, h, sums);
     return h;
 }
 
@@ -346,10 +497,9 @@ static double count_integral(const count *g, double eta, double log_tau, int det
     }
     *m = find_mode(g, eta, log_tau < LEAST_LOG_TAU ? LEAST_LOG_TAU : log_tau);
     const double h = resolved_sums(g, m, detail, sums), total = sums[0];
-    const double drop = m->bend < m->precision ? 0.5 * m->slope * m->slope / m->precision
-                                               : 0.5 * m->away * m->away * m->precision;
     /* scale / tau, and the constant of the normal density */
-    e->log_integral = m->log_likelihood - drop + log(h * total) - 0.918938533204672741780329736406
+    e->log_area = log(h * total);
+    e->log_integral = m->log_likelihood - m->drop + e->log_area - 0.918938533204672741780329736406
                       - 0.5 * log1p(m->bend / m->precision) + more;
     e->v = sums[1] / total;
     e->v2 = sums[2] / total;

@@ -19,10 +19,10 @@ cdef extern from "normal_effects.h" nogil:
         int kind
         double y, size, hat, highest
     struct mode:
-        double t, away, log_likelihood, slope, bend, precision, tau, scale
+        double t, away, log_likelihood, slope, bend, precision, tau, scale, drop
         double rare, log_rare, side
     struct effect_means:
-        double log_integral
+        double log_integral, log_area
         double v, v2
     struct steps:
         int bent
@@ -287,10 +287,7 @@ def tails(str kind, const double[:, ::1] data, const double[::1] eta, const doub
             g = count_at(which, data, i)
             count_integral(&g, eta[i], held_log_tau(log_tau[i]), 0, &m, &e)
             # of the integrand at the mode, by the integral
-            height = e.log_integral - m.log_likelihood + 0.918938533204672741780329736406
-            height += 0.5 * m.away * m.away * m.precision if m.bend >= m.precision \
-                else 0.5 * m.slope * m.slope / m.precision
-            height += log(m.tau)
+            height = e.log_area + log(m.scale)
             for k in range(points):
                 d = x[k] - m.t
                 up = d > 0.0
