@@ -29,6 +29,7 @@ class PosteriorBatch(Frozen):
 
     ``batch[i]`` is the posterior of one, as `exact` returns it. Arrays have a row a data set; of
     theta a column a group, NaN where it is missing, and the data sets that failed are NaN.
+    ``batch.mean`` and ``batch.sd`` are mappings of the names to means and standard deviations.
 
     Attributes
     ----------
