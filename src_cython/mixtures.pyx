@@ -419,7 +419,7 @@ def effect_moments(const double[:, ::1] y, const double[:, ::1] v, const double[
     cdef Given g
     with nogil:
         for d in range(y.shape[0]):
-            g = heavy_part(&weight[d, 0], &tau2[d, 0], &mean[d, 0], &var[d, 0], n, 1e-30)
+            g = heavy_part(&weight[d, 0], &tau2[d, 0], &mean[d, 0], &var[d, 0], n, 0.0)
             top = 0
             for i in range(g.size):
                 top = i if g.weight[i] > g.weight[top] else top

@@ -183,6 +183,7 @@ def _data(y: ArrayLike, se: ArrayLike | None, var: ArrayLike | None) -> tuple[Fl
         what = "neither was given" if se is None else "both were given"
         raise ValueError(f"give se= (standard errors) or var= (sampling variances): {what}")
     name = "se" if var is None else "var"
+    _aligned(y, name, se if var is None else var)
     estimates = float_array("y", y, 2)
     if not estimates.size:
         raise ValueError("y is empty: give a row a data set and a column a group")
@@ -193,6 +194,24 @@ def _data(y: ArrayLike, se: ArrayLike | None, var: ArrayLike | None) -> tuple[Fl
             "one for each group of every data set"
         )
     return estimates, np.array(np.broadcast_to(spread, estimates.shape)), var is not None
+
+
+def _aligned(y: Any, name: str, spread: Any) -> None:
+    """Refuse frames, or a series beside one, whose labels are not those of y in its order."""
+    if not hasattr(y, "columns"):
+        return
+    if hasattr(spread, "columns"):
+        pairs = [("columns", y.columns, spread.columns), ("rows", y.index, spread.index)]
+    elif hasattr(spread, "index") and hasattr(spread, "to_numpy"):
+        pairs = [("columns", y.columns, spread.index)]
+    else:
+        return
+    for what, own, other in pairs:
+        if len(own) == len(other) and list(own) != list(other):
+            raise ValueError(
+                f"{name} and y have different {what}, or in another order: {list(other)[:5]} and "
+                f"{list(own)[:5]}; give them the same, by reindex, or plain arrays"
+            )
 
 
 def _listed(prior_tau: Any) -> Any:
@@ -271,7 +290,11 @@ class _Source:
         found = []
         for i in index.tolist():
             prior = self.prior_tau[i] if each else self.prior_tau
-            found.append(resolve_prior(None, self.prior_mu, prior, self.var[i, self.columns(i)]))
+            try:
+                var = self.var[i, self.columns(i)]
+                found.append(resolve_prior(None, self.prior_mu, prior, var))
+            except (ValueError, TypeError) as error:
+                raise type(error)(f"data set {i}: {error}") from None
         return found
 
 
@@ -319,7 +342,9 @@ def _solve(source: _Source, block: tuple[Ints, Ints]) -> Found:
     if left.size:
         whole = data[left]
         tilt = np.zeros(left.size) if isfinite(whole.end) else whole.moments
-        grids, found = place(partial(_log_density, whole), *whole.scales, whole.falls, tilt)
+        grids, found = place(
+            partial(_log_density, whole), *whole.scales, whole.beside(), whole.falls, tilt
+        )
         rest[left[~found]] = True
         at = np.flatnonzero(found)
         for size in SIZES:
@@ -346,14 +371,21 @@ def _resolvable(data: NormalMany) -> NDArray[np.bool_]:
     long_tail = (left < NEAR_NONE) | (right < NEAR_NONE)
     for moment in (1.0, 2.0):
         long_tail |= (right > moment) & (right < moment + NEAR_NONE)
-    low, high = (np.array([part.min(), part.max()]) for part in data.scales)
+    low, high = data.log_scales
+    first, last = float(low.min()), float(high.max())
     if len(data.priors) == 1:
-        even = np.array([smooth(data.prior, low[0], high[1])])
+        even = np.array([_even(data.prior, first, last)])
     else:  # one by one, and of one kind
         end = data.prior.support
-        even = np.array([p.support == end and smooth(p, low[0], high[1]) for p in data.priors])
+        even = np.array([p.support == end and _even(p, first, last) for p in data.priors])
     can: NDArray[np.bool_] = proper & ~long_tail & even
     return can
+
+
+def _even(prior: ResolvedPrior, low: float, high: float) -> bool:
+    """Whether it is smooth where the data or the prior itself has structure."""
+    own = prior.structure(low, high)
+    return smooth(prior, min(low, own.low), max(high, own.high))
 
 
 def _part(

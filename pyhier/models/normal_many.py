@@ -14,11 +14,13 @@ import numpy as np
 from pyhier._frozen import Frozen
 from pyhier._types import Floats, Ints
 from pyhier.kernels import normal_groups as kernel
-from pyhier.priors.tau import ResolvedPrior
+from pyhier.priors.tau import LADDER, ResolvedPrior
+from pyhier.quadrature.panels import HIGHEST, LOWEST
 
 ROUGH = 1e-5  # fourth difference of a log prior whose values are no smooth function's
 RUNG = 1.0 / 128.0  # of log tau, in which it is looked at
 REACH = 12.0  # of log tau, beyond the data's
+PLACES = 7  # over a prior's structure, at which densities are looked at
 FLAT_END = 1.0  # exponent with which u falls towards the end of a prior that is even there
 
 
@@ -80,8 +82,8 @@ class NormalMany(Frozen):
         return np.where(fits, low, inf), np.where(fits, 5e29, inf)
 
     @cached_property
-    def scales(self) -> tuple[Floats, Floats]:
-        """U between which each one's density may have structure, each (data sets,)."""
+    def log_scales(self) -> tuple[Floats, Floats]:
+        """Log tau between which each one's likelihood may have structure, each (data sets,)."""
         least = -0.5 * np.log((1.0 / self.var).sum(axis=1))
         widest = np.maximum(np.ptp(self.y, axis=1), np.sqrt(self.var.max(axis=1)))
         low, high = least, np.log(widest)
@@ -89,10 +91,23 @@ class NormalMany(Frozen):
             mean, sd = self.prior.mu
             away = np.maximum(np.abs(self.y - mean).max(axis=1), sd)
             high = np.maximum(high, np.log(away))
-        found = [prior.structure(float(low[0]), float(high[0])) for prior in self.priors]
-        low = np.minimum(low, np.array([one.low for one in found]))
-        high = np.maximum(high, np.array([one.high for one in found]))
+        return low, high
+
+    @property
+    def scales(self) -> tuple[Floats, Floats]:
+        """The same on u."""
+        low, high = self.log_scales
         return self.u(low), self.u(high)
+
+    def beside(self) -> Floats:
+        """U at which the priors of tau may have structure, (data sets, places)."""
+        low, high = self.log_scales
+        first, last = float(low.min()), float(high.max())
+        places = np.stack([_places(prior, first, last) for prior in self.priors])
+        if len(places) == 1:
+            places = np.unique(places[np.isfinite(places)])[None]
+        places = np.broadcast_to(places, (len(self.y), places.shape[1]))
+        return self.u(np.where(np.isfinite(places), places, low[:, None]))
 
     @cached_property
     def tail_indices(self) -> tuple[Floats, Floats]:
@@ -144,7 +159,8 @@ class NormalMany(Frozen):
         if isfinite(self.end):
             density -= np.logaddexp(0.0, u)
         mean, var = (np.ascontiguousarray(rows[:, k]) for k in (1, 2))
-        return GivenTau(density, mean, var, np.exp(2.0 * log_tau))
+        with np.errstate(over="ignore"):
+            return GivenTau(density, mean, var, np.exp(2.0 * log_tau))
 
     def _log_prior(self, log_tau: Floats) -> Floats | float:
         if self.prior.density is None:
@@ -154,11 +170,30 @@ class NormalMany(Frozen):
         return np.stack([p.log_density(x) for p, x in zip(self.priors, log_tau, strict=True)])
 
 
+def _places(prior: ResolvedPrior, low: float, high: float) -> Floats:
+    """Log tau between which a prior has structure, (PLACES,); NaN where it has none."""
+    found = prior.structure(low, high)
+    if isfinite(found.low):
+        return np.linspace(found.low, found.high, PLACES)
+    if not prior.scanned:
+        return np.full(PLACES, np.nan)
+    ladder, values = _far_ladder(prior, low, high)
+    return np.full(PLACES, ladder[values.argmax()])
+
+
+def _far_ladder(prior: ResolvedPrior, low: float, high: float) -> tuple[Floats, Floats]:
+    """The log density of log tau by a prior, as far out as its tails are looked at."""
+    first, last = max(LOWEST, low - LADDER), min(HIGHEST, high + LADDER)
+    ladder = np.linspace(first, last, 2 + int(last - first))
+    return ladder, prior.log_density(ladder) + ladder
+
+
 def smooth(prior: ResolvedPrior, low: float, high: float) -> bool:
     """Whether a prior's log density of tau is a smooth function over a range of log tau.
 
     A compiled or named one is. Others are looked at on a ladder: beside a kink, a step or a narrow
-    peak fourth differences are large.
+    peak fourth differences are large. One given by its values alone is to have one peak, also far
+    out.
     """
     if prior.powers is not None:
         return True
@@ -168,11 +203,26 @@ def smooth(prior: ResolvedPrior, low: float, high: float) -> bool:
         return False
     if isfinite(support[1]):
         last = min(last, log(support[1]) - 1e-6)
+        first = min(first, last - REACH)
     ladder = np.linspace(first, last, 4 + int((last - first) / RUNG))
     values = prior.log_density(ladder)
+    if prior.scanned and not (
+        _one_peak(values + ladder) and _one_peak(_far_ladder(prior, low, high)[1])
+    ):
+        return False
     heavy = values > values.max() - 60.0
     with np.errstate(invalid="ignore"):
         rough = np.abs(np.diff(values, 4))
         scale = 1.0 + np.abs(np.diff(values, 1))[:-3]
     near = heavy[2:-2]
     return bool((rough[near] <= ROUGH * scale[near]).all())
+
+
+def _one_peak(values: Floats) -> bool:
+    """Whether values rise to their highest and fall from there."""
+    top = int(values.argmax())
+    with np.errstate(invalid="ignore"):
+        rise = np.diff(values)
+    least = 1e-10 * (1.0 + np.abs(values[1:]))
+    least[~np.isfinite(least)] = 0.0
+    return not ((rise[:top] < -least[:top]).any() or (rise[top:] > least[top:]).any())

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
+from operator import index
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pyhier._frame import percents
 from pyhier._frozen import Frozen
@@ -77,11 +78,15 @@ class PosteriorBatch(Frozen):
         return f"PosteriorBatch: {sets:,} data sets of up to {groups} groups{more}"
 
     def __getitem__(self, i: int) -> ExactPosterior:
-        if i in self.failed:
-            raise ValueError(f"data set {i}: {self.failed[i]}")
+        try:
+            i = index(i)
+        except TypeError:
+            raise TypeError(f"{i!r} is no data set: give its number, from 0") from None
         if not -len(self) <= i < len(self):
             raise IndexError(f"there are {len(self)} data sets: there is no {i}")
         i %= len(self)
+        if i in self.failed:
+            raise ValueError(f"data set {i}: {self.failed[i]}")
         return self._alone[i] if i in self._alone else self._one(i)
 
     # --- Arrays -----------------------------------------------------------------------------------
@@ -162,7 +167,7 @@ class PosteriorBatch(Frozen):
         return found
 
     def quantile(self, p: ArrayLike) -> Mapping[str, Floats]:
-        """Quantiles by name.
+        """Quantiles by name, at each the smaller tail to 1e-9 of itself or as one data set's is.
 
         Parameters
         ----------
@@ -184,7 +189,8 @@ class PosteriorBatch(Frozen):
             return post[name].ppf(q)
 
         found = self._fill(lambda part: part.quantiles(q), of_one, q.size)
-        unresolved = np.flatnonzero(np.isnan(found["mu"][0]) & ~np.isnan(self.log_z))
+        lost = np.isnan(found["mu"]).any(axis=0) | np.isnan(found["tau"]).any(axis=0)
+        unresolved = np.flatnonzero(lost & ~np.isnan(self.log_z))
         for i in unresolved.tolist():
             _fill_one(found, i, self._one(i), of_one)
         _sealed(found)
@@ -219,7 +225,7 @@ class PosteriorBatch(Frozen):
         Returns
         -------
         ndarray, shape (data sets,)
-            NaN where a group is missing.
+            NaN where a group is missing. To 1e-9; above 1e-15 small ones to 1e-8 of themselves.
         """
         if not isinstance(event, str):
             raise TypeError(f"event is {event!r}: give a comparison, such as 'mu > 0'")
@@ -230,31 +236,39 @@ class PosteriorBatch(Frozen):
             raise ValueError(told if told.startswith("event") else f"event: {told}") from None
 
     def _probability(self, left: str | float, sign: str, right: str | float) -> Floats:
+        if left != left or right != right:
+            raise ValueError("a comparison with nan has no probability")
         if sign == "<":
             left, right = right, left
         found = np.full(len(self), np.nan)
+        alone = dict(self._alone)
         for part in self._parts:
-            found[part.index] = self._above(part, left, right)
-        for i, post in self._alone.items():
+            found[part.index], unresolved = self._above(part, left, right)
+            alone |= {i: self._one(i) for i in part.index[unresolved].tolist()}
+        for i, post in alone.items():
             names = [self._alone_name(side, _columns(post)) for side in (left, right)]
             if None not in names:
                 found[i] = post.probability(f"{names[0]} > {names[1]}")
         return found
 
-    def _above(self, part: Part, left: str | float, right: str | float) -> Floats:
-        for tau, other, flip in ((left, right, False), (right, left, True)):
+    def _above(
+        self, part: Part, left: str | float, right: str | float
+    ) -> tuple[Floats, NDArray[np.bool_]]:
+        """Of a part's data sets, NaN where a group is missing; and which its nodes leave open."""
+        for tau, other, lower in ((left, right, False), (right, left, True)):
             if tau == "tau":
                 if not isinstance(other, float):
                     raise ValueError("tau is compared with numbers: for others take batch[i]")
-                below = part.tau_below(other)
-                return below if flip else 1.0 - below
+                return part.tau_tails(other)[0 if lower else 1], np.zeros(len(part.index), bool)
         sides = self._side(left), self._side(right)
         chance = part.chances(*sides)
+        missing = np.zeros(chance.size, dtype=np.bool_)
         for side in sides:
             if side.column >= 0:
-                missing = ~(part.columns == side.column).any(axis=1)
-                chance[missing] = np.nan
-        return chance
+                missing |= ~(part.columns == side.column).any(axis=1)
+        open_ones = np.isnan(chance) & ~missing
+        chance[missing] = np.nan
+        return chance, open_ones
 
     def _side(self, name: str | float) -> Side:
         if isinstance(name, float) or name in ("mu", "theta_new"):
@@ -327,10 +341,10 @@ class PosteriorBatch(Frozen):
         table += [self._flat({k: v[i] for k, v in self.quantile(q).items()}) for i in range(q.size)]
         sets, groups = self._shape
         names = ["mu", "tau", *(f"theta[{j + 1}]" for j in range(groups)), "theta_new"]
-        index = pd.MultiIndex.from_product(
+        rows = pd.MultiIndex.from_product(
             [self.labels or range(sets), names], names=["data_set", "quantity"]
         )
-        whole = pd.DataFrame(dict(zip([*columns, *percents(q)], table, strict=True)), index=index)
+        whole = pd.DataFrame(dict(zip([*columns, *percents(q)], table, strict=True)), index=rows)
         return whole[whole.iloc[:, 2:].notna().any(axis=1)]
 
     @staticmethod

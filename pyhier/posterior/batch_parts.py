@@ -1,6 +1,7 @@
 """Blocks of data sets whose posteriors are worked out together, with a row of nodes each."""
 
 from dataclasses import dataclass, replace
+from math import log
 
 import numpy as np
 
@@ -10,11 +11,15 @@ from pyhier._types import Floats, Ints
 from pyhier.kernels import mixtures as kernel
 from pyhier.kernels import panels as panels_kernel
 from pyhier.models.normal_many import GivenTau, NormalMany
-from pyhier.quadrature.many import Grids, PanelRows
+from pyhier.quadrature.many import ALMOST, DEEP, Grids, PanelRows
 from pyhier.quadrature.rule import COEFFICIENTS, NODES, ORDER, WEIGHTS
 
-ERROR = 1e-10  # of a tail at a quantile
-MOST = 20_000  # nodes
+ERROR, OF_TAIL = 1e-10, 1e-9  # of the probability below or above a quantile, and of the smaller
+SMALL = 1e-4  # tails below which nodes go further out
+SMALLEST, TINY = 1e-60, 1e-15  # quantiles' tails, and probabilities, for which they do
+APART, OF_SMALL = 3e-7, 3e-5  # of a probability by every other node: the error is the square
+MOST_SMALL = 1_000  # nodes for one that is small
+MOST, MOST_PANELS = 20_000, 1_000  # nodes, and those to which panels of tau belong
 SIZE = 5.5  # nodes to a panel of tau's own density in z
 
 
@@ -113,13 +118,26 @@ class Part(Frozen):
         return Nodes.of(self.data, given, np.exp(logs))
 
     def quantiles(self, q: Floats) -> Floats:
-        """Quantiles of tau, mu, theta_new and theta, shape (data sets, 3 + groups, q)."""
-        return np.concatenate([self._tau_quantiles(q)[:, None], self._effect_quantiles(q)], axis=1)
+        """Quantiles of tau, mu, theta_new and theta, shape (data sets, 3 + groups, q).
+
+        A data set's are NaN where no nodes carry the tails there.
+        """
+        part = self.reaching(float(np.minimum(q, 1.0 - q).min()))
+        tau = part._tau_quantiles(q)[:, None]
+        return np.concatenate([tau, part._effect_quantiles(q)], axis=1)
+
+    def reaching(self, tail: float) -> "Part":
+        """With nodes so far out that they carry a tail of this probability."""
+        if tail >= SMALL:
+            return self
+        depth = 1.0 - np.log(max(tail, SMALLEST)) / (ALMOST * DEEP)
+        grids, size = self.grids.wider(float(depth), self.size)
+        return replace(self, grids=grids, size=size)
 
     def _effect_quantiles(self, q: Floats) -> Floats:
         """By more nodes where these do not carry the tails there; NaN where none do."""
         values, error = self.nodes().quantiles(q)
-        rough = np.flatnonzero((error > ERROR).any(axis=(1, 2)))
+        rough = np.flatnonzero(~(error <= _tolerance(q)).all(axis=(1, 2)))
         if rough.size:
             finer = replace(self[rough], size=2 * self.size - 1)
             values[rough] = finer._effect_quantiles(q) if finer.size <= MOST else np.nan
@@ -137,40 +155,85 @@ class Part(Frozen):
     def _tau_quantiles(self, q: Floats) -> Floats:
         panels, rows = self.panels(), self.index.size
         first = np.arange(rows + 1) * panels.start.shape[1]
-        z = np.empty((rows, q.size))
+        z, off = np.empty((rows, q.size)), np.empty((rows, q.size))
         for upper in (False, True):
             small = (q > 0.5) == upper
-            outer = panels.below[:, -1:] - panels.below if upper else panels.below
+            outer = panels.above if upper else panels.below
             z[:, small] = panels_kernel.quantiles(
-                1.0 - q[small] if upper else q[small], upper, np.ascontiguousarray(outer).ravel(),
+                1.0 - q[small] if upper else q[small], upper, outer.ravel(),
                 first, panels.start.ravel(), panels.length.ravel(),
                 panels.values.reshape(-1, ORDER), 0.0, NODES, WEIGHTS, COEFFICIENTS,
             )  # fmt: skip
-        return self.tau(z)
+            off[:, small] = panels.tail_off(z[:, small], upper)
+        values = self.tau(z)
+        rough = np.flatnonzero(~(off <= _tolerance(q)).all(axis=1))
+        if rough.size:
+            finer = replace(self[rough], size=2 * self.size - 1)
+            values[rough] = finer._tau_quantiles(q) if finer.size <= MOST_PANELS else np.nan
+        return values
 
     def chances(self, left: "Side", right: "Side") -> Floats:
-        """The probability that one quantity, linear in mu given tau, is above another."""
+        """The probability that one quantity, linear in mu given tau, is above another.
+
+        NaN where no nodes tell.
+        """
+        found = self._chances(left, right, 0)
+        small = np.flatnonzero((found > TINY) & (found < SMALL))
+        if small.size:
+            tail = max(float(found[small].min()), SMALLEST)
+            found[small] = self[small].reaching(1e-3 * tail)._chances(left, right, MOST_SMALL)
+        return found
+
+    def _chances(self, left: "Side", right: "Side", most: int) -> Floats:
+        """Up to so many nodes what is small is asked to be right beside itself."""
         from scipy.special import ndtr
 
         nodes = self.nodes()
         given = nodes.given
         (a, b, noise), (c, d, more) = left(self, given), right(self, given)
-        shared = noise if left.same(right) else 0.0
+        shared = noise if left == right else 0.0
         slope = b - d
         mean = a - c + slope * given.mean
         sd = np.sqrt(noise + more - 2.0 * shared + slope**2 * given.var)
         with np.errstate(divide="ignore", invalid="ignore"):
             score = np.where(sd > 0.0, mean / sd, np.sign(mean) * np.inf)
-        above: Floats = (nodes.weight * ndtr(np.nan_to_num(score, nan=-np.inf))).sum(axis=1)
+        parts = nodes.weight * ndtr(np.nan_to_num(score, nan=-np.inf))
+        above: Floats = parts.sum(axis=1)
+        apart = np.abs(parts @ (1.0 - 2.0 * (np.arange(self.size) % 2)))
+        enough = np.minimum(OF_SMALL * above, APART) if self.size < most else APART
+        rough = np.flatnonzero(~(apart <= enough))
+        if rough.size:
+            finer = replace(self[rough], size=2 * self.size - 1)
+            above[rough] = finer._chances(left, right, most) if finer.size <= MOST else np.nan
         return above
 
-    def tau_below(self, value: float) -> Floats:
-        """The probability of a smaller tau."""
+    def tau_tails(self, value: float) -> tuple[Floats, Floats]:
+        """The probabilities of a smaller and of a larger tau."""
+        rows = self.index.size
         if not value > 0.0:
-            return np.zeros(self.index.size)
-        with np.errstate(divide="ignore"):
-            u = self.data.u(np.full(self.index.size, np.log(value)))
-        return self.panels().cdf(self.grids.z(u[:, None])[:, 0])
+            return np.zeros(rows), np.ones(rows)
+        if value >= self.data.end:
+            return np.ones(rows), np.zeros(rows)
+        below, above = self._tau_tails(log(value))
+        least = np.minimum(below, above)
+        small = np.flatnonzero((least > TINY) & (least < SMALL))
+        if small.size:
+            part = self[small].reaching(max(float(least[small].min()), SMALLEST))
+            part = replace(part, size=2 * part.size - 1)
+            below[small], above[small] = part._tau_tails(log(value))
+        return below, above
+
+    def _tau_tails(self, log_value: float) -> tuple[Floats, Floats]:
+        """By more panels where these are rough there."""
+        panels = self.panels()
+        z = self.grids.z(self.data.u(np.full((self.index.size, 1), log_value)))
+        tails = np.stack(panels.tails(z[:, 0]))
+        off = np.column_stack([panels.tail_off(z, upper) for upper in (False, True)]).T
+        rough = np.flatnonzero((off > ERROR * np.minimum(1.0, tails)).any(axis=0))
+        if rough.size and 2 * self.size <= MOST_PANELS:
+            finer = replace(self[rough], size=2 * self.size - 1)
+            tails[:, rough] = finer._tau_tails(log_value)
+        return tails[0], tails[1]
 
     def draw(self, n: int, rng: Generator) -> dict[str, Floats]:
         """Independent draws, shape (draws, data sets) or (draws, data sets, groups)."""
@@ -200,7 +263,13 @@ def panels_of(data: NormalMany, grids: Grids, size: int, log_total: Floats) -> P
     def log_density(rows: Ints, u: Floats) -> Floats:
         return data.given(u).log_density
 
-    return PanelRows.of(grids, min(int(size / SIZE), 60), log_density, log_total)
+    return PanelRows.of(grids, int(size / SIZE), log_density, log_total)
+
+
+def _tolerance(q: Floats) -> Floats:
+    """How far off the tails at quantiles may be."""
+    found: Floats = np.minimum(ERROR, OF_TAIL * np.minimum(q, 1.0 - q))
+    return found
 
 
 @dataclass(frozen=True)
@@ -216,10 +285,6 @@ class Side:
 
     name: str | float
     column: int = -1
-
-    def same(self, other: "Side") -> bool:
-        """Whether both are one quantity."""
-        return self == other
 
     def __call__(
         self, part: Part, given: GivenTau

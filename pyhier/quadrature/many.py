@@ -21,6 +21,7 @@ LogDensities = Callable[[Rows, Floats], Floats]
 
 DEEP = 38.0  # below the top, in logs, nodes end
 COARSE, PAD = 14, 2.0  # nodes of the first look, and how far beyond the ends they go
+FAR_APART, MANY = 13.0, 5  # ends that far apart get so many times as many
 STEEP, ZOOMS = 4.0, 40  # fall to the next node for which one looks nearer, and how often
 WIDEST, NARROWEST = 1.0, 1e-7  # widths
 FARTHEST = 600.0  # of x, from the middle
@@ -57,6 +58,12 @@ class Grids:
         """Its step, shape (rows,)."""
         return (self.high - self.low) / (size - 1.0)
 
+    def wider(self, factor: float, size: int) -> tuple["Grids", int]:
+        """Grids with ends so many times as far out; and nodes of about as short steps."""
+        low, high = (np.arcsinh(factor * np.sinh(end)) for end in (self.low, self.high))
+        grids = Grids(self.middle, self.width, low, high)
+        return grids, 2 * int(np.ceil(0.5 * size * (1.0 + 0.5 * np.log(factor)))) + 1
+
     def x(self, z: Floats) -> Floats:
         """Places x at z, shape (rows, points)."""
         return self.middle[:, None] + self.width[:, None] * np.sinh(z)
@@ -76,6 +83,7 @@ def place(
     log_density: LogDensities,
     low: Floats,
     high: Floats,
+    beside: Floats,
     falls: tuple[Floats, Floats],
     tilt: Floats,
 ) -> tuple[Grids, NDArray[np.bool_]]:
@@ -86,6 +94,8 @@ def place(
     log_density : callable
     low, high : ndarray, shape (rows,)
         Between them, about, the densities have their structure.
+    beside : ndarray, shape (rows, places)
+        Where else they may have.
     falls : (ndarray, ndarray)
         Exponents with which they fall off on both sides; inf where that is no power.
     tilt : ndarray, shape (rows,)
@@ -95,10 +105,11 @@ def place(
     -------
     grids : Grids
     found : ndarray of bool, shape (rows,)
-        Where a peak was found, with tails.
+        Where a peak was found, with tails, and nothing was seen beyond them.
     """
-    middle, width, top = _peaks(log_density, low - PAD, high + PAD)
-    sides = []
+    looks = _looks(log_density, low - PAD, high + PAD, beside)
+    middle, width, top = _peaks(log_density, looks)
+    sides, reaches = [], []
     known = np.isfinite(top) & np.isfinite(width)
     for sign, fall in zip((-1.0, 1.0), falls, strict=True):
         up = tilt if sign > 0.0 else np.zeros(tilt.size)
@@ -107,19 +118,52 @@ def place(
         reach = np.minimum(np.where(power, reach, SHORT), FARTHEST)
         ends, deep = _ends(log_density, middle, sign * reach, top, up)
         known &= deep
+        reaches.append(ends)
         sides.append(np.arcsinh(ends / width))
+    for rows, x, values in looks:
+        off = x - middle[rows, None]
+        outside = (off < reaches[0][rows, None]) | (off > reaches[1][rows, None])
+        counts = values + np.maximum(off, 0.0) * tilt[rows, None]
+        with np.errstate(invalid="ignore"):
+            seen = outside & (counts > top[rows, None] - ALMOST * DEEP)
+        known[rows] &= ~seen.any(axis=1)
     return Grids(middle, width, *sides), known
 
 
-def _peaks(log_density: LogDensities, low: Floats, high: Floats) -> tuple[Floats, Floats, Floats]:
+Look = tuple[Rows, Floats, Floats]  # rows, and at places of theirs, ascending, the values
+
+
+def _looks(log_density: LogDensities, low: Floats, high: Floats, beside: Floats) -> list[Look]:
+    """A first look at each: between its ends, at more places if these are far apart, and beside."""
+    found = []
+    far = high - low > FAR_APART
+    for rows, size in ((np.flatnonzero(~far), COARSE), (np.flatnonzero(far), MANY * COARSE)):
+        if rows.size:
+            share = np.linspace(0.0, 1.0, size)
+            x = low[rows, None] + (high - low)[rows, None] * share
+            x = np.sort(np.hstack([x, beside[rows]]), axis=1)
+            found.append((rows, x, log_density(rows, x)))
+    return found
+
+
+def _highest(looks: list[Look], size: int) -> tuple[Floats, Floats]:
+    """The highest place seen of each, and how far away the next one may be."""
+    centre, step = np.empty(size), np.empty(size)
+    for rows, x, values in looks:
+        every, last = np.arange(rows.size), x.shape[1] - 1
+        at = values.argmax(axis=1)
+        centre[rows] = x[every, at]
+        before, after = x[every, np.maximum(at - 1, 0)], x[every, np.minimum(at + 1, last)]
+        step[rows] = np.maximum(centre[rows] - before, after - centre[rows])
+    return centre, step
+
+
+def _peaks(log_density: LogDensities, looks: list[Look]) -> tuple[Floats, Floats, Floats]:
     """The highest place of each, the width there by the curvature, and the height."""
-    every = np.arange(low.size)
-    share = np.linspace(0.0, 1.0, COARSE)
-    x = low[:, None] + (high - low)[:, None] * share
-    values = log_density(every, x)
-    best = values.argmax(axis=1)
-    step, centre = (high - low) / (COARSE - 1.0), x[every, best]
-    three = _about(values, best)
+    size = sum(rows.size for rows, _, _ in looks)
+    centre, step = _highest(looks, size)
+    every = np.arange(size)
+    three = log_density(every, centre[:, None] + step[:, None] * np.array([-1.0, 0.0, 1.0]))
     left, around = every, np.arange(-4.0, 5.0) / 4.0
     for _ in range(ZOOMS):
         fall = three[left, 1] - np.minimum(three[left, 0], three[left, 2])
@@ -196,17 +240,18 @@ class PanelRows:
     start, length : ndarray, shape (rows, panels)
     values : ndarray, shape (rows, panels, ORDER)
         Logs of the densities at the nodes; each integrates to one.
-    below : ndarray, shape (rows, panels + 1)
-        The mass below the ends of the panels.
-    off : ndarray, shape (rows,)
-        By how much the mass on the panels differs from one, or may be off by their polynomials.
+    below, above : ndarray, shape (rows, panels + 1)
+        The mass below and above the ends of the panels.
+    rough : ndarray, shape (rows, panels)
+        By how much the mass on each may be off by its polynomial.
     """
 
     start: Floats
     length: Floats
     values: Floats
     below: Floats
-    off: Floats
+    above: Floats
+    rough: Floats
 
     @classmethod
     def of(
@@ -219,22 +264,46 @@ class PanelRows:
         values = log_density(np.arange(len(start)), grids.x(z)) + grids.log_slope(z)
         values = (values - log_total[:, None]).reshape(*start.shape, ORDER)
         mass = np.exp(values) @ (0.5 * WEIGHTS) * length
-        below = np.zeros((len(start), panels + 1))
+        below, above = np.zeros((2, len(start), panels + 1))
         np.cumsum(mass, axis=1, out=below[:, 1:])
+        above[:, :-1] = np.cumsum(mass[:, ::-1], axis=1)[:, ::-1]
         last = np.abs(values @ COEFFICIENTS[-2:].T).sum(axis=2)
-        rough = 0.25 * (mass * last).sum(axis=1)
-        return cls(start, length, values, below, np.maximum(np.abs(below[:, -1] - 1.0), rough))
+        return cls(start, length, values, below, above, 0.25 * mass * last)
 
-    def cdf(self, z: Floats) -> Floats:
-        """Mass below a z of each row, shape (rows,)."""
+    @property
+    def off(self) -> Floats:
+        """By how much the mass differs from one, or may be off by the polynomials, (rows,)."""
+        found: Floats = np.maximum(np.abs(self.below[:, -1] - 1.0), self.rough.sum(axis=1))
+        return found
+
+    def tail_off(self, z: Floats, upper: bool) -> Floats:
+        """By how much the lower (upper) tails at z, (rows, points), may be off."""
+        rough = self.rough[:, ::-1] if upper else self.rough
+        off = np.cumsum(rough, axis=1)
+        share = (z - self.start[:, :1]) / self.length[:, :1]
+        last = self.start.shape[1] - 1
+        at = np.clip(last - share + 1.0 if upper else share, 0.0, last).astype(np.intp)
+        found: Floats = np.take_along_axis(off, at, axis=1)
+        return found
+
+    def tails(self, z: Floats) -> tuple[Floats, Floats]:
+        """Mass below and above a z of each row, shape (rows,) each."""
         rows, panels = np.arange(z.size), self.start.shape[1]
         share = (z - self.start[:, 0]) / (self.length[:, 0])
         at = np.clip(share, 0.0, panels - 1e-9).astype(np.intp)
         part = np.clip(share - at, 0.0, 1.0)
-        inner = part[:, None] * 0.5 * (NODES + 1.0)
+        lower = self.below[rows, at] + self._within(at, np.zeros(z.size), part)
+        rest = self._within(at, part, np.ones(z.size))
+        upper = self.above[rows, at + 1] + rest
+        return np.clip(lower, 0.0, 1.0), np.clip(upper, 0.0, 1.0)
+
+    def _within(self, at: Rows, first: Floats, last: Floats) -> Floats:
+        """Mass between two shares of a panel of each row."""
+        rows, size = np.arange(at.size), last - first
+        inner = first[:, None] + size[:, None] * 0.5 * (NODES + 1.0)
         logs = np.einsum(
             "rnk,rk->rn", chebyshev(2.0 * inner - 1.0), self.values[rows, at] @ COEFFICIENTS.T
         )
-        within = np.exp(np.minimum(logs, 600.0)) @ (0.5 * WEIGHTS) * part * self.length[rows, at]
-        found: Floats = np.clip(self.below[rows, at] + within, 0.0, 1.0)
-        return found
+        mean = np.exp(np.minimum(logs, 600.0)) @ (0.5 * WEIGHTS)
+        mass: Floats = mean * size * self.length[rows, at]
+        return mass

@@ -124,6 +124,66 @@ def test_against_a_plain_sum(simulated):
         assert_allclose(above[i], right["P"], atol=1e-5)
 
 
+Y6 = np.array([0.1, -0.4, 1.3, 0.2, -1.1, 0.6])
+
+
+@pytest.mark.parametrize(
+    ("y", "prior"),
+    [
+        (Y6, lambda t: np.logaddexp(*(-0.5 * ((np.log(t) - m) / 0.3) ** 2 for m in (-6.0, 3.0)))),
+        (Y6, lambda t: np.logaddexp(*(-0.5 * (np.log(t) - m) ** 2 for m in (-3.0, 3.0)))),
+        (np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1e3]), stats.lognorm(0.1, scale=1.5e-38)),
+        (np.array([0.0, 0.0, 0.0, 0.0, 0.0, 1e3]), stats.lognorm(0.2, scale=5.2e-77)),
+    ],
+)
+def test_no_second_peak_is_missed(y, prior):
+    """Of the prior's own, or where the prior and outlying data are far apart."""
+    batch = ph.exact_many(y[None], se=np.ones(6), prior_tau=prior)
+    one = ph.exact(ph.NormalNormal(y, se=np.ones(6), labels=list(range(1, 7)), prior_tau=prior))
+    assert off_by(batch, 0, one) < 1e-9
+
+
+def long_sum(y, se, power, q):
+    """Sd of mu, and its lower tails at q, by a plain sum; prior tau^power, flat mu."""
+    log_tau = np.linspace(-60.0, 120.0, 200_001)
+    total = se[:, None] ** 2 + np.exp(2.0 * log_tau)
+    precision = (1.0 / total).sum(axis=0)
+    mean = (y[:, None] / total).sum(axis=0) / precision
+    logs = (1.0 + power) * log_tau - 0.5 * (
+        np.log(total).sum(axis=0) + np.log(precision)
+        + ((y[:, None] - mean) ** 2 / total).sum(axis=0)
+    )  # fmt: skip
+    weight = np.exp(logs - logs.max())
+    weight /= weight.sum()
+    centre = weight @ mean
+    sd = np.sqrt(weight @ (1.0 / precision + (mean - centre) ** 2))
+    return sd, np.array([weight @ ndtr((x - mean) * np.sqrt(precision)) for x in q])
+
+
+def test_far_quantiles_are_right_beside_their_tails():
+    """Under a flat prior three groups leave mu no mean: a millionth is far out."""
+    p = np.array([1e-9, 1e-6, 0.025])
+    se = np.array([0.6, 1.4, 0.9, 1.1, 0.5])
+    for groups in (3, 5):
+        y, s = Y6[:groups], se[:groups]
+        batch = ph.exact_many(y[None], se=s)
+        _, tails = long_sum(y, s, 0.0, batch.quantile(p)["mu"][:, 0])
+        assert_allclose(tails, p, rtol=2e-9)
+        right = float(batch[0].probability("tau > 1000"))
+        assert_allclose(batch.probability("tau > 1000")[0], right, rtol=1e-8)
+        right = float(batch[0].probability("mu < -1000"))
+        assert_allclose(batch.probability("mu < -1000")[0], right, rtol=1e-8)
+
+
+def test_a_variance_of_tau_far_out():
+    """Under the sqrt prior four groups leave tau^2 an expectation that converges as tau^-1/2."""
+    y, se = np.array([0.2, -1.0, 0.4, 1.7]), np.array([0.15, 1.9, 0.7, 1.2])
+    batch = ph.exact_many(y[None], se=se, prior_tau="sqrt")
+    sd, _ = long_sum(y, se, -0.5, [])
+    assert_allclose(batch.sd["mu"][0], sd, rtol=1e-10)
+    assert_allclose(batch.sd["theta_new"][0], batch[0]["theta_new"].std(), rtol=1e-10)
+
+
 def test_probabilities_are_those_of_one(simulated):
     y, se = simulated
     y, se = y.copy(), np.where(np.arange(8) == 5, 1e-3, se)  # beside narrow components
@@ -185,6 +245,32 @@ def test_a_bad_data_set_is_named_and_does_not_stop_the_others(simulated):
         batch[4]
     with pytest.raises(IndexError, match="6 data sets"):
         batch[6]
+
+
+def test_labels_are_not_zipped(simulated):
+    y, se = (pd.DataFrame(part[:3], columns=list("abcdefgh")) for part in simulated)
+    right = ph.exact_many(y, se=se).mean["mu"]
+    np.testing.assert_array_equal(ph.exact_many(y, se=se.to_numpy()).mean["mu"], right)
+    with pytest.raises(ValueError, match="se and y have different columns"):
+        ph.exact_many(y, se=se[list("hgfedcba")])
+    with pytest.raises(ValueError, match="var and y have different columns"):
+        ph.exact_many(y, var=se.loc[0, list("hgfedcba")])
+    with pytest.raises(ValueError, match="se and y have different rows"):
+        ph.exact_many(y, se=se.loc[[0, 2, 1]])
+
+
+def test_what_is_asked_of_a_batch_wrongly_is_named(simulated):
+    y, se = (part[:3].copy() for part in simulated)
+    y[2, 1] = np.inf
+    batch = ph.exact_many(y, se=se, errors="mark")
+    with pytest.raises(ValueError, match="^data set 2: y"):
+        batch[-1]
+    with pytest.raises(TypeError, match="give its number"):
+        batch["a"]
+    with pytest.raises(ValueError, match="event.*nan"):
+        batch.probability("tau > nan")
+    with pytest.raises(ValueError, match="^data set 1: prior_tau is 'nix'"):
+        ph.exact_many(y[:2], se=se[:2], prior_tau=["sqrt", "nix"])
 
 
 def test_a_prior_for_each_data_set(simulated):
