@@ -92,9 +92,13 @@ def counts(name, y, n, **more):
     return ph.BetaBinomial(d[y], d[n], **more)
 
 
+def logits_of(name, y, n, **more):
+    d = ph.load_dataset(name)
+    return ph.BinomialNormal(d[y], d[n], **more)
+
+
 def logits(**more):
-    d = ph.load_dataset("surgical")
-    return ph.BinomialNormal(d["deaths"], d["operations"], **more)
+    return logits_of("surgical", "deaths", "operations", **more)
 
 
 def log_rates(**more):
@@ -144,6 +148,10 @@ MODELS = {
     "successes by latitude": (
         lambda: counts("bcg", "vaccinated_cases", "vaccinated", X={"far": LATITUDE > 0.0}),
         ("marginal",), 5_000),
+    "logits by latitude": (
+        lambda: logits_of("bcg", "vaccinated_cases", "vaccinated", X={"far": LATITUDE > 0.0},
+                          prior_tau=stats.halfnorm(scale=2)),
+        NORMAL, 2_000),
     "events by latitude": (
         lambda: events("bcg", "control_cases", "control", X={"far": LATITUDE > 0.0},
                        prior_alpha=stats.expon(scale=2)),

@@ -20,11 +20,13 @@ from pyhier.distributions.families import Normal
 from pyhier.distributions.tilted import TiltedNormal
 from pyhier.models.count_normal import CountNormal
 from pyhier.models.covariates import BetaPrior, Covariates, NormalPrior, covariates
+from pyhier.models.group_tables import GroupTables
 from pyhier.models.separation import involved, separating
 from pyhier.priors.tau import TauPrior
 from pyhier.quadrature.fitting import Coordinate
 
 RUNGS = 25  # of tau, along the ridge
+TABLED = 50  # points from which tables pay
 
 
 class CountNormalRegression(CountNormal):
@@ -175,7 +177,17 @@ class CountNormalRegression(CountNormal):
 
     def log_psi(self, psi: Floats) -> Floats:
         """Log posterior density with all constants, at points (nodes, p + 1)."""
-        return self.log_posterior(np.ascontiguousarray(psi))
+        psi = np.ascontiguousarray(psi)
+        if len(psi) < TABLED:
+            return self.log_posterior(psi)
+        likelihood = self._tables(psi)
+        left = np.flatnonzero(np.isnan(likelihood))
+        likelihood[left] = self.log_marginal_likelihood(psi[left])
+        return likelihood + self.log_prior(psi)
+
+    @cached_property
+    def _tables(self) -> GroupTables:
+        return GroupTables(self.counts, self.covariates.x)
 
     def effect_index(self, row: Floats) -> float:
         """Exponent below which powers of a new group's effect have expectations."""

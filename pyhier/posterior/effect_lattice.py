@@ -84,6 +84,7 @@ class EffectLatticePosterior(OnLattice):
         self.log_z: float = found.log_total
         self._marginals: dict[Any, Marginal] = {}
         self._planes: dict[bytes, PredictorPosterior] = {}
+        self._steps: Floats | None = None  # of the last table, with which the next begins
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -265,7 +266,8 @@ class EffectLatticePosterior(OnLattice):
         ends = [stretches[0].z(points[:, 0]), axes[-1].z(points[:, -1])]
         reach = np.array([[z.min(), z.max()] for z in ends])
         step = share * float(self.lattice.step[:-1].min())
-        table = plane_table(turned, (*stretches, axes[-1]), reach, step)
+        table = plane_table(turned, (*stretches, axes[-1]), reach, step, self._steps)
+        self._steps = table.step
         return table, float(points[int(np.argmax(weight)), 0])
 
     @cached_property

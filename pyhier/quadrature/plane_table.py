@@ -181,6 +181,7 @@ def plane_table(
     stretches: tuple[Stretch, ...],
     reach: Floats,
     step: float,
+    like: Floats | None = None,
 ) -> PlaneTable:
     """The marginal of the first and last coordinate where a lattice says that there is mass.
 
@@ -193,9 +194,12 @@ def plane_table(
         The ends of the stretched first coordinate, and of the last, between which there is mass.
     step : float
         Of the lattices of the other coordinates.
+    like : ndarray, shape (2,), optional
+        Steps of the grid to begin with, such as did for a table of the same density.
     """
     d = len(stretches)
     spacing = np.array([min(STEP, SMOOTH / stretches[0].scale), STEP])
+    spacing = spacing if like is None else np.minimum(spacing, like)
     before = np.full(2, np.inf)
     for round_ in range(ROUNDS):
         size = np.maximum(np.ceil((reach[:, 1] - reach[:, 0]) / spacing) + 2 * MARGIN, POINTS + 2)
