@@ -26,8 +26,10 @@ LEVELS = {"a": GROUPED, "b": [1, 2, 1, 2]}
 PAIRS, COVS = [[y, 1.0] for y in Y], [[[1.3, 0.3], [0.3, 1.3]]] * 4
 FRAME = LEVELS | {"y": Y, "se": SE}
 LONG = pd.DataFrame({"g": list("aaaa"), "y": Y, "x": SE})
-COUNT_MODELS = [(ph.BetaBinomial, "successes", "trials", "prior_K"),
-                (ph.PoissonGamma, "counts", "exposure", "prior_alpha")]  # fmt: skip
+COUNT_MODELS = [(ph.BetaBinomial, "successes", "trials", "prior_K", "prior"),
+                (ph.PoissonGamma, "counts", "exposure", "prior_alpha", "prior"),
+                (ph.BinomialNormal, "successes", "trials", "prior_tau", "prior_mu"),
+                (ph.PoissonNormal, "counts", "exposure", "prior_tau", "prior_mu")]  # fmt: skip
 COUNTED = {"a": [1, 3, 4], "n": [5, 6, 7], "x": [0.0, 1.0, 3.0]}
 ROWS = {"y": [1.0, 3.0, 2.0, 5.0, 4.0, 4.5], "x": [0, 1, 2, 0, 1, 2], "g": list("aaabbb")}
 
@@ -198,24 +200,22 @@ CALLS = {
             3, "nix", {"alpha": stats.expon()}, {"eta": stats.beta, "K": stats.expon()},
             {"eta": stats.beta(1, [1, 2]), "K": stats.expon()}, stats.expon(),
             {"eta": stats.expon(), "K": stats.expon()}, None, lambda a, b: "x", lambda a: 0.0)}),
-    "BinomialNormal": (ph.BinomialNormal, {"successes": [1, 2], "trials": [4, 5]}, {
-        "successes": Kind(*VECTOR.wrong, [1.5, 1], [5, 1]), "trials": Kind(*VECTOR.wrong, [1]),
-        "labels": Kind("AB", 3, ["A"]), "prior_mu": PRIOR_MU, "prior_tau": PRIOR_TAU}),
-    "PoissonNormal": (ph.PoissonNormal, {"counts": [1, 2], "exposure": [4, 5]}, {
-        "counts": Kind(*VECTOR.wrong, [1.5, 1]), "exposure": Kind(*VECTOR.wrong, [1.0], [0, 1]),
-        "labels": Kind("AB", 3, ["A"]), "prior_mu": PRIOR_MU, "prior_tau": PRIOR_TAU}),
+    **{make.__name__: (make, {y: [1, 2], n: [4, 5]}, {
+        y: Kind(*VECTOR.wrong, [1.5, 1]), n: Kind(*VECTOR.wrong, [1.0], [0, 1]),
+        "labels": Kind("AB", 3, ["A"]), "prior_mu": PRIOR_MU, "prior_tau": PRIOR_TAU})
+        for make, y, n, *_ in COUNT_MODELS[2:]},
     "PoissonGamma": (ph.PoissonGamma, {"counts": [1, 2], "exposure": [4, 5]}, {
         "counts": Kind(*VECTOR.wrong, [1.5, 1]), "exposure": Kind(*VECTOR.wrong, [1.0], [0, 1]),
         "z0": POSITIVE, "prior": Kind(3, "nix", None, {"alpha": 3, "mu": stats.expon()})}),
     **{f"{make.__name__} by x": (make, {y: [1, 2, 4], n: [4, 5, 5], "X": [0, 1, 3]}, {
         y: Kind(*VECTOR.wrong, [1.5, 1, 1]), "X": Kind("x", [1.0], [np.nan] * 3),
         prior: Kind(3, "nix", stats.expon, stats.norm(0, 1), lambda k: "a"),
-        "prior": Kind("bda3", 3), "prior_beta": Kind(3, "x", {"nix": stats.norm(0, 1)})})
-        for make, y, n, prior in COUNT_MODELS},
+        other: Kind("bda3", 3), "prior_beta": Kind(3, "x", {"nix": stats.norm(0, 1)})})
+        for make, y, n, prior, other in COUNT_MODELS},
     **{f"{make.__name__}.from_formula": (make.from_formula, {
         "formula": "a ~ x", "data": COUNTED, n: "n"}, {
         "formula": Kind(3, "y", "nix ~ x"), "data": Kind(3, None), n: Kind("nix", 3)})
-        for make, _, n, _ in COUNT_MODELS},
+        for make, _, n, *_ in COUNT_MODELS},
     "theta_new by x": (lambda x: posteriors()["counts by x"].theta_new(x), {"x": {"x": 1.0}}, {
         "x": Kind("x", [[1], [1, 2]], object(), {"z": 1}, [1.0, 2.0, 3.0])}),
     "linear by x": (lambda weights: posteriors()["counts by x"].linear(weights), {

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhier._random import Generator, uniforms
+from pyhier._random import Generator, poissons, uniforms
 from pyhier._types import Floats
 from pyhier._validation import each_group, positive, returned, vector
 from pyhier.kernels.count_density import CountMarginal
@@ -16,6 +16,9 @@ from pyhier.models.groups import Grouped, Labels
 from pyhier.priors.differences import differences
 from pyhier.priors.frozen import frozen, refuse_unfrozen
 from pyhier.priors.pairs import Chart, PairPrior
+from pyhier.rstats.streams import RStream
+
+MOST_EVENTS = 9.2e18  # the mean of a Poisson variate that NumPy draws
 
 
 def whole_numbers(name: str, value: ArrayLike, label: Callable[[int], str]) -> Floats:
@@ -24,6 +27,18 @@ def whole_numbers(name: str, value: ArrayLike, label: Callable[[int], str]) -> F
     valid = (counts >= 0.0) & (counts == np.floor(counts)) & (counts <= 2.0**53)
     each_group(name, counts, valid, label, "counts must be whole numbers from 0 up")
     return counts
+
+
+def new_events(rng: Generator, mean: Floats, mend: str) -> Floats:
+    """Draw events of new groups; an error with the mend where NumPy draws none of a mean."""
+    most = np.inf if isinstance(rng, RStream) else MOST_EVENTS
+    if not (mean < most).all():
+        raise ValueError(
+            f"a new group's events have a mean of {mean.max():.3g} in one of the draws, and none "
+            f"can be drawn from {most:.3g} on: the posterior has rates without bound; give a "
+            f"narrower prior, such as {mend}"
+        )
+    return poissons(rng, mean)
 
 
 def no_covariates(**priors: Any) -> None:

@@ -20,7 +20,14 @@ from pyhier.kernels.count_density import PoissonGammaMarginal
 from pyhier.kernels.count_masses import log_mass
 from pyhier.models.count_joint import poisson_gamma_joint
 from pyhier.models.count_sources import EventSources
-from pyhier.models.counts import CountModel, ladder, no_covariates, ridge_means, whole_numbers
+from pyhier.models.counts import (
+    CountModel,
+    ladder,
+    new_events,
+    no_covariates,
+    ridge_means,
+    whole_numbers,
+)
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.models.joint import Joint
 from pyhier.models.own_likelihood import OwnLikelihood, PoissonOwn, of_groups
@@ -264,7 +271,8 @@ class PoissonGamma(EventSources, CountModel):
 
     def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
         """Draws of events of new groups in an exposure of ``size``."""
-        return poissons(rng, positive("size (exposure)", size) * theta_new)
+        mean = positive("size (exposure)", size) * theta_new
+        return new_events(rng, mean, 'prior={"alpha": ..., "mu": scipy.stats.gamma(2)}')
 
     def log_likelihood(self, theta: Floats) -> Floats:
         """Log probability of each group's events given theta, shape (..., groups)."""

@@ -19,7 +19,7 @@ from pyhier._validation import each_group, names_aligned, positive, vector
 from pyhier.distributions.tilted import Counts
 from pyhier.models.count_normal import CountNormal
 from pyhier.models.count_sources import of_formula
-from pyhier.models.counts import whole_numbers
+from pyhier.models.counts import new_events, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.priors.tau import TauPrior
 from pyhier.quadrature.transforms import from_line
@@ -139,7 +139,8 @@ class PoissonNormal(CountNormal):
 
     def predict_new(self, theta_new: Floats, size: float, rng: Generator) -> Floats:
         """Draws of events of new groups in an exposure of ``size``."""
-        return poissons(rng, positive("size (exposure)", size) * from_line("log", theta_new))
+        mean = positive("size (exposure)", size) * from_line("log", theta_new)
+        return new_events(rng, mean, "prior_tau=scipy.stats.halfnorm(scale=1)")
 
     def with_prior(self, **priors: Any) -> "PoissonNormal":
         """The same data under another ``prior_mu=`` or ``prior_tau=``; what is not given stays."""

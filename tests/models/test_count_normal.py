@@ -92,6 +92,41 @@ def test_poisson_against_sums():
     np.testing.assert_allclose(found, means, rtol=1e-7)
 
 
+@pytest.mark.parametrize("kind", ["binomial", "Poisson"])
+@pytest.mark.parametrize("group", [0, 2])
+def test_an_effects_marginal_against_sums(kind, group):
+    """Mean, sd and tails; the prior keeps tau where plain sums over mu resolve it."""
+    y, size = np.array([0, 3, 7.0]), np.array([12, 8, 20.0])
+    make = {"binomial": ph.BinomialNormal, "Poisson": ph.PoissonNormal}[kind]
+    prior = stats.norm(-1, 1), stats.lognorm(0.35, scale=0.6)
+    marginal = ph.exact(make(y, size, prior_mu=prior[0], prior_tau=prior[1]))[f"theta[{group + 1}]"]
+
+    def mass(theta, own):
+        cumulant = np.logaddexp(0, theta) if kind == "binomial" else np.exp(theta)
+        return np.exp(y[own] * theta - size[own] * cumulant)
+
+    z, mu = np.linspace(-9.0, 9.0, 201), np.linspace(-9.0, 7.0, 321)[:, None]
+    node, weight = np.polynomial.legendre.leggauss(80)
+    points, sums = np.array([-2.5, -1.2, -0.4]), np.zeros(6)
+    for s in np.linspace(-3.3, 2.3, 57):
+        theta = mu + np.exp(s) * z
+        height = stats.norm.pdf(z) * (z[1] - z[0])
+        others = [mass(theta, k) @ height for k in range(3) if k != group]
+        share = np.prod(others, axis=0) * prior[0].pdf(mu[:, 0])
+        share *= prior[1].pdf(np.exp(s)) * np.exp(s)
+        own = mass(theta, group) * height
+        sums[:3] += [share @ (own * theta**k).sum(axis=1) for k in range(3)]
+        for i, x in enumerate(points):
+            width = 0.5 * (np.clip((x - mu) / np.exp(s), -9.0, 9.0) + 9.0)
+            at = width * (1.0 + node) - 9.0
+            below = mass(mu + np.exp(s) * at, group) * stats.norm.pdf(at) * width
+            sums[3 + i] += share @ (below @ weight)
+    mean, square, *tails = sums[1:] / sums[0]
+    assert marginal.mean() == pytest.approx(mean, rel=1e-8)
+    assert marginal.std() == pytest.approx(np.sqrt(square - mean**2), rel=1e-8)
+    np.testing.assert_allclose(marginal.cdf(points), tails, atol=1e-8)
+
+
 def test_effects_are_what_the_nodes_mix():
     """An effect's marginal by the plane against its law at weighted nodes."""
     post = ph.exact(surgical(prior_tau=stats.halfnorm(scale=1)))
@@ -205,3 +240,14 @@ def test_it_predicts_counts():
     assert (new >= 0).all()
     assert (new <= OPERATIONS).all()
     assert abs(new[..., 0].mean() - 47 * expit(-3.0)) < 0.6
+
+
+def test_rates_beyond_numpys_are_told():
+    """Their prior is named, in both models of events."""
+    rng, rates = np.random.default_rng(1), np.array([1.0, 60.0])
+    with pytest.raises(ValueError, match=r"new group's events .* prior_tau="):
+        pumps().predict_new(rates, 1.0, rng)
+    model = ph.PoissonGamma(PUMPS["failures"], PUMPS["khours"])
+    with pytest.raises(ValueError, match=r"new group's events .* prior="):
+        model.predict_new(np.array([1.0, np.inf]), 1.0, rng)
+    assert np.isfinite(model.predict_new(np.array([0.0, 1e15]), 2.0, rng)).all()
