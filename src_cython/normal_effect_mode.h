@@ -161,8 +161,7 @@ static double mode_between(const count *g, double eta, double precision)
         }
         last = fabs(step);
         t = next;
-        const double square = step * step; /* of which half is left, or less */
-        if (step == 0.0 || fmin(square, 0.25 * square * square) * total < 1e-20
+        if (step == 0.0 || step * step * total < 1e-20
             || high - low <= 2e-16 * fabs(t))
             break;
     }

@@ -98,4 +98,4 @@ def test_tables_are_the_density(kind):
     near = np.abs(known) < 1e4
     assert near.sum() > 100
     np.testing.assert_allclose(model.log_psi(psi)[near], known[near], rtol=0, atol=1e-9)
-    np.testing.assert_allclose(model.log_psi(psi), known, rtol=1e-12)
+    np.testing.assert_allclose(model.log_psi(psi), known, rtol=1e-13)
