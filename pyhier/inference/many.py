@@ -151,9 +151,11 @@ def from_frame(
     >>> batch.labels, batch.mean["mu"].round(4).tolist()
     (('a', 'b'), [2.339, 0.4928])
     """
+    if not hasattr(frame, "groupby"):
+        raise TypeError(f"frame is a {type(frame).__name__}: give a DataFrame with a row a group")
     given = {name: column for name, column in (("y", y), ("se", se), ("var", var)) if column}
     for name, column in {"by": by, **given}.items():
-        if column not in frame.columns:
+        if not isinstance(column, str | int) or column not in frame.columns:
             raise ValueError(f"{name} is {column!r}: there is no such column")
     import pandas as pd
 
