@@ -8,7 +8,7 @@ coordinates are (mu, log tau).
 from collections.abc import Mapping
 from functools import cached_property, partial
 from inspect import Signature, signature
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,14 +18,14 @@ from pyhier._types import Floats
 from pyhier._validation import count, each_group, names_aligned
 from pyhier.distributions.tilted import Counts
 from pyhier.models.count_normal import CountNormal
-from pyhier.models.count_sources import of_formula
+from pyhier.models.count_sources import SuccessSources
 from pyhier.models.counts import whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.priors.tau import TauPrior
 from pyhier.quadrature.transforms import from_line
 
 
-class BinomialNormal(CountNormal):
+class BinomialNormal(SuccessSources, CountNormal):
     """Successes of groups in trials, with effects on the logit line from one normal distribution.
 
     Parameters
@@ -176,36 +176,6 @@ class BinomialNormal(CountNormal):
     def observed(self) -> Mapping[str, Floats]:
         """The data: successes and trials of each group."""
         return {"successes": self.successes, "trials": self.trials}
-
-    @classmethod
-    def from_formula(
-        cls, formula: str, data: Any, *, trials: str, label: str | None = None, **options: Any
-    ) -> Self:
-        """Make the model of a formula's columns: ``"deaths ~ dose + C(site)"``.
-
-        Parameters
-        ----------
-        formula : str
-            The successes, then the covariates of the groups, in the language of R's formulas
-            (formulae). ``~ 1`` is the intercept alone.
-        data : DataFrame
-            A row a group.
-        trials : str
-            The column of the trials.
-        label : str, optional
-            The column of the groups' names.
-        **options
-            ``prior_beta=``, ``prior_tau=``.
-
-        Examples
-        --------
-        >>> import pyhier as ph
-        >>> bcg = ph.load_dataset("bcg")
-        >>> ph.BinomialNormal.from_formula("vaccinated_cases ~ latitude", bcg, trials="vaccinated")
-        BinomialNormal: 13 groups, beta[Intercept], beta[latitude] flat, tau uniform
-        """
-        made: Self = of_formula(cls, formula, data, ("trials", trials), label, options)
-        return made
 
 
 _arguments = list(signature(BinomialNormal.__init__).parameters.values())[1:]

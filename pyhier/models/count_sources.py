@@ -39,7 +39,7 @@ class SuccessSources:
         label : str, optional
             The column of the groups' names.
         **options
-            As for `BetaBinomial`: ``prior_beta=``, ``prior_K=``.
+            As for the class: ``prior_beta=``, and ``prior_K=`` or ``prior_tau=``.
 
         Examples
         --------
@@ -73,7 +73,7 @@ class EventSources:
         label : str, optional
             The column of the groups' names.
         **options
-            As for `PoissonGamma`: ``prior_beta=``, ``prior_alpha=``, ``z0=``.
+            As for the class: ``prior_beta=``, and ``prior_alpha=``, ``z0=`` or ``prior_tau=``.
 
         Examples
         --------

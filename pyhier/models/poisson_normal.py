@@ -8,7 +8,7 @@ y_j ~ Poisson(e_j exp(theta_j)), theta_j ~ N(mu, tau^2): the log-normal Poisson 
 from collections.abc import Mapping
 from functools import cached_property, partial
 from inspect import Signature, signature
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,14 +18,14 @@ from pyhier._types import Floats
 from pyhier._validation import each_group, names_aligned, positive, vector
 from pyhier.distributions.tilted import Counts
 from pyhier.models.count_normal import CountNormal
-from pyhier.models.count_sources import of_formula
+from pyhier.models.count_sources import EventSources
 from pyhier.models.counts import new_events, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.priors.tau import TauPrior
 from pyhier.quadrature.transforms import from_line
 
 
-class PoissonNormal(CountNormal):
+class PoissonNormal(EventSources, CountNormal):
     """Events of groups in an exposure, with log rates from one normal distribution.
 
     Parameters
@@ -161,36 +161,6 @@ class PoissonNormal(CountNormal):
     def observed(self) -> Mapping[str, Floats]:
         """The data: counts and exposure of each group."""
         return {"counts": self.events, "exposure": self.exposure}
-
-    @classmethod
-    def from_formula(
-        cls, formula: str, data: Any, *, exposure: str, label: str | None = None, **options: Any
-    ) -> Self:
-        """Make the model of a formula's columns: ``"deaths ~ dose + C(site)"``.
-
-        Parameters
-        ----------
-        formula : str
-            The events, then the covariates of the groups, in the language of R's formulas
-            (formulae). ``~ 1`` is the intercept alone.
-        data : DataFrame
-            A row a group.
-        exposure : str
-            The column of the exposures.
-        label : str, optional
-            The column of the groups' names.
-        **options
-            ``prior_beta=``, ``prior_tau=``.
-
-        Examples
-        --------
-        >>> import pyhier as ph
-        >>> bcg = ph.load_dataset("bcg")
-        >>> ph.PoissonNormal.from_formula("control_cases ~ latitude", bcg, exposure="control")
-        PoissonNormal: 13 groups, beta[Intercept], beta[latitude] flat, tau uniform
-        """
-        made: Self = of_formula(cls, formula, data, ("exposure", exposure), label, options)
-        return made
 
 
 _arguments = list(signature(PoissonNormal.__init__).parameters.values())[1:]
