@@ -4,11 +4,11 @@
 
 The effects are integrated out by the trapezoid rule in (theta - u) / tau, the coefficients and
 log tau by it too; distribution functions are integrals of the sinc series through the sums, those
-of an effect where tau is large Gauss-Legendre panels up to the point.
+of an effect of its density, which is another sum.
 """
 
 import numpy as np
-from scipy import special, stats
+from scipy import interpolate, special, stats
 
 Y = np.array([3, 7, 2, 9, 12, 6.0])
 N = np.array([20, 22, 15, 30, 31, 14.0])
@@ -43,32 +43,46 @@ def group_sums(family, j, u, tau):
     return found
 
 
-def below(family, j, u, tau, point):
-    """The integral over theta below a point, at u of shape (n,)."""
-    ends = np.linspace(-9.0, np.clip((point - u) / tau, -9.0, 9.0), 15)
-    half, middle = 0.5 * np.diff(ends, axis=0), 0.5 * (ends[1:] + ends[:-1])
-    e = middle[..., None] + half[..., None] * NODES
-    mass = np.exp(log_mass(family, j, u[:, None] + tau * e)) * stats.norm.pdf(e)
-    return ((mass * WEIGHTS).sum(axis=-1) * half).sum(axis=0)
-
-
 def steps(axis, point, step):
     """Integrals of sinc functions at the places of an axis up to points, by their whole ones."""
     return 0.5 + special.sici(np.pi * (point - axis) / step)[0] / np.pi
 
 
-def below_narrow(family, j, share, tau, point):
-    """The sum over intercepts and slopes of what is below a point, where tau is small.
+def log_sum(family, j, u, tau):
+    """Log of the integral over theta, at u of shape (n,)."""
+    logs = log_mass(family, j, u[:, None] + tau * E) + stats.norm.logpdf(E) + np.log(E[1] - E[0])
+    return special.logsumexp(logs, axis=1)
 
-    There the integral over the intercepts has an end for each slope and place of E.
+
+def density(family, j, places):
+    """The density of an effect at places, up to a constant.
+
+    Given slope, tau and (theta - u) / tau the intercept is known; the others' sums are splines.
     """
-    found, columns = 0.0, np.flatnonzero(share.max(axis=0) > 1e-14 * share.max())
-    u = B[:, None] + SLOPES[columns] * X[j]
-    for e in E:
-        mass = share[:, columns] * np.exp(log_mass(family, j, u + tau * e))
-        part = mass * steps(u, point - tau * e, B[1] - B[0])
-        found += part.sum() * stats.norm.pdf(e) * (E[1] - E[0])
-    return found
+    found, others = np.zeros(places.size), [i for i in range(Y.size) if i != j]
+    slopes, weight = np.arange(-5.0, 5.01, 0.1), stats.norm.pdf(E)
+    for v in np.arange(-24.0, 1.61, 0.2):
+        tau = np.exp(v)
+        u = np.arange(-14.0 - 9.0 * tau, 14.0 + 9.0 * tau, 0.03)
+        logs = [interpolate.make_interp_spline(u, log_sum(family, i, u, tau), k=5) for i in others]
+        for slope in slopes:
+            b = places[:, None] - slope * X[j] - tau * E
+            whole = stats.norm.logpdf(b, CENTRE[0], SDS[0])
+            for i, of_group in zip(others, logs, strict=True):
+                whole += of_group(np.clip(b + slope * X[i], u[0], u[-1]))
+            part = np.exp(whole) @ weight * stats.norm.pdf(slope, CENTRE[1], SDS[1])
+            found += part * stats.halfnorm.pdf(tau, scale=SCALE) * tau
+    return found * np.exp(log_mass(family, j, places))
+
+
+def below(family, j, points):
+    """The distribution function of an effect at points, by Gauss-Legendre panels between them."""
+    ends = np.concatenate([np.linspace(-7.0, points[0], 5), np.linspace(*points, 3)[1:],
+                           np.linspace(points[-1], 4.5, 5)[1:]])  # fmt: skip
+    half, middle = 0.5 * np.diff(ends), 0.5 * (ends[1:] + ends[:-1])
+    places = middle[:, None] + half[:, None] * NODES
+    found = density(family, j, places.ravel()).reshape(places.shape) @ WEIGHTS * half
+    return {point: found[ends[1:] <= point].sum() / found.sum() for point in points}
 
 
 def main(family):
@@ -76,25 +90,18 @@ def main(family):
     prior = stats.norm.pdf(b, CENTRE[0], SDS[0]) * stats.norm.pdf(slope, CENTRE[1], SDS[1])
     cell = np.prod([axis[1] - axis[0] for axis in (B, SLOPES, V)])
     by_v, by_b, by_slope = np.zeros(V.size), np.zeros(B.size), np.zeros(SLOPES.size)
-    effects, cdfs = np.zeros((2, 2)), np.zeros((2, 2))
+    effects = np.zeros((2, 2))
     for k, v in enumerate(V):
         tau = np.exp(v)
         sums = [group_sums(family, j, b + slope * X[j], tau) for j in range(Y.size)]
         whole = prior * np.prod([part[0] for part in sums], axis=0)
         whole *= stats.halfnorm.pdf(tau, scale=SCALE) * tau * cell
         by_v[k], by_b, by_slope = whole.sum(), by_b + whole.sum(1), by_slope + whole.sum(0)
-        some = whole > 1e-14 * whole.max()
         for i, j in enumerate(GROUPS):
             share = np.where(whole > 0.0, whole / np.maximum(sums[j][0], 1e-300), 0.0)
             effects[i] += (share * sums[j][1]).sum(), (share * sums[j][2]).sum()
-            u = (b + slope * X[j])[some]
-            for m, point in enumerate(POINTS[family][i]):
-                if tau < 0.5:
-                    cdfs[i, m] += below_narrow(family, j, share, tau, point)
-                else:
-                    cdfs[i, m] += share[some] @ below(family, j, u, tau, point)
     z = by_v.sum()
-    by_v, by_b, by_slope, effects, cdfs = (x / z for x in (by_v, by_b, by_slope, effects, cdfs))
+    by_v, by_b, by_slope, effects = (x / z for x in (by_v, by_b, by_slope, effects))
     print(family, "log Z", float(np.log(z)))
     print("edges", by_b[[0, -1]], by_slope[[0, -1]], by_v[[0, -1]])
     for name, axis, weight, value, points in (
@@ -110,7 +117,7 @@ def main(family):
     for i, j in enumerate(GROUPS):
         mean, square = effects[i]
         print(f"theta[{j + 1}]", mean, np.sqrt(square - mean**2),
-              dict(zip(POINTS[family][i], cdfs[i].tolist(), strict=True)))  # fmt: skip
+              below(family, j, POINTS[family][i]))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -155,7 +155,8 @@ def distances(post, errors_of, rows):
 def test_the_grid_is_complete():
     families = [name.split(":")[0] for name in MODELS]
     assert all(families.count(family) >= 4 for family in FAMILIES)
-    others = {"laplace", "empirical_bayes", "given", "vi"}  # tested below; given() is no engine
+    # Tested below, given() and exact_many() being no engines of any model.
+    others = {"laplace", "empirical_bayes", "given", "vi", "exact_many"}
     engines = {name for name in inference.__all__ if name[0].islower()}
     assert engines == set(SAMPLERS) | others
 
