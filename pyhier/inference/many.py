@@ -47,7 +47,7 @@ def exact_many(
     """Compute the whole posteriors of many data sets of the normal model by quadrature.
 
     Each is what ``exact(NormalNormal(y[i], se=se[i], ...))`` returns, to 1e-10 of an sd or better,
-    some hundred times as fast.
+    several times as fast.
 
     Parameters
     ----------
