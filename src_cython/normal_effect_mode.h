@@ -151,6 +151,8 @@ static double mode_between(const count *g, double eta, double precision)
         const double f = count_slope(g, t, &bend) - (t - eta) * precision;
         const double total = bend + precision;
         double step = f / total, next = t + step;
+        /* Of a halving it says nothing, where the integrand is wide. */
+        int close = step == 0.0 || step * step * total < 1e-20;
         if (f > 0.0)
             low = t;
         else
@@ -158,11 +160,11 @@ static double mode_between(const count *g, double eta, double precision)
         if (!(next >= low && next <= high) || fabs(step) > 0.5 * last) {
             next = 0.5 * (low + high);
             step = next - t;
+            close = 0;
         }
         last = fabs(step);
         t = next;
-        if (step == 0.0 || step * step * total < 1e-20
-            || high - low <= 2e-16 * fabs(t))
+        if (close || high - low <= 2e-16 * fabs(t))
             break;
     }
     return t;

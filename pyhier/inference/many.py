@@ -46,7 +46,7 @@ def exact_many(
 ) -> PosteriorBatch:
     """Compute the whole posteriors of many data sets of the normal model by quadrature.
 
-    Each is what ``exact(NormalNormal(y[i], se=se[i], ...))`` returns, to 1e-10 of an sd or better,
+    Each is what ``exact(NormalNormal(y[i], se=se[i], ...))`` returns, to 1e-9 of an sd or better,
     several times as fast.
 
     Parameters

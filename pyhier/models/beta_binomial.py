@@ -149,9 +149,9 @@ class BetaBinomial(SuccessSources, CountModel):
         check_lengths(self.successes, self.trials, "successes", "trials")
         fits = self.successes <= self.trials
         each_group("successes", self.successes, fits, self.label, "there are fewer trials")
-        for array in (self.successes, self.trials):
-            array.flags.writeable = False
         self.failures = self.trials - self.successes
+        for array in (self.successes, self.trials, self.failures):
+            array.flags.writeable = False
         self._take(BetaBinomialMarginal(self.successes, self.trials, ""))
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -241,9 +241,12 @@ class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
         return self._best_of(np.column_stack([mu, ladder]))
 
     def _ladder(self) -> Floats:
-        """Rungs of log tau where the data have structure and the prior allows it."""
+        """Rungs of log tau where the data or the prior have structure, as the prior allows it."""
         low, high = self.scales
-        ladder = np.clip(np.linspace(low - 2.0, high + 2.0, 25), *self.support)
+        known = self.prior.structure(low, high)
+        low, high = min(low, known.low), max(high, known.high)
+        rungs = max(25, int(2.0 * (high - low)) + 9)
+        ladder = np.clip(np.linspace(low - 2.0, high + 2.0, rungs), *self.support)
         if np.ptp(ladder) < 5.0:  # a narrow prior: keep off its edges
             ends = np.clip([low - 2.0, high + 2.0], *self.support)
             ladder = np.linspace(float(ends[0]), float(ends[1]), 27)[1:-1]

@@ -62,10 +62,11 @@ def least_cost(x: Floats, weight: Floats, row: Floats, root: Floats) -> float:
     if not free.shape[1] or not np.abs(row @ free).max() > ZERO * np.abs(row).max():
         return np.inf
     from scipy.optimize import linprog
+    from scipy.sparse import csr_array, eye_array, hstack
 
     groups, p = x.shape[0], free.shape[1]
     cost = np.concatenate([np.zeros(p), weight])
-    below = np.hstack([-(x @ free), -np.eye(groups)])
+    below = hstack([csr_array(-(x @ free)), -eye_array(groups)], format="csr")
     fixed = np.concatenate([row @ free, np.zeros(groups)])[np.newaxis]
     bounds = [(None, None)] * p + [(0.0, None)] * groups
     answer = linprog(cost, below, np.zeros(groups), fixed, np.ones(1), bounds)
@@ -78,7 +79,7 @@ def _null_space(rows: Floats) -> Floats:
     rows = rows[length > 0.0] / length[length > 0.0, np.newaxis]
     if not len(rows):
         return np.eye(rows.shape[1])
-    _, sizes, basis = np.linalg.svd(rows)
+    _, sizes, basis = np.linalg.svd(np.linalg.qr(rows, mode="r"))  # nothing of rows squared
     rank = int((sizes > 1e-10 * sizes.max()).sum())
     found: Floats = basis[rank:].T
     return found

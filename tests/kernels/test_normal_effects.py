@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+import pyhier as ph
 from pyhier.distributions.tilted import Counts, TiltedNormal
 from pyhier.kernels import normal_effects as kernel
 
@@ -227,3 +228,17 @@ def test_no_spread():
     assert found.log_probability[0] == pytest.approx(wanted, rel=1e-14)
     nearly = law("binomial", 3.0, 10.0, -1.0, -400.0)
     assert nearly.log_probability[0] == pytest.approx(wanted, rel=1e-14)
+
+
+@pytest.mark.parametrize("trials", [10.0, 1e6, 1e12])
+def test_wide_normals_are_flat_over_the_likelihood(trials):
+    """With tau of 1e8 a group's probability is its likelihood's integral, choose(n, y) B(y, n - y),
+    which is n / (y (n - y)), over tau sqrt(2 pi), whatever the search for the mode rounds.
+    """
+    y = np.round(0.509457299760 * trials)
+    model = ph.BinomialNormal([y], [trials])
+    eta, log_tau = np.meshgrid(np.linspace(-600.0, 600.0, 401), [20.0, 27.0, 27.4])
+    found = model.log_marginal_likelihood(np.column_stack([eta.ravel(), log_tau.ravel()]))
+    area = np.log(trials) - np.log(y) - np.log(trials - y)
+    right = area - log_tau.ravel() - 0.5 * np.log(2.0 * np.pi)
+    np.testing.assert_allclose(found, right, rtol=1e-11)  # (eta / tau)^2 / 2 is left out

@@ -251,3 +251,23 @@ def test_rates_beyond_numpys_are_told():
     with pytest.raises(ValueError, match=r"new group's events .* prior="):
         model.predict_new(np.array([1.0, np.inf]), 1.0, rng)
     assert np.isfinite(model.predict_new(np.array([0.0, 1e15]), 2.0, rng)).all()
+
+
+def test_counts_of_1e12_are_estimates_of_logits():
+    """With standard errors of 1e-6 what `NormalNormal` makes of the logits, to their size."""
+    y = np.random.default_rng(1).integers(10**11, 9 * 10**11, 8).astype(float)
+    n = 1e12
+    post = ph.exact(ph.BinomialNormal(y, np.full(8, n)))
+    logit, se = np.log(y) - np.log(n - y), np.sqrt(1.0 / y + 1.0 / (n - y))
+    right = ph.exact(ph.NormalNormal(logit, se=se))
+    for name in ("mu", "tau", "theta[1]"):
+        assert post[name].mean() == pytest.approx(right[name].mean(), abs=1e-8)
+
+
+def test_a_prior_of_tau_far_from_the_data_is_found():
+    """Tau is as good as 0: all groups share one logit, whose posterior is a beta's."""
+    post = ph.exact(ph.BinomialNormal([3, 5, 2], [10, 12, 9], prior_tau=stats.halfnorm(scale=1e-8)))
+    share = stats.beta(10, 21).ppf([0.025, 0.975])
+    ends = np.log(share) - np.log1p(-share)
+    np.testing.assert_allclose(post["theta[1]"].interval(0.95), ends, rtol=1e-7)
+    assert post["tau"].mean() == pytest.approx(1e-8 * np.sqrt(2.0 / np.pi), rel=1e-6)

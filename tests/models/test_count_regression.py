@@ -1,12 +1,14 @@
 """Counts with covariates: likelihoods, gradients, priors, what leaves no posterior."""
 
 import pickle
+import tracemalloc
 
 import mpmath as mp
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.optimize import minimize_scalar
 from statsmodels.discrete.discrete_model import NegativeBinomial
 
 import pyhier as ph
@@ -233,3 +235,20 @@ def test_years_do_not_ruin_a_fit(make):
     near = ph.laplace(make())
     assert ph.laplace(far).mode[1] == pytest.approx(near.mode[1], rel=1e-6)
     assert ph.laplace(far).int == pytest.approx(near.int, abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", [ph.BetaBinomial, ph.PoissonGamma])
+def test_nothing_takes_the_square_of_the_number_of_groups(kind):
+    """The search for separation of 30,000 groups: 7 GB, were it to be squared."""
+    rng = np.random.default_rng(2)
+    size = rng.integers(50, 60, 30_000)
+    counts, x = rng.binomial(size, 0.1), rng.normal(size=size.size)
+    tracemalloc.start()
+    model = kind(counts, size, X={"x": x})
+    assert model.why_no_posterior() == ""
+    if kind is ph.PoissonGamma:  # another linear program, here one of convex lines in one number
+        right = minimize_scalar(lambda d: counts @ np.maximum(1.0 - d * x, 0.0)).fun
+        assert model.effect_index(np.array([-1.0, 0.0])) == pytest.approx(right, rel=1e-6)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**28
