@@ -61,6 +61,7 @@ KERNELS = (
     "regression",
     "regression_density",
     "normal_effects",
+    "hypergeometric",
 )
 
 

@@ -1,7 +1,8 @@
 """Joint log densities of hyperparameters and normal effects, value and gradient in one pass.
 
 theta_j ~ N(m_j, tau^2) with m_j = mu, or a linear predictor x_j'beta; data y_j given theta_j is
-normal with a known variance, binomial with logit theta_j, or Poisson with log rate theta_j. The
+normal with a known variance, binomial with logit theta_j (plus an offset), Poisson with log rate
+theta_j, or hypergeometric with log odds ratio theta_j, whose likelihood stands in a table. The
 coordinates are (beta_1, ..., beta_k, log tau, effect_1, ..., effect_J), of which an effect is
 
 - centred: theta_j itself;
@@ -44,12 +45,17 @@ cdef extern from "joint_sums.h" nogil:
                        double *sums)
 
 
+cdef extern from "likelihood_table.h" nogil:
+    double table_at(const double *table, double theta, double *slope, double *bend)
+
+
 cdef double LOG_SQRT_2PI = 0.918938533204672741780329736406
 
 cdef enum Likelihood:
-    NORMAL, BINOMIAL, POISSON
+    NORMAL, BINOMIAL, POISSON, HYPERGEOMETRIC
 
-LIKELIHOODS = {"normal": NORMAL, "binomial": BINOMIAL, "poisson": POISSON}
+LIKELIHOODS = {"normal": NORMAL, "binomial": BINOMIAL, "poisson": POISSON,
+               "hypergeometric": HYPERGEOMETRIC}
 
 
 cdef struct EffectsData:
@@ -57,7 +63,10 @@ cdef struct EffectsData:
     bint centred
     Py_ssize_t groups, k
     const double *y
-    const double *size         # 1 / variance, trials, or exposure
+    const double *size         # 1 / variance, trials, exposure, or the most that y can be
+    const double *offset       # NULL: none
+    const double *tables
+    const double *start        # of groups' tables
     const double *design       # (groups, k); NULL: k is 1 and every m_j is mu
     const double *mean         # of beta's normal prior
     Py_ssize_t known           # rows of root
@@ -93,12 +102,19 @@ cdef inline double softplus(double s) noexcept nogil:
 cdef inline double one_group(EffectsData *e, Py_ssize_t j, double theta,
                              double *slope) noexcept nogil:
     """Log likelihood of a group, less its constant, and its derivative in theta."""
-    cdef double r, rate
+    cdef double r, rate, bend
     if e.kind == NORMAL:
         r = e.y[j] - theta
         slope[0] = e.size[j] * r
         return -0.5 * slope[0] * r
+    if e.kind == HYPERGEOMETRIC:
+        slope[0] = 0.0
+        if e.size[j] == 0.0:
+            return 0.0
+        return table_at(e.tables + <Py_ssize_t>e.start[j], theta, slope, &bend)
     if e.kind == BINOMIAL:
+        if e.offset != NULL:
+            theta += e.offset[j]
         # From the nearer side, so that neither tail loses its digits.
         if theta < 0.0:
             slope[0] = e.y[j] - e.size[j] * (exp(theta) / (1.0 + exp(theta)))
@@ -171,9 +187,9 @@ cdef class NormalEffects(GradientDensity):
 
     Parameters
     ----------
-    likelihood : "normal", "binomial" or "poisson"
+    likelihood : "normal", "binomial", "poisson" or "hypergeometric"
     y, size : in, shape (groups,)
-        The response; the variances, trials or exposures.
+        The response; the variances, trials, exposures, or the most that the response can be.
     centred : whether an effect's coordinate is theta itself
     constant : what is added: the constants of likelihood and priors
     mean : in, shape (k,)
@@ -182,15 +198,23 @@ cdef class NormalEffects(GradientDensity):
     prior_tau : None (uniform) or a log density of tau at log tau, perhaps with its gradient
     kappa : with it above 0, mu's prior variance is tau^2 / kappa
     design : in, shape (groups, k), or None: one mu for all
+    offset : in, shape (groups,), of logits, or None
+    tables, start : in; of hypergeometric ones: start has shape (groups,)
     """
     cdef EffectsData model
-    cdef const double[::1] y, size, mean
+    cdef const double[::1] y, size, mean, offset, tables, start
     cdef const double[:, ::1] design, root
 
     def __init__(self, str likelihood, const double[::1] y, const double[::1] size, bint centred,
                  double constant, const double[::1] mean, const double[:, ::1] root,
-                 prior_tau=None, double kappa=0.0, const double[:, ::1] design=None):
+                 prior_tau=None, double kappa=0.0, const double[:, ::1] design=None,
+                 const double[::1] offset=None, const double[::1] tables=None,
+                 const double[::1] start=None):
         cdef EffectsData *e = &self.model
+        self.offset, self.tables, self.start = offset, tables, start
+        e.offset = NULL if offset is None else &self.offset[0]
+        e.tables = NULL if tables is None else &self.tables[0]
+        e.start = NULL if start is None else &self.start[0]
         self.y, self.mean, self.root, self.design = y, mean, root, design
         e.kind, e.centred = LIKELIHOODS[likelihood], centred
         self.size = 1.0 / np.asarray(size) if e.kind == NORMAL else size

@@ -1,7 +1,8 @@
 /* A group's count given a normal effect: the likelihood, and the integrand about its mode.
  *
  * The count is binomial with logit theta, or Poisson with log rate theta (plus the log of an
- * exposure); theta ~ N(eta, tau^2). The integrand is log-concave. With t its mode, d = theta - t and
+ * exposure), or its log likelihood stands in a table (likelihood_table.h), which Fisher's noncentral
+ * hypergeometric one does; theta ~ N(eta, tau^2). The integrand is log-concave. With t its mode, d = theta - t and
  * p = expit(t), the log of what it is there over what it is at the mode is
  *
  *     -n [log(1 + p (e^d - 1)) - p d] - d^2 / (2 tau^2),   or   -rate (e^d - 1 - d) - d^2 / (2 tau^2),
@@ -14,13 +15,16 @@
 #include <math.h>
 #include <stddef.h>
 
-enum { BINOMIAL_COUNT, POISSON_COUNT };
+#include "likelihood_table.h"
 
-/* size is the trials or the exposure; hat the effect at which the data is likeliest, infinite where
- * no effect is, and highest the log probability there. */
+enum { BINOMIAL_COUNT, POISSON_COUNT, TABLE_COUNT };
+
+/* size is the trials or the exposure, or the most that the count can be; hat the effect at which the
+ * data is likeliest, infinite where no effect is, and highest the log probability there. */
 typedef struct count {
     int kind;
     double y, size, hat, highest;
+    const double *table; /* of a TABLE_COUNT */
 } count;
 
 /* The mode t and what goes with it: distance t - eta, log likelihood there with its slope and the
@@ -29,6 +33,7 @@ typedef struct mode {
     double t, away, log_likelihood, slope, bend, precision, tau, scale;
     double drop; /* of the normal density's log from eta to t */
     double rare, log_rare, side; /* of a binomial: the rarer side's probability, 1 if it is success */
+    double height, pull; /* of a table: what it says at the mode, and the slope */
 } mode;
 
 #define LEAST_LOG_TAU (-300.0) /* below which tau is as good as 0 */
@@ -79,8 +84,11 @@ static inline double softplus_of(double t)
 static double count_log_likelihood(const count *g, double theta)
 {
     const double f = g->size - g->y;
+    double slope, bend;
     if (g->size == 0.0)
         return 0.0;
+    if (g->kind == TABLE_COUNT)
+        return g->highest + table_at(g->table, theta, &slope, &bend);
     if (g->kind == POISSON_COUNT)
         return g->y == 0.0 ? -g->size * exp(theta)
                            : g->highest - g->y * exp_excess(theta - g->hat);
@@ -94,6 +102,12 @@ static double count_log_likelihood(const count *g, double theta)
 /* The slope of the log likelihood; the size of its second derivative. */
 static inline double count_slope(const count *g, double theta, double *bend)
 {
+    if (g->kind == TABLE_COUNT) {
+        double slope;
+        table_at(g->table, theta, &slope, bend);
+        *bend = -*bend;
+        return slope;
+    }
     if (g->kind == POISSON_COUNT) {
         const double rate = g->size * exp(theta);
         *bend = rate;
@@ -141,12 +155,11 @@ static double distance_of_none(const count *g, double eta, double log_tau)
     return exp(w);
 }
 
-/* Newton's method in a bracket that halves. */
-static double mode_between(const count *g, double eta, double precision)
+/* Newton's method from a place in a bracket that halves. */
+static double mode_between(const count *g, double eta, double precision, double low, double high,
+                           double t)
 {
-    double low = fmin(eta, g->hat), high = fmax(eta, g->hat), last = high - low, bend;
-    count_slope(g, g->hat, &bend);
-    double t = eta + bend / (bend + precision) * (g->hat - eta);
+    double last = high - low, bend;
     for (int i = 0; i < 300; i++) {
         const double f = count_slope(g, t, &bend) - (t - eta) * precision;
         const double total = bend + precision;
@@ -170,10 +183,32 @@ static double mode_between(const count *g, double eta, double precision)
     return t;
 }
 
+/* The mode of a count that has a likeliest effect: it is between that and eta. */
+static double mode_inside(const count *g, double eta, double precision)
+{
+    double bend;
+    count_slope(g, g->hat, &bend);
+    return mode_between(g, eta, precision, fmin(eta, g->hat), fmax(eta, g->hat),
+                        eta + bend / (bend + precision) * (g->hat - eta));
+}
+
+/* The mode where a table's count is at an end: its slope is at most that of a Poisson count of none
+ * whose rate is the table's first term, so the mode is between that count's and eta. */
+static double mode_at_end(const count *g, double eta, double log_tau, double precision)
+{
+    const int none = g->y == 0.0;
+    const double rate = g->table[(none ? TABLE_BELOW : TABLE_ABOVE) + 2];
+    const count far = {POISSON_COUNT, 0.0, rate, -INFINITY, 0.0, NULL};
+    double away = distance_of_none(&far, none ? eta : -eta, log_tau);
+    away = fmin(away, g->size / precision);
+    return none ? mode_between(g, eta, precision, eta - away, eta, eta - away)
+                : mode_between(g, eta, precision, eta, eta + away, eta + away);
+}
+
 /* Seen from the other end, failures are successes: theta and eta change their signs. */
 static inline count other_side(const count *g)
 {
-    count other = {g->kind, g->size - g->y, g->size, -g->hat, g->highest};
+    count other = {g->kind, g->size - g->y, g->size, -g->hat, g->highest, NULL};
     return other;
 }
 
@@ -186,6 +221,10 @@ static mode find_mode(const count *g, double eta, double log_tau)
         m.t = eta;
         m.away = 0.0;
     }
+    else if (g->kind == TABLE_COUNT && (g->y == 0.0 || g->y == g->size)) {
+        m.t = mode_at_end(g, eta, log_tau, m.precision);
+        m.away = m.t - eta;
+    }
     else if (g->y == 0.0) {
         m.away = -distance_of_none(g, eta, log_tau);
         m.t = eta + m.away;
@@ -196,11 +235,18 @@ static mode find_mode(const count *g, double eta, double log_tau)
         m.t = eta + m.away;
     }
     else {
-        m.t = mode_between(g, eta, m.precision);
+        m.t = mode_inside(g, eta, m.precision);
         m.away = m.t - eta;
     }
-    m.slope = count_slope(g, m.t, &m.bend);
-    if (fabs(m.t - g->hat) < 1.0 && g->size > 0.0)
+    m.height = m.slope = m.bend = 0.0;
+    if (g->kind != TABLE_COUNT)
+        m.slope = count_slope(g, m.t, &m.bend);
+    else if (g->size > 0.0) {
+        m.height = table_at(g->table, m.t, &m.slope, &m.bend);
+        m.bend = -m.bend;
+    }
+    m.pull = m.slope;
+    if (g->kind != TABLE_COUNT && fabs(m.t - g->hat) < 1.0 && g->size > 0.0)
         m.slope = slope_near(g, m.t - g->hat);
     if (m.bend < m.precision)
         m.away = m.slope / m.precision; /* what the distance is, where that has lost its digits */
@@ -222,6 +268,14 @@ static mode find_mode(const count *g, double eta, double log_tau)
  * the log likelihood, the first less what it is at the mode. */
 static inline double log_fall_at(const count *g, const mode *m, double d, double *slope, double *bend)
 {
+    if (g->kind == TABLE_COUNT) {
+        *slope = *bend = 0.0;
+        if (g->size == 0.0)
+            return -0.5 * d * d * m->precision;
+        const double height = table_at(g->table, m->t + d, slope, bend);
+        *slope -= m->pull;
+        return height - m->height - m->pull * d - 0.5 * d * d * m->precision;
+    }
     if (g->kind == POISSON_COUNT) {
         const double rise = expm1(d);
         *slope = d > 30.0 ? -exp(log(g->size) + m->t + d) : -m->bend * rise;
@@ -247,7 +301,10 @@ static int sinh_centre(const count *g, const mode *m, double *c)
 {
     if (m->scale <= WIDE_EFFECT || g->size == 0.0)
         return 0;
-    if (g->kind == POISSON_COUNT)
+    if (g->kind == TABLE_COUNT)
+        *c = g->y == 0.0 ? -log(g->table[TABLE_BELOW + 2])
+             : g->y == g->size ? log(g->table[TABLE_ABOVE + 2]) : g->hat;
+    else if (g->kind == POISSON_COUNT)
         *c = g->y == 0.0 ? -log(g->size) : g->hat;
     else
         *c = g->y == 0.0 ? -log(g->size) : g->y == g->size ? log(g->size) : g->hat;

@@ -172,6 +172,26 @@ static void add_nodes(const integrand *f, double first, double h, double (*sums)
         f->bent ? add_side(f, 1, 0, first, h, sums) : add_side(f, 0, 0, first, h, sums);
 }
 
+/* The same where the log likelihood is a table's. */
+static void add_table_nodes(const count *g, const mode *m, const steps *s, double first, double h,
+                            double (*sums)[LANES])
+{
+    for (int side = 0; side < 2; side++)
+        for (long node = -side;; node += side ? -1 : 1) {
+            double width, slope, bend;
+            const double d = place_at(s, m, (first + node) * h, &width);
+            const double fall = log_fall_at(g, m, d, &slope, &bend), v = d / m->scale;
+            if (!(fall > -EFFECT_CUT))
+                break;
+            const double weight = exp(fall) * width;
+            const int lane = node & 1;
+            sums[0][lane] += weight;
+            sums[1][lane] += weight * v;
+            sums[2][lane] += weight * v * v;
+            sums[3][lane] += weight * slope;
+        }
+}
+
 /* The sum over lanes, and that over lanes of even nodes alone. */
 static inline double over_lanes(const double *lane, double *even)
 {
@@ -186,13 +206,14 @@ static inline double over_lanes(const double *lane, double *even)
 static double resolved_sums(const count *g, const mode *m, int detail, double *sums)
 {
     const steps s = steps_about(g, m);
+    const int tabled = g->kind == TABLE_COUNT;
     const integrand f = integrand_of(g, m, &s);
     const double enough = s.bent ? BENT_TOLERANCE : STEP_TOLERANCE;
     const double at_once = s.bent ? 0.0 : m->scale < 0.7 ? AT_ONCE : AT_ONCE_IF_WIDE;
     double h = 0.5 * FIRST_STEP, last, change, half[SUMMED], part[SUMMED][LANES] = {{0.0}};
     for (int i = 0; i < 13; i++)
         sums[i] = 0.0;
-    add_nodes(&f, 0.0, h, part);
+    tabled ? add_table_nodes(g, m, &s, 0.0, h, part) : add_nodes(&f, 0.0, h, part);
     for (int i = 0; i < SUMMED; i++)
         sums[i] = over_lanes(part[i], &half[i]);
     last = 1.0;
@@ -202,7 +223,7 @@ static double resolved_sums(const count *g, const mode *m, int detail, double *s
             || level == STEP_LEVELS)
             break;
         last = change;
-        add_nodes(&f, 0.5, h, part);
+        tabled ? add_table_nodes(g, m, &s, 0.5, h, part) : add_nodes(&f, 0.5, h, part);
         for (int i = 0; i < SUMMED; i++) {
             double even;
             half[i] = sums[i];

@@ -1,8 +1,9 @@
-"""Counts with normal effects: binomial about logit theta, Poisson about log theta.
+"""Counts with normal effects: binomial about logit theta, Poisson about log theta, or by a table.
 
 theta_j ~ N(x_j' beta, tau^2), or about one mu. The effects are integrated out group by group
 (normal_effects.h); the coordinates are (beta_1, ..., beta_p, log tau). Groups with the same data are
-one where there is one mu: ``times`` says how many. Functions of arrays give the law of effects given
+one where there is one mu: ``times`` says how many. A group's offset is added to its effect's mean,
+and taken off the effect, so that normal_effects.h knows of none. Functions of arrays give the law of effects given
 their mean and tau: its constant, moments, tails, and draws.
 """
 from libc.math cimport INFINITY, exp, fabs, log
@@ -18,6 +19,7 @@ cdef extern from "normal_effects.h" nogil:
     struct count:
         int kind
         double y, size, hat, highest
+        const double *table
     struct mode:
         double t, away, log_likelihood, slope, bend, precision, tau, scale, drop
         double rare, log_rare, side
@@ -42,16 +44,18 @@ cdef extern from "normal_effects.h" nogil:
                           const double *node, const double *weight)
     double drawn_effect(const count *g, const mode *m, double first, double second)
 
-KINDS = {"binomial": 0, "poisson": 1}
+KINDS = {"binomial": 0, "poisson": 1, "hypergeometric": 2}
+
+# Rows of ``data``, shape (6, groups). The last is where the group's table starts in ``tables``.
+cdef enum:
+    Y, SIZE, HAT, HIGHEST, OFFSET, TABLE
 
 
 cdef struct CountsData:
     int kind
     Py_ssize_t groups, p, known
-    const double *y
-    const double *size
-    const double *hat
-    const double *highest
+    const double *data         # (6, groups)
+    const double *tables
     const double *times
     const double *design       # (groups, p); NULL: p is 1 and every mean is mu
     const double *mean         # of beta's normal prior
@@ -61,17 +65,25 @@ cdef struct CountsData:
     Smooth tau
 
 
-cdef inline count group_of(const CountsData *c, Py_ssize_t j) noexcept nogil:
+cdef inline count count_of(int kind, const double *data, Py_ssize_t groups, const double *tables,
+                           Py_ssize_t j) noexcept nogil:
     cdef count g
-    g.kind, g.y, g.size, g.hat, g.highest = c.kind, c.y[j], c.size[j], c.hat[j], c.highest[j]
+    g.kind, g.y, g.size = kind, data[j], data[SIZE * groups + j]
+    g.hat, g.highest = data[HAT * groups + j], data[HIGHEST * groups + j]
+    g.table = tables + <Py_ssize_t>data[TABLE * groups + j]
     return g
 
 
+cdef inline count group_of(const CountsData *c, Py_ssize_t j) noexcept nogil:
+    return count_of(c.kind, c.data, c.groups, c.tables, j)
+
+
 cdef inline double mean_of(const CountsData *c, Py_ssize_t j, const double *x) noexcept nogil:
-    cdef double mean = 0.0
+    """The mean of the effect, moved by the offset."""
+    cdef double mean = c.data[OFFSET * c.groups + j]
     cdef Py_ssize_t i
     if c.design == NULL:
-        return x[0]
+        return mean + x[0]
     for i in range(c.p):
         mean += c.design[j * c.p + i] * x[i]
     return mean
@@ -131,23 +143,22 @@ cdef double value_and_slopes(int ndim, const double *x, double *gradient,
 cdef class CountsWithPriors:
     """The data and priors that both densities take; arrays stay alive here.
 
-    ``kind`` is "binomial" or "poisson"; ``y``, ``size`` (trials or exposures), ``hat``, ``highest``
-    (see normal_effects.h) and ``times`` have shape (groups,); ``design`` (groups, p) or None.
+    ``kind`` is one of `KINDS`; ``data`` are y, size (trials or exposures), hat and highest (see
+    normal_effects.h), offsets, and starts in ``tables``, shape (6, groups); ``times`` has shape
+    (groups,); ``design`` (groups, p) or None.
     ``mean``, (p,), and ``root``, (known, p), are of beta's normal prior, ``constant`` its log
     normalising constant; ``prior_tau`` is None (uniform) or a log density of tau at log tau.
     """
     cdef CountsData model
     cdef object arrays, prior_tau
 
-    def __init__(self, str kind, const double[::1] y, const double[::1] size,
-                 const double[::1] hat, const double[::1] highest, const double[::1] times,
-                 const double[:, ::1] design, const double[::1] mean, const double[:, ::1] root,
-                 double constant, prior_tau=None, bint posterior=True):
+    def __init__(self, str kind, const double[:, ::1] data, const double[::1] tables,
+                 const double[::1] times, const double[:, ::1] design, const double[::1] mean,
+                 const double[:, ::1] root, double constant, prior_tau=None, bint posterior=True):
         cdef CountsData *c = &self.model
-        self.arrays, self.prior_tau = (y, size, hat, highest, times, design, mean, root), prior_tau
-        c.kind, c.groups, c.p, c.known = KINDS[kind], y.shape[0], mean.shape[0], root.shape[0]
-        c.y, c.size, c.hat = &y[0], &size[0], &hat[0]
-        c.highest, c.times, c.mean = &highest[0], &times[0], &mean[0]
+        self.arrays, self.prior_tau = (data, tables, times, design, mean, root), prior_tau
+        c.kind, c.groups, c.p, c.known = KINDS[kind], data.shape[1], mean.shape[0], root.shape[0]
+        c.data, c.tables, c.times, c.mean = &data[0, 0], &tables[0], &times[0], &mean[0]
         c.design = NULL if design is None else &design[0, 0]
         c.root = NULL if root.shape[0] == 0 else &root[0, 0]
         c.constant, c.posterior, c.tau = constant, posterior, smooth(prior_tau)
@@ -214,31 +225,27 @@ cdef class CountsMarginalGradient(GradientDensity):
 
 # --- Effects given their mean and tau -------------------------------------------------------------
 
-cdef inline count count_at(int kind, const double[:, ::1] data, Py_ssize_t j) noexcept nogil:
-    cdef count g
-    g.kind, g.y, g.size, g.hat, g.highest = kind, data[0, j], data[1, j], data[2, j], data[3, j]
-    return g
-
-
-def log_likelihoods(str kind, const double[:, ::1] data, const long long[::1] group,
-                    const double[::1] theta):
+def log_likelihoods(str kind, const double[:, ::1] data, const double[::1] tables,
+                    const long long[::1] group, const double[::1] theta):
     """Log probabilities of the counts of groups, one each, given effects, shape (n,)."""
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, j
     cdef int which = KINDS[kind]
     cdef count g
     out = np.empty(theta.shape[0])
     cdef double[::1] found = out
     with nogil:
         for i in range(theta.shape[0]):
-            g = count_at(which, data, group[i])
-            found[i] = count_log_likelihood(&g, theta[i])
+            j = group[i]
+            g = count_of(which, &data[0, 0], data.shape[1], &tables[0], j)
+            found[i] = count_log_likelihood(&g, theta[i] + data[OFFSET, j])
     return out
 
 
-def laws(str kind, const double[:, ::1] data, const double[:, :] eta, const double[::1] log_tau):
+def laws(str kind, const double[:, ::1] data, const double[::1] tables, const double[:, :] eta,
+         const double[::1] log_tau):
     """Log probabilities of counts, means and variances of effects, shape (3, groups, nodes).
 
-    ``data`` are y, size, hat and highest, shape (4, groups); ``eta`` has shape (groups, nodes), or
+    ``data`` are those of `CountsWithPriors`; ``eta`` has shape (groups, nodes), or
     (1, nodes) where it is the same for all.
     """
     cdef Py_ssize_t groups = data.shape[1], nodes = log_tau.shape[0], i, j
@@ -246,30 +253,32 @@ def laws(str kind, const double[:, ::1] data, const double[:, :] eta, const doub
     out = np.empty((3, groups, nodes))
     cdef double[:, :, ::1] found = out
     cdef bint one = eta.shape[0] == 1
-    cdef double at
+    cdef double at, off
     cdef count g
     cdef mode m
     cdef effect_means e
     with nogil:
         for j in range(groups):
-            g = count_at(which, data, j)
+            g = count_of(which, &data[0, 0], groups, &tables[0], j)
+            off = data[OFFSET, j]
             for i in range(nodes):
-                at = eta[0 if one else j, i]
+                at = eta[0 if one else j, i] + off
                 if log_tau[i] == -INFINITY:
                     found[0, j, i] = count_log_likelihood(&g, at)
-                    found[1, j, i], found[2, j, i] = at, 0.0
+                    found[1, j, i], found[2, j, i] = at - off, 0.0
                     continue
                 found[0, j, i] = count_integral(&g, at, log_tau[i], 0, &m, &e)
-                found[1, j, i] = m.t + m.scale * e.v
+                found[1, j, i] = m.t - off + m.scale * e.v
                 found[2, j, i] = m.scale * m.scale * (e.v2 - e.v * e.v)
     return out
 
 
-def tails(str kind, const double[:, ::1] data, const double[::1] eta, const double[::1] log_tau,
-          const double[::1] x, bint upper, const double[::1] node, const double[::1] weight):
+def tails(str kind, const double[:, ::1] data, const double[::1] tables, const double[::1] eta,
+          const double[::1] log_tau, const double[::1] x, bint upper, const double[::1] node,
+          const double[::1] weight):
     """Probabilities that effects are at most x, or above, shape (points, nodes).
 
-    ``data``, (4, nodes), ``eta`` and ``log_tau`` are those of the nodes; ``node`` and ``weight`` of a
+    ``data``, (6, nodes), ``eta`` and ``log_tau`` are those of the nodes; ``node`` and ``weight`` of a
     Gauss rule on [-1, 1]. Each is the integral over the side of x that is not the mode's, or what
     that leaves.
     """
@@ -277,19 +286,20 @@ def tails(str kind, const double[:, ::1] data, const double[::1] eta, const doub
     cdef int which = KINDS[kind]
     out = np.empty((points, nodes))
     cdef double[:, ::1] found = out
-    cdef double d, tail, height
+    cdef double d, tail, height, off
     cdef bint up
     cdef count g
     cdef mode m
     cdef effect_means e
     with nogil:
         for i in range(nodes):
-            g = count_at(which, data, i)
-            count_integral(&g, eta[i], held_log_tau(log_tau[i]), 0, &m, &e)
+            g = count_of(which, &data[0, 0], data.shape[1], &tables[0], i)
+            off = data[OFFSET, i]
+            count_integral(&g, eta[i] + off, held_log_tau(log_tau[i]), 0, &m, &e)
             # of the integrand at the mode, by the integral
             height = e.log_area + log(m.scale)
             for k in range(points):
-                d = x[k] - m.t
+                d = x[k] - (m.t - off)
                 up = d > 0.0
                 tail = 0.0
                 if fabs(d) < INFINITY:
@@ -299,10 +309,12 @@ def tails(str kind, const double[:, ::1] data, const double[::1] eta, const doub
     return out
 
 
-def draws(str kind, const double[:, ::1] data, const long long[::1] group, const double[::1] eta,
-          const double[::1] log_tau, const double[::1] first, const double[::1] second):
+def draws(str kind, const double[:, ::1] data, const double[::1] tables,
+          const long long[::1] group, const double[::1] eta, const double[::1] log_tau,
+          const double[::1] first, const double[::1] second):
     """Draws of effects of groups by rejection from two uniform numbers each; NaN: rejected."""
-    cdef Py_ssize_t size = eta.shape[0], i
+    cdef Py_ssize_t size = eta.shape[0], i, j
+    cdef double off
     cdef int which = KINDS[kind]
     out = np.empty(size)
     cdef double[::1] found = out
@@ -313,7 +325,9 @@ def draws(str kind, const double[:, ::1] data, const long long[::1] group, const
             if log_tau[i] == -INFINITY:
                 found[i] = eta[i]
                 continue
-            g = count_at(which, data, group[i])
-            m = find_mode(&g, eta[i], held_log_tau(log_tau[i]))
-            found[i] = drawn_effect(&g, &m, first[i], second[i])
+            j = group[i]
+            g = count_of(which, &data[0, 0], data.shape[1], &tables[0], j)
+            off = data[OFFSET, j]
+            m = find_mode(&g, eta[i] + off, held_log_tau(log_tau[i]))
+            found[i] = drawn_effect(&g, &m, first[i], second[i]) - off
     return out

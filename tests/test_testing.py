@@ -43,6 +43,7 @@ def test_a_model_of_ones_own(lifetimes, monkeypatch):
 SCHOOLS = ph.load_dataset("eight_schools")
 RATS = ph.load_dataset("rat_tumors").iloc[40:52]
 PUMPS = ph.load_dataset("pumps")
+BCG = ph.load_dataset("bcg")
 MODELS = {
     "normal": lambda o: ph.NormalNormal(
         SCHOOLS["y"].to_numpy()[o], se=SCHOOLS["sigma"].to_numpy()[o],
@@ -65,6 +66,10 @@ MODELS = {
         RATS["tumors"].to_numpy()[o], RATS["rats"].to_numpy()[o],
         prior_mu=stats.norm(-1, 2), prior_tau=stats.halfnorm(scale=1),
     ),
+    "two arms": lambda o: ph.HypergeometricNormal(*(
+        BCG[name].to_numpy()[o]
+        for name in ("vaccinated_cases", "vaccinated", "control_cases", "control")
+    )),
     "log rates": lambda o: ph.PoissonNormal(
         PUMPS["failures"].to_numpy()[o], PUMPS["khours"].to_numpy()[o]
     ),
@@ -74,7 +79,8 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_our_models(name):
     make = MODELS[name]
-    groups = {"successes": 12, "successes by x": 12, "logits": 12, "events": 10, "log rates": 10}
+    groups = {"successes": 12, "successes by x": 12, "logits": 12, "events": 10, "log rates": 10,
+              "two arms": 13}  # fmt: skip
     groups = groups.get(name, 8)
     found = check_model(make(np.arange(groups)), make)
     assert {"density", "derivatives", "draws of effects", "permutation", "engines"} <= {

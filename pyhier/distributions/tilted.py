@@ -1,7 +1,7 @@
 """Normal distributions tilted by the likelihood of a count: effects given the hyperparameters."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import EllipsisType
 from typing import Literal
@@ -11,12 +11,16 @@ import numpy as np
 from pyhier._frozen import Frozen
 from pyhier._types import Floats, Ints
 from pyhier.distributions.families import averaged
+from pyhier.distributions.hypergeometric import LikelihoodTables, Margins
 from pyhier.kernels import normal_effects as kernel
 from pyhier.kernels.count_masses import log_mass
 from pyhier.quadrature.transforms import Line
 
 LOG_2PI = float(np.log(2.0 * np.pi))
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
+NO_TABLES = np.zeros(1)
+
+Kind = Literal["binomial", "poisson", "hypergeometric"]
 
 
 @dataclass(frozen=True)
@@ -25,19 +29,28 @@ class Counts(Frozen):
 
     Attributes
     ----------
-    kind : {"binomial", "poisson"}
-        The line of effects is that of logits, or of logs.
-    data : ndarray, shape (4, groups)
-        Counts, trials or exposures, the effects that make the counts likeliest, and the logs of
-        their probabilities there.
+    kind : {"binomial", "poisson", "hypergeometric"}
+        The line of effects is that of logits, of logs, or of log odds ratios.
+    data : ndarray, shape (6, groups)
+        Counts, trials or exposures, the effects (plus offsets) that make the counts likeliest, the
+        logs of their probabilities there, offsets, and where tables start.
+    tables : ndarray
+        Log likelihoods of hypergeometric counts.
     """
 
-    kind: Literal["binomial", "poisson"]
+    kind: Kind
     data: Floats
+    tables: Floats = field(default_factory=NO_TABLES.copy)
 
     @classmethod
-    def of(cls, kind: Literal["binomial", "poisson"], y: Floats, size: Floats) -> "Counts":
-        """Counts of groups, each of shape (groups,)."""
+    def of(
+        cls,
+        kind: Literal["binomial", "poisson"],
+        y: Floats,
+        size: Floats,
+        offset: Floats | None = None,
+    ) -> "Counts":
+        """Counts of groups, each of shape (groups,); logits are effects plus offsets."""
         some, other = size > 0.0, size - y if kind == "binomial" else size
         with np.errstate(divide="ignore", invalid="ignore"):
             hat = np.where(some, np.log(y) - np.log(other), 0.0)
@@ -47,16 +60,32 @@ class Counts(Frozen):
             if kind == "binomial"
             else log_mass("poisson", y, y)
         )
-        return cls(kind, np.ascontiguousarray([y, size, hat, highest]))
+        none = np.zeros(y.size)
+        moved = none if offset is None else offset
+        return cls(kind, np.ascontiguousarray([y, size, hat, highest, moved, none]))
+
+    @classmethod
+    def of_margins(cls, margins: Margins, tables: LikelihoodTables) -> "Counts":
+        """Counts of events given both margins of 2 x 2 tables."""
+        none = np.zeros(margins.y.size)
+        rows = [margins.y, margins.most, tables.hat, tables.highest, none, tables.start]
+        return cls("hypergeometric", np.ascontiguousarray(rows), tables.tables)
 
     def take(self, groups: int | Ints | Sequence[int]) -> "Counts":
         """Those of some groups."""
-        return Counts(self.kind, np.ascontiguousarray(self.data[:, np.ravel(groups)]))
+        return self._with(self.data[:, np.ravel(groups)])
+
+    def distinct(self) -> tuple["Counts", Ints]:
+        """Those that differ, and which of them each group's is, shape (groups,)."""
+        data, which = np.unique(self.data, axis=1, return_inverse=True)
+        return self._with(data), which.ravel()
+
+    def _with(self, data: Floats) -> "Counts":
+        return replace(self, data=np.ascontiguousarray(data))
 
     def with_none(self) -> "Counts":
         """The same, and after them a group without data."""
-        none = np.zeros((4, 1))
-        return Counts(self.kind, np.concatenate([self.data, none], axis=1))
+        return self._with(np.concatenate([self.data, np.zeros((len(self.data), 1))], axis=1))
 
     def log_likelihood(self, theta: Floats, group: Ints | EllipsisType = ...) -> Floats:
         """Log probabilities given effects (..., groups), or given one of a group each, (n,)."""
@@ -64,7 +93,9 @@ class Counts(Frozen):
         of = np.arange(groups) if isinstance(group, EllipsisType) else group
         own = np.broadcast_to(of, np.shape(theta)).astype(np.int64).ravel()
         places = np.ascontiguousarray(theta, dtype=np.float64)
-        logs: Floats = kernel.log_likelihoods(self.kind, self.data, own, places.ravel())
+        logs: Floats = kernel.log_likelihoods(
+            self.kind, self.data, self.tables, own, places.ravel()
+        )
         return logs.reshape(places.shape)
 
     def laws(self, eta: Floats, log_tau: Floats) -> Floats:
@@ -75,10 +106,9 @@ class Counts(Frozen):
         means = np.atleast_2d(eta)
         some = np.ascontiguousarray(log_tau, dtype=np.float64)
         if len(means) > 1:
-            return kernel.laws(self.kind, self.data, means, some)
-        columns, inverse = np.unique(self.data, axis=1, return_inverse=True)
-        found = kernel.laws(self.kind, np.ascontiguousarray(columns), means, some)
-        return found[:, np.ravel(inverse)]
+            return kernel.laws(self.kind, self.data, self.tables, means, some)
+        different, which = self.distinct()
+        return kernel.laws(self.kind, different.data, self.tables, means, some)[:, which]
 
 
 @dataclass(frozen=True)
@@ -182,7 +212,7 @@ class TiltedNormal(Frozen):
         eta = np.ascontiguousarray(np.broadcast_to(self.eta, nodes))
         points = np.ascontiguousarray(x, dtype=np.float64)
         tails: Floats = kernel.tails(
-            self.counts.kind, data, eta, np.ascontiguousarray(self.log_tau), points, upper,
-            NODES, WEIGHTS,
+            self.counts.kind, data, self.counts.tables, eta, np.ascontiguousarray(self.log_tau),
+            points, upper, NODES, WEIGHTS,
         )  # fmt: skip
         return tails

@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 class NormalEffects(GradientDensity):
     def __init__(
         self,
-        likelihood: Literal["normal", "binomial", "poisson"],
+        likelihood: Literal["normal", "binomial", "poisson", "hypergeometric"],
         y: Floats,
         size: Floats,
         centred: bool,
@@ -21,6 +21,9 @@ class NormalEffects(GradientDensity):
         prior_tau: LogDensity | GradientDensity | None = None,
         kappa: float = 0.0,
         design: Floats | None = None,
+        offset: Floats | None = None,
+        tables: Floats | None = None,
+        start: Floats | None = None,
     ) -> None: ...
     def value(self, x: ArrayLike) -> float: ...
 

@@ -7,16 +7,15 @@ from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity
 
 Floats = NDArray[np.float64]
+Kind = Literal["binomial", "poisson", "hypergeometric"]
 KINDS: dict[str, int]
 
 class CountsWithPriors:
     def __init__(
         self,
-        kind: Literal["binomial", "poisson"],
-        y: Floats,
-        size: Floats,
-        hat: Floats,
-        highest: Floats,
+        kind: Kind,
+        data: Floats,
+        tables: Floats,
         times: Floats,
         design: Floats | None,
         mean: Floats,
@@ -34,14 +33,13 @@ class CountsMarginalGradient(GradientDensity):
     def __init__(self, owner: CountsWithPriors) -> None: ...
 
 def log_likelihoods(
-    kind: Literal["binomial", "poisson"], data: Floats, group: NDArray[np.int64], theta: Floats
+    kind: Kind, data: Floats, tables: Floats, group: NDArray[np.int64], theta: Floats
 ) -> Floats: ...
-def laws(
-    kind: Literal["binomial", "poisson"], data: Floats, eta: Floats, log_tau: Floats
-) -> Floats: ...
+def laws(kind: Kind, data: Floats, tables: Floats, eta: Floats, log_tau: Floats) -> Floats: ...
 def tails(
-    kind: Literal["binomial", "poisson"],
+    kind: Kind,
     data: Floats,
+    tables: Floats,
     eta: Floats,
     log_tau: Floats,
     x: Floats,
@@ -50,8 +48,9 @@ def tails(
     weight: Floats,
 ) -> Floats: ...
 def draws(
-    kind: Literal["binomial", "poisson"],
+    kind: Kind,
     data: Floats,
+    tables: Floats,
     group: NDArray[np.int64],
     eta: Floats,
     log_tau: Floats,

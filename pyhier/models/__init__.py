@@ -5,8 +5,10 @@ from pyhier.models.binomial_normal import BinomialNormal
 from pyhier.models.count_families import BetaBinomialRegression, PoissonGammaRegression
 from pyhier.models.count_normal_families import (
     BinomialNormalRegression,
+    HypergeometricNormalRegression,
     PoissonNormalRegression,
 )
+from pyhier.models.hypergeometric_normal import HypergeometricNormal
 from pyhier.models.interface import Model
 from pyhier.models.multilevel import MultilevelNormal
 from pyhier.models.multivariate import MultivariateNormal
@@ -24,6 +26,8 @@ __all__ = [
     "BinomialNormalRegression",
     "HierarchicalModel",
     "HierarchicalRegression",
+    "HypergeometricNormal",
+    "HypergeometricNormalRegression",
     "Model",
     "MultilevelNormal",
     "MultivariateNormal",

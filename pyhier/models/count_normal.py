@@ -94,13 +94,14 @@ class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
         if design is not None:
             table = np.column_stack([table, design])
         table, times = np.unique(table, axis=0, return_counts=True)
-        y, size, hat, highest = np.ascontiguousarray(table[:, :4].T)
-        x = None if design is None else np.ascontiguousarray(table[:, 4:])
+        own = len(self.counts.data)
+        x = None if design is None else np.ascontiguousarray(table[:, own:])
         beta = self._beta_prior
         return kernel.CountsWithPriors(
-            self.counts.kind, y, size, hat, highest, times.astype(np.float64), x, beta.mean,
-            np.ascontiguousarray(beta.root), float(beta.log_density(beta.mean)),
-            self._tau_prior(of_python) if posterior else None, posterior,
+            self.counts.kind, np.ascontiguousarray(table[:, :own].T), self.counts.tables,
+            times.astype(np.float64), x, beta.mean, np.ascontiguousarray(beta.root),
+            float(beta.log_density(beta.mean)), self._tau_prior(of_python) if posterior else None,
+            posterior,
         )  # fmt: skip
 
     def _tau_prior(self, of_python: bool) -> Any:
@@ -165,12 +166,13 @@ class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
 
     def _joint(self, kind: Kind) -> Joint:
         beta, design = self._beta_prior, self._design
-        y, size = (np.ascontiguousarray(part) for part in self.counts.data[:2])
+        y, size, *_, offset, start = self.counts.data
         constant = float(self._coefficients().sum()) - 0.5 * y.size * LOG_2PI
         constant += float(beta.log_density(beta.mean))
         density = NormalEffects(
             self.counts.kind, y, size, kind == "centred", constant, beta.mean,
-            np.ascontiguousarray(beta.root), self._tau_prior(True), 0.0, design,
+            np.ascontiguousarray(beta.root), self._tau_prior(True), 0.0, design, offset,
+            self.counts.tables, start,
         )  # fmt: skip
         chart = standard(design) if kind == "non-centred" else AS_IS
         return Joint(self, kind, density, chart, self.marginal.bounds)
@@ -370,8 +372,8 @@ class CountNormal(NormalEffectTargets, NormalPriors, Grouped):
                 u = uniforms(rng, 2 * left.size)
                 row, group = np.divmod(left, groups)
                 found = kernel.draws(
-                    self.counts.kind, self.counts.data, group.astype(np.int64), eta[left],
-                    np.ascontiguousarray(flat[row, -1]), u[: left.size], u[left.size :],
+                    self.counts.kind, self.counts.data, self.counts.tables, group.astype(np.int64),
+                    eta[left], np.ascontiguousarray(flat[row, -1]), u[: left.size], u[left.size :],
                 )  # fmt: skip
                 taken = ~np.isnan(found)
                 drawn[left[taken]] = found[taken]

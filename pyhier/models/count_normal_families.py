@@ -1,4 +1,4 @@
-"""`BinomialNormal` and `PoissonNormal` with covariates."""
+"""`BinomialNormal`, `PoissonNormal` and `HypergeometricNormal` with covariates."""
 
 from functools import partial
 from typing import Any
@@ -10,6 +10,7 @@ from pyhier.models.binomial_normal import BinomialNormal
 from pyhier.models.count_normal_regression import CountNormalRegression
 from pyhier.models.covariates import BetaPrior
 from pyhier.models.groups import Labels
+from pyhier.models.hypergeometric_normal import HypergeometricNormal
 from pyhier.models.poisson_normal import PoissonNormal
 from pyhier.priors.tau import TauPrior
 
@@ -31,24 +32,55 @@ class BinomialNormalRegression(CountNormalRegression, BinomialNormal):
         intercept: bool = True,
         prior_beta: BetaPrior = None,
         labels: Labels = None,
+        offset: ArrayLike | None = None,
         prior_mu: None = None,
         prior_tau: TauPrior = "uniform",
         design: Any = None,
     ) -> None:
         if prior_mu is not None:
             raise ValueError(NO_MU)
-        BinomialNormal.__init__(self, successes, trials, labels=labels, prior_tau=prior_tau)
+        BinomialNormal.__init__(
+            self, successes, trials, labels=labels, offset=offset, prior_tau=prior_tau
+        )
         self._regress(X, intercept, prior_beta, prior_tau, design)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle what the model was made of; the compiled density is made anew."""
-        remake = partial(BinomialNormal, labels=self._labels, **self._priors)
-        return remake, (self.successes, self.trials)
 
     @property
     def _kinds(self) -> tuple[Any, Any, Any]:
         some, others = self.successes > 0.0, self.failures > 0.0
         return some & others, some & ~others, others & ~some
+
+
+class HypergeometricNormalRegression(CountNormalRegression, HypergeometricNormal):
+    """`HypergeometricNormal` with covariates: log odds ratios about x_j' beta.
+
+    ``HypergeometricNormal(events, size, control_events, control_size, X=)`` makes these.
+    """
+
+    def __init__(
+        self,
+        events: ArrayLike,
+        size: ArrayLike,
+        control_events: ArrayLike,
+        control_size: ArrayLike,
+        *,
+        X: Any = None,  # noqa: N803 - the field's name for a design
+        intercept: bool = True,
+        prior_beta: BetaPrior = None,
+        labels: Labels = None,
+        prior_mu: None = None,
+        prior_tau: TauPrior = "uniform",
+        design: Any = None,
+    ) -> None:
+        if prior_mu is not None:
+            raise ValueError(NO_MU)
+        arms = (events, size, control_events, control_size)
+        HypergeometricNormal.__init__(self, *arms, labels=labels, prior_tau=prior_tau)
+        self._regress(X, intercept, prior_beta, prior_tau, design)
+
+    @property
+    def _kinds(self) -> tuple[Any, Any, Any]:
+        some, fewer = self._sides
+        return some & fewer, some & ~fewer, fewer & ~some
 
 
 class PoissonNormalRegression(CountNormalRegression, PoissonNormal):
@@ -86,5 +118,6 @@ class PoissonNormalRegression(CountNormalRegression, PoissonNormal):
         return some, np.zeros_like(some), ~some
 
 
+HypergeometricNormal.with_covariates = HypergeometricNormalRegression
 BinomialNormal.with_covariates = BinomialNormalRegression
 PoissonNormal.with_covariates = PoissonNormalRegression

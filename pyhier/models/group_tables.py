@@ -81,9 +81,8 @@ class GroupTables:
     """
 
     def __init__(self, counts: Counts, design: Floats) -> None:
-        data, self._which = np.unique(counts.data, axis=1, return_inverse=True)
-        self._which = self._which.ravel()
-        self._counts, self._design = Counts(counts.kind, np.ascontiguousarray(data)), design
+        self._counts, self._which = counts.distinct()
+        self._design = design
         self._panels, self._lock = _NONE, Lock()
 
     def __call__(self, phi: Floats) -> Floats:

@@ -58,3 +58,52 @@ def test_covariates(glmer):
     fit = ph.empirical_bayes(ph.BinomialNormal(y, n, X={"x": x})).estimate
     found = [fit["beta[Intercept]"], fit["beta[x]"], fit["tau"]]
     np.testing.assert_allclose(found, wanted[:3], atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def rma(r):
+    r("suppressMessages(library(metafor))")
+
+    def fit(call, **data):
+        """The mean, tau and the log likelihood, of which lme4 with nodes leaves constants out."""
+        found = r(f"local({{ f <- rma.glmm({call}); c(f$beta, sqrt(f$tau2), logLik(f)) }})", **data)
+        return np.asarray(found)
+
+    return fit
+
+
+BCG = ph.load_dataset("bcg")
+ARMS = [
+    BCG[name].to_numpy(float)
+    for name in ("vaccinated_cases", "vaccinated", "control_cases", "control")
+]
+STEPS = "control = list(optCtrl = list(rhoend = 1e-10), tolPwrss = 1e-10)"
+
+
+def estimates(model):
+    fit = ph.empirical_bayes(model).estimate
+    at = model.log_marginal_likelihood(model.phi_at(**fit)[np.newaxis])[0]
+    return [fit["mu"], fit["tau"], at]
+
+
+@pytest.mark.parametrize("measure", ["OR", "IRR"])
+def test_two_arms(rma, measure):
+    """The binomial given both arms' events; lme4's steps end 4e-6 from the optimum."""
+    cells = "ai = a, n1i = n, ci = c, n2i = m, model = 'CM.AL'"
+    rates = "x1i = a, t1i = n, x2i = c, t2i = m, model = 'CM.EL'"
+    call = f"{cells if measure == 'OR' else rates}, measure = '{measure}', {STEPS}, nAGQ = 25"
+    a, n, c, m = ARMS
+    if measure == "IRR":
+        n, m = 1.7 * n, 0.37 * m
+    wanted = rma(call, a=a, n=n, c=c, m=m)
+    model = ph.BinomialNormal.from_two_arms(a, n, c, m, measure=measure)
+    np.testing.assert_allclose(estimates(model)[:2], wanted[:2], atol=1e-5)
+
+
+def test_exact_two_arms(rma):
+    """Fisher's noncentral hypergeometric, of small trials as R sums over all tables by itself."""
+    a, n, c, m = (column[[0, 2, 11]] for column in ARMS)
+    call = "ai = a, n1i = n, ci = c, n2i = m, measure = 'OR', model = 'CM.EL', " \
+           "control = list(dnchgcalc = 'dnoncenhypergeom')"  # fmt: skip
+    wanted = rma(call, a=a, n=n, c=c, m=m)
+    np.testing.assert_allclose(estimates(ph.HypergeometricNormal(a, n, c, m)), wanted, atol=1e-4)

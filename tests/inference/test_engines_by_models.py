@@ -65,6 +65,12 @@ def with_normal_effects(model, name, y, size):
     return make
 
 
+def two_arms():
+    d = ph.load_dataset("bcg")
+    columns = ("vaccinated_cases", "vaccinated", "control_cases", "control")
+    return ph.HypergeometricNormal(*(d[name] for name in columns))
+
+
 MODELS = {
     "normal: eight schools": eight_schools,
     "normal: BCG": bcg,
@@ -83,6 +89,7 @@ MODELS = {
         ph.BinomialNormal, "surgical", "deaths", "operations"
     ),
     "Poisson-normal: pumps": with_normal_effects(ph.PoissonNormal, "pumps", "failures", "khours"),
+    "hypergeometric-normal: BCG": two_arms,
 }
 
 FAMILIES = ("normal", "beta-binomial", "Poisson-gamma")

@@ -170,7 +170,9 @@ def test_derivatives(log_tau):
     counts = Counts.of("binomial", y, size)
     point = np.array([-0.4, 0.3, log_tau])
     prior = np.zeros(2), np.empty((0, 2)), 0.0, None
-    owner = kernel.CountsWithPriors("binomial", *counts.data, np.ones(3), design, *prior, False)
+    owner = kernel.CountsWithPriors(
+        "binomial", counts.data, counts.tables, np.ones(3), design, *prior, False
+    )
     gradient, hessian = owner.derivatives(point)
 
     def value(*x):
@@ -211,7 +213,7 @@ def test_draws(case):
     n, rng = 4_000, np.random.default_rng(1)
     found = law(kind, float(y), float(size), eta, np.log(tau))
     drawn = kernel.draws(
-        kind, found.counts.data, np.zeros(n, dtype=np.int64), np.full(n, eta),
+        kind, found.counts.data, found.counts.tables, np.zeros(n, dtype=np.int64), np.full(n, eta),
         np.full(n, np.log(tau)), rng.random(n), rng.random(n),
     )  # fmt: skip
     kept = drawn[~np.isnan(drawn)]
