@@ -5,22 +5,21 @@
 
 import json
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyhier.r_bridge import crossing, rows
+from pyhier.r_bridge import counts, crossing, rows
 from pyhier.r_bridge.crossing import Handle
-from pyhier.r_bridge.sent import beta_prior, by_name, described, tau_prior
+from pyhier.r_bridge.sent import by_name, described, moderators, normal_priors, tau_prior
 
 import pyhier as ph
 from pyhier import learnbayes as lb
 from pyhier._types import Floats
-from pyhier.posterior import ExactPosterior, Posterior, SampleMarginal
+from pyhier.posterior import EffectLatticePosterior, ExactPosterior, Posterior, SampleMarginal
 from pyhier.posterior.diagnostics import ConvergenceWarning, diagnose, find_trouble
 from pyhier.posterior.draws import DrawsPosterior, as_draws
-from pyhier.priors.grammar import MU_PRIORS, PAIR_PRIORS, parse_prior
 from pyhier.rstats import RStream
 
 
@@ -31,13 +30,6 @@ def call(name: str, arguments: Mapping[str, Any] | list[Any]) -> dict[str, Any]:
 
 
 # --- Models ---------------------------------------------------------------------------------------
-
-
-def _normal_priors(prior_mu: Any, prior_tau: Any) -> dict[str, Any]:
-    if isinstance(prior_mu, str):
-        parsed = parse_prior("prior_mu", prior_mu, MU_PRIORS)
-        prior_mu = None if parsed == "flat" else parsed
-    return {"prior_mu": prior_mu, "prior_tau": tau_prior(prior_tau)}
 
 
 def _normal(
@@ -51,15 +43,9 @@ def _normal(
 ) -> Any:
     keywords: dict[str, Any] = {given: spread, "labels": labels}
     if mods is None:
-        return described(ph.NormalNormal(y, **keywords, **_normal_priors(prior_mu, prior_tau)))
-    keywords |= _moderators(mods)
+        return described(ph.NormalNormal(y, **keywords, **normal_priors(prior_mu, prior_tau)))
+    keywords |= moderators(mods)
     return described(ph.NormalNormal(y, **keywords, prior_tau=tau_prior(prior_tau)))
-
-
-def _moderators(mods: Mapping[str, Any]) -> dict[str, Any]:
-    columns = dict(zip(mods["names"], mods["x"].T, strict=True))
-    beta = {name: beta_prior(name, text) for name, text in (mods["prior"] or {}).items()}
-    return {"X": columns or None, "intercept": mods["intercept"], "prior_beta": beta or None}
 
 
 def _multilevel(
@@ -77,35 +63,15 @@ def _multilevel(
     else:
         keywords["prior_tau"] = tau_prior(prior_tau)
     if mods is None:
-        keywords["prior_mu"] = _normal_priors(prior_mu, None)["prior_mu"]
+        keywords["prior_mu"] = normal_priors(prior_mu, None)["prior_mu"]
     else:
-        keywords |= _moderators(mods)
+        keywords |= moderators(mods)
     return described(ph.MultilevelNormal(y, **keywords))
 
 
 def _normal_raw(values: Floats, groups: list[str], variance: Any, **priors: Any) -> Any:
-    model = ph.NormalNormal.from_raw(values, groups, variance=variance, **_normal_priors(**priors))
+    model = ph.NormalNormal.from_raw(values, groups, variance=variance, **normal_priors(**priors))
     return described(model)
-
-
-def _pair_prior(prior: Any, named: Sequence[str]) -> Any:
-    """The prior of a count model: a name, two of the command line's, or a function of two."""
-    if not isinstance(prior, Mapping):
-        return prior
-    return {
-        name: parse_prior(f"prior${name}", one, PAIR_PRIORS, ()) if isinstance(one, str) else one
-        for name, one in prior.items()
-    }
-
-
-def _binomial(successes: Floats, trials: Floats, prior: Any, labels: Any) -> Any:
-    prior = _pair_prior(prior, ph.BetaBinomial.named)
-    return described(ph.BetaBinomial(successes, trials, prior, labels))
-
-
-def _poisson(counts: Floats, exposure: Floats, prior: Any, z0: float, labels: Any) -> Any:
-    prior = _pair_prior(prior, ph.PoissonGamma.named)
-    return described(ph.PoissonGamma(counts, exposure, prior, z0, labels))
 
 
 def _phi_at(model: Any, values: Mapping[str, float]) -> Any:
@@ -217,12 +183,12 @@ def _shrinkage(posterior: Posterior) -> Any:
     return posterior.shrinkage()
 
 
-def _predict(posterior: Posterior, size: Any, draws: float, rng: RStream) -> Any:
-    """Draws of new data, shape (draw, group)."""
+def _predict(posterior: Posterior, size: Any, draws: float, rng: RStream, x: Any = None) -> Any:
+    """Draws of new data, shape (draw, group); of new groups by their sizes and covariates."""
     if size is None:
         made = posterior.predict(draws=int(draws), rng=rng)
     else:
-        made = posterior.predict_new(size, draws=int(draws), rng=rng)
+        made = posterior.predict_new(size, x=x, draws=int(draws), rng=rng)
     return made.reshape(-1, made.shape[-1])
 
 
@@ -252,6 +218,9 @@ def _covariance(posterior: Any, names: list[str]) -> Floats:
     """Posterior covariance of the coefficients, the names of which are given."""
     if isinstance(posterior, DrawsPosterior):
         return np.atleast_2d(np.cov([posterior.draws_of(name).ravel() for name in names]))
+    if isinstance(posterior, EffectLatticePosterior):
+        coefficients = posterior.phi[:, : len(names)]
+        return np.atleast_2d(np.cov(coefficients.T, aweights=posterior.weight, ddof=0))
     if len(names) == 1:
         return np.array([[posterior[names[0]].var()]])
     bare = [name.removeprefix("beta[").removesuffix("]") for name in names]
@@ -259,6 +228,13 @@ def _covariance(posterior: Any, names: list[str]) -> Floats:
     both = np.array([[_var_of_sum(posterior, a, b) for b in bare] for a in bare])
     covariance: Floats = 0.5 * (both - variance[:, None] - variance)
     return covariance
+
+
+def _coefficients(posterior: Any, names: list[str]) -> Floats:
+    """Posterior means of the coefficients alone, without the rest of the table."""
+    if isinstance(posterior, EffectLatticePosterior):
+        return np.asarray(posterior.weight @ posterior.phi[:, : len(names)])
+    return np.array([posterior[name].mean() for name in names])
 
 
 def _var_of_sum(posterior: Any, a: str, b: str) -> float:
@@ -361,8 +337,6 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "normal": _normal,
     "normal_raw": _normal_raw,
     "multilevel": _multilevel,
-    "binomial": _binomial,
-    "poisson": _poisson,
     "phi_at": _phi_at,
     "engine": _engine,
     "given": _given,
@@ -374,6 +348,7 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "diagnose": _diagnose,
     "deviations": _deviations,
     "covariance": _covariance,
+    "coefficients": _coefficients,
     "predict_at": _predict_at,
     "own_effects": _own_effects,
     "log_likelihood": _log_likelihood,
@@ -387,5 +362,6 @@ ENTRIES: dict[str, Callable[..., Any]] = {
     "laplace": _laplace,
     "sampler": _sampler,
     "validation": _validation,
+    **counts.ENTRIES,
     **rows.ENTRIES,
 }

@@ -4,22 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from pyhier.r_bridge.sent import beta_prior, by_name, described
+from pyhier.r_bridge.sent import beta_prior, by_name, described, positive_prior
 
 import pyhier as ph
 from pyhier._types import Floats
 from pyhier.posterior import LatticePosterior
 from pyhier.posterior.draws import DrawsPosterior
-from pyhier.priors.grammar import SCALED, parse_prior
 
 
 def _columns(sent: Mapping[str, Any]) -> dict[str, Floats]:
     """A matrix's columns by their names."""
     return dict(zip(sent["names"], sent["x"].T, strict=True))
-
-
-def _sd_prior(name: str, prior: Any) -> Any:
-    return parse_prior(name, prior, SCALED, ("uniform",)) if isinstance(prior, str) else prior
 
 
 def _regression(
@@ -28,13 +23,13 @@ def _regression(
     prior_tau: Any, prior_rho: Any,
 ) -> dict[str, Any]:  # fmt: skip
     if isinstance(prior_tau, Mapping):
-        tau = {name: _sd_prior("prior_tau", one) for name, one in by_name(prior_tau).items()}
+        tau = {name: positive_prior("prior_tau", one) for name, one in by_name(prior_tau).items()}
     else:
-        tau = _sd_prior("prior_tau", prior_tau)
+        tau = positive_prior("prior_tau", prior_tau)
     model = ph.HierarchicalRegression(
         y, _columns(x), _columns(z), groups=by_name(groups), sigma=sigma, weights=weights,
         offset=offset, intercept=False, varying_intercept=False, correlated=correlated,
-        prior_beta=_betas(prior_beta), prior_sigma=_sd_prior("prior_sigma", prior_sigma),
+        prior_beta=_betas(prior_beta), prior_sigma=positive_prior("prior_sigma", prior_sigma),
         prior_tau=tau, prior_rho=prior_rho,
     )  # fmt: skip
     found: dict[str, Any] = described(model)

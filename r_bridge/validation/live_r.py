@@ -20,6 +20,9 @@ INSTALL = (
 )
 
 
+TIMES = {"Date", "POSIXct", "POSIXlt", "difftime"}
+
+
 class RUnavailableError(RuntimeError):
     """R, rpy2 or an R package is missing; the message says what to install."""
 
@@ -73,7 +76,7 @@ def evaluate(code: str, **inputs: Any) -> Any:
         R vectors of length 1 as Python scalars, longer ones and matrices as arrays of R's shape (of
         floats where a logical or integer one has an NA), factors as their labels, lists with names
         as dicts, other lists as lists, NULL as None. Names of vectors and dimensions and other
-        attributes (dates' class, units) are not carried: ask R for them.
+        attributes are not carried: ask R for them.
 
     Raises
     ------
@@ -82,7 +85,8 @@ def evaluate(code: str, **inputs: Any) -> Any:
     ValueError
         If an R list has names for some elements only, or one twice, which a dict cannot have.
     TypeError
-        If an input is of a kind that R has not.
+        If an input is of a kind that R has not, or a value a date, a time or a difference of times,
+        whose unit would not be carried.
     RUnavailableError
         If R, rpy2 or an R package that the code loads is missing.
 
@@ -178,13 +182,18 @@ def _from_r(value: Any) -> Any:
     interface = _interface()
     if value is interface.NULL:
         return None
+    kind = set(interface.baseenv["class"](value)) if value.list_attrs() else set()
+    for name in TIMES & kind:
+        raise TypeError(
+            f"the R value is of class {name}, whose unit is not carried: take as.numeric() of it, "
+            'as.numeric(x, units = "days") of a difference, or format() of it'
+        )
     if isinstance(value, interface.ListSexpVector):
         items = [_from_r(item) for item in value]
         names = interface.baseenv["names"](value)
         if names is interface.NULL:
             return items
         return _named(["" if n is interface.NA_Character else str(n) for n in names], items)
-    kind = set(interface.baseenv["class"](value)) if value.list_attrs() else set()
     if "factor" in kind:
         value = interface.baseenv["as.character"](value)
     if isinstance(value, interface.StrSexpVector):

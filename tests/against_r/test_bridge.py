@@ -96,6 +96,21 @@ def test_factors_are_their_labels(r):
     assert r("data.frame(g = factor(c('b', 'a')))")["g"].tolist() == ["b", "a"]
 
 
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("as.Date('2020-01-01')", "Date"),
+        ("list(a = Sys.time())", "POSIXct"),
+        ("as.POSIXlt('2020-01-01')", "POSIXlt"),
+        ("data.frame(x = as.Date('2020-01-02') - as.Date('2020-01-01'))", "difftime"),
+    ],
+)
+def test_times_have_a_unit_that_is_not_carried(r, code, kind):
+    with pytest.raises(TypeError, match=f"of class {kind}, whose unit is not carried"):
+        r(code)
+    assert r("as.numeric(as.Date('1970-01-03'))") == 2.0
+
+
 @pytest.mark.parametrize("value", [2**31, -(2**31), 2**53, [1, 2**40]])
 def test_whole_numbers_beyond_rs_integers(r, value):
     np.testing.assert_array_equal(r("x", x=value), np.asarray(value, dtype=float))

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "r_bridge" / "rpackage"
 NEEDED = [
     *("reticulate", "testthat", "knitr", "rmarkdown"),
     *("LearnBayes", "coda", "metafor", "posterior", "dplyr", "generics", "nlme", "tibble"),
-    "lme4",
+    *("lme4", "glmmTMB"),
 ]
 
 

@@ -5,6 +5,12 @@ numbers <- function(name, x) {
   if (is.null(x)) {
     stop_pyhier(name, " is NULL: give a numeric vector (is the column's name right?)")
   }
+  if (is_time(x)) {
+    stop_pyhier(
+      name, " is of class ", class(x)[[1]], ": give numbers, such as as.numeric() of it in a unit of your choice",
+      kind = "TypeError"
+    )
+  }
   if (is.factor(x)) {
     stop_pyhier(
       name, " is a factor: give numbers, such as as.numeric(as.character(", name, "))",
@@ -34,6 +40,9 @@ numbers <- function(name, x) {
   no_integer64_bits(name, x)
   as.double(x)
 }
+
+# Dates, times and differences of them: numbers to R's model.matrix(), in a unit that the class knows.
+is_time <- function(x) inherits(x, c("Date", "POSIXt", "difftime"))
 
 # The doubles that an integer64 stands for, whether or not bit64 is there; anything else as it is.
 decoded <- function(x) {
@@ -85,6 +94,9 @@ shown <- function(x) {
 group_names <- function(name, x) {
   if (is.null(x)) {
     return(NULL)
+  }
+  if (is_time(x)) {
+    x <- as.character(x)
   }
   if (is.data.frame(x) || is.list(x)) {
     stop_pyhier(

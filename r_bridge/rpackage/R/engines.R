@@ -323,7 +323,7 @@ start_of_model <- function(model, start, name = "start") {
   if (is.null(given)) {
     return(numeric_array(name, start))
   }
-  rows <- if (is.matrix(start)) start else matrix(start, 1, dimnames = list(NULL, given))
+  rows <- if (is.matrix(start)) start else matrix(numbers(name, start), 1, dimnames = list(NULL, given))
   rows[] <- numbers(name, as.vector(rows))
   if (setequal(given, model$coordinates) && !anyDuplicated(given)) {
     rows <- rows[, model$coordinates, drop = FALSE]
@@ -350,6 +350,6 @@ numeric_array <- function(name, x) {
   if (is.null(x)) {
     return(NULL)
   }
-  checked <- numbers(name, as.vector(x))
+  checked <- numbers(name, if (is.array(x)) as.vector(x) else x)
   if (is.matrix(x)) array(checked, dim(x)) else numbers_to_python(checked)
 }

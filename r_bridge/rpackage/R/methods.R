@@ -16,7 +16,7 @@
 #' * `ranef()`: a data frame with a row a group, as metafor's: mean and sd of its effect less the
 #'   groups' mean, and the ends of its 95% interval; of a model with levels a list of them.
 #' * `VarCorr()`: a data frame of the posterior means of the effects' variance and sd, a row a level.
-#' * `residuals()`: of each group's own estimate.
+#' * `residuals()`: of each group's own estimate; infinite where that is, as the logit of no success.
 #' * `logLik()`: the log likelihood of the hyperparameters, the effects integrated out, at their
 #'   posterior means; of [hier_empirical_bayes()] it is the greatest, and `AIC()` and `BIC()` take that
 #'   one alone.
@@ -119,6 +119,13 @@ residuals.hier_posterior <- function(object, type = c("response", "pearson"), ..
 
 # The sd of each group's own estimate, were these its effects.
 estimate_sd <- function(model, effects) {
+  normal <- has_normal_effects(model)
+  if (normal && model$family == "binomial") {
+    return(1 / sqrt(model$data$trials * stats::plogis(effects) * stats::plogis(-effects)))
+  }
+  if (normal && model$family == "poisson") {
+    return(1 / sqrt(model$data$exposure * exp(effects)))
+  }
   switch(model$family,
     normal = , multilevel = model$data$se,
     binomial = sqrt(effects * (1 - effects) / model$data$trials),
@@ -262,7 +269,7 @@ nlme::VarCorr
 # What all groups share, by the kind of model; the sd of the effects about it, where they are normal.
 centre_of <- function(model) {
   if (is.null(model$design)) {
-    return(c(normal = "mu", multilevel = "mu", binomial = "eta", poisson = "mu")[[model$family]])
+    return(if (has_normal_effects(model) || model$family == "poisson") "mu" else "eta")
   }
   grep("^beta\\[", model$coordinates, value = TRUE)
 }
@@ -271,7 +278,12 @@ centre_of <- function(model) {
 #' @export
 fixef.hier_posterior <- function(object, ...) {
   no_dots(...)
-  coef(object)[centre_of(object$model)]
+  names <- centre_of(object$model)
+  if (is.null(object$model$design) || !object$model$family %in% c("binomial", "poisson")) {
+    return(coef(object)[names])
+  }
+  found <- python_call("coefficients", posterior = live(object), names = as.list(names))
+  setNames(as.vector(found), names)
 }
 
 #' @importFrom stats vcov
@@ -309,7 +321,7 @@ ranef.hier_posterior <- function(object, level = 0.95, ...) {
 #' @rdname hier_methods
 #' @export
 VarCorr.hier_posterior <- function(x, ...) {
-  if (!x$model$family %in% c("normal", "multilevel")) {
+  if (!has_normal_effects(x$model)) {
     stop_pyhier("the effects of this model are not normal: its hyperparameters are in coef()")
   }
   levels <- x$model$levels

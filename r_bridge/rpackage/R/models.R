@@ -91,7 +91,7 @@ hier_normal.default <- function(y, se, labels = NULL, prior_mu = "flat", prior_t
     which <- if (is.null(se)) "neither was given (or it is NULL)" else "both were given"
     stop_pyhier("give se (standard errors) or var (sampling variances): ", which)
   }
-  design <- if (inherits(mods, "formula")) design_of(mods, NULL) else mods
+  design <- as_design(mods)
   given <- if (is.null(var)) "se" else "var"
   spread <- aligned("y", y, given, if (is.null(var)) se else var)
   new_model(
@@ -137,17 +137,25 @@ hier_normal.formula <- function(y, data = NULL, se, var, labels, mods = NULL, ra
   with_call(model, match.call(), y)
 }
 
+# A design of what was given for mods to a method for vectors; one that is made stays as it is.
+as_design <- function(mods) {
+  if (is.null(mods) || is.list(mods) && !is.null(mods$terms)) mods else design_of(mods, NULL)
+}
+
 # A design for Python, with what makes it anew for other data.
 design_of <- function(mods, data) {
   if (!inherits(mods, "formula") || length(mods) != 2) {
     stop_pyhier("mods is ", shown(mods), ": give a one-sided formula, such as ~ latitude", kind = "TypeError")
   }
   frame <- tryCatch(
-    model.frame(mods, data, na.action = stats::na.pass),
+    model.frame(mods, data, na.action = stats::na.pass, drop.unused.levels = TRUE),
     error = function(e) stop_pyhier("mods: ", conditionMessage(e))
   )
   terms <- terms(frame)
   x <- stats::model.matrix(terms, frame)
+  if (!length(setdiff(colnames(x), "(Intercept)"))) {
+    stop_pyhier("mods is ", shown(mods), ", without a covariate: leave it out, or give one")
+  }
   design <- list(terms = terms, levels = stats::.getXlevels(terms, frame), contrasts = attr(x, "contrasts"))
   c(design, design_columns(x))
 }
@@ -206,13 +214,13 @@ has_covariates <- function(parts, formula) {
   }
   group <- parts$group
   repeated <- anyDuplicated(group) > 0
-  if (!is.numeric(group)) {
+  if (!is.numeric(group) && !is_time(group)) {
     return(repeated && length(unique(group)) <= length(group) / 2) # of more levels it is names, misspelt
   }
-  if (repeated || anyNA(group) || any(group != floor(group))) {
+  if (repeated || anyNA(group) || !is_time(group) && any(group != floor(group))) {
     return(TRUE)
   }
-  if (!setequal(group, seq_along(group))) {
+  if (is_time(group) || !setequal(group, seq_along(group))) {
     name <- shown(formula[[3]])
     stop_pyhier(
       name, " may name the groups or be a covariate of theirs: give labels = ", name, ", with ~ 1 on the ",
@@ -247,103 +255,6 @@ raw_normal <- function(parts, variance, prior_mu = "flat", prior_tau = "uniform"
   )
 }
 
-#' Models for counts
-#'
-#' `hier_binomial()`: successes in trials, y_j ~ Binomial(n_j, theta_j) with theta_j ~
-#' Beta(alpha, beta) (Gelman et al., section 5.3); eta = alpha / (alpha + beta) and K = alpha + beta.
-#' `hier_poisson()`: events in an exposure, y_j ~ Poisson(e_j theta_j) with theta_j ~ Gamma(alpha,
-#' rate alpha / mu) (Albert 2009, chapter 7).
-#'
-#' @param successes,counts Successes, or events, of each group: whole numbers; their names label the
-#'   groups. Or a formula as for [stats::glm()]: `cbind(successes, failures) ~ group`, or `events ~
-#'   group + offset(log(exposure))`; with `~ 1` the groups have no names.
-#' @param trials,exposure The trials of each group, or its exposure (positive numbers).
-#' @param labels Names of the groups.
-#' @param prior A name: `"bda3"` (density proportional to (alpha + beta)^(-5/2)) or `"betabinexch"`
-#'   (LearnBayes') for successes, `"poissgamexch"` (LearnBayes') for events. Or two independent
-#'   distributions as strings, such as `list(alpha = "gamma(2, 1)", beta = "expon(10)")`, of alpha
-#'   and beta or of eta and K for successes, of alpha and mu or alpha and beta = alpha / mu for
-#'   events. Or an R function that returns the log density at (alpha, beta), or at (alpha, mu).
-#' @param z0 The prior median of alpha, for `"poissgamexch"`.
-#' @param data For a formula: a data frame with its variables.
-#' @param ... The arguments of the method for vectors, from that for formulas; otherwise nothing.
-#' @return An object of class `hier_model`: see [hier_normal()].
-#' @examples
-#' \dontshow{if (pyhier_available()) withAutoprint(\{}
-#' seasons <- data.frame(
-#'   season = c("2011", "2012", "2013", "2014"), made = c(10, 25, 26, 31), tried = c(22, 46, 50, 51)
-#' )
-#' model <- hier_binomial(cbind(made, tried - made) ~ season, data = seasons)
-#' coef(model)
-#' hier_poisson(c(5, 1, 5, 14), exposure = c(94.3, 15.7, 62.9, 125.8))
-#' \dontshow{\})}
-#' @name hier_counts
-NULL
-
-#' @rdname hier_counts
-#' @export
-hier_binomial <- function(successes, ...) UseMethod("hier_binomial")
-
-#' @rdname hier_counts
-#' @export
-hier_binomial.default <- function(successes, trials, labels = NULL, prior = "bda3", ...) {
-  no_dots(...)
-  trials <- aligned("successes", successes, "trials", trials)
-  new_model(
-    "binomial", "binomial",
-    successes = numbers_to_python(numbers("successes", successes)),
-    trials = numbers_to_python(numbers("trials", trials)), prior = pair_prior(prior),
-    labels = text_to_python(labels_beside("successes", successes, labels)), call = match.call()
-  )
-}
-
-#' @rdname hier_counts
-#' @export
-hier_binomial.formula <- function(successes, data = NULL, ...) {
-  no_dots(..., .known = "prior")
-  parts <- formula_parts(successes, data)
-  response <- parts$response
-  if (!is.matrix(response) || ncol(response) != 2) {
-    stop_pyhier("the left side must be cbind(successes, failures), as for glm()")
-  }
-  model <- hier_binomial.default(
-    numbers("successes", response[, 1]), numbers("failures", response[, 2]) + response[, 1],
-    labels = parts$group, ...
-  )
-  with_call(model, match.call(), successes)
-}
-
-#' @rdname hier_counts
-#' @export
-hier_poisson <- function(counts, ...) UseMethod("hier_poisson")
-
-#' @rdname hier_counts
-#' @export
-hier_poisson.default <- function(counts, exposure, labels = NULL, prior = "poissgamexch", z0 = 1,
-                                 ...) {
-  no_dots(...)
-  exposure <- aligned("counts", counts, "exposure", exposure)
-  new_model(
-    "poisson", "poisson",
-    counts = numbers_to_python(numbers("counts", counts)),
-    exposure = numbers_to_python(numbers("exposure", exposure)), prior = pair_prior(prior),
-    z0 = numbers("z0", z0), labels = text_to_python(labels_beside("counts", counts, labels)),
-    call = match.call()
-  )
-}
-
-#' @rdname hier_counts
-#' @export
-hier_poisson.formula <- function(counts, data = NULL, ...) {
-  no_dots(..., .known = c("prior", "z0"))
-  parts <- formula_parts(counts, data)
-  if (is.null(parts$offset)) {
-    stop_pyhier("the right side must have offset(log(exposure)), as for glm()")
-  }
-  model <- hier_poisson.default(parts$response, exp(parts$offset), labels = parts$group, ...)
-  with_call(model, match.call(), counts)
-}
-
 with_call <- function(model, call, formula = NULL) {
   call[[1]] <- as.name(paste0("hier_", model$family))
   model$call <- call
@@ -370,11 +281,11 @@ formula_parts <- function(formula, data, several = FALSE) {
     )
   }
   response <- decoded(model.response(frame))
-  if (is.null(data) || .row_names_info(data) < 0) {
+  if (.row_names_info(if (is.null(data)) frame else data) < 0) {
     response <- unname(response) # of row names that are numbers alone
   }
   list(
-    response = response, name = names(frame)[[1]], data = data, terms = groups,
+    response = response, name = names(frame)[[1]], data = data, frame = frame, terms = groups,
     columns = if (length(groups) > 1) as.list(frame)[-1],
     group = if (length(groups) == 1) frame[[groups]], offset = model.offset(frame)
   )
@@ -383,7 +294,8 @@ formula_parts <- function(formula, data, several = FALSE) {
 #' The same data under another prior
 #'
 #' @param object,model A model.
-#' @param ... The priors' arguments of its kind of model: `prior_mu` and `prior_tau`, or `prior`.
+#' @param ... The priors' arguments of its kind of model: `prior_mu` and `prior_tau`, or `prior`; with
+#'   covariates `prior_beta`, and `prior_tau`, `prior_K` or `prior_alpha`.
 #' @param priors A list of lists of such arguments; its names are the priors' names.
 #' @param probs Probabilities of the quantiles.
 #' @return `update()`: a model. `hier_sensitivity()`: a data frame of the exact posteriors'
@@ -438,6 +350,7 @@ update.hier_model <- function(object, ...) {
       prior_tau = level_priors(changes[[name]]),
       prior_sigma = one_prior(name, changes[[name]]),
       prior_rho = rho_prior(changes[[name]]),
+      prior_K = , prior_alpha = one_prior(name, changes[[name]]),
       prior_beta = coefficient_priors(changes[[name]]),
       pair_prior(changes[[name]])
     ))

@@ -11,20 +11,27 @@ predict.hier_posterior <- function(object, newdata = NULL, level = 0.95, draws =
   given <- newdata
   if (is.data.frame(newdata)) {
     rows <- rownames(newdata)
-    newdata <- decoded_columns(as.data.frame(newdata))[[size]]
+    newdata <- size_of(object$model, size, decoded_columns(as.data.frame(newdata)))
     if (is.null(newdata)) {
       stop_pyhier("newdata has no column ", size, ": what the model knows of a new group beside its data")
     }
   } else if (!is.null(newdata)) {
     rows <- seq_along(newdata)
   }
-  if (!is.null(newdata) && !(is.null(object$model$design) && is.null(object$model$levels))) {
+  design <- object$model$design
+  special <- !(is.null(design) && is.null(object$model$levels))
+  if (!is.null(newdata) && special && !is.data.frame(given)) {
+    stop_pyhier("newdata must be a data frame with ", size, " and the variables of the covariates or levels")
+  }
+  counts <- object$model$family %in% c("binomial", "poisson")
+  if (!is.null(newdata) && special && !counts) {
     return(predict_at(object, given, newdata, rows, tail))
   }
   made <- python_call(
     "predict",
     posterior = live(object),
     size = if (!is.null(newdata)) numbers_to_python(numbers(paste0("newdata$", size), newdata)),
+    x = if (!is.null(newdata) && !is.null(design)) new_rows(design, given),
     draws = whole_number("draws", draws, 2), rng = seed
   )
   data.frame(
@@ -48,11 +55,20 @@ simulate.hier_posterior <- function(object, nsim = 1, seed = NULL, ...) {
   frame
 }
 
+# The sizes of new groups: their column, or, where a formula's offset told them, that of its variables.
+size_of <- function(model, name, newdata) {
+  if (!is.null(newdata[[name]]) || is.null(model$sized)) {
+    return(newdata[[name]])
+  }
+  frame <- tryCatch(
+    model.frame(model$sized, newdata, na.action = stats::na.pass),
+    error = function(e) stop_pyhier("newdata: ", conditionMessage(e), "; or give ", name)
+  )
+  exp(model.offset(frame))
+}
+
 # New groups of a model with moderators or levels, without draws.
 predict_at <- function(object, newdata, size, rows, tail) {
-  if (!is.data.frame(newdata)) {
-    stop_pyhier("newdata must be a data frame with se and the variables of the covariates or levels")
-  }
   design <- object$model$design
   found <- python_call(
     "predict_at",

@@ -69,11 +69,18 @@ print.hier_posterior <- function(x, digits = 4, max_groups = 20, ...) {
 #' @export
 print.hier_model <- function(x, max_groups = 20, ...) {
   cat(x$shown, "\n", sep = "")
+  said_dropped(x$dropped)
   print(x$data[seq_len(nrow(x$data)) <= max_groups, , drop = FALSE], ...)
   if (nrow(x$data) > max_groups) {
     cat("... and ", nrow(x$data) - max_groups, " more groups\n", sep = "")
   }
   invisible(x)
+}
+
+said_dropped <- function(n) {
+  if (!is.null(n) && n > 0) {
+    cat(n, " row", if (n > 1) "s", " that lack", if (n == 1) "s", " a value left out\n", sep = "")
+  }
 }
 
 engine_names <- c(

@@ -128,14 +128,14 @@ plain_matrix <- function(x) {
 matrix_to_python <- function(x) list(names = I(as.character(colnames(x))), x = unname(x))
 
 # Numbers of the rows that have all values; an error names the first that lack one.
-kept_rows <- function(parts, size, missing) {
+kept_rows <- function(parts, size, missing, names = seq_len(size)) {
   whole <- rep(TRUE, size)
   for (part in parts) {
     if (length(part)) whole <- whole & stats::complete.cases(part)
   }
   lost <- which(!whole)
   if (length(lost) && missing == "raise") {
-    some <- paste(utils::head(lost, 5), collapse = ", ")
+    some <- paste(utils::head(names[lost], 5), collapse = ", ")
     more <- if (length(lost) > 5) paste0(", ... (", length(lost), " rows)") else ""
     stop_pyhier(
       "data lacks a value that the formula needs: row", if (length(lost) > 1) "s", " ", some, more,
@@ -279,7 +279,6 @@ rho_prior <- function(prior) {
 #' @export
 print.hier_regression <- function(x, ...) {
   cat(x$shown, "\n", sep = "")
-  n <- x$rows$dropped
-  if (n) cat(n, " row", if (n > 1) "s", " that lack", if (n == 1) "s", " a value left out\n", sep = "")
+  said_dropped(x$rows$dropped)
   invisible(x)
 }
