@@ -62,6 +62,7 @@ KERNELS = (
     "regression_density",
     "normal_effects",
     "hypergeometric",
+    "scale_mixtures",
 )
 
 

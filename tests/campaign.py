@@ -106,6 +106,11 @@ def log_rates(**more):
     return ph.PoissonNormal(d["failures"], d["khours"], **more)
 
 
+def heavy(model, **more):
+    d = ph.load_dataset("eight_schools")
+    return model(d["y"], se=d["sigma"], **more)
+
+
 WEAK = {"prior_mu": stats.norm(0, 5), "prior_tau": stats.halfnorm(scale=5)}
 ALL, NORMAL = ("non-centred", "centred", "marginal"), ("non-centred", "marginal")
 COUNTS = ("centred", "marginal")
@@ -124,6 +129,8 @@ MODELS = {
                     prior_beta={"x1": stats.norm(0, 0.01)}, prior_tau=stats.expon(scale=0.5)),
         NORMAL, 5_000),
     "correlated": (studies, ALL, 5_000),
+    "t": (lambda: heavy(ph.NormalT, nu=3, **WEAK), ("marginal",), 5_000),
+    "contaminated": (lambda: heavy(ph.NormalMixture, **WEAK), ("marginal",), 5_000),
     "levels": (towns, ("marginal",), 5_000),
     # Thirteen towns leave tau[town] a funnel still: centred chains diverge there, and miss it.
     "levels, well apart": (lambda: towns(4.0), NORMAL, 4_000),

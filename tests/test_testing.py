@@ -62,6 +62,13 @@ MODELS = {
         PUMPS["failures"].to_numpy()[o], PUMPS["khours"].to_numpy()[o],
         prior={"alpha": stats.expon(scale=2), "mu": stats.expon(scale=1)},
     ),
+    "t": lambda o: ph.NormalT(
+        SCHOOLS["y"].to_numpy()[o], se=SCHOOLS["sigma"].to_numpy()[o], nu=3,
+    ),
+    "contaminated": lambda o: ph.NormalMixture(
+        SCHOOLS["y"].to_numpy()[o], se=SCHOOLS["sigma"].to_numpy()[o],
+        prior_mu=stats.norm(0, 20), prior_tau=stats.halfnorm(scale=10),
+    ),
     "logits": lambda o: ph.BinomialNormal(
         RATS["tumors"].to_numpy()[o], RATS["rats"].to_numpy()[o],
         prior_mu=stats.norm(-1, 2), prior_tau=stats.halfnorm(scale=1),

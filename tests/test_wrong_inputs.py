@@ -96,12 +96,8 @@ def densities(name, ax=None):
 
 
 # What a message may say in place of the argument.
-OTHERWISE = {
-    "lambda_": "lambda",
-    "priors": "prior",
-    "engine": "under the prior",
-    "name": "named|data set",
-}
+OTHERWISE = {"lambda_": "lambda", "priors": "prior", "engine": "under the prior",
+             "name": "named|data set"}  # fmt: skip
 
 
 class Kind:
@@ -117,16 +113,17 @@ LEVEL = Kind("0.9", 0, 1, 1.5, -0.1, np.nan, None, [0.9, 0.95], True, "")
 PROBS = Kind(0.5, "0.5", [25, 50], [-0.1], [np.nan], None, ["a"], [[0.5]], [])
 VECTOR = Kind("abc", None, [[1.0, 2.0], [3.0, 4.0]], ["a", "b", "c", "d"], [], {"a": 1}, 3 + 1j)
 POSITIVE = Kind(0.0, -1.0, np.inf, np.nan, "1", None, [1.0, 2.0])
-CALLABLE = Kind(3.0, "x", [1, 2], ph)
-RNG = Kind("x", 1.5, -1, [1], True)
-NAME = Kind("nothing", 3.0, None, ["mu"])
-AXES = Kind(3.0, "ax", [1, 2])
+CALLABLE, AXES = Kind(3.0, "x", [1, 2], ph), Kind(3.0, "ax", [1, 2])
+RNG, NAME = Kind("x", 1.5, -1, [1], True), Kind("nothing", 3.0, None, ["mu"])
 PRIOR_TAU = Kind(
     3, "jeffrey", stats.halfnorm, stats.halfnorm(scale=[1.0, 2.0]), stats.norm(0, 1), None, [1, 2],
     stats.halfcauchy(scale=-1), stats.halfcauchy(scale=np.nan), stats.poisson(3),
     lambda tau: "a", lambda tau: [1.0, 2.0], lambda tau: None, lambda: 0.0,
 )  # fmt: skip
 PRIOR_MU = Kind(3, "norm", stats.norm, stats.norm([0, 1], 1), stats.t(3), stats.norm(0, np.inf))
+ESTIMATES = {"y": VECTOR, "se": Kind(*VECTOR.wrong, [1, 2, 3, 0.0], [1, 2, 3, -1.0], [1.0]),
+             "labels": Kind("ABCD", 3, ["A"], ["A", "A", "B", "C"]),
+             "prior_tau": PRIOR_TAU, "prior_mu": PRIOR_MU}  # fmt: skip
 
 ENGINE = {"model": MODEL, "draws": COUNT, "rng": RNG}
 PROPOSAL = Kind(3.0, "x", [1.0, 2.0], [[1.0, 0.0], [0.0, -1.0]], {"variance": 1.0}, np.eye(3))
@@ -136,8 +133,7 @@ CHAINS = ENGINE | {
 }  # fmt: skip
 WEIGHTED = ENGINE | {"proposal": PROPOSAL, "scale": Kind(*POSITIVE.wrong[:5]), "df": Kind(
     0.0, -1.0, np.nan, "4", None, [1.0])}  # fmt: skip
-METHOD = Kind("nix", 3, None, ["REML"])
-MADE = {"draws": COUNT, "rng": RNG}
+METHOD, MADE = Kind("nix", 3, None, ["REML"]), {"draws": COUNT, "rng": RNG}
 PARAMETERIZATION = Kind("diagonal", 3, ["centred"], True)
 OF_A_DENSITY = {
     "start": Kind("x", [], None, [np.nan], [[[1.0]]]), "lower": Kind("x", [1.0], 2.0, [0.0, 0.0]),
@@ -152,14 +148,18 @@ EVENT = Kind("mu", "mu > ", "nothing > 3", 3.0, None, "mu > tau > 3", lambda d: 
 
 # What is called, with what, and the kinds of its arguments.
 CALLS = {
-    "NormalNormal": (ph.NormalNormal, {"y": Y, "se": SE}, {
-        "y": VECTOR, "se": Kind(*VECTOR.wrong, [1, 2, 3, 0.0], [1.0]), "labels": Kind(
-            "ABCD", 3, ["A"], ["A", "A", "B", "C"]), "prior_tau": PRIOR_TAU, "prior_mu": PRIOR_MU,
+    "NormalNormal": (ph.NormalNormal, {"y": Y, "se": SE}, ESTIMATES | {
         "prior": Kind(3, "nix", ph.NormalInvChi2)}),
     "NormalNormal.from_raw": (ph.NormalNormal.from_raw, {
         "values": [1, 3, 4, 8], "groups": GROUPED}, {
         "values": VECTOR, "groups": Kind("aabb", 3, ["a"], [None, "a", "b", "b"]),
         "variance": METHOD}),
+    "NormalT": (ph.NormalT, {"y": Y, "se": SE}, ESTIMATES | {"nu": Kind(
+        0.0, -1.0, np.nan, -np.inf, 0.05, 1e8, "4", None, True, [], [1.0, 1.0], [1.0, np.nan],
+        [4.0, "x"], {}, {1.0: -0.5, 4.0: 1.5}, {1.0: 0.5, 4.0: 0.4}, {"a": 1.0}, {1.0: "x"})}),
+    "NormalMixture": (ph.NormalMixture, {"y": Y, "se": SE}, ESTIMATES | {
+        "weight": Kind(0.0, 1.0, -0.1, np.nan, "0.1", None, [0.1, 0.2]),
+        "ratio": Kind(0.5, -1.0, np.inf, np.nan, "10", None, [1.0, 2.0])}),
     "MultilevelNormal": (ph.MultilevelNormal, {"y": Y, "se": SE, "levels": LEVELS}, {
         "y": VECTOR, "se": Kind(*VECTOR.wrong, [1, 2, 3, 0.0], [1.0]), "levels": Kind(
             3, "ab", {}, {"a": "wxyz"}, {"a": [1, 2]}, {"a": [1, 2, None, 3]}),

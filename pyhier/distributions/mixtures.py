@@ -96,9 +96,10 @@ class FamilyMixture(Marginal):
             return self._by_density.isf(q) if upper else self._by_density.ppf(q)
         mean, sd = self._family.line_moments()
         reach = np.inf if self._family.line == "identity" else DOUBLES
+        far = getattr(self._family, "reach", 40.0)
         ends = (
-            max(float(np.min(mean - 40.0 * sd)), -reach),
-            min(float(np.max(mean + 40.0 * sd)), reach),
+            max(float(np.min(mean - far * sd)), -reach),
+            min(float(np.max(mean + far * sd)), reach),
         )
         guess = self._guess(1.0 - q if upper else q)
         tail = self._log_upper if upper else self._log_lower
@@ -142,17 +143,26 @@ class FamilyMixture(Marginal):
 
     def _log_line_density(self, z: Floats) -> Floats:
         """Log of the density at places on the line, shape (points,)."""
+        own = getattr(self._family, "log_mixture", None)  # of what is no exponential family
+        if own is not None:
+            with np.errstate(divide="ignore"):
+                mixed: Floats = own(z, np.log(self._weight))
+            return mixed
         base = getattr(self._family, "log_base", None)  # what all components have in common
         with np.errstate(over="ignore"):
             density = log_mixture(self._family.statistics(z), *self._terms)
             return density if base is None else density + base(z)
 
     def mean(self) -> float:
-        """The mean."""
+        """The mean; ``inf`` where there is none."""
+        if getattr(self._family, "index", np.inf) <= 1.0:
+            return np.inf
         return float(self._weight @ self._family.mean)
 
     def var(self) -> float:
-        """The variance."""
+        """The variance; ``inf`` where there is none."""
+        if getattr(self._family, "index", np.inf) <= 2.0:
+            return np.inf
         away = self._family.mean - self.mean()
         return float(self._weight @ (self._family.var + away**2))
 

@@ -3,18 +3,22 @@
 import numpy as np
 
 from pyhier._types import Floats
+from pyhier.inference.hills import SEPARATE, check_hills
 from pyhier.inference.laplace import laplace
 from pyhier.models.interface import (
     Integrated,
     Latticed,
     Model,
     PlaneModel,
+    is_averaged,
+    is_hilly,
     is_integrated,
     is_latticed,
     is_plane,
     is_reduced,
 )
 from pyhier.models.requirements import need_posterior
+from pyhier.posterior.averaged import AveragedPosterior
 from pyhier.posterior.effect_lattice import TOLERANCE, EffectLatticePosterior
 from pyhier.posterior.exact_lattice import LatticePosterior
 from pyhier.posterior.exact_line import ExactPosterior
@@ -30,7 +34,9 @@ from pyhier.quadrature.turned import Turned
 MOST = 4  # coordinates of a lattice
 
 
-Exact = ExactPosterior | PlanePosterior | LatticePosterior | EffectLatticePosterior
+Exact = (
+    ExactPosterior | PlanePosterior | LatticePosterior | EffectLatticePosterior | AveragedPosterior
+)
 
 
 def exact(model: Model) -> Exact:
@@ -45,7 +51,7 @@ def exact(model: Model) -> Exact:
 
     Returns
     -------
-    ExactPosterior, PlanePosterior, LatticePosterior or EffectLatticePosterior
+    ExactPosterior, PlanePosterior, LatticePosterior, EffectLatticePosterior or AveragedPosterior
         Good to 1e-9 with one hyperparameter left, to 1e-8 with two; on a lattice of up to four as
         good as its `error` says.
 
@@ -75,6 +81,8 @@ def exact(model: Model) -> Exact:
     (11.4002608704, 8.3414162375)
     """
     need_posterior("exact", model)
+    if is_averaged(model):
+        return AveragedPosterior(model, [exact(case) for case in model.cases])
     if is_reduced(model):
         return ExactPosterior.of(model)
     if is_integrated(model):
@@ -154,4 +162,14 @@ def on_plane(model: PlaneModel) -> PlanePosterior:
         return target.log_density(axis.phi(location, outer))
 
     point = float(start[axis.free]), float(start[model.location])
-    return PlanePosterior(model, nested_quadrature(log_density, *point))
+    if not is_hilly(model):
+        return PlanePosterior(model, nested_quadrature(log_density, *point))
+    hills = model.hills()
+    try:
+        plane = nested_quadrature(log_density, *point, model.inner_guess())
+    except ValueError:
+        if hills[0].size:
+            raise ValueError(SEPARATE) from None
+        raise
+    check_hills(plane, log_density, *hills)
+    return PlanePosterior(model, plane)

@@ -1,5 +1,6 @@
 """The models: data and priors, with the group effects integrated out."""
 
+from pyhier.models.averaged_t import AveragedT
 from pyhier.models.beta_binomial import BetaBinomial
 from pyhier.models.binomial_normal import BinomialNormal
 from pyhier.models.count_families import BetaBinomialRegression, PoissonGammaRegression
@@ -12,14 +13,17 @@ from pyhier.models.hypergeometric_normal import HypergeometricNormal
 from pyhier.models.interface import Model
 from pyhier.models.multilevel import MultilevelNormal
 from pyhier.models.multivariate import MultivariateNormal
+from pyhier.models.normal_mixture import NormalMixture
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
+from pyhier.models.normal_t import NormalT
 from pyhier.models.own import HierarchicalModel
 from pyhier.models.poisson_gamma import PoissonGamma
 from pyhier.models.poisson_normal import PoissonNormal
 from pyhier.models.regression import HierarchicalRegression
 
 __all__ = [
+    "AveragedT",
     "BetaBinomial",
     "BetaBinomialRegression",
     "BinomialNormal",
@@ -31,8 +35,10 @@ __all__ = [
     "Model",
     "MultilevelNormal",
     "MultivariateNormal",
+    "NormalMixture",
     "NormalNormal",
     "NormalRegression",
+    "NormalT",
     "PoissonGamma",
     "PoissonGammaRegression",
     "PoissonNormal",

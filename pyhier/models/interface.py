@@ -365,6 +365,39 @@ class PlaneModel(Model, Protocol):
         """Exponent below which powers of a quantity (no group's effect) have expectations."""
 
 
+class Hilly(PlaneModel, Protocol):
+    """A model with two coordinates whose density falls off slowly in the location, or has hills."""
+
+    def hills(self) -> tuple[Floats, float, float]:
+        """Places of the other coordinate at which there are several, their middle and reach."""
+
+    def inner_guess(self) -> tuple[Floats, Floats, Floats]:
+        """Places of the other coordinate, and about where the location is, and how wide."""
+
+
+class Averaged(Model, Protocol):
+    """A model with one more hyperparameter, which has a few values: given it, it is another model.
+
+    It is the last of the coordinates.
+    """
+
+    @property
+    def case_name(self) -> str:
+        """What the hyperparameter is called."""
+
+    @property
+    def case_values(self) -> Floats:
+        """Its values, (cases,)."""
+
+    @property
+    def prior_weights(self) -> Floats:
+        """Their prior probabilities, (cases,)."""
+
+    @property
+    def cases(self) -> Sequence[Model]:
+        """The models given each."""
+
+
 def replicated(model: Any, draws: Draws, rng: Generator) -> Floats:
     """New data of a model, for draws of phi and the effects; of rows, whose law phi tells too."""
     given = getattr(model, "predict_given", None)
@@ -433,6 +466,16 @@ def is_plane(value: object) -> TypeGuard[PlaneModel]:
     """Whether a model has two coordinates and says how to look at them."""
     two = hasattr(type(value), "axis") and len(getattr(value, "coordinates", ())) == 2
     return two and not is_latticed(value)
+
+
+def is_hilly(value: object) -> TypeGuard[Hilly]:
+    """Whether the density of a model with two coordinates may have several hills in one."""
+    return hasattr(type(value), "hills")
+
+
+def is_averaged(value: object) -> TypeGuard[Averaged]:
+    """Whether a model has a hyperparameter of a few values, each a model."""
+    return hasattr(type(value), "cases")
 
 
 def is_model(value: object) -> TypeGuard[Model]:

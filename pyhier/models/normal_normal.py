@@ -15,14 +15,14 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, normals
 from pyhier._types import Floats, Ints
-from pyhier._validation import each_group, names_aligned, not_negative, number, vector
+from pyhier._validation import not_negative, number
 from pyhier.distributions.families import Normal
 from pyhier.kernels import normal_groups as kernel
 from pyhier.kernels.density import LogDensity, NormalMarginal
 from pyhier.models import normal_likelihood as likelihood
 from pyhier.models.covariates import LOG_2PI
-from pyhier.models.groups import Grouped, Labels, check_lengths
-from pyhier.models.normal_data import NormalData
+from pyhier.models.groups import Labels
+from pyhier.models.normal_data import EstimatedGroups
 from pyhier.models.normal_joint import NormalTargets
 from pyhier.models.normal_priors import NormalPriors
 from pyhier.models.own_likelihood import NormalOwn, OwnLikelihood, of_groups
@@ -35,7 +35,7 @@ from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.panels import Shape
 
 
-class NormalNormal(Sources, NormalTargets, NormalPriors, NormalData, Grouped):
+class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
     """Group estimates with known standard errors, and normally distributed group effects.
 
     Parameters
@@ -114,63 +114,14 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, NormalData, Grouped):
     ) -> None:
         if prior_beta is not None:
             raise ValueError("prior_beta is the prior of covariates' coefficients: give X=")
-        if (se is None) == (var is None):
-            raise ValueError(
-                "give se= (standard errors) or var= (sampling variances): "
-                + ("neither was given" if se is None else "both were given")
-            )
-        self._given = "se" if var is None else "var"
-        data = {"y": y, self._given: se if var is None else var}
-        names_aligned("labels", labels, **data)
-        self.y = vector("y", y)
-        super().__init__(self.y.size, labels, "y")
-        spread = vector(self._given, data[self._given])
-        self._check_groups(spread)
-        self.var = spread * spread if var is None else spread
-        self.se = spread if var is None else np.sqrt(spread)
+        self._take_estimates(y, se, var, labels)
         self._priors = {"prior_mu": prior_mu, "prior_tau": prior_tau, "prior": prior}
         self.prior = resolve_prior(prior, prior_mu, prior_tau, self.var)
-        for array in (self.y, self.se, self.var):
-            array.flags.writeable = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the model was made of; the compiled density is made anew."""
-        spread = self.se if self._given == "se" else self.var
-        arguments = {self._given: spread, "labels": self._labels, **self._priors}
+        arguments = {**self._spread, "labels": self._labels, **self._priors}
         return partial(NormalNormal, **arguments), (self.y,)
-
-    def _check_groups(self, spread: Floats) -> None:
-        name, y = self._given, self.y
-        check_lengths(y, spread, "y", name)
-        each_group("y", y, np.isfinite(y), self.label, "estimates must be finite")
-        kind = "standard errors" if name == "se" else "sampling variances"
-        valid = (spread > 0.0) & np.isfinite(spread)
-        each_group(name, spread, valid, self.label, f"{kind} must be positive and finite")
-        # Squares of the numbers, and those over one another, must stay within a double.
-        size = 1.0 if name == "se" else 2.0
-        valid = (spread >= 1e-70**size) & (spread <= 1e70**size)
-        each_group(name, spread, valid, self.label, "rescale the data: its square leaves a double")
-        rule = "rescale the data: its square leaves a double"
-        each_group("y", y, np.abs(y) <= 1e70, self.label, rule)
-
-    def why_no_posterior(self) -> str:
-        """Why the posterior is improper and what mends it; empty where it is proper.
-
-        The posterior of log tau must fall off on both sides.
-        """
-        left, right = self.tail_indices
-        if left > 1e-6 and right > 1e-6:
-            return ""
-        scale = float(f"{np.max(self.se):.1g}")
-        if self.prior.name == "uniform":
-            why = f"the uniform prior of tau, which needs at least {2 + self._flat}"
-        else:
-            where = "tau = 0" if left <= 1e-6 else "large tau"
-            why = f"this prior of tau: it has infinite mass at {where}"
-        return (
-            f"the posterior of {self.sized} is improper under {why}: give a proper prior, "
-            f"such as prior_tau=scipy.stats.halfcauchy(scale={scale:g})"
-        )
 
     def __repr__(self) -> str:
         given = "standard errors given (se)" if self._given == "se" else "variances given (var)"
@@ -439,8 +390,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, NormalData, Grouped):
         if "prior" not in priors:
             kept = {"prior_mu": self._priors["prior_mu"], "prior_tau": self._priors["prior_tau"]}
             priors = kept | priors if priors else dict(self._priors)
-        priors[self._given] = self.se if self._given == "se" else self.var
-        return NormalNormal(self.y, labels=self._labels, **priors)
+        return NormalNormal(self.y, labels=self._labels, **self._spread, **priors)
 
 
 _arguments = list(signature(NormalNormal.__init__).parameters.values())[1:]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
+from pyhier.distributions.scale_laws import ScaleLaw
 from pyhier.distributions.tilted import Counts
 from pyhier.kernels.count_masses import log_mass, log_mass_given
 
@@ -187,6 +188,35 @@ class NormalOwn(Frozen):
         """The line has no places that are no doubles."""
         none = np.zeros((*np.shape(self.y), len(phi)))
         return none, none
+
+
+@dataclass(frozen=True)
+class MixtureOwn(NormalOwn):
+    """The same about effects of a law that is a scale mixture.
+
+    Attributes
+    ----------
+    law : ScaleLaw
+    """
+
+    law: ScaleLaw
+
+    @classmethod
+    def of(
+        cls, quantities: Sequence[int | None], y: Floats, var: Floats, law: ScaleLaw
+    ) -> "MixtureOwn":
+        """Of groups, and of new ones (None)."""
+        own, error = of_groups(quantities, (y, 0.0), (var, np.inf))
+        return cls(own, error, law)
+
+    def given_phi(self, phi: Floats) -> Floats:
+        """The mixture's density about mu; phi is (mu, log tau)."""
+        some = np.isfinite(self.var)
+        logs = np.zeros((some.size, len(phi)))
+        log_tau = np.ascontiguousarray(phi[:, 1])
+        own = self.law.kernel.laws(self.y[some], self.var[some], phi[:, :1].T, log_tau)
+        logs[some] = own[0]
+        return logs
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pyhier.models.interface import Model, is_model
+from pyhier.models.interface import Model, is_averaged, is_model
 from pyhier.models.normal_normal import NormalNormal
 
 # What learnbayes calls the engines that take a log posterior without a model.
@@ -11,10 +11,18 @@ IN_LEARNBAYES = {
     "importance": "impsampling", "rejection": "rejectsampling", "grid": "simcontour",
 }  # fmt: skip
 
+AVERAGING = ("exact",)  # engines that average over models
+
 
 def need_model(engine: str, model: Any) -> None:
-    """Raise TypeError unless there is a model."""
+    """Raise TypeError unless there is a model, of one that averages over others for `exact`."""
     if is_model(model) and not isinstance(model, type):
+        if is_averaged(model) and engine not in AVERAGING:
+            name = model.case_name
+            raise TypeError(
+                f"{engine} takes no model with several values of {name}: take exact(model), or "
+                f"one {name}"
+            )
         return
     given = "a class" if isinstance(model, type) else f"a {type(model).__name__}"
     named = IN_LEARNBAYES.get(engine)

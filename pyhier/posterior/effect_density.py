@@ -15,6 +15,7 @@ from pyhier.kernels.effect_panels import panel_sums
 from pyhier.kernels.effect_sums import sums
 from pyhier.models.interface import PlaneModel
 from pyhier.posterior.effect_nodes import ORDERS, RULES, EffectNodes, Rows
+from pyhier.posterior.heavy_density import HeavyDensities
 
 DEPTH = 45.0  # below which components are left out
 LEAST_OF_DEPTH = -35.0  # log of the weight of nodes that matter for it
@@ -46,7 +47,7 @@ class Population:
 
     def __init__(self, model: PlaneModel, nodes: EffectNodes) -> None:
         parts = (nodes.linear, nodes.close, nodes.narrow.nodes)
-        self.line, self._nodes = nodes.line, nodes
+        self.line, self._nodes, self._model = nodes.line, nodes, model
         self.phi = np.concatenate([part.phi for part in parts])
         self.log_weight = np.concatenate([part.log_weight for part in parts])
         self.ends = np.cumsum([0, *(part.log_weight.size for part in parts)])
@@ -57,6 +58,10 @@ class Population:
         natural, partition = self._natural()
         below = _finite(-partition[some] - self.height[some])
         self.linear = linear.first, linear.parity, *np.ascontiguousarray(natural[some].T), below
+
+    def densities(self, quantities: list[int | None]) -> "EffectDensities":
+        """The densities of groups' effects, or of a new one's (None)."""
+        return EffectDensities(self._model, self, quantities)
 
     def _natural(self) -> tuple[Floats, Floats]:
         """Natural parameters and log partition function."""
@@ -209,12 +214,12 @@ class EffectDensity:
 
     Attributes
     ----------
-    all : EffectDensities
+    all : EffectDensities or HeavyDensities
     effect : int
         Its place there.
     """
 
-    all: EffectDensities
+    all: "EffectDensities | HeavyDensities"
     effect: int = 0
 
     def __call__(self, z: Floats) -> Floats:

@@ -21,9 +21,11 @@ from pyhier.distributions.density import LineMarginal
 from pyhier.distributions.families import Family
 from pyhier.distributions.line_panels import LIMIT, LinePanels, Rows
 from pyhier.distributions.mixtures import amid
-from pyhier.models.interface import Model, PlaneModel
+from pyhier.distributions.scale_mixtures import ScaleMixture
+from pyhier.models.interface import Model, PlaneModel, is_hilly
 from pyhier.posterior.effect_density import EffectDensities, EffectDensity, Population
 from pyhier.posterior.effect_nodes import EffectNodes
+from pyhier.posterior.heavy_density import HeavyDensities, HeavyPopulation
 from pyhier.posterior.nodes import NodesPosterior
 from pyhier.posterior.summaries import PROBS
 from pyhier.quadrature.axes import Axis, coordinate_axis
@@ -164,21 +166,27 @@ class PlanePosterior(NodesPosterior):
         width = float(amid(self.weight, free, np.zeros(free.size))[1])
         plane = OnPlane(self.model, axis.phi)
         density = Nested(plane, float(places[top]), float(free[top]), width)
+        if axis.free == self._plane_model.location and is_hilly(self._plane_model):
+            density.learn(self._plane.outer.x, self._plane.inner)
         return LineMarginal(axis.line, density, middle, scale, self._plane_model.moment_index(name))
 
     @cached_property
-    def _populations(self) -> dict[int, Population]:
+    def _populations(self) -> dict[int, Population | HeavyPopulation]:
         return {}
 
-    def _population_at(self, level: int) -> Population:
+    def _population_at(self, level: int) -> Population | HeavyPopulation:
         """The population at nodes for effects, the outer steps halved so many times.
 
         Levels below 0 have but some of the nodes.
         """
         if level not in self._populations:
             least = MATTER if level < 0 else NEGLIGIBLE
-            nodes = EffectNodes(self._plane_model, self._plane_at(level), least)
-            self._populations[level] = Population(self._plane_model, nodes)
+            model, plane = self._plane_model, self._plane_at(level)
+            if isinstance(model.theta_given(None, self.phi[:1]), ScaleMixture):
+                self._populations[level] = HeavyPopulation(model, plane, least)
+            else:
+                nodes = EffectNodes(model, plane, least)
+                self._populations[level] = Population(model, nodes)
         return self._populations[level]
 
     @cached_property
@@ -206,7 +214,7 @@ class PlanePosterior(NodesPosterior):
         mean, var = (float(part[0]) for part in self._moments([quantity]))
         index = np.inf if quantity is not None else self._plane_model.moment_index(name)
         density, (centre, scale) = table.log_density, (float(part[0]) for part in guess)
-        assert isinstance(density, EffectDensities)
+        assert isinstance(density, EffectDensities | HeavyDensities)
         return LineMarginal(
             table.line, EffectDensity(density), centre, scale, index, (mean, var), table,
             float(error[0]),
@@ -254,10 +262,10 @@ class PlanePosterior(NodesPosterior):
         Which of the quantities, their panels, and about how far the densities' own errors put
         probabilities off; a quantity that comes again is better then.
         """
-        left, model = np.arange(len(quantities)), self._plane_model
+        left = np.arange(len(quantities))
         for level in range(start, LEVELS):
             population = self._population_at(level)
-            density = EffectDensities(model, population, [quantities[k] for k in left.tolist()])
+            density = population.densities([quantities[k] for k in left.tolist()])
             table = LinePanels(
                 population.line, density, centre[left], scale[left], density.beyond(LIMIT),
                 density.on_panels,

@@ -236,7 +236,11 @@ class Nested:
 
     def learn(self, outer: Floats, rule: Rule) -> None:
         """Take the places of inner integrals as guesses for the next."""
-        found = np.array([outer, rule.centre, np.log(rule.scale)])
+        self.guess(outer, rule.centre, rule.scale)
+
+    def guess(self, outer: Floats, centre: Floats, scale: Floats) -> None:
+        """Take centres and scales of inner integrals as guesses for the next."""
+        found = np.array([outer, centre, np.log(scale)])
         merged = np.concatenate([self._known, found], axis=1)
         self._known = merged[:, np.unique(merged[0], return_index=True)[1]]
 
@@ -272,10 +276,19 @@ class Plane:
 
 
 def nested_quadrature(
-    log_density: Callable[[Floats, Floats], Floats], outer: float, inner: float
+    log_density: Callable[[Floats, Floats], Floats],
+    outer: float,
+    inner: float,
+    known: tuple[Floats, Floats, Floats] | None = None,
 ) -> Plane:
-    """Integrate a density of (outer, inner) over the plane, from a point with some mass."""
+    """Integrate a density of (outer, inner) over the plane, from a point with some mass.
+
+    Where densities fall off as powers a walk from there may end far from the inner peak: then there
+    are ``known`` values of the outer coordinate, centres and scales.
+    """
     nested = Nested(log_density, outer, inner, 1.0)
+    if known is not None:
+        nested.guess(*known)
     rule = integrate(lambda row, x: nested(x), np.array([outer]), np.ones(1))
     return Plane(rule, nested.rule(rule.x))
 

@@ -71,6 +71,14 @@ def two_arms():
     return ph.HypergeometricNormal(*(d[name] for name in columns))
 
 
+def heavy(model, **law):
+    def make():
+        d = ph.load_dataset("eight_schools")
+        return model(d["y"], se=d["sigma"], **law)
+
+    return make
+
+
 MODELS = {
     "normal: eight schools": eight_schools,
     "normal: BCG": bcg,
@@ -88,6 +96,8 @@ MODELS = {
     "binomial-normal: surgical": with_normal_effects(
         ph.BinomialNormal, "surgical", "deaths", "operations"
     ),
+    "t: eight schools": heavy(ph.NormalT, nu=4),
+    "contaminated: eight schools": heavy(ph.NormalMixture),
     "Poisson-normal: pumps": with_normal_effects(ph.PoissonNormal, "pumps", "failures", "khours"),
     "hypergeometric-normal: BCG": two_arms,
 }

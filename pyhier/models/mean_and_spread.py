@@ -1,0 +1,204 @@
+"""What models of (mu, log tau) share whose effects are integrated out by a compiled kernel."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import cached_property
+from math import inf, log
+from typing import Any
+
+import numpy as np
+
+from pyhier._types import Floats
+from pyhier._validation import not_negative, number
+from pyhier.kernels.density import LogDensity
+from pyhier.models.covariates import NormalPrior, of_mean
+from pyhier.models.groups import Grouped
+from pyhier.models.joint import python_prior
+from pyhier.models.normal_likelihood import ridge as normal_ridge
+from pyhier.models.normal_priors import NormalPriors
+from pyhier.models.weights import residuals, weight_spread, weighted_mean
+from pyhier.quadrature.axes import Axis, coordinate_axis
+
+POOLING, SHARES = 60, 0.5 ** np.arange(12.0)  # Newton's steps, and what is tried of each
+
+
+class MeanAndSpread(NormalPriors, Grouped):
+    """Groups about mu with a spread tau; a subclass gives the likelihood of both and its words."""
+
+    coordinates: tuple[str, ...] = ("mu", "log_tau")
+    location = 0
+
+    @property
+    @abstractmethod
+    def _approximate(self) -> tuple[Floats, Floats]:
+        """Finite estimates of the groups' effects and their variances."""
+
+    @property
+    @abstractmethod
+    def _likelihood(self) -> Any:
+        """The compiled data without priors: its ``derivatives`` at a point."""
+
+    @property
+    @abstractmethod
+    def _log_likelihood(self) -> LogDensity:
+        """The log likelihood of (mu, log tau), compiled."""
+
+    @property
+    @abstractmethod
+    def tail_indices(self) -> tuple[float, float]:
+        """Exponents of the posterior of log tau on both sides; inf where it falls faster."""
+
+    def _tau_prior(self, of_python: bool) -> Any:
+        """Tau's prior for the kernels; one of Python's is called once for value and slope."""
+        tau = self.prior.density
+        if not of_python or tau is None or tau.compiled:
+            return tau
+        log_density = self.prior.log_density
+        return python_prior(lambda log_tau: log_density(log_tau[:, 0]), 1)
+
+    @property
+    def _design(self) -> Floats | None:
+        """The covariates, shape (groups, p); None where mu is all there is."""
+        return None
+
+    @property
+    def _beta_prior(self) -> NormalPrior:
+        """The prior of mu, as of the one coefficient."""
+        return of_mean(self.prior.mu)
+
+    def log_marginal_likelihood(self, phi: Floats) -> Floats:
+        """Log likelihood of (mu, log tau), theta integrated out, with all constants, shape (n,)."""
+        return self._log_likelihood.evaluate(phi)
+
+    def log_posterior(self, phi: Floats) -> Floats:
+        """``log_marginal`` at many points, shape (n, 2), at once."""
+        return self.log_marginal_likelihood(phi) + self.log_prior(phi)
+
+    @property
+    def log_constant(self) -> float:
+        """Nothing: all constants are in ``log_marginal``."""
+        return 0.0
+
+    def derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
+        """Gradient (2,) and Hessian (2, 2) of the log marginal at one (mu, log tau)."""
+        gradient, hessian = self.likelihood_derivatives(phi)
+        more = self._prior_derivatives(phi)
+        return gradient + more[0], hessian + more[1]
+
+    def likelihood_derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
+        """Gradient (2,) and Hessian (2, 2) of the log likelihood at one (mu, log tau)."""
+        gradient, hessian = self._likelihood.derivatives(phi)
+        return gradient, hessian
+
+    @cached_property
+    def scales(self) -> tuple[float, float]:
+        """Where log tau matters: the least sd of anything at tau = 0, the widest spread."""
+        y, var = self._approximate
+        least = -0.5 * log(float((1.0 / var).sum()))
+        widest = max(float(np.ptp(y)), float(np.sqrt(var.max())))
+        low, high = self.support
+        return min(max(least, low), high), min(max(log(widest), low), high)
+
+    @cached_property
+    def support(self) -> tuple[float, float]:
+        """The log tau that the prior allows."""
+        low, high = self.prior.support
+        return log(low) if low > 0.0 else -inf, log(high)
+
+    def start(self) -> Floats:
+        """The best of a ladder of log tau, with mu at the weighted mean of the estimates."""
+        ladder = self._ladder()
+        y, var = self._approximate
+        precision = self.prior.mu_precision(ladder)
+        mean = 0.0 if self.prior.mu is None else self.prior.mu[0]
+        weights = 1.0 / (var + np.exp(2.0 * ladder)[:, np.newaxis])
+        mu = (weights @ y + precision * mean) / (weights.sum(axis=1) + precision)
+        return self._best_of(np.column_stack([mu, ladder]))
+
+    def _ladder(self) -> Floats:
+        """Rungs of log tau where the data or the prior have structure, as the prior allows it."""
+        low, high = self.scales
+        known = self.prior.structure(low, high)
+        low, high = min(low, known.low), max(high, known.high)
+        rungs = max(25, int(2.0 * (high - low)) + 9)
+        ladder = np.clip(np.linspace(low - 2.0, high + 2.0, rungs), *self.support)
+        if np.ptp(ladder) < 5.0:  # a narrow prior: keep off its edges
+            ends = np.clip([low - 2.0, high + 2.0], *self.support)
+            ladder = np.linspace(float(ends[0]), float(ends[1]), 27)[1:-1]
+        return ladder
+
+    def _best_of(self, points: Floats) -> Floats:
+        """The point with the highest posterior density."""
+        density = self.log_posterior(points)
+        if not (density > -np.inf).any():
+            raise ValueError(
+                "the posterior density is 0 or NaN wherever a search for its mass looked: check "
+                f"the prior of tau ({self.prior.name}) at values like those of the data"
+            )
+        best: Floats = points[int(np.nanargmax(density))]
+        return best
+
+    def ridge(self) -> Floats:
+        """The likelihood's ridge, (mu, log tau) of shape (n, 2), from tau = 0 on.
+
+        At tau = 0 itself mu is where the likelihood is highest.
+        """
+        points = normal_ridge(*self._approximate)
+        points[0, :-1] = self._pooled(points[0, :-1])
+        return points
+
+    def _pooled(self, beta: Floats) -> Floats:
+        """The coefficients of greatest likelihood at tau = 0, from a point, shape (p,).
+
+        The likelihood is log-concave; without an end it is left after some steps.
+        """
+        point = np.append(beta, -inf)
+        height = self._log_likelihood(point)
+        for _ in range(POOLING):
+            gradient, hessian = self._likelihood.derivatives(point)
+            step = np.linalg.lstsq(-hessian[:-1, :-1], gradient[:-1], rcond=1e-13)[0]
+            for share in SHARES:
+                new = np.append(point[:-1] + share * step, -inf)
+                found = self._log_likelihood(new)
+                if found >= height:
+                    break
+            else:
+                break
+            gain, point, height = found - height, new, found
+            if gain <= 1e-15 * abs(height):
+                break
+        return point[:-1]
+
+    def moments(self) -> Floats:
+        """(mu, log tau) by the method of moments (DerSimonian and Laird 1986), tau perhaps 0.
+
+        Of the estimates with half a count added.
+        """
+        y, var = self._approximate
+        weights, spare = 1.0 / var, weight_spread(1.0 / var)
+        excess = float(weights @ residuals(y, weights) ** 2) - (y.size - 1)
+        tau2 = max(0.0, excess / spare) if y.size > 1 else 0.0
+        with np.errstate(divide="ignore"):
+            log_tau = 0.5 * np.log(tau2)
+        return np.array([weighted_mean(y, 1.0 / (var + tau2))[0], log_tau])
+
+    def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
+        """Mu and tau, each of shape (...)."""
+        return {"mu": phi[..., 0], "tau": np.exp(phi[..., 1])}
+
+    def phi_at(self, **values: float) -> Floats:
+        """(mu, log tau) at ``mu=`` and ``tau=``; tau may be 0."""
+        if set(values) != {"mu", "tau"}:
+            raise ValueError(f"the hyperparameters are mu and tau: {sorted(values)} were given")
+        mu, tau = number("mu", values["mu"]), not_negative("tau", values["tau"])
+        with np.errstate(divide="ignore"):
+            return np.array([mu, np.log(tau)])
+
+    def axis(self, name: str) -> Axis | None:
+        """The axis of mu or of tau; None for a name that is neither."""
+        axes = {"mu": coordinate_axis(0), "tau": coordinate_axis(1, "log")}
+        return axes.get(name)
+
+    def _eta(self, phi: Floats) -> Floats:
+        """The effects' means, shape (..., 1) or (..., groups)."""
+        return phi[..., :1]
