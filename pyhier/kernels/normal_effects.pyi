@@ -7,13 +7,13 @@ from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity
 
 Floats = NDArray[np.float64]
-Kind = Literal["binomial", "poisson", "hypergeometric"]
+_Kind = Literal["binomial", "poisson", "hypergeometric"]
 KINDS: dict[str, int]
 
 class CountsWithPriors:
     def __init__(
         self,
-        kind: Kind,
+        kind: _Kind,
         data: Floats,
         tables: Floats,
         times: Floats,
@@ -33,11 +33,11 @@ class CountsMarginalGradient(GradientDensity):
     def __init__(self, owner: CountsWithPriors) -> None: ...
 
 def log_likelihoods(
-    kind: Kind, data: Floats, tables: Floats, group: NDArray[np.int64], theta: Floats
+    kind: _Kind, data: Floats, tables: Floats, group: NDArray[np.int64], theta: Floats
 ) -> Floats: ...
-def laws(kind: Kind, data: Floats, tables: Floats, eta: Floats, log_tau: Floats) -> Floats: ...
+def laws(kind: _Kind, data: Floats, tables: Floats, eta: Floats, log_tau: Floats) -> Floats: ...
 def tails(
-    kind: Kind,
+    kind: _Kind,
     data: Floats,
     tables: Floats,
     eta: Floats,
@@ -48,7 +48,7 @@ def tails(
     weight: Floats,
 ) -> Floats: ...
 def draws(
-    kind: Kind,
+    kind: _Kind,
     data: Floats,
     tables: Floats,
     group: NDArray[np.int64],

@@ -280,6 +280,13 @@ class BetaBinomial(SuccessSources, CountModel):
         """Log probability of each group's successes given theta, shape (..., groups)."""
         return log_mass("binomial", self.successes, self.failures, theta)
 
+    new_counts_end: ClassVar[bool] = True
+    new_counts_most: ClassVar[float] = 1e8  # probabilities at nodes, in some seconds
+
+    def new_likelihood(self, counts: Floats, size: float) -> BinomialOwn:
+        """What counts of new groups of a size say of their effects."""
+        return BinomialOwn(counts, size - counts)
+
     def with_prior(self, **priors: Any) -> "BetaBinomial":
         """The same data under another ``prior=``; without one it stays as it is."""
         priors = {"prior": self.prior} | priors

@@ -21,6 +21,7 @@ from pyhier.models.count_normal import CountNormal
 from pyhier.models.count_sources import SuccessSources
 from pyhier.models.counts import whole_numbers
 from pyhier.models.groups import Labels, check_lengths
+from pyhier.models.own_likelihood import CountOwn
 from pyhier.models.two_arms import COLUMNS, sizes_of_rates, two_arms
 from pyhier.priors.tau import TauPrior
 from pyhier.quadrature.transforms import from_line
@@ -233,6 +234,13 @@ class BinomialNormal(SuccessSources, CountNormal):
         """Draws of successes in ``size`` trials of new groups."""
         trials = np.array(count("size (trials)", size, 0))
         return binomials(rng, trials, from_line("logit", theta_new))
+
+    new_counts_end: ClassVar[bool] = True
+    new_counts_most: ClassVar[float] = 4e6  # probabilities at nodes, in some seconds
+
+    def new_likelihood(self, counts: Floats, size: float) -> CountOwn:
+        """What counts of new groups of a size say of their effects."""
+        return CountOwn(Counts.of("binomial", counts, np.full(counts.size, float(size))))
 
     def with_prior(self, **priors: Any) -> "BinomialNormal":
         """The same data under another ``prior_mu=`` or ``prior_tau=``; what is not given stays."""

@@ -278,6 +278,13 @@ class PoissonGamma(EventSources, CountModel):
         """Log probability of each group's events given theta, shape (..., groups)."""
         return log_mass("poisson", self.counts, self.exposure * theta)
 
+    new_counts_end: ClassVar[bool] = False
+    new_counts_most: ClassVar[float] = 1e8  # probabilities at nodes, in some seconds
+
+    def new_likelihood(self, counts: Floats, size: float) -> PoissonOwn:
+        """What counts of new groups of a size say of their effects."""
+        return PoissonOwn(counts, np.full(counts.size, float(size)))
+
     def with_prior(self, **priors: Any) -> "PoissonGamma":
         """The same data under another ``prior=`` or ``z0=``; what is not given stays as it is."""
         priors = {"prior": self.prior, "z0": self.z0} | priors

@@ -21,6 +21,7 @@ from pyhier.models.count_normal import CountNormal
 from pyhier.models.count_sources import EventSources
 from pyhier.models.counts import new_events, whole_numbers
 from pyhier.models.groups import Labels, check_lengths
+from pyhier.models.own_likelihood import CountOwn
 from pyhier.priors.tau import TauPrior
 from pyhier.quadrature.transforms import from_line
 
@@ -141,6 +142,13 @@ class PoissonNormal(EventSources, CountNormal):
         """Draws of events of new groups in an exposure of ``size``."""
         mean = positive("size (exposure)", size) * from_line("log", theta_new)
         return new_events(rng, mean, "prior_tau=scipy.stats.halfnorm(scale=1)")
+
+    new_counts_end: ClassVar[bool] = False
+    new_counts_most: ClassVar[float] = 4e6  # probabilities at nodes, in some seconds
+
+    def new_likelihood(self, counts: Floats, size: float) -> CountOwn:
+        """What counts of new groups of a size say of their effects."""
+        return CountOwn(Counts.of("poisson", counts, np.full(counts.size, float(size))))
 
     def with_prior(self, **priors: Any) -> "PoissonNormal":
         """The same data under another ``prior_mu=`` or ``prior_tau=``; what is not given stays."""

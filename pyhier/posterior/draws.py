@@ -24,6 +24,7 @@ from pyhier.posterior.diagnostics import (
     find_trouble,
 )
 from pyhier.posterior.draw_arrays import DrawArrays
+from pyhier.posterior.new_counts import NewCounts
 from pyhier.posterior.summaries import PROBS, mean_pooling
 from pyhier.rstats.moments import mean_and_sd
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class DrawsPosterior(Posterior):
+class DrawsPosterior(NewCounts, Posterior):
     """Draws from the posterior of a model's hyperparameters and group effects.
 
     Engines make these; the arrays are read-only. ``post[name]`` is the marginal of one of ``names``

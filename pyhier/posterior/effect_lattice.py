@@ -25,6 +25,7 @@ from pyhier.models.draws import Draws
 from pyhier.models.interface import Latticed
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.lattice_base import OnLattice
+from pyhier.posterior.new_counts import NewCounts
 from pyhier.posterior.predictor_plane import PredictorPosterior
 from pyhier.posterior.summaries import PROBS, mean_pooling
 from pyhier.quadrature.fitting import Coordinate, refit
@@ -64,7 +65,7 @@ class OfPoint:
         return density
 
 
-class EffectLatticePosterior(OnLattice):
+class EffectLatticePosterior(NewCounts, OnLattice):
     """The posterior of a model of counts with covariates, by quadrature of all hyperparameters.
 
     ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names`` or of a coordinate.
@@ -214,13 +215,11 @@ class EffectLatticePosterior(OnLattice):
         -------
         LineMarginal
         """
-        design = self._latticed.covariates
-        if x is None:
-            return self._plane(design.row_or_mean(None))["theta_new"]
-        rows = design.rows(x)
-        if len(rows) != 1:
-            raise ValueError(f"x has {len(rows)} groups: give the covariates of one")
-        return self._plane(rows[0])["theta_new"]
+        return self._plane(self._row(x))["theta_new"]
+
+    def _nodes_of_new(self, x: Any) -> tuple[Floats, Floats]:
+        plane = self._plane(self._row(x))  # far fewer than the lattice's
+        return plane.phi, plane.weight
 
     def _plane(self, row: Floats) -> PredictorPosterior:
         """The posterior of the effects with a row of the design."""

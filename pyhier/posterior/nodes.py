@@ -21,10 +21,11 @@ from pyhier.models.draws import Draws
 from pyhier.models.interface import Model, new_effects_of
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
+from pyhier.posterior.new_counts import NewCounts
 from pyhier.posterior.summaries import PROBS, mean_pooling
 
 
-class NodesPosterior(Posterior):
+class NodesPosterior(NewCounts, Posterior):
     """The posterior of a model by weighted points of its hyperparameters.
 
     ``post[name]`` is a marginal that speaks scipy.stats: of a hyperparameter or a coordinate by the

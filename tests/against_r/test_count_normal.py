@@ -107,3 +107,22 @@ def test_exact_two_arms(rma):
            "control = list(dnchgcalc = 'dnoncenhypergeom')"  # fmt: skip
     wanted = rma(call, a=a, n=n, c=c, m=m)
     np.testing.assert_allclose(estimates(ph.HypergeometricNormal(a, n, c, m)), wanted, atol=1e-4)
+
+
+def test_log_poisson_normal(r):
+    """LearnBayes' log mean of counts with a normal prior is a group's effect given mu and tau."""
+    y, mu, tau = [4, 0, 3, 7], 1.2, 0.6
+    theta = np.linspace(-1.5, 3.0, 13)
+    wanted, total = r(
+        "local({ library(LearnBayes); p <- list(data = y, par = c(mu, tau));"
+        "f <- function(t) sapply(t, logpoissnormal, p);"
+        "list(f(x), integrate(function(t) exp(f(t)), -4, 5, rel.tol = 1e-12)$value) })",
+        y=np.array(y, dtype=float), mu=mu, tau=tau, x=theta,
+    )  # fmt: skip
+    model = ph.PoissonNormal([sum(y), 2, 5], [len(y), 1.0, 2.0])
+    marginal = ph.given(model, mu=mu, tau=tau)["theta[1]"]
+    logs = np.asarray(wanted) - np.log(np.asarray(total).item())
+    np.testing.assert_allclose(marginal.logpdf(theta), logs, atol=1e-10)
+    joint = model.log_likelihood(np.column_stack([theta, theta, theta]))[:, 0]
+    joint -= 0.5 * ((theta - mu) / tau) ** 2
+    np.testing.assert_allclose(np.diff(joint), np.diff(wanted), atol=1e-12)

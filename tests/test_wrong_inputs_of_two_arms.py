@@ -1,0 +1,44 @@
+"""Wrong arguments of models of events in two arms, as in test_wrong_inputs; of new counts too."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from test_wrong_inputs import PRIOR_MU, PRIOR_TAU, VECTOR, Kind, posteriors, unnamed
+
+import pyhier as ph
+
+ARMS = {"events": [1, 2], "size": [4, 5], "control_events": [2, 2], "control_size": [4, 7]}
+ROWS = {
+    "BinomialNormal with offset": (ph.BinomialNormal, {
+        "successes": [1, 2], "trials": [4, 5], "offset": [0.0, 1.0]}, {
+        "offset": Kind("x", [1.0], [0.0, 1e4], [np.nan, 1.0], [[0.0, 1.0]])}),
+    **{name: (make, ARMS, {
+        **{column: Kind(*VECTOR.wrong, [1.5, 1], [1]) for column in ARMS},
+        "labels": Kind("AB", 3, ["A"]), "prior_mu": PRIOR_MU, "prior_tau": PRIOR_TAU, **more})
+        for name, make, more in (
+            ("HypergeometricNormal", ph.HypergeometricNormal, {}),
+            ("from_two_arms", ph.BinomialNormal.from_two_arms, {"measure": Kind("RR", None, 3)}),
+        )},
+    "HypergeometricNormal by x": (ph.HypergeometricNormal, {
+        **{name: [*column, 3] for name, column in ARMS.items()}, "X": [0, 1, 3]}, {
+        "X": Kind("x", [1.0], [np.nan] * 3), "prior_beta": Kind(3, "x", {"nix": stats.norm(0, 1)}),
+        "prior_mu": Kind(stats.norm(0, 1)), "prior_tau": PRIOR_TAU}),
+    "predictive of counts": (lambda size, x: posteriors()["counts by x"].predictive(size, x), {
+        "size": 4, "x": {"x": 1.0}}, {
+        "size": Kind("x", -1, 2.5, np.nan, [1, 2], 10**12),
+        "x": Kind("x", [[1], [1, 2]], object(), {"z": 1}, [1.0, 2.0, 3.0])}),
+}  # fmt: skip
+
+
+def run(name, given, argument=None, wrong=None):
+    return ROWS[name][0](**given | ({argument: wrong} if argument else {}))
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_an_error_names_the_argument(name):
+    assert unnamed(name, *ROWS[name][1:], run) == {}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_right_arguments_work(name):
+    run(name, ROWS[name][1])
