@@ -20,6 +20,7 @@ from pyhier.distributions.scale_mixtures import ScaleMixture, TiltedMixture
 from pyhier.kernels import scale_mixtures as kernel
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity
+from pyhier.models.covariates import LOG_2PI
 from pyhier.models.groups import Labels
 from pyhier.models.mean_and_spread import MeanAndSpread
 from pyhier.models.normal_data import EstimatedGroups
@@ -29,6 +30,7 @@ from pyhier.priors.tau import TauPrior, resolve_prior
 FEW, MOST = 100, 24  # groups of which each may be a hill of its own; else so many places
 WORTH = 400  # groups from which fewer are looked at
 RUNGS = 12
+LEAST_PRIOR = -1e6
 DEEP = 40.0  # logs below the highest at which a hill is none
 
 
@@ -87,6 +89,19 @@ class HeavyTailed(EstimatedGroups, MeanAndSpread):
     def log_marginal_gradient(self) -> GradientDensity:
         """The log marginal posterior with its gradient and all constants."""
         return kernel.MixturesMarginalGradient(self._with_priors(True, True))
+
+    def log_posterior(self, phi: Floats) -> Floats:
+        """``log_marginal`` at many points, shape (n, 2), at once.
+
+        A prior of tau that is next to nothing is held at exp(-1e6), or the likelihood would be lost
+        in its rounding, and with it where mu is.
+        """
+        tau = self.prior.log_density(phi[:, 1])
+        held = np.where(tau == -np.inf, -np.inf, np.maximum(tau, LEAST_PRIOR)) + phi[:, 1]
+        if self.prior.mu is not None:
+            mean, sd = self.prior.mu
+            held = held - 0.5 * (((phi[:, 0] - mean) / sd) ** 2 + LOG_2PI) - np.log(sd)
+        return self.log_marginal_likelihood(phi) + held
 
     @cached_property
     def _likelihood(self) -> kernel.MixturesWithPriors:
