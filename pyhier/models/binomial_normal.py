@@ -68,7 +68,7 @@ class BinomialNormal(SuccessSources, CountNormal):
     ``empirical_bayes`` has the estimates of lme4's ``glmer``, whose 25 nodes come near them. The
     flat prior of mu needs a success and a failure somewhere, and a uniform prior of tau three
     groups with both: the engines say so and name a prior that mends it. ``exact`` works groups with
-    the same counts out once; 2,000 different ones take half a minute, and more in proportion.
+    the same counts out once; 2,000 different ones take some seconds, and more in proportion.
 
     Source: Breslow, N. E. and Clayton, D. G. (1993), Journal of the American Statistical
     Association 88, 9-25.
