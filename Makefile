@@ -20,7 +20,7 @@ demo: $(EXTENSIONS)
 	$(BIN)/pyhier demo
 
 test: $(R) check
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist worksteal
 	.ci/arviz
 	$(MAKE) docs
 

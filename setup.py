@@ -63,6 +63,7 @@ KERNELS = (
     "normal_effects",
     "hypergeometric",
     "scale_mixtures",
+    "variance_bins",
 )
 
 

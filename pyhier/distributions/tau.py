@@ -47,7 +47,8 @@ class TauMarginal(Marginal):
         powers: tuple[float, float],
         support: tuple[float, float] = (-np.inf, np.inf),
     ) -> None:
-        self._panels, self._log_z, self._support = panels, panels.log_total, support
+        self._peak, self._panels, self._support = panels.peak, panels.lowered, support
+        self._log_z = self._panels.log_total
         self._tails, self._powers = tails, powers
         self._unnormalised = log_density
         self._weights = panels.shares
@@ -59,7 +60,7 @@ class TauMarginal(Marginal):
         self._above[:-1] = right + mass[::-1].cumsum()[::-1]
 
     def _log_density(self, log_tau: Floats) -> Floats:
-        return self._unnormalised(log_tau) - self._log_z
+        return self._unnormalised(log_tau) - self._peak - self._log_z
 
     @property
     def _ends(self) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from pyhier.models.multivariate import MultivariateNormal
 from pyhier.models.normal_mixture import NormalMixture
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
+from pyhier.models.normal_sums import NormalSums, SummedNormal
 from pyhier.models.normal_t import NormalT
 from pyhier.models.own import HierarchicalModel
 from pyhier.models.poisson_gamma import PoissonGamma
@@ -38,9 +39,11 @@ __all__ = [
     "NormalMixture",
     "NormalNormal",
     "NormalRegression",
+    "NormalSums",
     "NormalT",
     "PoissonGamma",
     "PoissonGammaRegression",
     "PoissonNormal",
     "PoissonNormalRegression",
+    "SummedNormal",
 ]

@@ -15,7 +15,7 @@ from pyhier.kernels.density import CallableDensity
 from pyhier.models.groups import Grouped, Labels
 from pyhier.priors.differences import differences
 from pyhier.priors.frozen import frozen, refuse_unfrozen
-from pyhier.priors.pairs import Chart, PairPrior
+from pyhier.priors.pairs import Chart, PairPrior, log_density_of_share
 from pyhier.rstats.streams import RStream
 
 MOST_EVENTS = 9.2e18  # the mean of a Poisson variate that NumPy draws
@@ -134,9 +134,12 @@ class CountModel(Grouped, ABC):
             if name == "eta" and high > 1.0:
                 raise ValueError("prior['eta'] allows values above 1: eta is a probability")
 
+        of_share = log_density_of_share(both[0]) if names[0] == "eta" else None
+
         def log_density(phi: Floats) -> Floats:
             a, b = chart.of_phi(phi)
-            density: Floats = both[0].logpdf(a) + both[1].logpdf(b) + chart.log_jacobian(phi)
+            first = both[0].logpdf(a) if of_share is None else of_share(phi[..., 0])
+            density: Floats = first + both[1].logpdf(b) + chart.log_jacobian(phi)
             return density
 
         return log_density

@@ -254,7 +254,7 @@ def priors_of_psi(model: Any) -> Any:
 class NormalEffectTargets(ABC):
     """Targets of a model with normal effects beyond its marginal one."""
 
-    parameterizations = ("non-centred", "centred", "marginal")
+    parameterizations: tuple[str, ...] = ("non-centred", "centred", "marginal")
 
     @cached_property
     def log_marginal_gradient(self) -> GradientDensity:

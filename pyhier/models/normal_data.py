@@ -97,6 +97,11 @@ class EstimatedGroups(NormalData, Grouped):
         rule = "rescale the data: its square leaves a double"
         each_group("y", y, np.abs(y) <= 1e70, self.label, rule)
 
+    @property
+    def largest_se(self) -> float:
+        """The largest standard error."""
+        return float(np.max(self.se))
+
     def why_no_posterior(self) -> str:
         """Why the posterior is improper and what mends it; empty where it is proper.
 
@@ -105,7 +110,7 @@ class EstimatedGroups(NormalData, Grouped):
         left, right = self.tail_indices
         if left > 1e-6 and right > 1e-6:
             return ""
-        scale = float(f"{np.max(self.se):.1g}")
+        scale = float(f"{self.largest_se:.1g}")
         if self.prior.name == "uniform":
             why = f"the uniform prior of tau, which needs at least {2 + self._flat}"
         else:

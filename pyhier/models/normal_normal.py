@@ -28,11 +28,14 @@ from pyhier.models.normal_priors import NormalPriors
 from pyhier.models.own_likelihood import NormalOwn, OwnLikelihood, of_groups
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sources import Sources
+from pyhier.models.variance_bins import Bins, SummedGroups, spans, together
 from pyhier.models.weights import residuals, weight_spread, weighted_mean
 from pyhier.priors.shapes import shape_of
 from pyhier.priors.tau import NormalInvChi2, TauPrior, resolve_prior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.panels import Shape
+
+MANY = 100_000  # groups that stand as sums
 
 
 class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
@@ -132,6 +135,11 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
             prior = f"mu {centre}, tau {self.prior.name}"
         return f"NormalNormal: {self.sized}, {given}, {prior}"
 
+    @property
+    def size(self) -> int:
+        """How many groups there are."""
+        return self.y.size
+
     @cached_property
     def log_marginal(self) -> LogDensity:
         """The log posterior density of (mu, log tau), theta integrated out, up to a constant.
@@ -153,7 +161,31 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         -------
         Collapsed
         """
-        return self.finish(self.sums(log_tau), log_tau)
+        if self._summed is None:
+            return self.finish(self.sums(log_tau), log_tau)
+        rows = self._summed.compared(np.asarray(log_tau, dtype=np.float64), self._at)
+        return self._with_prior_of_tau(self._over_mu(rows, log_tau, 1), log_tau)
+
+    @cached_property
+    def _summed(self) -> SummedGroups | None:
+        """Sums that stand for very many groups; their likelihood is told beside a reference's."""
+        if type(self) is not NormalNormal or self.size <= MANY:
+            return None
+        parts = [Bins.of(self.y[part], self.var[part]) for part in spans(self.size)]
+        return SummedGroups(together(parts))
+
+    @cached_property
+    def _at(self) -> float:
+        """A log tau with which others are compared, perhaps -inf."""
+        return float(self.moments()[1])
+
+    @property
+    def log_reference(self) -> float:
+        """What `collapse` leaves out of its log density: the likelihood's size at the reference."""
+        if self._summed is None:
+            return 0.0
+        row = self._summed.rows(np.array([np.exp(2.0 * self._at)]))[:, 0]
+        return float(-0.5 * ((self.size - 1) * LOG_2PI + row[0] + row[3]))
 
     def sums(self, last: Floats) -> Floats:
         """Sums over groups at nodes of log tau, shape (5, nodes); sums of parts add up.
@@ -168,18 +200,21 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
 
     def finish(self, sums: Floats, last: Floats) -> Collapsed:
         """Mu integrated out of sums over all groups, with its prior, tau's and all constants."""
-        found = self.integrated(sums, last)
+        return self._with_prior_of_tau(self.integrated(sums, last), last)
+
+    def _with_prior_of_tau(self, found: Collapsed, last: Floats) -> Collapsed:
         if self.prior.density is not None:
             found.rows[0] += self.prior.log_density(np.asarray(last, dtype=np.float64))
         return found
 
     def integrated(self, sums: Floats, last: Floats) -> Collapsed:
         """Mu integrated out of sums over all groups, with its prior, under a flat one of tau."""
-        nodes = np.ascontiguousarray(last, dtype=np.float64)
-        rows = kernel.finish(
-            sums[np.newaxis], nodes[np.newaxis], self.y.size, *self.prior.mu_normal
-        )[0]
-        return Collapsed(rows)
+        return self._over_mu(sums, last, self.size)
+
+    def _over_mu(self, sums: Floats, last: Floats, groups: int) -> Collapsed:
+        """The same with the constants of so many groups."""
+        nodes = np.ascontiguousarray(last, dtype=np.float64)[np.newaxis]
+        return Collapsed(kernel.finish(sums[np.newaxis], nodes, groups, *self.prior.mu_normal)[0])
 
     def given(self, quantity: int | slice | str, last: Floats) -> Linear:
         """Groups' effects, mu or the effect of a new group, given log tau: BDA3 eq. 5.17."""
@@ -201,8 +236,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
 
     def log_likelihood_at_zero(self) -> float:
         """Log likelihood at tau = 0, mu integrated over its prior."""
-        least = -0.5 * log(float((1.0 / self._independent_var).sum()))
-        log_tau = np.array([least - 40.0])
+        log_tau = np.array([self._least_sd - 40.0])
         return float((self.integrated(self.sums(log_tau), log_tau).log_density - log_tau)[0])
 
     @cached_property
@@ -235,8 +269,12 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         """Where log tau matters: the least sd of anything at tau = 0, the widest spread."""
         widest = max(float(self.y.max() - self.y.min()), float(self.se.max()))
         low, high = self.support
-        least = -0.5 * log(float((1.0 / self._independent_var).sum()))
-        return min(max(least, low), high), min(max(log(widest), low), high)
+        return min(max(self._least_sd, low), high), min(max(log(widest), low), high)
+
+    @property
+    def _least_sd(self) -> float:
+        """Log of the sd of the mean at tau = 0."""
+        return -0.5 * log(float((1.0 / self._independent_var).sum()))
 
     @cached_property
     def support(self) -> tuple[float, float]:
@@ -253,7 +291,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         """
         # The likelihood, mu integrated out: a constant at 0, one power of tau a group far out.
         zero, far = self.prior.structure(*self.scales).powers
-        return zero + 1.0, far + self.y.size - 1.0 - self._flat
+        return zero + 1.0, far + self.size - 1.0 - self._flat
 
     @cached_property
     def shape(self) -> Shape:
@@ -371,7 +409,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
     @property
     def log_constant(self) -> float:
         """What ``log_marginal`` leaves out: the normal densities' constants."""
-        return -0.5 * self.y.size * LOG_2PI
+        return -0.5 * self.size * LOG_2PI
 
     def moments(self) -> Floats:
         """(mu, log tau) by the method of moments (DerSimonian and Laird 1986), tau perhaps 0."""

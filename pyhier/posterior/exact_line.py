@@ -32,6 +32,7 @@ from pyhier.models.reductions import Collapsed, Linear
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.posterior.events import Probability
+from pyhier.posterior.group_effects import OfGivenGroups
 from pyhier.posterior.line_quadrature import (
     LEAST_ERROR,
     MOST_PARTS,
@@ -53,7 +54,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class ExactPosterior(Posterior):
+class ExactPosterior(OfGivenGroups, Posterior):
     """The posterior of a model with one hyperparameter left after integration, by quadrature.
 
     ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names``, of ``tau2`` or of
@@ -90,7 +91,8 @@ class ExactPosterior(Posterior):
     def __init__(self, model: Reduced, panels: Panels) -> None:
         super().__init__(model)
         self._reduced, self._panels = model, panels
-        self.log_z, self.error = panels.log_total, max(panels.lost, LEAST_ERROR)
+        self.log_z = panels.log_total + getattr(model, "log_reference", 0.0)
+        self.error = max(panels.lost, LEAST_ERROR)
         self.nodes = nodes_for_mixtures(model, panels)
 
     @classmethod
@@ -146,8 +148,9 @@ class ExactPosterior(Posterior):
         if at_nodes.grows:
             growth = self._reduced.tail_indices[1]
             beyond = self._beyond * float(sd[-1]) ** 2
-        law = LineLaw(self._reduced, linear, self._panels.log_total)
-        far = FarTails(law, self._panels, self._reduced.shape)
+        panels = self._panels
+        law = LineLaw(self._reduced, linear, panels.peak, panels.lowered.log_total)
+        far = FarTails(law, panels, self._reduced.shape)
         return MixtureMarginal(nodes.weight, mean, sd, growth, beyond, far)
 
     def _finer(self, parts: int) -> Nodes:

@@ -178,13 +178,15 @@ class LineLaw:
     model : Reduced
     linear : callable
         At an array of log tau.
-    log_total : float
-        Of the density of log tau.
+    peak, log_rest : float
+        Their sum is the log of the integral of the density of log tau; of logs of the size of 1e7
+        the sum alone would lose what is left when it is taken away.
     """
 
     model: Reduced
     linear: Callable[[Floats], Linear]
-    log_total: float
+    peak: float
+    log_rest: float
 
     @cached_property
     def grows(self) -> bool:
@@ -203,7 +205,7 @@ class LineLaw:
 
     def _of(self, log_tau: Floats, collapsed: Collapsed) -> tuple[Floats, Floats, Floats]:
         mean, sd = self.linear(log_tau).moments(collapsed)
-        return collapsed.log_density - self.log_total, mean, sd
+        return collapsed.log_density - self.peak - self.log_rest, mean, sd
 
 
 @dataclass(frozen=True)

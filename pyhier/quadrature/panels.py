@@ -430,7 +430,7 @@ class Cover:
         lost = (0.5 * lost + at_poles + self.dropped + self._off_edges(start, length)) / total
         moment = lost_moment(start, length, error, values, self.tilt) if self.tilt else (0.0, 0)
         lost, worst = max((lost, worst), moment)
-        sums = shares, self.best + log(total)
+        sums = shares, self.best, log(total)
         worst_at, edges = float(start[worst]), tuple(self.edges)
         return Panels(start, length, values, tails, lost, worst_at, edges, sums)
 

@@ -4,7 +4,7 @@ A polynomial carries the log density on each panel, and the rule integrates exp 
 do is quadrature/panels.py's concern.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import exp, inf, log
 
@@ -80,8 +80,8 @@ class Panels:
         The place where most of it comes from.
     edges : tuple of float
         Where the density ends.
-    known_sums : (ndarray, float) or None
-        `shares` and `log_total`, where they were computed already.
+    known_sums : (ndarray, float, float) or None
+        `shares`, `peak` and the log of the integral by it, where they were computed already.
     """
 
     start: Floats
@@ -91,7 +91,7 @@ class Panels:
     lost: float = 0.0
     worst: float = 0.0
     edges: tuple[float, ...] = ()
-    known_sums: tuple[Floats, float] | None = None
+    known_sums: tuple[Floats, float, float] | None = None
 
     @cached_property
     def nodes(self) -> Floats:
@@ -126,8 +126,8 @@ class Panels:
     @cached_property
     def beyond(self) -> tuple[float, float]:
         """Share of the integral before the first panel and after the last."""
-        left, right = self.tails
-        return exp(left.log_mass - self.log_total), exp(right.log_mass - self.log_total)
+        left, right = (tail.log_mass - self.peak - self._sums[2] for tail in self.tails)
+        return exp(left), exp(right)
 
     def nodes_beyond(self, side: int) -> tuple[Floats, Floats]:
         """Nodes between the first or the last panel and a pole, and their shares, ascending."""
@@ -139,10 +139,27 @@ class Panels:
     @property
     def log_total(self) -> float:
         """Log of the integral."""
+        return self.peak + self._sums[2]
+
+    @property
+    def peak(self) -> float:
+        """The highest log density that was seen."""
         return self._sums[1]
 
     @cached_property
-    def _sums(self) -> tuple[Floats, float]:
+    def lowered(self) -> "Panels":
+        """The density alone, by its `peak`.
+
+        Where logs are of the size of 1e7, so is the log of the integral, rounded to 2e-9: what is
+        normalised by it is as far off.
+        """
+        shares, peak, log_rest = self._sums
+        left, right = (replace(tail, log_mass=tail.log_mass - peak) for tail in self.tails)
+        values, sums = self.values[:1] - peak, (shares, 0.0, log_rest)
+        return replace(self, values=values, tails=(left, right), known_sums=sums)
+
+    @cached_property
+    def _sums(self) -> tuple[Floats, float, float]:
         if self.known_sums is not None:
             return self.known_sums
         peak = float(self.values[0].max())
@@ -151,7 +168,7 @@ class Panels:
         for tail in self.tails:
             if tail.log_mass > -inf:
                 total += exp(tail.log_mass - peak)
-        return shares / total, peak + log(total)
+        return shares / total, peak, log(total)
 
     def partial(
         self, panel: NDArray[np.intp], left: Floats, right: Floats, log_scale: float

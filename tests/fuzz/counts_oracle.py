@@ -404,6 +404,8 @@ class Oracle:
         inner = np.abs(sums[0] - sums[1]).sum() / total
         outer = abs(2.0 * sums[0][::2].sum() - total) / total
         self.error = max(outer**2, inner)
+        if max(sums[0][0], sums[0][-1]) > 1e-12 * total:
+            raise UnknownError("the oracle's rows end where there is mass")
         if outer > AGREE or inner > 1e-9:
             raise UnknownError(f"the oracle's sums differ by {outer:.1e}, {inner:.1e}")
 

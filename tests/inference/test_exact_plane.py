@@ -190,7 +190,7 @@ def test_against_brute_force(name, group):
         {"prior": ph.NormalInvChi2(0.0, 0.1, 0.1, 100.0)},
         {"prior_tau": "jeffreys"},
     ],
-    ids=str,
+    ids=lambda priors: "-".join(priors) or "flat",
 )
 def test_two_dimensions_find_what_one_does(schools, priors):
     """The normal model, its mu integrated by quadrature too: means, sds, tails, evidence."""

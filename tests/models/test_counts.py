@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import special, stats
 
 import pyhier as ph
 
@@ -322,3 +322,23 @@ def test_pooling_far_out_in_a_tail_of_mu_is_none():
     factors = model.pooling(np.array([-2.0, 700.0]))  # e mu overflows in the second group
     assert factors[1] == 0.0
     assert ((factors >= 0.0) & (factors < 1e-300)).all()
+
+
+@pytest.mark.parametrize(("y", "n"), [([3, 3], [3, 3]), ([0, 0, 0], [1, 1, 1]), ([5, 2], [5, 9])])
+def test_a_share_whose_prior_has_a_pole_at_one(y, n):
+    """2.5% of the mass of the prior is where eta is 1 to doubles; against a sum over the logit."""
+    a, b = 1.0, 0.1
+    prior = {"eta": stats.beta(a, b), "K": stats.gamma(2, scale=3)}
+    post = ph.exact(ph.BetaBinomial(y, n, prior=prior))
+    w, x = np.arange(-60.0, 400.0, 0.05)[:, None], np.arange(-12.0, 5.0, 0.05)
+    low, high, size = -np.logaddexp(0.0, -w), -np.logaddexp(0.0, w), np.exp(x)
+    logs = a * low + b * high - special.betaln(a, b) + prior["K"].logpdf(size) + x
+    for successes, trials in zip(y, n, strict=True):
+        logs = logs + np.log(special.comb(trials, successes))
+        for share, count in ((low, successes), (high, trials - successes)):
+            for i in range(count):
+                logs = logs + np.logaddexp(x + share, np.log(i) if i else -np.inf)
+        logs = logs - np.log(size + np.arange(trials)[:, None, None]).sum(axis=0)
+    assert post.log_z == pytest.approx(float(np.log(np.exp(logs).sum() * 0.05**2)), abs=1e-9)
+    drawn = post.sample(4000, rng=1)["eta"]
+    assert abs(drawn.mean() - post["eta"].mean()) < 4.0 * post["eta"].std() / 4000**0.5

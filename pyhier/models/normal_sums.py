@@ -1,0 +1,364 @@
+"""The normal model of any number of groups, of which only sums are kept."""
+
+import os
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
+from math import inf, log
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._random import Generator
+from pyhier._types import Floats
+from pyhier._validation import aligned, count, float_array
+from pyhier.kernels.density import CallableDensity, LogDensity
+from pyhier.kernels.gradients import GradientDensity, PointsGradient
+from pyhier.models.groups import Grouped
+from pyhier.models.joint import Joint, Kind
+from pyhier.models.normal_normal import NormalNormal
+from pyhier.models.variance_bins import Bins, SummedGroups, spans, together
+from pyhier.priors.standard_errors import NAMED
+from pyhier.priors.tau import TauPrior, resolve_prior
+
+FORMAT = "pyhier NormalSums 1"
+STEPS = 0.2  # of log(var + tau^2), as normal_likelihood's
+
+
+class NormalSums:
+    """Sums over groups that carry the whole likelihood of (mu, tau), whatever their number.
+
+    Groups are given in chunks and not kept; sums of parts of the data, made in other processes or
+    on other machines, add up. They are some 50 numbers for every factor e between the variances.
+
+    Attributes
+    ----------
+    groups : int
+        How many groups were given.
+
+    Notes
+    -----
+    In bins of log var of width one the sums are of Chebyshev polynomials to degree 15, times y and
+    y^2 about the bin's own mean: with them the likelihood is known to rounding for every tau.
+
+    Examples
+    --------
+    >>> import numpy as np, pyhier as ph
+    >>> rng, sums = np.random.default_rng(1), ph.NormalSums()
+    >>> for _ in range(4):  # a chunk at a time
+    ...     se = rng.uniform(0.5, 2.0, 250_000)
+    ...     y = rng.normal(3.0, np.hypot(se, 0.7))
+    ...     sums.update(y, se)
+    >>> sums
+    NormalSums of 1,000,000 groups
+    >>> post = ph.exact(sums.model())
+    >>> round(post["tau"].mean(), 3), round(post["tau"].std(), 4), round(post["mu"].mean(), 3)
+    (0.702, 0.0018, 3.0)
+    >>> post.effects(y[:2], se[:2]).round(3)["mean"].tolist()
+    [2.921, 3.129]
+    """
+
+    def __init__(self) -> None:
+        self._bins: Bins | None = None
+
+    @property
+    def groups(self) -> int:
+        """How many groups were given."""
+        return 0 if self._bins is None else self._bins.groups
+
+    def __repr__(self) -> str:
+        return f"NormalSums of {self.groups:,} group{'s' * (self.groups != 1)}"
+
+    def update(
+        self,
+        y: ArrayLike,
+        se: ArrayLike | None = None,
+        *,
+        var: ArrayLike | None = None,
+        threads: int | None = None,
+    ) -> None:
+        """Add a chunk of groups, or nothing of it where a row cannot be used.
+
+        Parameters
+        ----------
+        y : array_like, shape (groups,)
+            Estimates: an array, or a column of pandas, polars or pyarrow.
+        se, var : array_like, shape (groups,) or float
+            Their standard errors, or their variances: one of the two.
+        threads : int, optional
+            How many share the work; all processors without it. The sums are the same for any
+            number.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the data cannot be used, naming the first row, counted from 0 over all chunks.
+        """
+        values, spread = checked_groups(y, se, var, self.groups)
+        if not values.size:
+            return
+        workers = count("threads", threads) if threads is not None else len(os.sched_getaffinity(0))
+        parts = list(spans(values.size))
+        if workers == 1 or len(parts) == 1:
+            found = [Bins.of(values[part], spread[part]) for part in parts]
+        else:
+            with ThreadPoolExecutor(min(workers, len(parts))) as pool:
+                found = list(pool.map(lambda part: Bins.of(values[part], spread[part]), parts))
+        chunk = together(found)
+        self._bins = chunk if self._bins is None else self._bins + chunk
+
+    def __add__(self, other: object) -> "NormalSums":
+        """The sums over the groups of both."""
+        if not isinstance(other, NormalSums):
+            return NotImplemented
+        found = NormalSums()
+        parts = [sums._bins for sums in (self, other) if sums._bins is not None]
+        found._bins = together(parts) if parts else None
+        return found
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the sums to a file, a .npz that `load` reads; it appears whole or not at all.
+
+        Its arrays are ``format`` (a text), ``lowest`` (log var where the first bin begins),
+        ``centre`` (bins,), ``table`` (bins, 3, 16) and ``ends`` (4,): the least and the largest y
+        and var.
+        """
+        if self._bins is None:
+            raise ValueError("there are no groups to save: update(y, se) first")
+        bins, staged = self._bins, f"{os.fspath(path)}.part"
+        with open(staged, "wb") as file:
+            np.savez(
+                file, format=FORMAT, lowest=bins.lowest, centre=bins.centre, table=bins.table,
+                ends=bins.ends,
+            )  # fmt: skip
+        os.replace(staged, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        ValueError
+            If it is another file, or not the whole of one.
+        """
+        found = cls()
+        found._bins = _read(path)
+        return found
+
+    def model(self, *, prior_mu: Any = None, prior_tau: TauPrior = "uniform") -> "SummedNormal":
+        """The model of all groups that were given.
+
+        Parameters
+        ----------
+        prior_mu, prior_tau
+            As of `NormalNormal`; the named priors that the standard errors scale, "i2" and the
+            like, need the groups themselves.
+
+        Returns
+        -------
+        SummedNormal
+            For `exact`, `empirical_bayes`, `laplace` and the samplers of (mu, log tau). It has no
+            effects: `exact(model).effects(y, se)` tells those of groups that are given again.
+        """
+        if self._bins is None:
+            raise ValueError("there are no groups: update(y, se) first")
+        return SummedNormal(self._bins, prior_mu=prior_mu, prior_tau=prior_tau)
+
+
+def checked_groups(
+    y: ArrayLike, se: ArrayLike | None, var: ArrayLike | None, before: int = 0
+) -> tuple[Floats, Floats]:
+    """Estimates and variances of a chunk; an error that names its first row that is none.
+
+    Rows are counted from so many ``before`` it.
+    """
+    if (se is None) == (var is None):
+        what = "neither was given" if se is None else "both were given"
+        raise ValueError(f"give se= (standard errors) or var= (sampling variances): {what}")
+    name, given = ("var", var) if se is None else ("se", se)
+    aligned(y=y, **{name: given})
+    estimates, spread = float_array("y", y, 1), float_array(name, given, None)
+    if spread.ndim == 0:
+        spread = np.full(estimates.size, float(spread))
+    if spread.shape != estimates.shape:
+        raise ValueError(
+            f"y has {estimates.size} groups and {name} has shape {spread.shape}: give one "
+            f"{name} a group"
+        )
+    _each("y", estimates, np.isfinite(estimates), "estimates must be finite", before)
+    _each("y", estimates, np.abs(estimates) <= 1e70, "rescale the data", before)
+    kind, power = ("standard errors", 1.0) if name == "se" else ("sampling variances", 2.0)
+    valid = (spread > 0.0) & np.isfinite(spread)
+    _each(name, spread, valid, f"{kind} must be positive and finite", before)
+    valid = (spread >= 1e-70**power) & (spread <= 1e70**power)
+    _each(name, spread, valid, "rescale the data", before)
+    return estimates, spread * spread if name == "se" else spread
+
+
+def _each(name: str, values: Floats, valid: NDArray[np.bool_], rule: str, before: int) -> None:
+    if not valid.all():
+        row = int(valid.argmin())
+        raise ValueError(f"{name} in row {before + row} is {values[row]}: {rule}")
+
+
+def _read(path: str | os.PathLike[str]) -> Bins:
+    """The bins in a file."""
+    name = os.fspath(path)
+    try:
+        with open(name, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            found = str(file["format"])
+            arrays = [np.array(file[key]) for key in ("centre", "table", "ends", "lowest")]
+    except (KeyError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"path: {name} is no whole file of NormalSums") from error
+    if found != FORMAT:
+        raise ValueError(f"path: {name} holds {found!r}, not {FORMAT!r}")
+    centre, table, ends = arrays[:3]
+    lowest = int(arrays[3])
+    shapes = centre.shape == table.shape[:1] and table.shape[1:] == (3, 16) and ends.shape == (4,)
+    if not shapes or not all(np.isfinite(x).all() for x in (centre, table, ends)):
+        raise ValueError(f"path: {name} is no file of NormalSums: its arrays have other shapes")
+    counts = table[:, 0, 0]
+    if not ((counts >= 0.0) & (counts == np.round(counts))).all() or not counts.any():
+        raise ValueError(f"path: {name} is no file of NormalSums: its counts are none")
+    return Bins(lowest, centre, table, ends)
+
+
+class SummedNormal(NormalNormal):
+    """The normal model of groups of which only sums are kept: what `NormalSums.model` makes.
+
+    Parameters
+    ----------
+    bins : Bins
+    prior_mu, prior_tau
+        As of `NormalNormal`.
+    """
+
+    parameterizations = ("marginal",)
+
+    def __new__(cls, *_: Any, **__: Any) -> "SummedNormal":
+        """Make the model."""
+        return object.__new__(cls)
+
+    def __init__(
+        self, bins: Bins, *, prior_mu: Any = None, prior_tau: TauPrior = "uniform"
+    ) -> None:
+        self._bins, self._sums = bins, SummedGroups(bins)
+        Grouped.__init__(self, 0, None, "y")
+        self._given = "se"
+        self.y, self.se, self.var = np.zeros((3, 0))
+        if isinstance(prior_tau, str) and prior_tau in NAMED and prior_tau != "sqrt":
+            raise ValueError(
+                f"prior_tau is {prior_tau!r}, which follows from each group's standard error, and "
+                "sums keep no groups: give scipy.stats.halfnorm(scale=...), or 'uniform'"
+            )
+        self._priors = {"prior_mu": prior_mu, "prior_tau": prior_tau, "prior": None}
+        self.prior = resolve_prior(None, prior_mu, prior_tau, self._sums.var)
+        for array in (self.y, self.se, self.var):
+            array.flags.writeable = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what the model was made of."""
+        priors = {key: self._priors[key] for key in ("prior_mu", "prior_tau")}
+        return partial(SummedNormal, **priors), (self._bins,)
+
+    def with_prior(self, **priors: Any) -> "SummedNormal":
+        """The same data under other priors: ``prior_mu=``, ``prior_tau=``."""
+        kept = {key: self._priors[key] for key in ("prior_mu", "prior_tau")}
+        return SummedNormal(self._bins, **(kept | priors))
+
+    @property
+    def size(self) -> int:
+        """How many groups there are."""
+        return self._sums.groups
+
+    @property
+    def _summed(self) -> SummedGroups:
+        return self._sums
+
+    @property
+    def sized(self) -> str:
+        """The number of groups, in words."""
+        return f"{self.size:,} group{'s' * (self.size != 1)}"
+
+    def __repr__(self) -> str:
+        mu = self.prior.mu
+        centre = "flat" if mu is None else f"normal({mu[0]:g}, {mu[1]:g})"
+        return f"SummedNormal: sums of {self.sized}, mu {centre}, tau {self.prior.name}"
+
+    def sums(self, last: Floats) -> Floats:
+        """Sums over groups at nodes of log tau, shape (5, nodes)."""
+        with np.errstate(under="ignore"):
+            return self._sums.rows(np.exp(2.0 * np.asarray(last, dtype=np.float64)))
+
+    @cached_property
+    def scales(self) -> tuple[float, float]:
+        """Where log tau matters: the least sd of anything at tau = 0, the widest spread."""
+        least_y, most_y, _, most_var = self._sums.ends
+        widest = max(float(most_y - least_y), float(np.sqrt(most_var)))
+        low, high = self.support
+        return min(max(self._least_sd, low), high), min(max(log(widest), low), high)
+
+    @property
+    def largest_se(self) -> float:
+        """The largest standard error."""
+        return float(np.sqrt(self._sums.ends[3]))
+
+    @property
+    def _least_sd(self) -> float:
+        """Log of the sd of the mean at tau = 0."""
+        return -0.5 * log(self._sums.precision)
+
+    @property
+    def _prior_scale(self) -> float:
+        """Log tau up to which the prior of mu changes the likelihood of tau."""
+        if self.prior.mu is None:
+            return -inf
+        mean, sd = self.prior.mu
+        return log(max(sd, float(np.abs(self._sums.ends[:2] - mean).max())))
+
+    @cached_property
+    def log_marginal(self) -> LogDensity:
+        """The log posterior density of (mu, log tau), up to a constant."""
+        return CallableDensity(lambda x: float(self.log_posterior(x[None])[0]), (), 2)
+
+    def _marginal_gradient(self) -> GradientDensity:
+        return PointsGradient(self.log_posterior, 2)
+
+    def _joint(self, kind: Kind) -> Joint:
+        raise ValueError(
+            f"{self!r} keeps no groups, so that there is no {kind} density of their effects: take "
+            "parameterization='marginal', or NormalNormal(y, se=se)"
+        )
+
+    def _log_likelihood(self, phi: Floats) -> Floats:
+        rows = self.sums(np.maximum(phi[:, 1], self._least_sd - 40.0))
+        squares = rows[3] + rows[1] * (phi[:, 0] - rows[2] - rows[4]) ** 2
+        return np.asarray(-0.5 * (rows[0] + squares))
+
+    def likelihood_derivatives(self, phi: Floats) -> tuple[Floats, Floats]:
+        """Gradient (2,) and Hessian (2, 2) of the log likelihood at one (mu, log tau)."""
+        return self._sums.derivatives(float(phi[0]), float(np.exp(2.0 * phi[1])))
+
+    def ridge(self) -> Floats:
+        """The likelihood's ridge, (mu, log tau) of shape (n, 2), from tau = 0 on."""
+        least, most = self._sums.ends[2:]
+        squares = 2.0 * self._sums.squares() / max(self.size - 1, 1)
+        top = float(np.log1p((most + squares) / least))
+        tau2 = least * np.expm1(np.linspace(0.0, top, 2 + int(top / STEPS)))
+        with np.errstate(divide="ignore"):
+            return np.column_stack([self._sums.rows(tau2)[2], 0.5 * np.log(tau2)])
+
+    def moments(self) -> Floats:
+        """(mu, log tau) by the method of moments (DerSimonian and Laird 1986), tau perhaps 0."""
+        at_zero = self._sums.rows(np.zeros(1))[:, 0]
+        spare = at_zero[1] - self._sums.squared_precisions() / at_zero[1]
+        excess = at_zero[3] - (self.size - 1)
+        tau2 = max(0.0, float(excess / spare)) if spare > 0.0 else 0.0
+        with np.errstate(divide="ignore"):
+            return np.array([self._sums.rows(np.array([tau2]))[2, 0], 0.5 * np.log(tau2)])
+
+    def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """No effects: shape (..., 0)."""
+        return np.empty((*phi.shape[:-1], 0))

@@ -1,0 +1,123 @@
+"""Effects of groups that a posterior does not hold: those of sums, in a second pass over the data.
+
+Given tau a group's effect is normal, with mean and variance linear and quadratic in its y and else
+functions of its var; so are its mean and variance over the nodes of the quadrature. These functions
+of log var are analytic as in models/variance_bins.py, and are taken by the same series.
+"""
+
+from collections.abc import Sequence
+from math import ceil, floor, log
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pyhier._frame import percents
+from pyhier._types import Floats
+from pyhier._validation import probability_list
+from pyhier.distributions.normal_mixtures import STEP, Mixtures
+from pyhier.kernels.mixtures import components
+from pyhier.kernels.normal_groups import effects_given_tau
+from pyhier.kernels.variance_bins import effects
+from pyhier.models.normal_sums import checked_groups
+from pyhier.models.variance_bins import CENTRED, TO_SERIES
+from pyhier.posterior.line_quadrature import MOST_PARTS, Nodes, finer, nodes_for_mixtures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLE = 2**18  # numbers of a table of components at a time
+
+
+def moments(nodes: Nodes, y: Floats, var: Floats) -> Floats:
+    """Means, sds and shrinkage factors of groups' effects, shape (3, groups)."""
+    lowest, highest = floor(log(var.min())), floor(log(var.max()))
+    origin, series = _series(nodes, lowest, highest - lowest + 1)
+    table = effects(y, var, float(lowest), series, origin)
+    np.sqrt(table[1], out=table[1])
+    np.subtract(1.0, table[2], out=table[2])
+    return table
+
+
+def _series(nodes: Nodes, lowest: int, bins: int) -> tuple[float, Floats]:
+    """A number near mu, and series in the bins of log var, shape (bins, 6, TERMS).
+
+    With r = tau^2 / (var + tau^2), s = 1 - r, m the mean of mu given tau less that number, and
+    expectations over the nodes: E r, E s m, E var r + s^2 Var(mu | tau), Var r, Cov(r, s m),
+    Var s m (variance_bins.h).
+    """
+    weight, origin = nodes.weight, float(nodes.weight @ nodes.mean)
+    starts = lowest + np.arange(float(bins))
+    var = np.exp(starts[:, None] + 0.5 * (CENTRED + 1.0))[..., None]
+    tau2, away = np.exp(2.0 * nodes.log_tau), nodes.mean - origin
+    rest, pull = tau2 / (var + tau2), var / (var + tau2)
+    moved = pull * away
+    mean_rest, mean_moved = rest @ weight, moved @ weight
+    noise = (var * rest + pull**2 * nodes.var) @ weight
+    rest = rest - mean_rest[..., None]
+    moved = moved - mean_moved[..., None]
+    table = np.array([
+        mean_rest, mean_moved, noise, rest**2 @ weight, (rest * moved) @ weight, moved**2 @ weight,
+    ])  # fmt: skip
+    return origin, np.ascontiguousarray(np.moveaxis(table @ TO_SERIES.T, 0, 1))
+
+
+def quantiles(nodes: Nodes, y: Floats, var: Floats, q: Floats) -> tuple[Floats, Floats]:
+    """Quantiles of groups' effects, shape (groups, q), and how far apart nodes are for each."""
+    found, steps = np.empty((y.size, q.size)), np.empty(y.size)
+    size = max(1, TABLE // nodes.weight.size)
+    for start in range(0, y.size, size):
+        part = slice(start, start + size)
+        a, b, noise = effects_given_tau(y[part], var[part], nodes.log_tau)
+        mean, sd = np.empty((2, *a.shape))
+        components(a, b, noise, nodes.mean, nodes.var, mean, sd)
+        mixtures = Mixtures(nodes.weight, mean, sd)
+        found[part], steps[part] = mixtures.quantiles(q), mixtures.steps
+    return found, steps
+
+
+class OfGivenGroups:
+    """What an exact posterior of the normal model says of groups that are given to it again."""
+
+    def effects(
+        self,
+        y: ArrayLike,
+        se: ArrayLike | None = None,
+        *,
+        var: ArrayLike | None = None,
+        probs: Sequence[float] | None = None,
+    ) -> "pd.DataFrame":
+        """Effects of groups of the data, given again: of a model of `NormalSums`, which keeps none.
+
+        Parameters
+        ----------
+        y, se, var : array_like, shape (groups,)
+            A chunk of the data that the model was made of.
+        probs : sequence of float, optional
+            Probabilities of quantiles; they take some 10 microseconds a group, all else 0.1.
+
+        Returns
+        -------
+        DataFrame
+            A row a group; ``mean``, ``sd``, ``shrinkage``, and the quantiles' columns.
+        """
+        exact: Any = self
+        if hasattr(exact.model, "covariates"):
+            raise TypeError(f"{exact.model!r} has covariates: effects is for models of one mean")
+        import pandas as pd
+
+        values, spread = checked_groups(y, se, var)
+        q = None if probs is None else probability_list("probs", probs)
+        nodes = exact.nodes.heavy
+        table = moments(nodes, values, spread)
+        columns = dict(zip(("mean", "sd", "shrinkage"), table, strict=True))
+        if q is not None:
+            found, steps = quantiles(nodes, values, spread, q)
+            coarse = np.flatnonzero(steps > STEP)
+            if coarse.size:
+                parts = min(MOST_PARTS, ceil(float(steps.max()) / STEP))
+                panels = finer(exact.model, exact._panels, parts)
+                nodes = nodes_for_mixtures(exact.model, panels)
+                found[coarse] = quantiles(nodes, values[coarse], spread[coarse], q)[0]
+            columns |= dict(zip(percents(q), found.T, strict=True))
+        return pd.DataFrame(columns, index=getattr(y, "index", None))
