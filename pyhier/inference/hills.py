@@ -15,7 +15,7 @@ from pyhier.quadrature.nested import Plane
 SEPARATE = (
     "the quadrature is not resolved: the posterior of mu has separate hills, one for a cluster of "
     "groups, and the way between them is too deep. Take a prior of tau that keeps it from 0, such "
-    "as prior_tau=scipy.stats.lognorm(1, scale=...), a larger nu, or covariates of the clusters"
+    "as prior_tau=scipy.stats.lognorm(1, scale=...), or a larger nu"
 )
 MISSED = 1e-9  # of all mass
 FAR_DOWN = 25.0  # logs below the whole integral at which a row beyond the others matters not

@@ -5,6 +5,7 @@ section 5.4, whose notation this file keeps. The coordinates are (mu, log tau).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from inspect import Signature, signature
 from math import inf, log
@@ -30,7 +31,7 @@ from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sources import Sources
 from pyhier.models.variance_bins import Bins, SummedGroups, spans, together
 from pyhier.models.weights import residuals, weight_spread, weighted_mean
-from pyhier.priors.shapes import shape_of
+from pyhier.priors.shapes import narrow_peak, shape_of
 from pyhier.priors.tau import NormalInvChi2, TauPrior, resolve_prior
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.panels import Shape
@@ -298,7 +299,13 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         """What is known of the density of log tau, for a quadrature over it."""
         low, high = self.scales
         high = min(max(high, self._prior_scale), self.support[1])
-        return shape_of(self.prior, (low, high), self.tail_indices, self.support)
+        shape = shape_of(self.prior, (low, high), self.tail_indices, self.support)
+        if self._summed is None:
+            return shape
+        places = narrow_peak(lambda x: self.collapse(x).log_density, self._at, low, high)
+        return replace(
+            shape, places=np.union1d(places, () if shape.places is None else shape.places)
+        )
 
     @property
     def _prior_scale(self) -> float:

@@ -151,7 +151,10 @@ class SummedGroups:
         rows, own = self.rows(tau2), self.rows(at)[:, 0]
         more = tau2 if reference == -np.inf else at * np.expm1(2.0 * (log_tau - reference))
         total = self.var + at
-        logs = self._weights[0] @ np.log1p(more / total[:, None])
+        ratio = more / total[:, None]
+        near = ratio > -0.5
+        far = np.log(self.var[:, None] + tau2) - np.log(total)[:, None]
+        logs = self._weights[0] @ np.where(near, np.log1p(np.where(near, ratio, 0.0)), far)
         squares = self.about(own[2])[2] / total
         weight = 1.0 / (self.var[:, None] + tau2)
         fall = -more * (squares @ weight)

@@ -131,6 +131,24 @@ def test_very_many_groups_stand_as_sums():
     assert found.log_z == pytest.approx(float(logs[3] - density[3]), rel=1e-13)
 
 
+@pytest.mark.parametrize("tau", [0.0, 1e6])
+def test_a_likelihood_beside_a_reference(tau):
+    """Far from the reference too, where tau^2 is nothing beside its, and a variance less."""
+    rng = np.random.default_rng(13)
+    y, var = data(500, rng, 1.0, tau=tau)
+    var[0], y[0] = 1e-12, y.mean()
+    model = summed(y, var).model()
+    log_tau = np.linspace(-40.0, 40.0, 33)
+    found = model.collapse(log_tau)
+    right = model.finish(model.sums(log_tau), log_tau)
+    logs = found.log_density + model.log_reference
+    assert np.isfinite(logs).all()
+    near = right.log_density > right.log_density.max() - 1e6
+    np.testing.assert_allclose(logs[near], right.log_density[near], rtol=1e-12, atol=1e-9)
+    np.testing.assert_allclose(logs[~near], right.log_density[~near], rtol=1e-6)
+    np.testing.assert_allclose(found.rows[1:], right.rows[1:], rtol=1e-12)
+
+
 def test_engines():
     rng = np.random.default_rng(5)
     y, var = data(200, rng, 1.0)
