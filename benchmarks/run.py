@@ -24,6 +24,7 @@ from nuts import nuts
 from rows import rows
 from samplers import samplers
 from streams import streams
+from sums import sums
 
 import pyhier as ph
 from pyhier import learnbayes as lb
@@ -256,6 +257,11 @@ def data_sets() -> str:
     return many(best, table)
 
 
+def very_many_groups() -> str:
+    """Sums in place of groups."""
+    return sums(best, table)
+
+
 def raw_rows() -> str:
     """Raw rows beside lme4, statsmodels and rstanarm."""
     return rows(best, table)
@@ -301,6 +307,7 @@ def main() -> None:
         covariates_and_levels,
         raw_rows,
         data_sets,
+        very_many_groups,
         mixed_models,
         exact_counts,
         sizes_of_counts,
