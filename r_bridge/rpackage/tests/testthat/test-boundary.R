@@ -1,17 +1,20 @@
 need_python()
 
+# Processor time: other programs do not count.
+spent <- function(call) sum(system.time(call)[1:2])
+
 live_fit <- pyhier:::live(hier_exact(schools$y, schools$sigma))
 
 test_that("a small call costs less than 5 ms", {
-  seconds <- min(replicate(5, system.time(for (i in 1:20) {
+  seconds <- min(replicate(5, spent(for (i in 1:20) {
     pyhier:::python_call("probability", posterior = live_fit, event = "mu > 0")
-  })[["elapsed"]])) / 20
+  }))) / 20
   python <- reticulate::py_run_string(paste(
     "import time",
     "def seconds(post):",
-    "    start = time.perf_counter()",
+    "    start = time.process_time()",
     "    for _ in range(20): post.value.probability('mu > 0')",
-    "    return (time.perf_counter() - start) / 20",
+    "    return (time.process_time() - start) / 20",
     sep = "\n"
   ))
   own <- min(replicate(5, python$seconds(live_fit)))
@@ -28,7 +31,7 @@ test_that("ten million numbers cross in less than a second", {
     "for_r.ENTRIES['test_echo'] = lambda x: x",
     sep = "\n"
   ))
-  seconds <- min(replicate(2, system.time(x <- pyhier:::python_call("test_ones"))[["elapsed"]]))
+  seconds <- min(replicate(2, spent(pyhier:::python_call("test_ones"))))
   x <- pyhier:::python_call("test_ones")
   expect_identical(dim(x), c(1000000L, 10L))
   expect_identical(pyhier:::python_call("test_sum", x = x), 1e7)
