@@ -20,7 +20,7 @@ demo: $(EXTENSIONS)
 	$(BIN)/pyhier demo
 
 test: $(R) check
-	$(BIN)/pytest -n auto --dist worksteal
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal  # a process a core
 	.ci/arviz
 	$(MAKE) docs
 
