@@ -60,6 +60,7 @@ KERNELS = (
     "hamiltonian",
     "regression",
     "regression_density",
+    "integrated_groups",
     "normal_effects",
     "hypergeometric",
     "scale_mixtures",

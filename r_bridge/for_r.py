@@ -17,7 +17,13 @@ from pyhier.r_bridge.sent import by_name, described, moderators, normal_priors, 
 import pyhier as ph
 from pyhier import learnbayes as lb
 from pyhier._types import Floats
-from pyhier.posterior import EffectLatticePosterior, ExactPosterior, Posterior, SampleMarginal
+from pyhier.posterior import (
+    EffectLatticePosterior,
+    ExactPosterior,
+    LatticePosterior,
+    Posterior,
+    SampleMarginal,
+)
 from pyhier.posterior.diagnostics import ConvergenceWarning, diagnose, find_trouble
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.rstats import RStream
@@ -249,7 +255,8 @@ def _predict_at(
 
     Groups are the names of upper levels' groups that they may lie in, a column a level.
     """
-    if not hasattr(posterior, "predictive"):
+    of_counts = hasattr(posterior.model, "new_likelihood")
+    if not of_counts and not isinstance(posterior, ExactPosterior | LatticePosterior):
         raise TypeError("new groups are predicted by hier_exact()")
     covariates = [None] * len(size) if x is None else x
     within: list[dict[str, str]] = [{}] * len(size)

@@ -1,16 +1,14 @@
 """Counts with normal effects: binomial about logit theta, Poisson about log theta, or by a table.
 
 theta_j ~ N(x_j' beta, tau^2), or about one mu. The effects are integrated out group by group
-(normal_effects.h); the coordinates are (beta_1, ..., beta_p, log tau). Groups with the same data are
-one where there is one mu: ``times`` says how many. A group's offset is added to its effect's mean,
-and taken off the effect, so that normal_effects.h knows of none. Functions of arrays give the law of effects given
+(normal_effects.h). A group's offset is added to its effect's mean, and taken off the effect, so that
+normal_effects.h knows of none. Functions of arrays give the law of effects given
 their mean and tau: its constant, moments, tails, and draws.
 """
 from libc.math cimport INFINITY, exp, fabs, log
 from libc.stdlib cimport free, malloc
 
-from pyhier.kernels.density cimport LogDensity
-from pyhier.kernels.gradients cimport GradientDensity, Smooth, flag_of, normal_prior, smooth, with_slope
+from pyhier.kernels.integrated_groups cimport IntegratedGroups
 
 import numpy as np
 
@@ -53,16 +51,9 @@ cdef enum:
 
 cdef struct CountsData:
     int kind
-    Py_ssize_t groups, p, known
+    Py_ssize_t groups
     const double *data         # (6, groups)
     const double *tables
-    const double *times
-    const double *design       # (groups, p); NULL: p is 1 and every mean is mu
-    const double *mean         # of beta's normal prior
-    const double *root         # (known, p): root (beta - mean) is standard normal
-    double constant
-    bint posterior             # whether priors and the Jacobian are in it
-    Smooth tau
 
 
 cdef inline count count_of(int kind, const double *data, Py_ssize_t groups, const double *tables,
@@ -74,160 +65,38 @@ cdef inline count count_of(int kind, const double *data, Py_ssize_t groups, cons
     return g
 
 
-cdef inline count group_of(const CountsData *c, Py_ssize_t j) noexcept nogil:
-    return count_of(c.kind, c.data, c.groups, c.tables, j)
-
-
-cdef inline double mean_of(const CountsData *c, Py_ssize_t j, const double *x) noexcept nogil:
-    """The mean of the effect, moved by the offset."""
-    cdef double mean = c.data[OFFSET * c.groups + j]
-    cdef Py_ssize_t i
-    if c.design == NULL:
-        return mean + x[0]
-    for i in range(c.p):
-        mean += c.design[j * c.p + i] * x[i]
-    return mean
-
-
-cdef double likelihood(const CountsData *c, const double *x, double *gradient) noexcept nogil:
-    """The log likelihood of (beta, log tau); its slopes are added, unless gradient is NULL.
-
-    What its sum rounds off is kept (Neumaier 1974), so that many groups are as smooth as few.
-    """
-    cdef double value = 0.0, rest = 0.0, one, sum
-    cdef double[2] slopes
-    cdef count g
+cdef double of_group(const void *groups, Py_ssize_t j, double mean, double log_tau, double *slopes,
+                     double *bends) noexcept nogil:
+    cdef const CountsData *c = <const CountsData *>groups
+    cdef count g = count_of(c.kind, c.data, c.groups, c.tables, j)
     cdef mode m
     cdef effect_means e
-    cdef Py_ssize_t i, j
-    for j in range(c.groups):
-        g = group_of(c, j)
-        one = c.times[j] * count_integral(&g, mean_of(c, j, x), x[c.p], 0, &m, &e)
-        sum = value + one
-        if fabs(sum) < INFINITY:
-            rest += (value - sum) + one if fabs(value) >= fabs(one) else (one - sum) + value
-        value = sum
-        if gradient == NULL:
-            continue
+    cdef double value = count_integral(&g, mean, log_tau, bends != NULL, &m, &e)
+    if slopes != NULL:
         effect_slopes(&m, &e, slopes)
-        gradient[c.p] += c.times[j] * slopes[1]
-        for i in range(c.p):
-            gradient[i] += c.times[j] * slopes[0] * (1.0 if c.design == NULL
-                                                     else c.design[j * c.p + i])
-    return value + rest
-
-
-cdef double value_of(int ndim, double *x, void *data) noexcept nogil:
-    cdef const CountsData *c = <const CountsData *>data
-    cdef double value = likelihood(c, x, NULL), z
-    cdef Py_ssize_t i, j
-    if not c.posterior:
-        return value
-    value += x[c.p] + c.constant
-    for j in range(c.known):
-        z = 0.0
-        for i in range(c.p):
-            z += c.root[j * c.p + i] * (x[i] - c.mean[i])
-        value -= 0.5 * z * z
-    if c.tau.value != NULL:
-        value += c.tau.value(1, x + c.p, c.tau.data)
+    if bends != NULL:
+        effect_bends(&m, &e, bends)
     return value
 
 
-cdef double value_and_slopes(int ndim, const double *x, double *gradient,
-                             void *data) noexcept nogil:
-    cdef const CountsData *c = <const CountsData *>data
-    cdef double value
-    cdef int i
-    for i in range(ndim):
-        gradient[i] = 0.0
-    value = likelihood(c, x, gradient) + x[c.p] + c.constant
-    gradient[c.p] += 1.0
-    value += normal_prior(c.p, c.known, c.root, c.mean, x, gradient)
-    return value + with_slope(&c.tau, x[c.p], &gradient[c.p])
-
-
-cdef class CountsWithPriors:
-    """The data and priors that both densities take; arrays stay alive here.
+cdef class CountsWithPriors(IntegratedGroups):
+    """The data and priors of a marginal density (integrated_groups.pyx).
 
     ``kind`` is one of `KINDS`; ``data`` are y, size (trials or exposures), hat and highest (see
-    normal_effects.h), offsets, and starts in ``tables``, shape (6, groups); ``times`` has shape
-    (groups,); ``design`` (groups, p) or None.
-    ``mean``, (p,), and ``root``, (known, p), are of beta's normal prior, ``constant`` its log
-    normalising constant; ``prior_tau`` is None (uniform) or a log density of tau at log tau.
+    normal_effects.h), offsets, and starts in ``tables``, shape (6, groups).
     """
-    cdef CountsData model
-    cdef object arrays, prior_tau
+    cdef CountsData counts
+    cdef object own
 
     def __init__(self, str kind, const double[:, ::1] data, const double[::1] tables,
                  const double[::1] times, const double[:, ::1] design, const double[::1] mean,
                  const double[:, ::1] root, double constant, prior_tau=None, bint posterior=True):
-        cdef CountsData *c = &self.model
-        self.arrays, self.prior_tau = (data, tables, times, design, mean, root), prior_tau
-        c.kind, c.groups, c.p, c.known = KINDS[kind], data.shape[1], mean.shape[0], root.shape[0]
-        c.data, c.tables, c.times, c.mean = &data[0, 0], &tables[0], &times[0], &mean[0]
-        c.design = NULL if design is None else &design[0, 0]
-        c.root = NULL if root.shape[0] == 0 else &root[0, 0]
-        c.constant, c.posterior, c.tau = constant, posterior, smooth(prior_tau)
-
-    def derivatives(self, point):
-        """Gradient (p + 1,) and Hessian of the log likelihood at one point."""
-        cdef CountsData *c = &self.model
-        cdef double[::1] x = np.array(point, dtype=np.float64)
-        cdef Py_ssize_t size = c.p + 1, i, j, k
-        gradient, hessian = np.zeros(size), np.zeros((size, size))
-        cdef double[::1] of = gradient
-        cdef double[:, ::1] bend = hessian
-        cdef double[2] slopes
-        cdef double[3] bends
-        cdef double xi
-        cdef count g
-        cdef mode m
-        cdef effect_means e
-        with nogil:
-            for j in range(c.groups):
-                g = group_of(c, j)
-                count_integral(&g, mean_of(c, j, &x[0]), x[c.p], 1, &m, &e)
-                effect_slopes(&m, &e, slopes)
-                effect_bends(&m, &e, bends)
-                of[c.p] += c.times[j] * slopes[1]
-                bend[c.p, c.p] += c.times[j] * bends[2]
-                for i in range(c.p):
-                    xi = c.times[j] * (1.0 if c.design == NULL else c.design[j * c.p + i])
-                    of[i] += xi * slopes[0]
-                    bend[i, c.p] += xi * bends[1]
-                    for k in range(c.p):
-                        bend[i, k] += xi * bends[0] * (1.0 if c.design == NULL
-                                                       else c.design[j * c.p + k])
-            for i in range(c.p):
-                bend[c.p, i] = bend[i, c.p]
-        return gradient, hessian
-
-
-cdef class CountsMarginal(LogDensity):
-    """The log marginal posterior of (beta, log tau), or likelihood, all constants included."""
-    cdef CountsWithPriors owner
-
-    def __init__(self, CountsWithPriors owner):
-        cdef LogDensity prior = owner.prior_tau
-        self.owner, self.part = owner, prior
-        self.compiled = prior is None or prior.compiled
-        if prior is not None:
-            self.failed = prior.failed
-        self.ndim, self.data = <int>owner.model.p + 1, &owner.model
-        self.reference = self.fast = value_of
-
-
-cdef class CountsMarginalGradient(GradientDensity):
-    """The log marginal posterior of (beta, log tau) with its gradient."""
-    cdef CountsWithPriors owner
-
-    def __init__(self, CountsWithPriors owner):
-        self.owner, self.part = owner, owner.prior_tau
-        self.compiled = owner.prior_tau is None or owner.prior_tau.compiled
-        self.failed = flag_of(owner.prior_tau, &self.own_failed)
-        self.ndim, self.data = <int>owner.model.p + 1, &owner.model
-        self.function = value_and_slopes
+        self.own = (data, tables)
+        self.counts.kind, self.counts.groups = KINDS[kind], data.shape[1]
+        self.counts.data, self.counts.tables = &data[0, 0], &tables[0]
+        self.take(of_group, &self.counts, times, design, mean, root, constant, prior_tau,
+                  posterior)
+        self.model.offset = &data[OFFSET, 0]
 
 
 # --- Effects given their mean and tau -------------------------------------------------------------

@@ -21,6 +21,7 @@
 
 #define MIXTURE_CUT 45.0 /* logs below the highest at which components are left out */
 #define MOST_RATIO 1e290 /* of variances */
+#define LOG_FAR_RATIO 460.0 /* of tau^2 and var, from which errors are nothing */
 #define HALF_LOG_TWO_PI 0.918938533204672741780329736406
 
 typedef struct scale_law {
@@ -41,6 +42,7 @@ typedef struct mixture {
     double log_density;   /* of y */
     double mean[MIXTURE_SUMS]; /* over components, given y */
     double away, square, ratio, top; /* D^2 is the square */
+    double shrunk;        /* y and mu, and tau, are taken so much nearer where tau is very large */
     size_t first, last;   /* blocks with mass */
 } mixture;
 
@@ -151,9 +153,12 @@ static double mixture_of(const scale_law *law, double y, double var, double mu, 
 {
     double sums[MIXTURE_SUMS][LANES] = {{0.0}};
     size_t start;
+    const double log_ratio = 2.0 * log_tau - log(var);
+    const double excess = fmax(0.0, 0.5 * (log_ratio - LOG_FAR_RATIO));
+    m->shrunk = exp(-excess);
     m->away = y - mu;
-    m->square = m->away * m->away / var;
-    m->ratio = fmin(exp(2.0 * log_tau - log(var)), MOST_RATIO);
+    m->square = (m->away * m->shrunk) * (m->away * m->shrunk) / var;
+    m->ratio = exp(log_ratio - 2.0 * excess);
     find_mass(law, m, 0.5 * m->square);
     start = m->first * LANES;
     add_components(law->log_weight + start, law->scale + start, (m->last - m->first) * LANES,
@@ -162,7 +167,7 @@ static double mixture_of(const scale_law *law, double y, double var, double mu, 
         const double *a = sums[k];
         m->mean[k] = ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]));
     }
-    m->log_density = m->top + log(m->mean[0]) - HALF_LOG_TWO_PI - 0.5 * log(var);
+    m->log_density = m->top + log(m->mean[0]) - HALF_LOG_TWO_PI - 0.5 * log(var) - excess;
     for (int k = 1; k < MIXTURE_SUMS; k++)
         m->mean[k] /= m->mean[0];
     return m->log_density;
@@ -178,7 +183,7 @@ static inline double spread_of(const mixture *m)
 /* Slopes of the log density in mu and log tau. */
 static inline void mixture_slopes(const mixture *m, double var, double *slopes)
 {
-    slopes[0] = m->away * m->mean[OF_Q] / var;
+    slopes[0] = m->away * m->mean[OF_Q] / var * m->shrunk * m->shrunk;
     slopes[1] = m->square * m->mean[OF_UQ] - m->mean[OF_U];
 }
 
@@ -197,8 +202,8 @@ static void mixture_bends(const scale_law *law, const mixture *m, double var, do
         of_slope += 2.0 * p * u * q * (m->square * (1.0 - 2.0 * u) - 1.0);
     }
     of_b /= total;
-    bends[0] = (m->square * spread_of(m) - m->mean[OF_Q]) / var;
-    bends[1] = m->away / var * (of_qb / total - m->mean[OF_Q] * of_b - 2.0 * m->mean[OF_UQ]);
+    bends[0] = (m->square * spread_of(m) - m->mean[OF_Q]) / var * m->shrunk * m->shrunk;
+    bends[1] = m->away / var * m->shrunk * m->shrunk * (of_qb / total - m->mean[OF_Q] * of_b - 2.0 * m->mean[OF_UQ]);
     bends[2] = (of_slope + of_b2) / total - of_b * of_b;
 }
 

@@ -1,13 +1,11 @@
 """Estimates with normal errors about effects whose law is a scale mixture of normal ones.
 
-Student's t and contaminated normal effects (scale_mixtures.h). The coordinates are (beta_1, ...,
-beta_p, log tau), or (mu, log tau). Functions of arrays give the law of effects given their mean and
+Student's t and contaminated normal effects (scale_mixtures.h). Functions of arrays give the law of effects given their mean and
 tau: the density of the estimate, moments, tails and draws.
 """
 from libc.math cimport fabs, log
 
-from pyhier.kernels.density cimport LogDensity
-from pyhier.kernels.gradients cimport GradientDensity, Smooth, flag_of, normal_prior, smooth, with_slope
+from pyhier.kernels.integrated_groups cimport IntegratedGroups
 
 import numpy as np
 
@@ -165,151 +163,33 @@ cdef class Law:
 # --- The marginal density -------------------------------------------------------------------------
 
 cdef struct MixtureData:
-    Py_ssize_t groups, p, known
     const scale_law *law
     const double *y
     const double *var
-    const double *times
-    const double *design       # (groups, p); NULL: p is 1 and every mean is mu
-    const double *mean         # of beta's normal prior
-    const double *root         # (known, p): root (beta - mean) is standard normal
-    double constant
-    bint posterior             # whether priors and the Jacobian are in it
-    Smooth tau
 
 
-cdef inline double mean_of(const MixtureData *c, Py_ssize_t j, const double *x) noexcept nogil:
-    cdef double mean = 0.0
-    cdef Py_ssize_t i
-    if c.design == NULL:
-        return x[0]
-    for i in range(c.p):
-        mean += c.design[j * c.p + i] * x[i]
-    return mean
-
-
-cdef double likelihood(const MixtureData *c, const double *x, double *gradient) noexcept nogil:
-    """The log likelihood of (beta, log tau); its slopes are added, unless gradient is NULL."""
-    cdef double value = 0.0
-    cdef double[2] slopes
+cdef double of_group(const void *groups, Py_ssize_t j, double mean, double log_tau, double *slopes,
+                     double *bends) noexcept nogil:
+    cdef const MixtureData *c = <const MixtureData *>groups
     cdef mixture m
-    cdef Py_ssize_t i, j
-    for j in range(c.groups):
-        value += c.times[j] * mixture_of(c.law, c.y[j], c.var[j], mean_of(c, j, x), x[c.p], &m)
-        if gradient == NULL:
-            continue
+    cdef double value = mixture_of(c.law, c.y[j], c.var[j], mean, log_tau, &m)
+    if slopes != NULL:
         mixture_slopes(&m, c.var[j], slopes)
-        gradient[c.p] += c.times[j] * slopes[1]
-        for i in range(c.p):
-            gradient[i] += c.times[j] * slopes[0] * (1.0 if c.design == NULL
-                                                     else c.design[j * c.p + i])
+    if bends != NULL:
+        mixture_bends(c.law, &m, c.var[j], bends)
     return value
 
 
-cdef double value_of(int ndim, double *x, void *data) noexcept nogil:
-    cdef const MixtureData *c = <const MixtureData *>data
-    cdef double value = likelihood(c, x, NULL), z
-    cdef Py_ssize_t i, j
-    if not c.posterior:
-        return value
-    value += x[c.p] + c.constant
-    for j in range(c.known):
-        z = 0.0
-        for i in range(c.p):
-            z += c.root[j * c.p + i] * (x[i] - c.mean[i])
-        value -= 0.5 * z * z
-    if c.tau.value != NULL:
-        value += c.tau.value(1, x + c.p, c.tau.data)
-    return value
-
-
-cdef double value_and_slopes(int ndim, const double *x, double *gradient,
-                             void *data) noexcept nogil:
-    cdef const MixtureData *c = <const MixtureData *>data
-    cdef double value
-    cdef int i
-    for i in range(ndim):
-        gradient[i] = 0.0
-    value = likelihood(c, x, gradient) + x[c.p] + c.constant
-    gradient[c.p] += 1.0
-    value += normal_prior(c.p, c.known, c.root, c.mean, x, gradient)
-    return value + with_slope(&c.tau, x[c.p], &gradient[c.p])
-
-
-cdef class MixturesWithPriors:
-    """The data and priors that both densities take; arrays stay alive here.
-
-    ``y``, ``var`` and ``times`` have shape (groups,); ``design`` (groups, p) or None. ``mean``,
-    (p,), and ``root``, (known, p), are of beta's normal prior, ``constant`` its log normalising
-    constant; ``prior_tau`` is None (uniform) or a log density of tau at log tau.
-    """
-    cdef MixtureData model
-    cdef object arrays, prior_tau
+cdef class MixturesWithPriors(IntegratedGroups):
+    """The data and priors of a marginal density (integrated_groups.pyx); y and var are (groups,)."""
+    cdef MixtureData estimates
+    cdef object own
 
     def __init__(self, Law law, const double[::1] y, const double[::1] var,
                  const double[::1] times, const double[:, ::1] design, const double[::1] mean,
                  const double[:, ::1] root, double constant, prior_tau=None,
                  bint posterior=True):
-        cdef MixtureData *c = &self.model
-        self.arrays, self.prior_tau = (law, y, var, times, design, mean, root), prior_tau
-        c.groups, c.p, c.known = y.shape[0], mean.shape[0], root.shape[0]
-        c.law, c.y, c.var, c.times, c.mean = &law.law, &y[0], &var[0], &times[0], &mean[0]
-        c.design = NULL if design is None else &design[0, 0]
-        c.root = NULL if root.shape[0] == 0 else &root[0, 0]
-        c.constant, c.posterior, c.tau = constant, posterior, smooth(prior_tau)
-
-    def derivatives(self, point):
-        """Gradient (p + 1,) and Hessian of the log likelihood at one point."""
-        cdef MixtureData *c = &self.model
-        cdef double[::1] x = np.array(point, dtype=np.float64)
-        cdef Py_ssize_t size = c.p + 1, i, j, k
-        gradient, hessian = np.zeros(size), np.zeros((size, size))
-        cdef double[::1] of = gradient
-        cdef double[:, ::1] bend = hessian
-        cdef double[2] slopes
-        cdef double[3] bends
-        cdef double xi
-        cdef mixture m
-        with nogil:
-            for j in range(c.groups):
-                mixture_of(c.law, c.y[j], c.var[j], mean_of(c, j, &x[0]), x[c.p], &m)
-                mixture_slopes(&m, c.var[j], slopes)
-                mixture_bends(c.law, &m, c.var[j], bends)
-                of[c.p] += c.times[j] * slopes[1]
-                bend[c.p, c.p] += c.times[j] * bends[2]
-                for i in range(c.p):
-                    xi = c.times[j] * (1.0 if c.design == NULL else c.design[j * c.p + i])
-                    of[i] += xi * slopes[0]
-                    bend[i, c.p] += xi * bends[1]
-                    for k in range(c.p):
-                        bend[i, k] += xi * bends[0] * (1.0 if c.design == NULL
-                                                       else c.design[j * c.p + k])
-            for i in range(c.p):
-                bend[c.p, i] = bend[i, c.p]
-        return gradient, hessian
-
-
-cdef class MixturesMarginal(LogDensity):
-    """The log marginal posterior of (beta, log tau), or likelihood, all constants included."""
-    cdef MixturesWithPriors owner
-
-    def __init__(self, MixturesWithPriors owner):
-        cdef LogDensity prior = owner.prior_tau
-        self.owner, self.part = owner, prior
-        self.compiled = prior is None or prior.compiled
-        if prior is not None:
-            self.failed = prior.failed
-        self.ndim, self.data = <int>owner.model.p + 1, &owner.model
-        self.reference = self.fast = value_of
-
-
-cdef class MixturesMarginalGradient(GradientDensity):
-    """The log marginal posterior of (beta, log tau) with its gradient."""
-    cdef MixturesWithPriors owner
-
-    def __init__(self, MixturesWithPriors owner):
-        self.owner, self.part = owner, owner.prior_tau
-        self.compiled = owner.prior_tau is None or owner.prior_tau.compiled
-        self.failed = flag_of(owner.prior_tau, &self.own_failed)
-        self.ndim, self.data = <int>owner.model.p + 1, &owner.model
-        self.function = value_and_slopes
+        self.own = (law, y, var)
+        self.estimates.law, self.estimates.y, self.estimates.var = &law.law, &y[0], &var[0]
+        self.take(of_group, &self.estimates, times, design, mean, root, constant, prior_tau,
+                  posterior)

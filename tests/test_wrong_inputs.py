@@ -497,4 +497,4 @@ def test_every_public_callable_is_in_the_table():
     assert drawn == set(OF_PLOTS)
 
 
-ELSEWHERE = {"HypergeometricNormal", "NormalSums"}  # test_wrong_inputs_of_two_arms, _of_sums
+ELSEWHERE = {"HypergeometricNormal", "NormalSums"}  # test_wrong_inputs_of_more

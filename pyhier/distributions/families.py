@@ -5,6 +5,7 @@ that a mixture over nodes is one matrix product (Brown 1986, Fundamentals of Sta
 Families): log p(line) = natural @ statistics(line) - log_partition.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -79,6 +80,53 @@ class Family(Protocol):
 
     def sf(self, x: Floats) -> Floats:
         """Upper tails, shape (points, nodes)."""
+
+
+class ByMoments(Frozen, ABC):
+    """What follows from a kernel's table of log probabilities, means and variances."""
+
+    @property
+    @abstractmethod
+    def _laws(self) -> Floats:
+        """Log probabilities of the data, means and variances in rows, (3 or more, ...)."""
+
+    @property
+    def log_probability(self) -> Floats:
+        """Log probabilities, or densities, of the data."""
+        logs: Floats = self._laws[0]
+        return logs
+
+    @property
+    def mean(self) -> Floats:
+        """Means."""
+        means: Floats = self._laws[1]
+        return means
+
+    @property
+    def var(self) -> Floats:
+        """Variances."""
+        variances: Floats = self._laws[2]
+        return variances
+
+    def averaged(self, weight: Floats) -> tuple[Floats, Floats]:
+        """Means and variances of mixtures over the nodes."""
+        return averaged(self.mean, self.var, weight)
+
+    def line_moments(self) -> tuple[Floats, Floats]:
+        """Mean and sd."""
+        return self.mean, np.sqrt(self.var)
+
+    def cdf(self, x: Floats) -> Floats:
+        """Lower tails, shape (points, nodes)."""
+        return self._tails(x, False)
+
+    def sf(self, x: Floats) -> Floats:
+        """Upper tails, shape (points, nodes)."""
+        return self._tails(x, True)
+
+    @abstractmethod
+    def _tails(self, x: Floats, upper: bool) -> Floats:
+        """Tails at values of the effect, shape (points, nodes)."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
-from pyhier.distributions.families import averaged
+from pyhier.distributions.families import ByMoments, averaged
 from pyhier.distributions.scale_laws import ScaleLaw
 from pyhier.quadrature.transforms import Line
 
@@ -74,7 +74,7 @@ class ScaleMixture(Frozen):
 
 
 @dataclass(frozen=True)
-class TiltedMixture(Frozen):
+class TiltedMixture(ByMoments):
     """Groups' effects given their estimates: the population's density by a normal likelihood.
 
     Attributes
@@ -100,45 +100,11 @@ class TiltedMixture(Frozen):
         found = self.law.kernel.laws(self.y, self.sampling, np.atleast_2d(self.mu), tau)
         return found[:, 0] if found.shape[1] == 1 else found
 
-    @property
-    def log_probability(self) -> Floats:
-        """Log densities of the estimates."""
-        logs: Floats = self._laws[0]
-        return logs
-
-    @property
-    def mean(self) -> Floats:
-        """Means."""
-        means: Floats = self._laws[1]
-        return means
-
-    @property
-    def var(self) -> Floats:
-        """Variances."""
-        variances: Floats = self._laws[2]
-        return variances
-
-    def averaged(self, weight: Floats) -> tuple[Floats, Floats]:
-        """Means and variances of mixtures over the nodes."""
-        return averaged(self.mean, self.var, weight)
-
-    def line_moments(self) -> tuple[Floats, Floats]:
-        """Mean and sd."""
-        return self.mean, np.sqrt(self.var)
-
     def log_mixture(self, z: Floats, log_weight: Floats) -> Floats:
         """Log densities of the mixture over the nodes at places, shape (points,)."""
         own = -0.5 * ((z - self.y) ** 2 / self.sampling + np.log(2.0 * np.pi * self.sampling))
         population = ScaleMixture(self.law, self.mu, self.log_tau)
         return own + population.log_mixture(z, log_weight - self.log_probability)
-
-    def cdf(self, x: Floats) -> Floats:
-        """Lower tails, shape (points, nodes)."""
-        return self._tails(x, False)
-
-    def sf(self, x: Floats) -> Floats:
-        """Upper tails, shape (points, nodes)."""
-        return self._tails(x, True)
 
     def _tails(self, x: Floats, upper: bool) -> Floats:
         mu, tau = (np.ascontiguousarray(part, dtype=np.float64) for part in (self.mu, self.log_tau))

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats, Ints
-from pyhier.distributions.families import averaged
+from pyhier.distributions.families import ByMoments
 from pyhier.distributions.hypergeometric import LikelihoodTables, Margins
 from pyhier.kernels import normal_effects as kernel
 from pyhier.kernels.count_masses import log_mass
@@ -112,7 +112,7 @@ class Counts(Frozen):
 
 
 @dataclass(frozen=True)
-class TiltedNormal(Frozen):
+class TiltedNormal(ByMoments):
     """Effects that are normal, given counts: the density is the normal one times the likelihood.
 
     Attributes
@@ -132,32 +132,6 @@ class TiltedNormal(Frozen):
     def _laws(self) -> Floats:
         found = self.counts.laws(self.eta, self.log_tau)
         return found[:, 0] if found.shape[1] == 1 else found
-
-    @property
-    def log_probability(self) -> Floats:
-        """Logs of the probability of the count."""
-        logs: Floats = self._laws[0]
-        return logs
-
-    @property
-    def mean(self) -> Floats:
-        """Means."""
-        means: Floats = self._laws[1]
-        return means
-
-    @property
-    def var(self) -> Floats:
-        """Variances."""
-        variances: Floats = self._laws[2]
-        return variances
-
-    def averaged(self, weight: Floats) -> tuple[Floats, Floats]:
-        """Means and variances of mixtures over the nodes."""
-        return averaged(self.mean, self.var, weight)
-
-    def line_moments(self) -> tuple[Floats, Floats]:
-        """Mean and sd."""
-        return self.mean, np.sqrt(self.var)
 
     @property
     def concentration(self) -> Floats:
@@ -197,14 +171,6 @@ class TiltedNormal(Frozen):
     def log_base(self, z: Floats) -> Floats:
         """The log likelihood of the count, which is the same at all nodes."""
         return self.counts.log_likelihood(z, np.zeros(1, dtype=np.intp))
-
-    def cdf(self, x: Floats) -> Floats:
-        """Lower tails, shape (points, nodes)."""
-        return self._tails(x, False)
-
-    def sf(self, x: Floats) -> Floats:
-        """Upper tails, shape (points, nodes)."""
-        return self._tails(x, True)
 
     def _tails(self, x: Floats, upper: bool) -> Floats:
         nodes = self.log_tau.size

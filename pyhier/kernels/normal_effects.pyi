@@ -1,16 +1,17 @@
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity
+from pyhier.kernels.integrated_groups import IntegratedGroups
 
 Floats = NDArray[np.float64]
 _Kind = Literal["binomial", "poisson", "hypergeometric"]
 KINDS: dict[str, int]
 
-class CountsWithPriors:
+class CountsWithPriors(IntegratedGroups):
     def __init__(
         self,
         kind: _Kind,
@@ -24,13 +25,6 @@ class CountsWithPriors:
         prior_tau: LogDensity | GradientDensity | None = None,
         posterior: bool = True,
     ) -> None: ...
-    def derivatives(self, point: ArrayLike) -> tuple[Floats, Floats]: ...
-
-class CountsMarginal(LogDensity):
-    def __init__(self, owner: CountsWithPriors) -> None: ...
-
-class CountsMarginalGradient(GradientDensity):
-    def __init__(self, owner: CountsWithPriors) -> None: ...
 
 def log_likelihoods(
     kind: _Kind, data: Floats, tables: Floats, group: NDArray[np.int64], theta: Floats

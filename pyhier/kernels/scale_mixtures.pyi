@@ -1,8 +1,9 @@
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity
+from pyhier.kernels.integrated_groups import IntegratedGroups
 
 Floats = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ class Law:
         constant: float,
     ) -> Floats: ...
 
-class MixturesWithPriors:
+class MixturesWithPriors(IntegratedGroups):
     def __init__(
         self,
         law: Law,
@@ -46,10 +47,3 @@ class MixturesWithPriors:
         prior_tau: LogDensity | GradientDensity | None = None,
         posterior: bool = True,
     ) -> None: ...
-    def derivatives(self, point: ArrayLike) -> tuple[Floats, Floats]: ...
-
-class MixturesMarginal(LogDensity):
-    def __init__(self, owner: MixturesWithPriors) -> None: ...
-
-class MixturesMarginalGradient(GradientDensity):
-    def __init__(self, owner: MixturesWithPriors) -> None: ...

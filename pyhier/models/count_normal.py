@@ -17,8 +17,6 @@ from pyhier._types import Floats, Ints
 from pyhier.distributions.families import Normal
 from pyhier.distributions.tilted import Counts, TiltedNormal
 from pyhier.kernels import normal_effects as kernel
-from pyhier.kernels.density import LogDensity
-from pyhier.kernels.gradients import GradientDensity
 from pyhier.kernels.joint import NormalEffects
 from pyhier.models.covariates import LOG_2PI
 from pyhier.models.groups import Labels
@@ -32,7 +30,7 @@ BLOCK = 2**18  # effects drawn at a time
 POINTS, GROUPS = 40, 100  # at once, and how many, from which a surface pays
 
 
-class CountNormal(NormalEffectTargets, MeanAndSpread):
+class CountNormal(MeanAndSpread, NormalEffectTargets):
     """Counts with normal effects; subclasses give the data and their words.
 
     They set ``data`` (`Counts`) and ``_approximate``, and call `_take`.
@@ -78,7 +76,6 @@ class CountNormal(NormalEffectTargets, MeanAndSpread):
     # --- Targets --------------------------------------------------------------------------------
 
     def _with_priors(self, posterior: bool, of_python: bool = False) -> kernel.CountsWithPriors:
-        """The compiled data and priors; a prior of tau that is Python's perhaps with its slope."""
         table, design = self.counts.data.T, self._design
         if design is not None:
             table = np.column_stack([table, design])
@@ -93,32 +90,12 @@ class CountNormal(NormalEffectTargets, MeanAndSpread):
             posterior,
         )  # fmt: skip
 
-    @cached_property
-    def log_marginal(self) -> LogDensity:
-        """The log posterior density of (mu, log tau), theta integrated out, with all constants.
-
-        A compiled function: call it with a point of shape (2,).
-        """
-        return kernel.CountsMarginal(self._with_priors(True))
-
-    def _marginal_gradient(self) -> GradientDensity:
-        return kernel.CountsMarginalGradient(self._with_priors(True, True))
-
-    @cached_property
-    def _likelihood(self) -> kernel.CountsWithPriors:
-        return self._with_priors(False)
-
-    @cached_property
-    def _log_likelihood(self) -> LogDensity:
-        return kernel.CountsMarginal(self._likelihood)
-
     def log_posterior(self, phi: Floats) -> Floats:
         """``log_marginal`` at many points, shape (n, 2), at once.
 
         Of many groups it is a polynomial's where there is mass, right to 1e-11.
         """
-        worth = len(phi) >= POINTS or "_surface" in self.__dict__
-        if self._design is not None or not worth or (table := self._surface) is None:
+        if self._design is not None or len(phi) < POINTS or (table := self._surface) is None:
             return super().log_posterior(phi)
         inside = table.inside(phi)
         values = np.empty(len(phi))

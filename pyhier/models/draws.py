@@ -51,4 +51,4 @@ def _rows(array: Floats, at: NDArray[np.intp]) -> Floats:
 
 
 def _cut(array: Floats, chains: int) -> Floats:
-    return array.reshape(chains, -1, array.shape[-1])
+    return array.reshape(chains, array.shape[0] * array.shape[1] // chains, array.shape[-1])

@@ -37,6 +37,11 @@ class Grouped(Frozen):
         return tuple(map(self.label, range(self._groups)))
 
     @property
+    def no_groups(self) -> str:
+        """Of a model of sums: why it has no groups, and what to take."""
+        return ""
+
+    @property
     def sized(self) -> str:
         """The number of groups, in words."""
         return f"{self._groups} group{'s' * (self._groups != 1)}"

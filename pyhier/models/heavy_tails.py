@@ -18,7 +18,6 @@ from pyhier._types import Floats, Ints
 from pyhier.distributions.scale_laws import ScaleLaw
 from pyhier.distributions.scale_mixtures import ScaleMixture, TiltedMixture
 from pyhier.kernels import scale_mixtures as kernel
-from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity
 from pyhier.models.covariates import LOG_2PI
 from pyhier.models.groups import Labels
@@ -66,7 +65,6 @@ class HeavyTailed(EstimatedGroups, MeanAndSpread):
     # --- The target -----------------------------------------------------------------------------
 
     def _with_priors(self, posterior: bool, of_python: bool = False) -> kernel.MixturesWithPriors:
-        """The compiled data and priors; a prior of tau that is Python's perhaps with its slope."""
         table = np.column_stack([self.y, self.var])
         table, times = np.unique(table, axis=0, return_counts=True)
         y, var = np.ascontiguousarray(table.T)
@@ -78,17 +76,9 @@ class HeavyTailed(EstimatedGroups, MeanAndSpread):
         )  # fmt: skip
 
     @cached_property
-    def log_marginal(self) -> LogDensity:
-        """The log posterior density of (mu, log tau), theta integrated out, with all constants.
-
-        A compiled function: call it with a point of shape (2,).
-        """
-        return kernel.MixturesMarginal(self._with_priors(True))
-
-    @cached_property
     def log_marginal_gradient(self) -> GradientDensity:
         """The log marginal posterior with its gradient and all constants."""
-        return kernel.MixturesMarginalGradient(self._with_priors(True, True))
+        return self._marginal_gradient()
 
     def log_posterior(self, phi: Floats) -> Floats:
         """``log_marginal`` at many points, shape (n, 2), at once.
@@ -102,14 +92,6 @@ class HeavyTailed(EstimatedGroups, MeanAndSpread):
             mean, sd = self.prior.mu
             held = held - 0.5 * (((phi[:, 0] - mean) / sd) ** 2 + LOG_2PI) - np.log(sd)
         return self.log_marginal_likelihood(phi) + held
-
-    @cached_property
-    def _likelihood(self) -> kernel.MixturesWithPriors:
-        return self._with_priors(False)
-
-    @cached_property
-    def _log_likelihood(self) -> LogDensity:
-        return kernel.MixturesMarginal(self._likelihood)
 
     # --- Where there is mass --------------------------------------------------------------------
 

@@ -151,6 +151,10 @@ class Reduced(Model, Protocol):
     def shape(self) -> Shape:
         """All that is known of that density before it is looked at."""
 
+    @property
+    def terms(self) -> int:
+        """How many terms each sum has."""
+
     def sums(self, last: Floats) -> Floats:
         """Sums over groups at nodes of the last coordinate, which add up (`merge`), (k, nodes)."""
 

@@ -1,7 +1,6 @@
 """What models of (mu, log tau) share whose effects are integrated out by a compiled kernel."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from functools import cached_property
 from math import inf, log
 from typing import Any
@@ -9,15 +8,19 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier._validation import not_negative, number
 from pyhier.kernels.density import LogDensity
+from pyhier.kernels.gradients import GradientDensity
+from pyhier.kernels.integrated_groups import (
+    IntegratedGradient,
+    IntegratedGroups,
+    IntegratedMarginal,
+)
 from pyhier.models.covariates import NormalPrior, of_mean
 from pyhier.models.groups import Grouped
 from pyhier.models.joint import python_prior
+from pyhier.models.normal_likelihood import moments as method_of_moments
 from pyhier.models.normal_likelihood import ridge as normal_ridge
 from pyhier.models.normal_priors import NormalPriors
-from pyhier.models.weights import residuals, weight_spread, weighted_mean
-from pyhier.quadrature.axes import Axis, coordinate_axis
 
 POOLING, SHARES = 60, 0.5 ** np.arange(12.0)  # Newton's steps, and what is tried of each
 
@@ -25,23 +28,14 @@ POOLING, SHARES = 60, 0.5 ** np.arange(12.0)  # Newton's steps, and what is trie
 class MeanAndSpread(NormalPriors, Grouped):
     """Groups about mu with a spread tau; a subclass gives the likelihood of both and its words."""
 
-    coordinates: tuple[str, ...] = ("mu", "log_tau")
-    location = 0
-
     @property
     @abstractmethod
     def _approximate(self) -> tuple[Floats, Floats]:
         """Finite estimates of the groups' effects and their variances."""
 
-    @property
     @abstractmethod
-    def _likelihood(self) -> Any:
-        """The compiled data without priors: its ``derivatives`` at a point."""
-
-    @property
-    @abstractmethod
-    def _log_likelihood(self) -> LogDensity:
-        """The log likelihood of (mu, log tau), compiled."""
+    def _with_priors(self, posterior: bool, of_python: bool = False) -> IntegratedGroups:
+        """The compiled data and priors; a prior of tau that is Python's perhaps with its slope."""
 
     @property
     @abstractmethod
@@ -65,6 +59,26 @@ class MeanAndSpread(NormalPriors, Grouped):
     def _beta_prior(self) -> NormalPrior:
         """The prior of mu, as of the one coefficient."""
         return of_mean(self.prior.mu)
+
+    @cached_property
+    def log_marginal(self) -> LogDensity:
+        """The log posterior density of (mu, log tau), theta integrated out, with all constants.
+
+        A compiled function: call it with a point of shape (2,).
+        """
+        return IntegratedMarginal(self._with_priors(True))
+
+    def _marginal_gradient(self) -> GradientDensity:
+        return IntegratedGradient(self._with_priors(True, True))
+
+    @cached_property
+    def _likelihood(self) -> IntegratedGroups:
+        """The compiled data without priors."""
+        return self._with_priors(False)
+
+    @cached_property
+    def _log_likelihood(self) -> LogDensity:
+        return IntegratedMarginal(self._likelihood)
 
     def log_marginal_likelihood(self, phi: Floats) -> Floats:
         """Log likelihood of (mu, log tau), theta integrated out, with all constants, shape (n,)."""
@@ -98,12 +112,6 @@ class MeanAndSpread(NormalPriors, Grouped):
         widest = max(float(np.ptp(y)), float(np.sqrt(var.max())))
         low, high = self.support
         return min(max(least, low), high), min(max(log(widest), low), high)
-
-    @cached_property
-    def support(self) -> tuple[float, float]:
-        """The log tau that the prior allows."""
-        low, high = self.prior.support
-        return log(low) if low > 0.0 else -inf, log(high)
 
     def start(self) -> Floats:
         """The best of a ladder of log tau, with mu at the weighted mean of the estimates."""
@@ -170,34 +178,11 @@ class MeanAndSpread(NormalPriors, Grouped):
         return point[:-1]
 
     def moments(self) -> Floats:
-        """(mu, log tau) by the method of moments (DerSimonian and Laird 1986), tau perhaps 0.
+        """(mu, log tau) by the method of moments, tau perhaps 0.
 
-        Of the estimates with half a count added.
+        Of counts by estimates with half a count added.
         """
-        y, var = self._approximate
-        weights, spare = 1.0 / var, weight_spread(1.0 / var)
-        excess = float(weights @ residuals(y, weights) ** 2) - (y.size - 1)
-        tau2 = max(0.0, excess / spare) if y.size > 1 else 0.0
-        with np.errstate(divide="ignore"):
-            log_tau = 0.5 * np.log(tau2)
-        return np.array([weighted_mean(y, 1.0 / (var + tau2))[0], log_tau])
-
-    def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
-        """Mu and tau, each of shape (...)."""
-        return {"mu": phi[..., 0], "tau": np.exp(phi[..., 1])}
-
-    def phi_at(self, **values: float) -> Floats:
-        """(mu, log tau) at ``mu=`` and ``tau=``; tau may be 0."""
-        if set(values) != {"mu", "tau"}:
-            raise ValueError(f"the hyperparameters are mu and tau: {sorted(values)} were given")
-        mu, tau = number("mu", values["mu"]), not_negative("tau", values["tau"])
-        with np.errstate(divide="ignore"):
-            return np.array([mu, np.log(tau)])
-
-    def axis(self, name: str) -> Axis | None:
-        """The axis of mu or of tau; None for a name that is neither."""
-        axes = {"mu": coordinate_axis(0), "tau": coordinate_axis(1, "log")}
-        return axes.get(name)
+        return method_of_moments(*self._approximate)
 
     def _eta(self, phi: Floats) -> Floats:
         """The effects' means, shape (..., 1) or (..., groups)."""

@@ -4,7 +4,7 @@ import numpy as np
 
 from pyhier._types import Floats
 from pyhier.kernels.density import NormalMarginal
-from pyhier.models.weights import weighted_mean
+from pyhier.models.weights import residuals, weight_spread, weighted_mean
 
 # In log(min(var) + tau^2) the likelihood of tau, mu at its best, is analytic within pi of the axis
 # on either side (classical/tau2.py): steps of 0.2 pass over no hill.
@@ -51,3 +51,13 @@ def ridge(y: Floats, var: Floats) -> Floats:
         log_tau = 0.5 * np.log(tau2)
     mu = [weighted_mean(y, 1.0 / (var + rung))[0] for rung in tau2]
     return np.column_stack([mu, log_tau])
+
+
+def moments(y: Floats, var: Floats) -> Floats:
+    """(mu, log tau) by the method of moments (DerSimonian and Laird 1986), tau perhaps 0."""
+    weights, spare = 1.0 / var, weight_spread(1.0 / var)
+    excess = float(weights @ residuals(y, weights) ** 2) - (y.size - 1)
+    tau2 = max(0.0, excess / spare) if y.size > 1 else 0.0
+    with np.errstate(divide="ignore"):
+        log_tau = 0.5 * np.log(tau2)
+    return np.array([weighted_mean(y, 1.0 / (var + tau2))[0], log_tau])

@@ -4,7 +4,7 @@ y_j ~ N(theta_j, se_j^2), theta_j ~ N(mu, tau^2): Gelman et al., Bayesian Data A
 section 5.4, whose notation this file keeps. The coordinates are (mu, log tau).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from inspect import Signature, signature
@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, normals
 from pyhier._types import Floats, Ints
-from pyhier._validation import not_negative, number
 from pyhier.distributions.families import Normal
 from pyhier.kernels import normal_groups as kernel
 from pyhier.kernels.density import LogDensity, NormalMarginal
@@ -30,13 +29,15 @@ from pyhier.models.own_likelihood import NormalOwn, OwnLikelihood, of_groups
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sources import Sources
 from pyhier.models.variance_bins import Bins, SummedGroups, spans, together
-from pyhier.models.weights import residuals, weight_spread, weighted_mean
-from pyhier.priors.shapes import narrow_peak, shape_of
+from pyhier.models.weights import weighted_mean
+from pyhier.priors.shapes import shape_of
+from pyhier.priors.structure import around
 from pyhier.priors.tau import NormalInvChi2, TauPrior, resolve_prior
-from pyhier.quadrature.axes import Axis, coordinate_axis
+from pyhier.quadrature.modes import peak_on_line
 from pyhier.quadrature.panels import Shape
 
 MANY = 100_000  # groups that stand as sums
+NARROW = 0.5  # of log tau: peaks that panels might pass over
 
 
 class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
@@ -141,6 +142,11 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         """How many groups there are."""
         return self.y.size
 
+    @property
+    def terms(self) -> int:
+        """How many terms sums over groups have."""
+        return self.size if self._summed is None else self._summed.var.size
+
     @cached_property
     def log_marginal(self) -> LogDensity:
         """The log posterior density of (mu, log tau), theta integrated out, up to a constant.
@@ -164,7 +170,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         """
         if self._summed is None:
             return self.finish(self.sums(log_tau), log_tau)
-        rows = self._summed.compared(np.asarray(log_tau, dtype=np.float64), self._at)
+        rows = self._summed.compared(np.asarray(log_tau, dtype=np.float64), self._reference_log_tau)
         return self._with_prior_of_tau(self._over_mu(rows, log_tau, 1), log_tau)
 
     @cached_property
@@ -176,7 +182,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         return SummedGroups(together(parts))
 
     @cached_property
-    def _at(self) -> float:
+    def _reference_log_tau(self) -> float:
         """A log tau with which others are compared, perhaps -inf."""
         return float(self.moments()[1])
 
@@ -185,7 +191,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         """What `collapse` leaves out of its log density: the likelihood's size at the reference."""
         if self._summed is None:
             return 0.0
-        row = self._summed.rows(np.array([np.exp(2.0 * self._at)]))[:, 0]
+        row = self._summed.rows(np.array([np.exp(2.0 * self._reference_log_tau)]))[:, 0]
         return float(-0.5 * ((self.size - 1) * LOG_2PI + row[0] + row[3]))
 
     def sums(self, last: Floats) -> Floats:
@@ -278,12 +284,6 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         return -0.5 * log(float((1.0 / self._independent_var).sum()))
 
     @cached_property
-    def support(self) -> tuple[float, float]:
-        """The log tau that the prior allows."""
-        low, high = self.prior.support
-        return log(low) if low > 0.0 else -inf, log(high)
-
-    @cached_property
     def tail_indices(self) -> tuple[float, float]:
         """Exponents of the posterior of log tau on both sides; inf where it falls faster.
 
@@ -302,10 +302,12 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         shape = shape_of(self.prior, (low, high), self.tail_indices, self.support)
         if self._summed is None:
             return shape
-        places = narrow_peak(lambda x: self.collapse(x).log_density, self._at, low, high)
-        return replace(
-            shape, places=np.union1d(places, () if shape.places is None else shape.places)
-        )
+        start = min(max(self._reference_log_tau, low), high)
+        place, width = peak_on_line(lambda x: self.collapse(x).log_density, start)
+        if width >= NARROW:
+            return shape
+        known = () if shape.places is None else shape.places
+        return replace(shape, places=np.union1d(around(place, width), known))
 
     @property
     def _prior_scale(self) -> float:
@@ -339,18 +341,6 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
     def ridge(self) -> Floats:
         """The likelihood's ridge, (mu, log tau) of shape (n, 2), from tau = 0 on."""
         return likelihood.ridge(self.y, self.var)
-
-    def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
-        """Mu and tau, each of shape (...)."""
-        return {"mu": phi[..., 0], "tau": np.exp(phi[..., 1])}
-
-    def phi_at(self, **values: float) -> Floats:
-        """(mu, log tau) at ``mu=`` and ``tau=``; tau may be 0."""
-        if set(values) != {"mu", "tau"}:
-            raise ValueError(f"the hyperparameters are mu and tau: {sorted(values)} were given")
-        mu, tau = number("mu", values["mu"]), not_negative("tau", values["tau"])
-        with np.errstate(divide="ignore"):
-            return np.array([mu, np.log(tau)])
 
     def pooling(self, phi: Floats) -> Floats:
         """Shrinkage factors B_j = var_j / (var_j + tau^2), shape (..., groups)."""
@@ -400,11 +390,6 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
     def _log_likelihood(self, phi: Floats) -> Floats:
         return likelihood.log_likelihood(self.y, self.var, phi)
 
-    def axis(self, name: str) -> Axis | None:
-        """The axis of mu or of tau; None for a name that is neither."""
-        axes = {"mu": coordinate_axis(0), "tau": coordinate_axis(1, "log")}
-        return axes.get(name)
-
     def own_likelihood(self, quantities: Sequence[int | None]) -> OwnLikelihood:
         """Groups' own estimates; nothing of a new one (None)."""
         return NormalOwn(*of_groups(quantities, (self.y, 0.0), (self.var, np.inf)))
@@ -420,12 +405,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
 
     def moments(self) -> Floats:
         """(mu, log tau) by the method of moments (DerSimonian and Laird 1986), tau perhaps 0."""
-        weights, spare = 1.0 / self.var, weight_spread(1.0 / self.var)
-        excess = float(weights @ residuals(self.y, weights) ** 2) - (self.y.size - 1)
-        tau2 = max(0.0, excess / spare) if self.y.size > 1 else 0.0
-        with np.errstate(divide="ignore"):
-            log_tau = 0.5 * np.log(tau2)
-        return np.array([weighted_mean(self.y, 1.0 / (self.var + tau2))[0], log_tau])
+        return likelihood.moments(self.y, self.var)
 
     def with_prior(self, **priors: Any) -> "NormalNormal":
         """The same data under other priors: ``prior_mu=``, ``prior_tau=`` or ``prior=``.

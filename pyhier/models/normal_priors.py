@@ -1,20 +1,49 @@
-"""The prior of the normal model's (mu, log tau)."""
+"""The coordinates (mu, log tau) of the models of a mean and a spread, and their prior."""
 
-from math import log
+from collections.abc import Mapping
+from functools import cached_property
+from math import inf, log
 
 import numpy as np
 
 from pyhier._random import Generator, normals, uniforms
 from pyhier._types import Floats
+from pyhier._validation import not_negative, number
 from pyhier.models.covariates import LOG_2PI
 from pyhier.priors.differences import STEPS, five_point
 from pyhier.priors.tau import ResolvedPrior
+from pyhier.quadrature.axes import Axis, coordinate_axis
 
 
 class NormalPriors:
-    """What follows from the resolved priors of mu and tau."""
+    """What the coordinates are, and what follows from the resolved priors of mu and tau."""
 
+    coordinates: tuple[str, ...] = ("mu", "log_tau")
+    location = 0
     prior: ResolvedPrior
+
+    def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
+        """Mu and tau, each of shape (...)."""
+        return {"mu": phi[..., 0], "tau": np.exp(phi[..., 1])}
+
+    def phi_at(self, **values: float) -> Floats:
+        """(mu, log tau) at ``mu=`` and ``tau=``; tau may be 0."""
+        if set(values) != {"mu", "tau"}:
+            raise ValueError(f"the hyperparameters are mu and tau: {sorted(values)} were given")
+        mu, tau = number("mu", values["mu"]), not_negative("tau", values["tau"])
+        with np.errstate(divide="ignore"):
+            return np.array([mu, np.log(tau)])
+
+    def axis(self, name: str) -> Axis | None:
+        """The axis of mu or of tau; None for a name that is neither."""
+        axes = {"mu": coordinate_axis(0), "tau": coordinate_axis(1, "log")}
+        return axes.get(name)
+
+    @cached_property
+    def support(self) -> tuple[float, float]:
+        """The log tau that the prior allows."""
+        low, high = self.prior.support
+        return log(low) if low > 0.0 else -inf, log(high)
 
     def why_improper(self) -> str:
         """Which prior is improper; empty when both are proper."""

@@ -247,7 +247,6 @@ class SummedNormal(NormalNormal):
         self._bins, self._sums = bins, SummedGroups(bins)
         Grouped.__init__(self, 0, None, "y")
         self._given = "se"
-        self.y, self.se, self.var = np.zeros((3, 0))
         if isinstance(prior_tau, str) and prior_tau in NAMED and prior_tau != "sqrt":
             raise ValueError(
                 f"prior_tau is {prior_tau!r}, which follows from each group's standard error, and "
@@ -255,8 +254,6 @@ class SummedNormal(NormalNormal):
             )
         self._priors = {"prior_mu": prior_mu, "prior_tau": prior_tau, "prior": None}
         self.prior = resolve_prior(None, prior_mu, prior_tau, self._sums.var)
-        for array in (self.y, self.se, self.var):
-            array.flags.writeable = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the model was made of."""
@@ -267,6 +264,20 @@ class SummedNormal(NormalNormal):
         """The same data under other priors: ``prior_mu=``, ``prior_tau=``."""
         kept = {key: self._priors[key] for key in ("prior_mu", "prior_tau")}
         return SummedNormal(self._bins, **(kept | priors))
+
+    @property
+    def no_groups(self) -> str:
+        """Why nothing can be said of the groups themselves, and what can."""
+        return (
+            f"{self!r} keeps no groups' estimates: take NormalNormal(y, se=se), or the "
+            "effects(y, se) of exact(model)"
+        )
+
+    def __getattr__(self, name: str) -> Any:
+        """Say that there are no groups' data, to whatever asks for them."""
+        if name in ("y", "se", "var"):
+            raise ValueError(self.no_groups)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property
     def size(self) -> int:
@@ -328,8 +339,8 @@ class SummedNormal(NormalNormal):
 
     def _joint(self, kind: Kind) -> Joint:
         raise ValueError(
-            f"{self!r} keeps no groups, so that there is no {kind} density of their effects: take "
-            "parameterization='marginal', or NormalNormal(y, se=se)"
+            f"parameterization is {kind!r}, of groups' effects: {self.no_groups}; or take "
+            "parameterization='marginal'"
         )
 
     def _log_likelihood(self, phi: Floats) -> Floats:

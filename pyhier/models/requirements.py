@@ -39,6 +39,12 @@ def need_normal(function: str, model: Any) -> None:
         raise TypeError(f"model is {given}: {function} takes a NormalNormal(y, se=se)")
 
 
+def need_groups(function: str, model: Any) -> None:
+    """Raise ValueError where a model keeps none: one of sums."""
+    if not model.labels:
+        raise ValueError(f"{function} is of groups' effects: {model.no_groups}")
+
+
 def need_posterior(engine: str, model: Any) -> None:
     """Raise unless there is a model with a proper posterior; ValueError names what mends it."""
     need_model(engine, model)

@@ -9,6 +9,7 @@ from pyhier._types import Floats
 from pyhier.distributions.mixtures import flattened
 from pyhier.inference.exact import exact
 from pyhier.models.interface import Model, is_plane
+from pyhier.models.requirements import need_groups
 from pyhier.plots.hyperparameters import HEIGHTS
 from pyhier.plots.style import POOLED, RAW, legend_above, need_posterior, new_axes, symbol
 from pyhier.posterior.base import Posterior
@@ -115,6 +116,7 @@ def funnel(posterior: Posterior, group: str | None = None, ax: Axes | None = Non
 def _drawn(picture: str, posterior: Any) -> Any:
     """A posterior as draws; its model must have two hyperparameters."""
     need_posterior(picture, posterior)
+    need_groups(f"plots.{picture}", posterior.model)
     if not is_plane(posterior.model):
         raise ValueError(
             f"posterior is of a {type(posterior.model).__name__} with the coordinates "

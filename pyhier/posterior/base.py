@@ -20,6 +20,7 @@ from pyhier.models.interface import (
     new_effects_of,
     replicated,
 )
+from pyhier.models.requirements import need_groups
 from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
 from pyhier.posterior.draw_arrays import DrawArrays, unknown
 from pyhier.posterior.events import Event, Probability, holds, parse_comparison, share
@@ -403,6 +404,7 @@ class Posterior(OfRows, Frozen):
         """
         import pandas as pd
 
+        need_groups("rank", self.model)
         theta, kinds = self._drawn(draws, rng).theta, len(new_effects_of(self.model))
         columns = rank_columns(theta.reshape(-1, theta.shape[-1]), kinds)
         return pd.DataFrame(columns, index=pd.Index(self.model.labels, name="group"))

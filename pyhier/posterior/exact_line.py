@@ -303,7 +303,8 @@ class ExactPosterior(OfGivenGroups, Posterior):
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
-        return np.concatenate([self._mixtures(part).moments()[0] for part in self._slices()])
+        means = [self._mixtures(part).moments()[0] for part in self._slices()]
+        return np.concatenate([np.empty(0), *means])
 
     def weights(self) -> "pd.DataFrame":
         """Posterior mean weight of each estimate in E[mu] and in each E[theta_j].

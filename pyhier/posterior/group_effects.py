@@ -120,4 +120,4 @@ class OfGivenGroups:
                 nodes = nodes_for_mixtures(exact.model, panels)
                 found[coarse] = quantiles(nodes, values[coarse], spread[coarse], q)[0]
             columns |= dict(zip(percents(q), found.T, strict=True))
-        return pd.DataFrame(columns, index=getattr(y, "index", None))
+        return pd.DataFrame(columns, index=y.index if isinstance(y, pd.Series) else None)

@@ -24,7 +24,7 @@ Inversion = tuple[Floats, Floats, NDArray[np.intp]]
 
 
 TOWARDS_POLE = 2.0 ** np.arange(-0.5, -31.0, -0.5)  # of the distance from the last panel
-FEW = 4096  # groups whose means are cheap to take once more
+FEW = 4096  # terms of sums, whose means are cheap to take once more
 LIGHTEST = 1e-300  # weight
 MOST_PARTS, LIGHT = 64, 1e-16  # of panels that are cut for narrow components; others' mass
 
@@ -106,9 +106,7 @@ def panels_of(model: Reduced) -> Panels:
         table = model.collapse(panels.nodes.ravel()).rows
         return replace(panels, values=table.reshape(-1, *panels.nodes.shape))
     panels.values[1] += centre[0]
-    if (
-        model.response.size <= FEW
-    ):  # anew at every node: mixtures of narrow components need each ulp
+    if model.terms <= FEW:  # anew at every node: mixtures of narrow components need each ulp
         table = model.collapse(panels.nodes.ravel()).rows[1:]
         panels.values[1:] = table.reshape(-1, *panels.nodes.shape)
     return panels

@@ -70,7 +70,7 @@ def _shares(first: NDArray[np.bool_]) -> Floats:
 def mean_pooling(model: Model, phi: Floats, weight: Floats) -> Floats:
     """Mean of each group's shrinkage factor over weighted phi, shape (n, p)."""
     total = np.zeros(len(model.labels))
-    block = max(1, BLOCK // total.size)
+    block = max(1, BLOCK // max(1, total.size))
     for i in range(0, len(phi), block):
         total += weight[i : i + block] @ model.pooling(phi[i : i + block])
     return total

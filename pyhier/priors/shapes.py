@@ -1,16 +1,9 @@
 """What a prior of tau and the data's scales say of a posterior, for the quadrature over tau."""
 
-from collections.abc import Callable
 from math import inf
 
-import numpy as np
-
-from pyhier._types import Floats
-from pyhier.priors.structure import around
 from pyhier.priors.tau import LADDER, ResolvedPrior
 from pyhier.quadrature.panels import HIGHEST, LOWEST, Falls, Shape
-
-STEPS = 60  # of a search for a peak
 
 
 def shape_of(
@@ -42,27 +35,6 @@ def shape_of(
     low, high = min(low, structure.low), max(high, structure.high)
     limits, smooth = (LOWEST, HIGHEST), prior.powers is not None
     return Shape(low, high, _reach(right), support, structure.places, powers, limits, smooth)
-
-
-def narrow_peak(
-    log_density: Callable[[Floats], Floats], start: float, low: float, high: float
-) -> Floats:
-    """Places about the peak of a density that panels might pass over, found from a place near it.
-
-    There are none where it is as wide as a panel.
-    """
-    centre, step = min(max(start, low), high), 1.0
-    for _ in range(STEPS):
-        around_it = centre + step * np.arange(-4.0, 5.0)
-        values = log_density(around_it)
-        best = int(values.argmax())
-        centre = float(around_it[best])
-        if best in (0, 8):
-            continue
-        if 2.0 * values[best] - values[best - 1] - values[best + 1] < 4.0:
-            return around(centre, step) if step < 0.5 else np.empty(0)
-        step *= 0.25
-    return np.empty(0)
 
 
 def _reach(index: float) -> float:

@@ -14,6 +14,7 @@ STEPS = 0.2 * 0.25 ** np.arange(12.0)  # of differences, from which the largest 
 BEND = 0.3  # change of the log density, by curvature, over a step that fits
 LADDER = np.array([1.0, 0.5, 0.2, 0.05, 0.01, 0.001])  # of Newton steps, all tried at once
 EDGE = 100.0  # fall of the log density beyond which it counts as no deeper in differences
+SEARCHES = 60  # of a peak on a line
 FALL = 2.0  # of the log density at the points by which the width is judged
 
 
@@ -42,6 +43,25 @@ def climb(log_density: LogDensity, start: Floats) -> tuple[Floats, float]:
         if gain < 1e-6:
             break
     return point, value
+
+
+def peak_on_line(log_density: LogDensity, start: float) -> tuple[float, float]:
+    """The place of a density's peak on a line, and its width, from a place near it.
+
+    The width is 1 of what is wider, and inf where no peak is found.
+    """
+    centre, step = start, 1.0
+    for _ in range(SEARCHES):
+        places = centre + step * np.arange(-4.0, 5.0)
+        values = log_density(places)
+        best = int(values.argmax())
+        centre = float(places[best])
+        if best in (0, 8):
+            continue
+        if 2.0 * values[best] - values[best - 1] - values[best + 1] < 4.0:
+            return centre, step
+        step *= 0.25
+    return centre, np.inf
 
 
 def derivatives(log_density: LogDensity, point: Floats, value: float) -> tuple[Floats, Floats]:

@@ -91,9 +91,9 @@ def _integrate(function: Function, centre: Floats, scale: Floats) -> Rule:
         done = np.maximum(change, before**2) <= allowed
         if level == LEVELS - 1 and not done.all():
             raise ValueError(
-                "the quadrature does not converge: the posterior is improper, or its density has "
-                "an edge or a kink (a prior that ends abruptly?); take a proper and smooth prior, "
-                "or rwmetrop"
+                "the quadrature does not converge: the posterior is improper, or nearly so (few "
+                "groups under a flat prior?), or its density has an edge or a kink (a prior that "
+                "ends abruptly?); take a proper and smooth prior, or rwmetrop"
             )
         final[rows[done]] = refined[done]
         half = values.shape[1] // 2
@@ -286,7 +286,11 @@ def nested_quadrature(
     Where densities fall off as powers a walk from there may end far from the inner peak: then there
     are ``known`` values of the outer coordinate, centres and scales.
     """
-    nested = Nested(log_density, outer, inner, 1.0)
+    scale = 1.0
+    if known is not None:
+        inner = float(np.interp(outer, known[0], known[1]))
+        scale = float(np.exp(np.interp(outer, known[0], np.log(known[2]))))
+    nested = Nested(log_density, outer, inner, scale)
     if known is not None:
         nested.guess(*known)
     rule = integrate(lambda row, x: nested(x), np.array([outer]), np.ones(1))

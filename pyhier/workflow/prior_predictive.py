@@ -9,7 +9,7 @@ from pyhier._types import Floats
 from pyhier._validation import amount
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Model, prior_effects, replicated
-from pyhier.models.requirements import need_model
+from pyhier.models.requirements import need_groups, need_model
 from pyhier.posterior.base import PREDICTION
 from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_check
 from pyhier.posterior.draws import DrawsPosterior
@@ -106,6 +106,7 @@ def prior_predictive(model: Model, n: int, rng: RNG = None) -> PriorDraws:
     ((1, 10000, 8), 10.0)
     """
     need_model("prior_predictive", model)
+    need_groups("prior_predictive", model)
     generator = as_generator(rng, PREDICTION)
     many = amount("n", n, 4 * len(model.labels) + len(model.coordinates))
     phi = model.draw_prior(many, generator)

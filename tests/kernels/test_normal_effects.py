@@ -10,6 +10,7 @@ from scipy import stats
 import pyhier as ph
 from pyhier.distributions.tilted import Counts, TiltedNormal
 from pyhier.kernels import normal_effects as kernel
+from pyhier.kernels.integrated_groups import IntegratedGradient
 
 ONE = np.ones(1)
 ROOTS = np.polynomial.legendre.leggauss(24)[0]
@@ -200,7 +201,7 @@ def test_derivatives(log_tau):
     mixed = (corners[0] - corners[1] - corners[2] + corners[3]) / (4 * h**2)
     assert hessian[1, 2] == pytest.approx(float(mixed), rel=1e-6, abs=1e-6)
     np.testing.assert_allclose(hessian, hessian.T, rtol=1e-14)
-    compiled = kernel.CountsMarginalGradient(owner)(point)
+    compiled = IntegratedGradient(owner)(point)
     np.testing.assert_allclose(
         compiled[1], [*gradient[:2], gradient[2] + 1.0], rtol=1e-13, atol=1e-13
     )

@@ -257,13 +257,29 @@ def test_moments_that_do_not_exist_are_infinite():
                                rtol=1e-9, atol=1e-12)  # fmt: skip
 
 
-@pytest.mark.parametrize("unit", [1e-8, 1e8])
+@pytest.mark.parametrize("unit", [1e-60, 1e-8, 1e8, 1e60])
 def test_units_do_not_matter(unit):
     y, se = schools()
     a, b = ph.exact(ph.NormalT(y, se=se)), ph.exact(ph.NormalT(unit * y, se=unit * se))
     for name in ("mu", "theta[9]"):
         np.testing.assert_allclose(b[name].mean(), unit * a[name].mean(), rtol=1e-8)
         np.testing.assert_allclose(b[name].ppf(0.9), unit * a[name].ppf(0.9), rtol=1e-8)
+
+
+@pytest.mark.parametrize("law", [{"nu": 4.0}, {"nu": 0.1}, {"nu": INF}])
+@pytest.mark.parametrize("log_tau", [240.0, 400.0, 2892.0])
+def test_far_out_estimates_have_the_density_of_the_law_itself(log_tau, law):
+    """Beside a tau beyond the double of any variance errors and distances are nothing."""
+    y, se = schools()
+    model = ph.NormalT(y, se=se, **law)
+    at_zero = float(model.law.log_density(np.zeros(1))[0])
+    for mu in (0.0, 1e6):
+        point = np.array([mu, log_tau])
+        value = model.log_marginal_likelihood(point[None])[0]
+        assert value == pytest.approx(y.size * (at_zero - log_tau), rel=1e-13)
+        gradient, hessian = model.likelihood_derivatives(point)
+        np.testing.assert_allclose(gradient, [0.0, -y.size], rtol=1e-12, atol=1e-80)
+        np.testing.assert_allclose(hessian, 0.0, atol=1e-12)
 
 
 # --- Unknown nu -----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import pyhier as ph
+from pyhier import plots
 from pyhier.models.variance_bins import SPAN, Bins
 
 
@@ -217,3 +218,32 @@ def test_bad_rows_are_named_and_nothing_of_their_chunk_is_added():
         sums.model(prior_tau="i2")
     with pytest.raises(TypeError, match="unsupported operand"):
         sums + 1
+
+
+NEED_GROUPS = {
+    "random_effects": lambda m, _: ph.random_effects(m),
+    "no_pooling": lambda m, _: ph.no_pooling(m),
+    "prior_predictive": lambda m, _: ph.prior_predictive(m, 10),
+    "rank": lambda _, post: post.rank(),
+    "forest": lambda _, post: plots.forest(post),
+    "shrinkage": lambda _, post: plots.shrinkage(post),
+    "centred": lambda m, _: ph.nuts(m, 10, parameterization="centred"),
+}
+
+
+@pytest.mark.parametrize("name", NEED_GROUPS)
+def test_what_needs_the_groups_says_so(name):
+    """And names what does: the model of the groups, or a second pass over them."""
+    proper = {"prior_mu": stats.norm(0, 1), "prior_tau": stats.halfnorm()}
+    model = summed(*data(50, np.random.default_rng(3))).model(**proper)
+    with pytest.raises(ValueError, match=r"no groups' estimates: take .*effects\(y, se"):
+        NEED_GROUPS[name](model, ph.exact(model))
+
+
+def test_effects_of_lists_are_those_of_arrays():
+    y, var = data(50, np.random.default_rng(4))
+    post = ph.exact(summed(y, var).model())
+    plain = post.effects(y, var=var)
+    pd.testing.assert_frame_equal(post.effects(y.tolist(), var=var.tolist()), plain)
+    named = post.effects(pd.Series(y, index=np.arange(50) + 7), var=var)
+    assert named.index.tolist() == list(range(7, 57))

@@ -1,14 +1,40 @@
-"""Wrong arguments of models of events in two arms, as in test_wrong_inputs; of new counts too."""
+"""Wrong arguments of sums over groups, of events in two arms and of new counts."""
+
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from scipy import stats
-from test_wrong_inputs import PRIOR_MU, PRIOR_TAU, VECTOR, Kind, posteriors, unnamed
+from test_wrong_inputs import PRIOR_MU, PRIOR_TAU, SE, VECTOR, Kind, Y, posteriors, unnamed
 
 import pyhier as ph
 
+SUMS = ph.NormalSums()
+SUMS.update(Y, SE)
 ARMS = {"events": [1, 2], "size": [4, 5], "control_events": [2, 2], "control_size": [4, 7]}
+
+
+def load(path=None):
+    """The sums of a file, or of one just written."""
+    if path is not None:
+        return ph.NormalSums.load(path)
+    with TemporaryDirectory() as folder:
+        SUMS.save(f"{folder}/sums.npz")
+        return ph.NormalSums.load(f"{folder}/sums.npz")
+
+
 ROWS = {
+    "NormalSums.update": (lambda **k: ph.NormalSums().update(**k), {"y": Y, "se": SE}, {
+        "y": Kind("abc", None, [1.0, np.nan], [[1.0]], {"a": 1}), "se": Kind(
+            "abc", [1.0, 2.0], None, 0.0, -1.0, np.inf, ["a"] * len(SE)),
+        "threads": Kind(0, 1.5, "2", -1)}),
+    "NormalSums.model": (SUMS.model, {}, {
+        "prior_tau": Kind(*(p for p in PRIOR_TAU.wrong if p != [1, 2]), "i2", "jeffreys"),
+        "prior_mu": PRIOR_MU}),
+    "NormalSums.load": (load, {}, {"path": Kind(__file__)}),
+    "ExactPosterior.effects": (ph.exact(SUMS.model()).effects, {"y": Y, "se": SE}, {
+        "y": Kind("abc", None, [1.0, np.nan]), "se": Kind("abc", [1.0], None, 0.0, -1.0, np.inf),
+        "probs": Kind(2.0, [1.5], ["a"], "x")}),
     "BinomialNormal with offset": (ph.BinomialNormal, {
         "successes": [1, 2], "trials": [4, 5], "offset": [0.0, 1.0]}, {
         "offset": Kind("x", [1.0], [0.0, 1e4], [np.nan, 1.0], [[0.0, 1.0]])}),
