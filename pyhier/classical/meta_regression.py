@@ -11,7 +11,7 @@ from pyhier._validation import check_level
 from pyhier.classical import tau2_covariates as estimators
 from pyhier.classical.coefficients import Coefficients, Prediction, half_width, wald
 from pyhier.classical.least_squares import LeastSquares, least_squares
-from pyhier.classical.tau2 import METHODS, find_root
+from pyhier.classical.tau2 import METHODS, interval_by_profile, interval_by_q
 from pyhier.models.covariates import INTERCEPT, Covariates, NormalPrior
 from pyhier.models.normal_normal import NormalNormal
 
@@ -186,45 +186,21 @@ class MetaRegression(Coefficients):
         (float, float)
             From 0 where the interval reaches it; (0, 0) where it is empty, as in metafor.
         """
-        check_level(level)
+        check_interval(self.method, level, method)
+        df, (y, x, var) = self.df, self._data
         if method == "QP":
-            return self._by_q(level)
-        if method != "PL" or self.method not in ("ML", "REML"):
-            raise ValueError(f"method is {method!r}: it must be 'QP', or 'PL' with ML and REML")
-        return self._by_profile(level)
+            return interval_by_q(
+                lambda tau2: estimators.at(y, x, var, tau2).squares, df, float(var.min()), level
+            )
+        height = partial(estimators.log_likelihood, y, x, var, self.method == "REML")
+        return interval_by_profile(height, self.tau2, float(var.min()), level)
 
-    def _by_q(self, level: float) -> tuple[float, float]:
-        from scipy.special import chdtri
 
-        tail = 0.5 * (1.0 - level)
-        ends = (float(chdtri(self.df, tail)), float(chdtri(self.df, 1.0 - tail)))
-
-        def apart(target: float, tau2: float) -> float:
-            return estimators.at(*self._data, tau2).squares - target
-
-        low, high = (self._falls_to_zero(partial(apart, end)) for end in ends)
-        return low, high
-
-    def _by_profile(self, level: float) -> tuple[float, float]:
-        from scipy.special import chdtri
-
-        height = partial(estimators.log_likelihood, *self._data, self.method == "REML")
-        target = height(self.tau2) - 0.5 * float(chdtri(1, 1.0 - level))
-
-        def above(tau2: float) -> float:
-            return height(tau2) - target
-
-        low = 0.0 if above(0.0) >= 0.0 else find_root(above, 0.0, self.tau2)
-        return low, self._falls_to_zero(above, self.tau2)
-
-    def _falls_to_zero(self, function: Any, low: float = 0.0) -> float:
-        """Where a function that is positive at ``low`` falls through 0; ``low`` where it is not."""
-        if function(low) <= 0.0:
-            return low
-        high = max(2.0 * low, float(self._data[2].min()))
-        while function(high) > 0.0:
-            high *= 4.0
-        return find_root(function, low, high)
+def check_interval(fitted: str, level: float, method: str) -> None:
+    """Raise where there is no such interval of tau^2 by a fit's method."""
+    check_level(level)
+    if method != "QP" and (method != "PL" or fitted not in ("ML", "REML")):
+        raise ValueError(f"method is {method!r}: it must be 'QP', or 'PL' with ML and REML")
 
 
 def design_of(model: NormalNormal) -> Covariates:
@@ -260,7 +236,7 @@ def given(
     y, x, var = model.independent(covariates.x)
     tau2, df = max(raw, 0.0), y.size - x.shape[1]
     fit, fixed = estimators.at(y, x, var, tau2), estimators.at(y, x, var, 0.0)
-    vb = fit.cov * inflation(fit.residuals, fit.weights, test, df)
+    vb = fit.cov * inflation(fit.squares, test, df)
     theta, theta_se = _effects(model, covariates.x, tau2, fit.beta, vb)
     result = MetaRegression(
         method, test, tuple(model.labels), covariates.names, tau2, error, raw,
@@ -273,11 +249,11 @@ def given(
     return result
 
 
-def inflation(residuals: Floats, weights: Floats, test: str, df: int) -> float:
-    """Knapp and Hartung's (2003) factor of the coefficients' covariance."""
+def inflation(squares: float, test: str, df: int) -> float:
+    """Knapp and Hartung's (2003) factor of the coefficients' covariance, by weighted squares."""
     if test in ("z", "t") or df < 1:
         return 1.0
-    factor = float((weights * residuals**2).sum()) / df
+    factor = squares / df
     return max(1.0, factor) if test == "adhoc" else factor
 
 

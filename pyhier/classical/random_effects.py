@@ -5,18 +5,19 @@ its priors alone.
 """
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
-from pyhier.classical.coefficients import Prediction, half_width
+from pyhier.classical.coefficients import Prediction, half_width, wald
 from pyhier.classical.meta_regression import (
     FIXED,
     MetaRegression,
     Test,
+    check_interval,
     check_method,
     design_of,
     given,
@@ -29,13 +30,20 @@ from pyhier.classical.several_variances import (
     multilevel,
     multivariate,
 )
-from pyhier.classical.tau2 import Scaled, estimate
+from pyhier.classical.tau2 import (
+    estimate,
+    generalised_q,
+    interval_by_profile,
+    interval_by_q,
+    log_likelihood,
+)
+from pyhier.classical.tau2_data import Data, mean_and_precision, scaled
+from pyhier.models.covariates import INTERCEPT
 from pyhier.models.multilevel import MultilevelNormal
 from pyhier.models.multivariate import MultivariateNormal
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
-from pyhier.models.requirements import need_normal
-from pyhier.models.weights import weight_spread, weighted_mean
+from pyhier.models.requirements import need_groups, need_normal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,10 +63,6 @@ class RandomEffects(Frozen):
         Its asymptotic standard error; NaN where tau^2 was given, and of one group.
     mu, se : float
         The mean, weighted by ``1 / (se_j^2 + tau2)``, and its standard error.
-    theta, theta_se : ndarray, shape (groups,)
-        Empirical Bayes effects, ``mu + tau2 / (se_j^2 + tau2) (y_j - mu)``, and their standard
-        errors: the posterior of theta given tau under a flat mu. The uncertainty of mu is in them,
-        that of tau is not, so they are too small; `exact` has both.
     i2, h2 : float
         Higgins and Thompson's: the share of the estimates' variance that is heterogeneity (metafor
         prints percent), and their variance by that of sampling alone.
@@ -70,12 +74,10 @@ class RandomEffects(Frozen):
     tau2_se: float
     mu: float
     se: float
-    theta: Floats
-    theta_se: Floats
     i2: float
     h2: float
     test: str = "z"
-    _model: NormalNormal | None = field(default=None, repr=False)
+    _model: NormalNormal = field(default=None, repr=False)  # type: ignore[assignment]
 
     @property
     def tau(self) -> float:
@@ -83,9 +85,33 @@ class RandomEffects(Frozen):
         return float(np.sqrt(self.tau2))
 
     @cached_property
+    def theta(self) -> Floats:
+        """Empirical Bayes effects, ``mu + tau2 / (se_j^2 + tau2) (y_j - mu)``, shape (groups,)."""
+        total = self._model.var + self.tau2
+        theta = self._model.var / total * self.mu + (self.tau2 / total) * self._model.y
+        theta.flags.writeable = False
+        return theta
+
+    @cached_property
+    def theta_se(self) -> Floats:
+        """The effects' standard errors: their posterior sds given tau under a flat mu.
+
+        The uncertainty of mu is in them, that of tau is not, so they are too small; `exact` has
+        both.
+        """
+        shrinkage = self._model.var / (self._model.var + self.tau2)
+        theta_se: Floats = np.sqrt(self.tau2 * shrinkage + (shrinkage * self.se) ** 2)
+        theta_se.flags.writeable = False
+        return theta_se
+
+    @cached_property
+    def _data(self) -> Data:
+        return scaled(self._model)
+
+    @cached_property
     def regression(self) -> MetaRegression:
         """The same fit as one on the intercept alone: what `MetaRegression` has, this has too."""
-        assert self._model is not None
+        need_groups("regression", self._model)
         return given(self._model, design_of(self._model), self.method, self.test, self.tau2_raw)
 
     @property
@@ -96,12 +122,12 @@ class RandomEffects(Frozen):
     @property
     def QE(self) -> float:  # noqa: N802 - metafor's name
         """Cochran's Q, the test of heterogeneity."""
-        return self.regression.QE
+        return generalised_q(self._data, 0.0)
 
     @property
     def QM(self) -> float:  # noqa: N802 - metafor's name
         """The test of the mean: chi-squared, or F with "knha", "adhoc" and "t"."""
-        return self.regression.QM
+        return wald(self.beta, np.array([[self.se**2]]), (INTERCEPT,), self.test)
 
     @property
     def I2(self) -> float:  # noqa: N802 - metafor's name
@@ -141,7 +167,14 @@ class RandomEffects(Frozen):
         self, level: float = 0.95, method: Literal["QP", "PL"] = "QP"
     ) -> tuple[float, float]:
         """Confidence interval of tau^2: see `MetaRegression.tau2_interval`."""
-        return self.regression.tau2_interval(level, method)
+        check_interval(self.method, level, method)
+        data, unit = self._data, self._data.unit
+        if method == "QP":
+            low, high = interval_by_q(partial(generalised_q, data), data.groups - 1, 1.0, level)
+        else:
+            height = partial(log_likelihood, data, self.method == "REML")
+            low, high = interval_by_profile(height, self.tau2 / unit, 1.0, level)
+        return low * unit, high * unit
 
     def interval(self, level: float = 0.95) -> tuple[float, float]:
         """Confidence interval of mu, by the normal or the t distribution, as `test` says."""
@@ -155,7 +188,7 @@ class RandomEffects(Frozen):
         return self._about_mu(float(np.hypot(self.se, self.tau)), level)
 
     def _about_mu(self, sd: float, level: float) -> tuple[float, float]:
-        half = half_width(self.test, self.theta.size - 1, level) * sd
+        half = half_width(self.test, self._model.size - 1, level) * sd
         return self.mu - half, self.mu + half
 
 
@@ -191,8 +224,9 @@ def random_effects(
     Parameters
     ----------
     model : NormalNormal, MultilevelNormal or MultivariateNormal
-        Its y, standard errors and covariates; its priors play no part. Of groups within groups and
-        of several outcomes there are REML and ML, and the tests "z" and "t".
+        Its y, standard errors and covariates; its priors play no part. That of `NormalSums` tells
+        all but what is of the groups, such as ``theta``. Of groups within groups and of several
+        outcomes there are REML and ML, and the tests "z" and "t".
     method : str
         ``"REML"``, ``"ML"`` (restricted and plain maximum likelihood), ``"DL"`` (DerSimonian and
         Laird), ``"PM"`` or ``"EB"`` (Paule and Mandel, which is empirical Bayes), ``"HE"``
@@ -214,7 +248,8 @@ def random_effects(
     Raises
     ------
     ValueError
-        If there is no such method.
+        If there is no such method; of sums where ``tau2_raw`` is so far below 0 that they do not
+        tell it.
 
     See Also
     --------
@@ -251,13 +286,11 @@ def random_effects(
     check_method(method, test)
     if isinstance(model, NormalRegression):
         return meta_regression(model, model.covariates, method, test)
-    if model.y.size == 1 or method in FIXED:
+    if model.size == 1 or method in FIXED:
         return given_tau2(model, method, 0.0, test=test)
-    smallest = int(np.argmin(model.var))  # its variance is the unit, its y the origin
-    unit = float(model.var[smallest])
-    y, var = (model.y - model.y[smallest]) / model.se[smallest], model.var / unit
-    raw, error = estimate(method, Scaled(y, var, smallest))
-    return given_tau2(model, method, raw * unit, error * unit, test)
+    data = scaled(model)
+    raw, error = estimate(method, data)
+    return given_tau2(model, method, raw * data.unit, error * data.unit, test)
 
 
 def dersimonian_laird(model: NormalNormal) -> RandomEffects:
@@ -349,26 +382,19 @@ def require(model: NormalNormal, groups: int, what: str) -> None:
 def given_tau2(
     model: NormalNormal, method: str, raw: float, error: float = np.nan, test: Test = "z"
 ) -> RandomEffects:
-    """The mean and the effects once tau^2 is known: BDA3 eqs. 5.17 and 5.20, theta over mu."""
-    tau2 = max(raw, 0.0)
-    total = model.var + tau2
-    mu, precision = weighted_mean(model.y, 1.0 / total)
+    """The mean once tau^2 is known, and what follows from it: BDA3 eqs. 5.17 and 5.20."""
+    tau2, data = max(raw, 0.0), scaled(model)
+    mu, precision = mean_and_precision(model, tau2)
     if test in ("knha", "adhoc"):  # the factor is of the variance
-        precision /= inflation(model.y - mu, 1.0 / total, test, model.y.size - 1)
-    shrinkage = model.var / total
-    theta = shrinkage * mu + (tau2 / total) * model.y
-    theta_se = np.sqrt(tau2 * shrinkage + shrinkage**2 / precision)
-    for array in (theta, theta_se):
-        array.flags.writeable = False
-    by_sampling = tau2 / _typical_variance(model)
+        squares = generalised_q(data, tau2 / data.unit)
+        precision /= inflation(squares, test, data.groups - 1)
+    by_sampling = tau2 / (data.unit * _typical_variance(data))
     return RandomEffects(
-        method, tau2, raw, error, mu, float(np.sqrt(1.0 / precision)), theta, theta_se,
+        method, tau2, raw, error, mu, float(np.sqrt(1.0 / precision)),
         by_sampling / (1.0 + by_sampling), 1.0 + by_sampling, test, model,
     )  # fmt: skip
 
 
-def _typical_variance(model: NormalNormal) -> float:
+def _typical_variance(data: Data) -> float:
     """The sampling variance of a typical group (Higgins and Thompson 2002, eq. 9)."""
-    if model.y.size == 1:
-        return float(model.var[0])
-    return (model.y.size - 1) / weight_spread(1.0 / model.var)
+    return 1.0 if data.groups == 1 else (data.groups - 1) / data.spread(data.weights(0.0))

@@ -231,6 +231,7 @@ class SummedNormal(NormalNormal):
     Parameters
     ----------
     bins : Bins
+        The sums.
     prior_mu, prior_tau
         As of `NormalNormal`.
     """
@@ -244,7 +245,7 @@ class SummedNormal(NormalNormal):
     def __init__(
         self, bins: Bins, *, prior_mu: Any = None, prior_tau: TauPrior = "uniform"
     ) -> None:
-        self._bins, self._sums = bins, SummedGroups(bins)
+        self.bins, self._sums = bins, SummedGroups(bins)
         Grouped.__init__(self, 0, None, "y")
         self._given = "se"
         if isinstance(prior_tau, str) and prior_tau in NAMED and prior_tau != "sqrt":
@@ -258,12 +259,12 @@ class SummedNormal(NormalNormal):
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the model was made of."""
         priors = {key: self._priors[key] for key in ("prior_mu", "prior_tau")}
-        return partial(SummedNormal, **priors), (self._bins,)
+        return partial(SummedNormal, **priors), (self.bins,)
 
     def with_prior(self, **priors: Any) -> "SummedNormal":
         """The same data under other priors: ``prior_mu=``, ``prior_tau=``."""
         kept = {key: self._priors[key] for key in ("prior_mu", "prior_tau")}
-        return SummedNormal(self._bins, **(kept | priors))
+        return SummedNormal(self.bins, **(kept | priors))
 
     @property
     def no_groups(self) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import floor, log
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pyhier._types import Floats
 from pyhier.kernels.variance_bins import span_sums
@@ -96,6 +98,46 @@ def spans(groups: int) -> Iterator[slice]:
     return (slice(start, start + SPAN) for start in range(0, groups, SPAN))
 
 
+class Places(NamedTuple):
+    """Where functions of var are to be known for their sums over all groups.
+
+    Attributes
+    ----------
+    var, centre : ndarray, shape (places,)
+        Chebyshev's nodes in the bins, and what y are counted from; a group that is alone in its bin
+        is there itself.
+    weights : ndarray, shape (3, places)
+        With which values of a function add up to its sums times (y - centre)^k, k = 0, 1, 2.
+    alone : ndarray, shape (places,)
+        Whether it is a group.
+    """
+
+    var: Floats
+    centre: Floats
+    weights: Floats
+    alone: NDArray[np.bool_]
+
+
+def places(bins: Bins) -> Places:
+    """The places of all bins that hold groups, in the order of the bins."""
+    count = bins.table[:, 0, 0]
+    starts = bins.lowest + np.arange(float(count.size))
+    nodes = np.broadcast_to(CENTRED, (count.size, TERMS)).copy()
+    weights = np.moveaxis(bins.table @ TO_SERIES, 1, 0)
+    one = count == 1.0
+    nodes[one] = bins.table[one, 0, 1:2]  # T_1 of one group is its place
+    weights[:, one] = 0.0
+    weights[:, one, 0] = np.moveaxis(bins.table[one, :, 0], 1, 0)
+    some = np.broadcast_to((count > 0.0)[:, None], nodes.shape).copy()
+    some[one, 1:] = False
+    var = np.exp(starts[:, None] + 0.5 * (nodes + 1.0))[some]
+    alone = np.broadcast_to(one[:, None], some.shape)[some]
+    if alone[0]:
+        var[0] = bins.ends[2]  # to the last bit
+    centre = np.broadcast_to(bins.centre[:, None], some.shape)[some]
+    return Places(var, centre, np.ascontiguousarray(weights[:, some]), alone)
+
+
 class SummedGroups:
     """Sums over all groups of functions of var, weighted by powers of y less a number.
 
@@ -106,18 +148,14 @@ class SummedGroups:
     Attributes
     ----------
     var : ndarray, shape (nodes,)
-        Chebyshev's nodes in all bins that hold groups.
+        Of the `places`.
     """
 
     def __init__(self, bins: Bins) -> None:
-        some = bins.table[:, 0, 0] > 0.0
-        starts = bins.lowest + np.flatnonzero(some).astype(np.float64)
-        self.var = np.exp(starts[:, None] + 0.5 * (CENTRED + 1.0)).ravel()
-        weights = np.moveaxis(bins.table[some] @ TO_SERIES, 1, 0).reshape(3, -1)
-        self._weights, self._centre = weights, bins.centre[some].repeat(TERMS)
-        counts = bins.table[some, 0, 0]
+        at = places(bins)
+        self.var, self._weights, self._centre = at.var, at.weights, at.centre
         self.groups, self.ends = bins.groups, bins.ends
-        self._origin = float(bins.centre[some][counts.argmax()])
+        self._origin = float(bins.centre[bins.table[:, 0, 0].argmax()])
 
     def about(self, mu: float) -> Floats:
         """Weights of the nodes in sums of f(var) (y - mu)^k, k = 0, 1, 2, shape (3, nodes)."""

@@ -221,7 +221,7 @@ def test_bad_rows_are_named_and_nothing_of_their_chunk_is_added():
 
 
 NEED_GROUPS = {
-    "random_effects": lambda m, _: ph.random_effects(m),
+    "random_effects": lambda m, _: ph.random_effects(m).theta,
     "no_pooling": lambda m, _: ph.no_pooling(m),
     "prior_predictive": lambda m, _: ph.prior_predictive(m, 10),
     "rank": lambda _, post: post.rank(),
