@@ -192,10 +192,11 @@ def interval_by_q(
     """Where the generalised Q at tau^2 has the quantiles of its distribution (Viechtbauer 2007)."""
     from scipy.special import chdtri
 
-    tail = 0.5 * (1.0 - level)
-    ends = (float(chdtri(df, tail)), float(chdtri(df, 1.0 - tail)))
-    low, high = (_falls_to_zero(lambda x, end=end: squares(x) - end, 0.0, least) for end in ends)
-    return low, high
+    def crossing(share: float) -> float:
+        quantile = float(chdtri(df, share))
+        return _falls_to_zero(lambda tau2: squares(tau2) - quantile, 0.0, least)
+
+    return crossing(0.5 - 0.5 * level), crossing(0.5 + 0.5 * level)
 
 
 def interval_by_profile(
