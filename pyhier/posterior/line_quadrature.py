@@ -102,13 +102,13 @@ def panels_of(model: Reduced) -> Panels:
     if not panels.lost <= PROMISE:
         why = f"its error is about {panels.lost:.1g}, and {PROMISE:g} is promised"
         raise ValueError(_refusal(why, panels.worst))
-    if not plain:  # many rows are made once, where the panels have settled
+    # Many rows are made once, where the panels have settled; those of few groups are made anew, for
+    # panels interpolate, mixtures of narrow components need each ulp, and far tails take log
+    # densities of 1e6 by themselves.
+    if not plain or model.terms <= FEW:
         table = model.collapse(panels.nodes.ravel()).rows
-        return replace(panels, values=table.reshape(-1, *panels.nodes.shape))
+        return replace(panels, values=table.reshape(-1, *panels.nodes.shape), known_sums=None)
     panels.values[1] += centre[0]
-    if model.terms <= FEW:  # anew at every node: mixtures of narrow components need each ulp
-        table = model.collapse(panels.nodes.ravel()).rows[1:]
-        panels.values[1:] = table.reshape(-1, *panels.nodes.shape)
     return panels
 
 
@@ -128,7 +128,7 @@ def finer(model: Reduced, panels: Panels, parts: int) -> Panels:
     kept = ~heavy
     old = [panels.start[kept], panels.length[kept], np.zeros(kept.sum()), panels.values[:, kept]]
     start, length, _, values = in_order([old, made])
-    return replace(panels, start=start, length=length, values=values, known_sums=None)
+    return replace(panels, start=start, length=length, values=values, known_known_sums=None)
 
 
 def nodes_for_mixtures(model: Reduced, panels: Panels) -> Nodes:
