@@ -149,7 +149,7 @@ class ExactPosterior(OfGivenGroups, Posterior):
             growth = self._reduced.tail_indices[1]
             beyond = self._beyond * float(sd[-1]) ** 2
         panels = self._panels
-        law = LineLaw(self._reduced, linear, panels.peak, panels.lowered.log_total)
+        law = LineLaw(self._reduced, linear, panels)
         far = FarTails(law, panels, self._reduced.shape)
         return MixtureMarginal(nodes.weight, mean, sd, growth, beyond, far)
 

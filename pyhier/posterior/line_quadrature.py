@@ -24,6 +24,7 @@ Inversion = tuple[Floats, Floats, NDArray[np.intp]]
 
 
 TOWARDS_POLE = 2.0 ** np.arange(-0.5, -31.0, -0.5)  # of the distance from the last panel
+ROUNDED = 1e-6  # of log densities, at most
 FEW = 4096  # terms of sums, whose means are cheap to take once more
 LIGHTEST = 1e-300  # weight
 MOST_PARTS, LIGHT = 64, 1e-16  # of panels that are cut for narrow components; others' mass
@@ -102,13 +103,13 @@ def panels_of(model: Reduced) -> Panels:
     if not panels.lost <= PROMISE:
         why = f"its error is about {panels.lost:.1g}, and {PROMISE:g} is promised"
         raise ValueError(_refusal(why, panels.worst))
-    # Many rows are made once, where the panels have settled; those of few groups are made anew, for
-    # panels interpolate, mixtures of narrow components need each ulp, and far tails take log
-    # densities of 1e6 by themselves.
-    if not plain or model.terms <= FEW:
+    if not plain:  # many rows are made once, where the panels have settled
         table = model.collapse(panels.nodes.ravel()).rows
-        return replace(panels, values=table.reshape(-1, *panels.nodes.shape), known_sums=None)
+        return replace(panels, values=table.reshape(-1, *panels.nodes.shape))
     panels.values[1] += centre[0]
+    if model.terms <= FEW:  # anew at every node: mixtures of narrow components need each ulp
+        table = model.collapse(panels.nodes.ravel()).rows[1:]
+        panels.values[1:] = table.reshape(-1, *panels.nodes.shape)
     return panels
 
 
@@ -128,7 +129,7 @@ def finer(model: Reduced, panels: Panels, parts: int) -> Panels:
     kept = ~heavy
     old = [panels.start[kept], panels.length[kept], np.zeros(kept.sum()), panels.values[:, kept]]
     start, length, _, values = in_order([old, made])
-    return replace(panels, start=start, length=length, values=values, known_known_sums=None)
+    return replace(panels, start=start, length=length, values=values, known_sums=None)
 
 
 def nodes_for_mixtures(model: Reduced, panels: Panels) -> Nodes:
@@ -176,15 +177,13 @@ class LineLaw:
     model : Reduced
     linear : callable
         At an array of log tau.
-    peak, log_rest : float
-        Their sum is the log of the integral of the density of log tau; of logs of the size of 1e7
-        the sum alone would lose what is left when it is taken away.
+    panels : Panels
+        Of the density of log tau.
     """
 
     model: Reduced
     linear: Callable[[Floats], Linear]
-    peak: float
-    log_rest: float
+    panels: Panels
 
     @cached_property
     def grows(self) -> bool:
@@ -193,7 +192,22 @@ class LineLaw:
 
     def __call__(self, log_tau: Floats) -> tuple[Floats, Floats, Floats]:
         """Log density of log tau, and mean and sd given it."""
-        return self._of(log_tau, self.model.collapse(log_tau))
+        log_density, mean, sd = self._of(log_tau, self.model.collapse(log_tau))
+        return log_density - self._log_of_made_anew, mean, sd
+
+    @cached_property
+    def _log_of_made_anew(self) -> float:
+        """Log of the integral by densities like those of a call, by that of the panels.
+
+        Of the size of 1e6 they are rounded alike over a whole peak, by 2e-9, and the panels', which
+        are interpolated, by other numbers.
+        """
+        panels = self.panels
+        anew = self.model.collapse(panels.nodes.ravel()).log_density
+        with np.errstate(invalid="ignore"):  # no density in either
+            away = anew - panels.values[0].ravel()
+        near = np.abs(away) < ROUNDED
+        return float(np.log1p(panels.shares.ravel()[near] @ np.expm1(away[near])))
 
     def on_panels(self, panels: Panels) -> tuple[Floats, Floats, Floats]:
         """The same at the nodes of the panels of log tau."""
@@ -203,7 +217,9 @@ class LineLaw:
 
     def _of(self, log_tau: Floats, collapsed: Collapsed) -> tuple[Floats, Floats, Floats]:
         mean, sd = self.linear(log_tau).moments(collapsed)
-        return collapsed.log_density - self.peak - self.log_rest, mean, sd
+        # Of logs of the size of 1e7 the log of the integral alone would lose what is left.
+        log_rest = self.panels.lowered.log_total
+        return collapsed.log_density - self.panels.peak - log_rest, mean, sd
 
 
 @dataclass(frozen=True)
