@@ -8,6 +8,36 @@ from scipy import stats
 from test_wrong_inputs import PRIOR_MU, PRIOR_TAU, SE, VECTOR, Kind, Y, posteriors, unnamed
 
 import pyhier as ph
+from pyhier import plots
+
+FIT = ph.reml(ph.NormalNormal(Y, se=SE, labels=["a", "b", "c", "d"]))
+
+
+def plotted(name):
+    """A picture of a posterior, or of a classical result."""
+    return lambda **given: getattr(plots, name)(**given)
+
+
+def saved(path, ax=FIT, dpi=72):
+    """A picture in a folder of its own."""
+    with TemporaryDirectory() as folder:
+        plots.save(plots.forest(ax) if ax is FIT else ax, f"{folder}/{path}" if path else path, dpi)
+
+
+PICTURES = {
+    "plots.forest": (plotted("forest"), {"posterior": FIT, "by": ["x", "x", "y", "y"]}, {
+        "posterior": Kind(3.0, None, ph.NormalNormal(Y, se=SE), "fit"), "effect": Kind("mu", 3),
+        "level": Kind("0.9", 0, 1.5, np.nan), "ax": Kind(3.0, "ax"), "table": Kind(False, 3, "x"),
+        "show": Kind("all", 3, ["raw"]), "order": Kind("size", ["a"], 3, ["a", "a", "b", "c"]),
+        "by": Kind("xxyy", ["x"], 3), "pooled": Kind("mu", 3.0, [FIT]),
+        "subtotals": Kind("x", 3, {"x": 3.0}, {"z": FIT}), "prediction": Kind("x", 3),
+        "columns": Kind(3, ["n"], {"n": [1]}, {"n": 3}), "headers": Kind("Trial", ["a"], 3),
+        "transform": Kind("square", 3, np.exp), "digits": Kind(-1, 2.5, "2", 99),
+        "xlim": Kind(3, [1.0], [2.0, 1.0], ["a", "b"], [0.0, np.inf])}),
+    "plots.save": (saved, {"path": "x.svg"}, {
+        "ax": Kind(3.0, None), "path": Kind("", None, "x", "x.nix"),
+        "dpi": Kind(0, -1, "x", np.inf)}),
+}  # fmt: skip
 
 SUMS = ph.NormalSums()
 SUMS.update(Y, SE)
@@ -23,7 +53,7 @@ def load(path=None):
         return ph.NormalSums.load(f"{folder}/sums.npz")
 
 
-ROWS = {
+ROWS = PICTURES | {
     "NormalSums.update": (lambda **k: ph.NormalSums().update(**k), {"y": Y, "se": SE}, {
         "y": Kind("abc", None, [1.0, np.nan], [[1.0]], {"a": 1}), "se": Kind(
             "abc", [1.0, 2.0], None, 0.0, -1.0, np.inf, ["a"] * len(SE)),

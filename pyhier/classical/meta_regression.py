@@ -80,6 +80,11 @@ class MetaRegression(Coefficients):
         return float(np.sqrt(self.tau2))
 
     @property
+    def model(self) -> NormalNormal:
+        """The data that it is of."""
+        return self._model
+
+    @property
     def df(self) -> int:
         """Groups less coefficients."""
         return self._model.y.size - self.beta.size

@@ -84,6 +84,11 @@ class RandomEffects(Frozen):
         """The square root of tau2."""
         return float(np.sqrt(self.tau2))
 
+    @property
+    def model(self) -> NormalNormal:
+        """The data that it is of."""
+        return self._model
+
     @cached_property
     def theta(self) -> Floats:
         """Empirical Bayes effects, ``mu + tau2 / (se_j^2 + tau2) (y_j - mu)``, shape (groups,)."""
@@ -111,8 +116,8 @@ class RandomEffects(Frozen):
     @cached_property
     def regression(self) -> MetaRegression:
         """The same fit as one on the intercept alone: what `MetaRegression` has, this has too."""
-        need_groups("regression", self._model)
-        return given(self._model, design_of(self._model), self.method, self.test, self.tau2_raw)
+        need_groups("regression", self.model)
+        return given(self.model, design_of(self.model), self.method, self.test, self.tau2_raw)
 
     @property
     def beta(self) -> Floats:

@@ -6,8 +6,10 @@ matplotlib loads when this package does; ``import pyhier`` does not load it.
 from pyhier.plots.chains import autocorr, trace
 from pyhier.plots.checks import predictive_check, sensitivity
 from pyhier.plots.covariates import levels, regression
+from pyhier.plots.files import save
+from pyhier.plots.forest import forest
 from pyhier.plots.funnels import divergences, funnel
-from pyhier.plots.groups import by_size, forest, shrinkage
+from pyhier.plots.groups import by_size, shrinkage
 from pyhier.plots.hyperparameters import conditional_means, contour
 from pyhier.plots.marginals import densities, density, prior_posterior
 
@@ -25,6 +27,7 @@ __all__ = [
     "predictive_check",
     "prior_posterior",
     "regression",
+    "save",
     "sensitivity",
     "shrinkage",
     "trace",

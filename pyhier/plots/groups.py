@@ -1,86 +1,25 @@
 """The groups: their own estimates beside the pooled ones."""
 
-from typing import Any
-
 import numpy as np
 from matplotlib.axes import Axes
 
 from pyhier._types import Floats
-from pyhier._validation import check_level
 from pyhier.plots.style import (
     POOLED,
     QUIET,
     RAW,
     Groups,
+    centre_line,
     effects,
     group_size,
     groups_of,
     intervals,
     label_points,
     legend_above,
-    name_rows,
     need_posterior,
     new_axes,
-    plain,
-    rows_height,
 )
 from pyhier.posterior.base import Posterior
-
-
-def forest(
-    posterior: Posterior, ax: Axes | None = None, level: float = 0.95, effect: str | None = None
-) -> Axes:
-    """Raw estimates against pooled ones, a row a group, with intervals.
-
-    Parameters
-    ----------
-    posterior : Posterior
-        With its group effects.
-    ax : Axes, optional
-        Where to draw.
-    level : float
-        Of both intervals: the raw one is estimate and standard error under a normal distribution,
-        the pooled one the central posterior interval.
-    effect : str, optional
-        Which one of those of a group, where it has several: a varying coefficient or an outcome,
-        the first without it.
-
-    Returns
-    -------
-    Axes
-
-    Examples
-    --------
-    >>> import pyhier as ph
-    >>> from pyhier import plots
-    >>> seasons = ph.load_dataset("free_throws")
-    >>> model = ph.BetaBinomial(seasons["made"], seasons["attempts"], labels=seasons["season"])
-    >>> ax = plots.forest(ph.exact(model))
-    >>> [tick.get_text() for tick in ax.get_yticklabels()][:2]
-    ['2012-2013', '2013-2014']
-    """
-    need_posterior("forest", posterior)
-    from scipy.special import ndtri
-
-    tail = 0.5 * (1.0 - check_level(level))
-    groups = groups_of(posterior, effect)
-    rows = np.arange(len(groups.labels), dtype=np.float64)
-    ax = new_axes(ax, height=rows_height(rows.size))
-    own, se = (both[groups.at] for both in posterior.model.estimates())
-    mean = effects(posterior, groups)
-    low, high = intervals(posterior, level, groups)
-    size = 4.5 if rows.size <= 30 else 3.0
-    style: dict[str, Any] = {"linestyle": "none", "markersize": size, "elinewidth": size / 3.2}
-    ax.errorbar(own, rows - 0.14, xerr=-ndtri(tail) * se, fmt="s", color=RAW, label="raw", **style)
-    ax.errorbar(
-        mean, rows + 0.14, xerr=(mean - low, high - mean), fmt="o", color=POOLED, label="pooled",
-        **style,
-    )  # fmt: skip
-    _centre(ax.axvline, posterior, groups)
-    name_rows(ax, [plain(label) for label in groups.labels])
-    ax.set_xlabel(f"{groups.word}, with {100 * level:g}% intervals")
-    _legend_above(ax)
-    return ax
 
 
 def shrinkage(posterior: Posterior, ax: Axes | None = None, effect: str | None = None) -> Axes:
@@ -171,26 +110,14 @@ def _finish(
 
     Each group is labelled at its height, and drawn from ``low`` to ``high``, or the other way.
     """
-    centre = _centre(ax.axhline, posterior, groups)
+    centre = centre_line(ax.axhline, posterior, groups)
     if size.min() > 0.0 and size.max() > 20.0 * size.min():
         ax.set_xscale("log")
     ax.margins(x=0.12, y=0.1)
     ax.set_xlabel(name)
     ax.set_ylabel(groups.word)
-    _legend_above(ax)
+    legend_above(ax)
     ax.set_xlim(ax.get_xlim())
     ax.set_ylim(ax.get_ylim())
     span = np.minimum(low, high), np.maximum(low, high)
     label_points(ax, size, heights, groups.labels, np.abs(heights - centre), span)
-
-
-def _centre(line: Any, posterior: Posterior, groups: Groups) -> float:
-    """Draw the median effect of a new group: where the groups are pooled to."""
-    centre = posterior[groups.new].median()
-    line(centre, color=QUIET, linewidth=1.0, zorder=0, label="median of a new group")
-    return centre
-
-
-def _legend_above(ax: Axes) -> None:
-    """The groups fill the axes from edge to edge, so the legend goes above them."""
-    legend_above(ax)

@@ -129,6 +129,13 @@ def group_size(posterior: Posterior, groups: Groups) -> tuple[str, Floats]:
     return SIZES.get(name, name), values[groups.at]
 
 
+def centre_line(line: Any, posterior: Posterior, groups: Groups) -> float:
+    """Draw the median effect of a new group, which the groups are pooled to, by that function."""
+    centre = posterior[groups.new].median()
+    line(centre, color=QUIET, linewidth=1.0, zorder=0, label="median of a new group")
+    return centre
+
+
 def rows_height(rows: int, least: float = 0.17, most: float = 0.34) -> float:
     """Inches of a new figure for rows of names: less a row where there are many.
 
@@ -145,11 +152,22 @@ def name_rows(ax: Axes, names: Sequence[str]) -> None:
     """
     rows = len(names)
     ax.set_ylim(rows - 0.4, -0.6)
-    points = 72.0 * SHRUNK * ax.bbox.height / ax.figure.dpi / rows
-    every = int(np.ceil(SMALLEST / (0.85 * points)))
-    size = float(np.clip(0.85 * points * every, SMALLEST, 10.0))
+    size, every = row_letters(ax, rows)
     places = range(0, rows, every)
     ax.set_yticks(places, [names[i] for i in places], fontsize=size)
+
+
+def row_letters(ax: Axes, rows: float, most: float = 10.0) -> tuple[float, int]:
+    """Size of letters that fit into so many rows, and of how many rows one gets any."""
+    points = SHRUNK * 72.0 * ax.bbox.height / ax.figure.dpi / rows
+    every = int(np.ceil(SMALLEST / (0.85 * points)))
+    return float(np.clip(0.85 * points * every, SMALLEST, most)), every
+
+
+def row_points(ax: Axes) -> float:
+    """Points of a row of 1 in height, once a layout has shrunk the axes."""
+    low, high = ax.get_ylim()
+    return float(SHRUNK * 72.0 * ax.bbox.height / ax.figure.dpi / abs(high - low))
 
 
 def label_points(

@@ -36,7 +36,14 @@ def test_axes_are_taken_and_returned(post, name):
 
 
 def test_every_public_picture_is_looked_at():
-    others = {"trace", "autocorr", "sensitivity", "levels", "regression"}  # take something else
+    others = {
+        "save",
+        "trace",
+        "autocorr",
+        "sensitivity",
+        "levels",
+        "regression",
+    }  # take something else
     here = {*PICTURES, *others}
     assert set(plots.__all__) == here
 

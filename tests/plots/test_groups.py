@@ -2,22 +2,12 @@
 
 import numpy as np
 import pytest
+from plots.readable import boxes, overlaps
 from scipy.special import ndtri
 
 import pyhier as ph
 from pyhier import plots
 from pyhier.plots.style import SMALLEST, rows_height, spread
-
-
-def boxes(texts):
-    """Where texts stand, in pixels, once everything is drawn."""
-    texts = list(texts)
-    texts[0].figure.canvas.draw()
-    return [text.get_window_extent() for text in texts if text.get_text()]
-
-
-def overlaps(found):
-    return [(i, j) for i, a in enumerate(found) for j in range(i) if a.overlaps(found[j])]
 
 
 def labels(ax):
