@@ -334,6 +334,14 @@ def test_correlated_estimates_are_not_split():
     assert len(rows) >= 6
 
 
+def test_sums_have_no_rows(trials):
+    sums = ph.NormalSums()
+    sums.update(trials.y, trials.se)
+    model = sums.model()
+    with pytest.raises(ValueError, match=r"plots\.forest is of groups' effects: .*no groups' esti"):
+        plots.forest(ph.random_effects(model))
+
+
 def test_decimals():
     assert decimals_for(np.array([40.0, 50.0]), None) == 2
     assert decimals_for(np.array([0.004]), None) == 4
