@@ -1,6 +1,6 @@
 """Hierarchical models that R users can trust in Python.
 
-A model is data with priors (`NormalNormal`, `BetaBinomial`, `PoissonGamma`); an engine (`exact`,
+A model is data with priors (`NormalNormal`, `BetaBinomial`, `VarianceGamma`); an engine (`exact`,
 `laplace`, `rwmetrop`, `importance`, `grid`, ...) takes any model and returns a posterior.
 ``pyhier.learnbayes`` and ``pyhier.rstats`` are R's functions under R's names, with R's numbers.
 """
@@ -50,6 +50,7 @@ from pyhier.models import (
     NormalT,
     PoissonGamma,
     PoissonNormal,
+    VarianceGamma,
 )
 from pyhier.models.raw import group_summaries
 from pyhier.posterior.diagnostics import ConvergenceWarning
@@ -92,6 +93,7 @@ __all__ = [
     "RStream",
     "RandomEffects",
     "Sensitivity",
+    "VarianceGamma",
     "anova",
     "check_prior",
     "compare_poolings",

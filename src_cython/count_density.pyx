@@ -52,8 +52,19 @@ cdef extern from "count_terms.h" nogil:
                               double *second)
     void poisson_gamma_slopes(const rates *s, const events *g, double times, double *first,
                               double *second)
-    double stirling_series(double w)  # at 1 / w
+    double stirling_ratio(double a, double y)  # log(Gamma(a + y) / Gamma(a)), a >= 64
     enum: LARGEST_LOG
+
+cdef extern from "pair_priors.h" nogil:
+    enum:
+        NO_PRIOR
+        BDA3
+        BETABINEXCH
+        POISSGAMEXCH
+    double softplus(double s)  # log(1 + exp(s))
+    double pair_prior(int kind, double log_z0, const double *x)
+    void pair_prior_slopes(int kind, double log_z0, const double *x, double *gradient,
+                           double *diagonal)
 
 cdef extern from "count_steps.h" nogil:
     struct total:
@@ -63,6 +74,7 @@ cdef extern from "count_steps.h" nogil:
     total step_sum(size_t steps, const double *more, double a, double inverse)
     total ratio_sum(size_t steps, const double *more, const double *scale, double share,
                     double inverse, double share_off, double inverse_off)
+    total shape_sum(size_t shapes, const double *y, const double *times, double alpha)
     total exposure_sum(size_t exposures, const double *log_exposure, const double *groups,
                        const double *counts, double alpha, double shift, double log_scale)
 
@@ -71,46 +83,11 @@ cdef enum:
     LEAST_LOG = -640  # of a precision: what is made of a smaller one is not within the doubles
     GROUP_COST = 25  # nanoseconds of a group's own term; a step's logarithm takes one
 
+cdef double LOG_TWO = 0.6931471805599453
 cdef double NOISE = 2e-9  # of the sum by steps: standard deviation of its rounding, at most
 
-cdef enum Prior:
-    NONE, BDA3, BETABINEXCH, POISSGAMEXCH
-
-_PRIORS = {"": NONE, "bda3": BDA3, "betabinexch": BETABINEXCH, "poissgamexch": POISSGAMEXCH}
-
-
-# --- Priors ---------------------------------------------------------------------------------------
-
-cdef inline double softplus(double s) noexcept nogil:
-    """log(1 + exp(s))."""
-    return (s if s > 0.0 else 0.0) + log1p(exp(-fabs(s)))
-
-
-cdef double shared_prior(int kind, double z0, double *x) noexcept nogil:
-    """Log density of the named priors in the coordinates, the Jacobian included."""
-    if kind == BDA3:  # p(alpha, beta) ~ (alpha + beta)^(-5/2)
-        return -softplus(x[0]) - softplus(-x[0]) - 0.5 * x[1]
-    if kind == BETABINEXCH:  # p(eta, K) ~ 1 / (eta (1 - eta) (1 + K)^2)
-        return x[1] - 2.0 * softplus(x[1])
-    if kind == POISSGAMEXCH:  # p(alpha, mu) ~ z0 / ((alpha + z0)^2 mu)
-        return x[0] - log(z0) - 2.0 * softplus(x[0] - log(z0))
-    return 0.0
-
-
-cdef void shared_prior_slopes(int kind, double z0, double *x, double[::1] gradient,
-                              double[:, ::1] hessian) noexcept nogil:
-    """Add a named prior's derivatives."""
-    cdef double p
-    cdef int k = 1 if kind == BETABINEXCH else 0
-    if kind == BDA3:
-        p = 1.0 / (1.0 + exp(-x[0]))
-        gradient[0] += 1.0 - 2.0 * p
-        gradient[1] -= 0.5
-        hessian[0, 0] -= 2.0 * p * (1.0 - p)
-    elif kind != NONE:
-        p = 1.0 / (1.0 + exp(-x[k] + (log(z0) if kind == POISSGAMEXCH else 0.0)))
-        gradient[k] += 1.0 - 2.0 * p
-        hessian[k, k] -= 2.0 * p * (1.0 - p)
+_PRIORS = {"": NO_PRIOR, "bda3": BDA3, "betabinexch": BETABINEXCH, "poissgamexch": POISSGAMEXCH,
+           "shrinkage": POISSGAMEXCH}
 
 
 # --- What the sums take ---------------------------------------------------------------------------
@@ -138,10 +115,14 @@ cdef struct CountData:
     const double *log_exposure
     const double *exposure_groups
     const double *exposure_counts
+    Py_ssize_t shapes          # different halves of degrees of freedom, and how often they are there
+    const double *shape
+    const double *shape_times
     double constant            # to be added to the steps
-    double shift               # to be added to either: what a face leaves out
+    double shift               # to be added to either: what a face leaves out, or has beside
+    bint inverse_effects       # the coordinates are (log d0, log s0^2) = (log 2 alpha, -log mu)
     int prior
-    double z0
+    double log_z0
     density_t own_prior        # NULL: a named one
     void *own_prior_data
     Py_ssize_t by_group        # the reference of LearnBayes' face
@@ -176,7 +157,7 @@ cdef class CountMarginal(LogDensity):
 
     def _take_prior(self, prior, double z0):
         cdef LogDensity own
-        self.ndim, self.compiled, self.model.z0 = 2, True, z0
+        self.ndim, self.compiled, self.model.log_z0 = 2, True, log(z0)
         self.model.own_prior = NULL
         self.data = &self.model
         if isinstance(prior, str):
@@ -184,7 +165,7 @@ cdef class CountMarginal(LogDensity):
             return
         own = prior
         self.part, self.compiled, self.failed = own, own.compiled, own.failed
-        self.model.prior = NONE
+        self.model.prior = NO_PRIOR
         self.model.own_prior, self.model.own_prior_data = own.reference, own.data
 
     def _take_groups(self, *columns):
@@ -205,14 +186,15 @@ cdef class CountMarginal(LogDensity):
         gradient, hessian = np.zeros(2), np.zeros((2, 2))
         cdef double[::1] g = gradient
         cdef double[:, ::1] h = hessian
-        cdef double[2] first = [0.0, 0.0]
+        cdef double[2] first = [0.0, 0.0], bend = [0.0, 0.0]
         cdef double[3] second = [0.0, 0.0, 0.0]
         with nogil:
             self._add_slopes(&x[0], first, second)
+            if self.model.own_prior == NULL:
+                pair_prior_slopes(self.model.prior, self.model.log_z0, &x[0], first, bend)
         g[0], g[1] = first[0], first[1]
-        h[0, 0], h[0, 1], h[1, 0], h[1, 1] = second[0], second[1], second[1], second[2]
-        if self.model.own_prior == NULL:
-            shared_prior_slopes(self.model.prior, self.model.z0, &x[0], g, h)
+        h[0, 0], h[0, 1], h[1, 0] = second[0] + bend[0], second[1], second[1]
+        h[1, 1] = second[2] + bend[1]
         return gradient, hessian
 
     cdef void _add_slopes(self, double *x, double *first, double *second) noexcept nogil:
@@ -222,7 +204,7 @@ cdef class CountMarginal(LogDensity):
 cdef double prior_at(CountData *model, double *x) noexcept nogil:
     if model.own_prior != NULL:
         return model.own_prior(2, x, model.own_prior_data)
-    return shared_prior(model.prior, model.z0, x)
+    return pair_prior(model.prior, model.log_z0, x)
 
 
 # --- Beta-binomial --------------------------------------------------------------------------------
@@ -266,12 +248,6 @@ cdef double beta_binomial(int ndim, double *x, void *data) noexcept nogil:
         return -INFINITY
     value = beta_binomial_groups(model, x) if model.by_groups else beta_binomial_steps(model, x)
     return value + model.shift + prior_at(model, x)
-
-
-cdef inline double stirling_ratio(double a, double y) noexcept nogil:
-    """log(Gamma(a + y) / Gamma(a)), a >= 64."""
-    return (a - 0.5) * log1p(y / a) + y * (log(a + y) - 1.0) + stirling_series(1.0 / (a + y)) \
-        - stirling_series(1.0 / a)
 
 
 cdef enum:
@@ -393,6 +369,12 @@ cdef class BetaBinomialMarginal(CountMarginal):
 
 # --- Poisson-gamma --------------------------------------------------------------------------------
 
+cdef void plain_coordinates(CountData *model, double *at, double *x) noexcept nogil:
+    """(log alpha, log mu) at a model's own coordinates."""
+    x[0] = at[0] - LOG_TWO if model.inverse_effects else at[0]
+    x[1] = -at[1] if model.inverse_effects else at[1]
+
+
 cdef double poisson_gamma_groups(CountData *model, double *x) noexcept nogil:
     cdef Groups *g = &model.groups
     cdef rates s = rates_at(x[0], x[1])
@@ -401,10 +383,15 @@ cdef double poisson_gamma_groups(CountData *model, double *x) noexcept nogil:
 
 cdef double poisson_gamma_steps(CountData *model, double *x) noexcept nogil:
     cdef double log_alpha = x[0] if x[0] < LARGEST_LOG else LARGEST_LOG
-    cdef double alpha = exp(log_alpha), unit = alpha if alpha > 1.0 else 1.0
-    cdef double log_unit = log_alpha if alpha > 1.0 else 0.0
-    cdef total sum = rising(&model.successes, alpha, log_alpha - log_unit, 1.0 / unit, 0.0)
-    cdef total part = exposure_sum(model.exposures, model.log_exposure, model.exposure_groups,
+    cdef double alpha = exp(log_alpha)
+    cdef bint large = model.shapes > 0 or alpha > 1.0
+    cdef double unit = alpha if large else 1.0, log_unit = log_alpha if large else 0.0
+    cdef total part, sum
+    if model.shapes > 0:
+        sum = shape_sum(model.shapes, model.shape, model.shape_times, alpha)
+    else:
+        sum = rising(&model.successes, alpha, log_alpha - log_unit, 1.0 / unit, 0.0)
+    part = exposure_sum(model.exposures, model.log_exposure, model.exposure_groups,
                                    model.exposure_counts, alpha, x[1] - log_alpha,
                                    log_unit - model.log_share)
     add_total(&sum, &part, 1.0)
@@ -412,13 +399,15 @@ cdef double poisson_gamma_steps(CountData *model, double *x) noexcept nogil:
     return sum.sum + sum.lost
 
 
-cdef double poisson_gamma(int ndim, double *x, void *data) noexcept nogil:
+cdef double poisson_gamma(int ndim, double *at, void *data) noexcept nogil:
     cdef CountData *model = <CountData *>data
     cdef double value
+    cdef double[2] x
+    plain_coordinates(model, at, x)
     if x[0] < LEAST_LOG:
         return -INFINITY
     value = poisson_gamma_groups(model, x) if model.by_groups else poisson_gamma_steps(model, x)
-    return value + model.shift + prior_at(model, x)
+    return value + model.shift + prior_at(model, at)
 
 
 cdef class PoissonGammaMarginal(CountMarginal):
@@ -443,6 +432,8 @@ cdef class PoissonGammaMarginal(CountMarginal):
         self.model.by_groups = best if by_groups is None else by_groups
         self._take_groups(a, np.log(b), *log_ratio(a, b), factorial_rest(a), times)
         if not self.model.by_groups:
+            self.successes = Counts(y)
+            self.model.successes = self.successes.sums
             self._take_steps(y, e, logs)
         self.model.shift = 0.0
         if not coefficients:
@@ -452,8 +443,6 @@ cdef class PoissonGammaMarginal(CountMarginal):
 
     def _take_steps(self, y, e, logs):
         cdef double[2] x
-        self.successes = Counts(y)
-        self.model.successes = self.successes.sums
         self.log_exposure, self.exposure_groups, self.exposure_counts = map(padded, logs)
         self.model.exposures = self.log_exposure.shape[0]
         self.model.log_exposure = &self.log_exposure[0]
@@ -467,9 +456,45 @@ cdef class PoissonGammaMarginal(CountMarginal):
 
     cdef void _add_slopes(self, double *x, double *first, double *second) noexcept nogil:
         cdef Groups *g = &self.model.groups
-        cdef rates s = rates_at(x[0], x[1])
+        cdef double[2] at
+        cdef rates s
         cdef events group
         cdef Py_ssize_t i
+        plain_coordinates(&self.model, x, at)
+        s = rates_at(at[0], at[1])
         for i in range(g.size):
             group = events(g.y[i], g.other[i], g.hat[i], g.low[i], g.constant[i])
             poisson_gamma_slopes(&s, &group, g.times[i], first, second)
+        if self.model.inverse_effects:
+            first[1], second[1] = -first[1], -second[1]
+
+
+cdef class VarianceGammaMarginal(PoissonGammaMarginal):
+    """The log marginal posterior of (log d0, log s0^2).
+
+    ``s2`` and its degrees of freedom ``df`` are positive, both of shape (groups,). As a function of
+    the hyperparameters the density of s2 is the probability of y = df / 2 events in an exposure
+    df s2 / 2, the effects being gamma distributed precisions; it is that times y / s2.
+    """
+
+    cdef double[::1] shape, shape_times
+
+    def __init__(self, s2, df, prior="shrinkage", double z0=1.0, by_groups=None):
+        y, variance = (np.asarray(part, dtype=np.float64) for part in (0.5 * df, s2))
+        self._take_prior(prior, z0)
+        self.reference = self.fast = poisson_gamma
+        self.model.inverse_effects = True
+        a, b, times = distinct(y, variance)
+        hat, low = log_ratio(np.ones(a.size), b)
+        self._take_groups(a, np.log(a) + np.log(b), hat, low, factorial_rest(a), times)
+        logs, shapes = exposures(y, y * variance), exposures(y, y)
+        steps = 3 * logs[0].size + GROUP_COST * shapes[0].size
+        # Rounding of the terms by steps, of which none is much above the sum of all y.
+        best = 2e-16 * y.sum() / np.sqrt(logs[0].size) > NOISE or GROUP_COST * a.size < steps
+        self.model.by_groups = best if by_groups is None else by_groups
+        if not self.model.by_groups:
+            self.shape, self.shape_times = np.exp(shapes[0]), shapes[1].astype(np.float64)
+            self.model.shapes = self.shape.shape[0]
+            self.model.shape, self.model.shape_times = &self.shape[0], &self.shape_times[0]
+            self._take_steps(y, y * variance, logs)
+        self.model.shift = float(times @ (np.log(a) - np.log(b)))

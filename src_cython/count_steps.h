@@ -9,7 +9,7 @@
 #ifndef PYHIER_COUNT_STEPS_H
 #define PYHIER_COUNT_STEPS_H
 
-#include "logarithm.h"
+#include "count_terms.h"
 
 #define BLOCK_OF_STEPS 256
 
@@ -116,6 +116,18 @@ static struct total exposure_sum(size_t exposures, const double *log_exposure, c
         add_block(size, room, sum, lost);
     }
     return lanes_total(sum, lost);
+}
+
+/* times (log(Gamma(alpha + y) / Gamma(alpha)) - y log(alpha)) of all y, which need not be whole. */
+static struct total shape_sum(size_t shapes, const double *y, const double *times, double alpha)
+{
+    const double rest = gamma_rest(alpha);
+    struct total sum = {0.0, 0.0};
+    for (size_t i = 0; i < shapes; i++) {
+        const double a = alpha + y[i];
+        add(&sum, times[i] * (gamma_rest(a) - rest + gap(a, y[i], alpha / a)));
+    }
+    return sum;
 }
 
 #endif

@@ -40,6 +40,13 @@ static inline double stirling_series(double w)
     return r * w;
 }
 
+/* log(Gamma(a + y) / Gamma(a)), a >= 64. */
+static inline double stirling_ratio(double a, double y)
+{
+    return (a - 0.5) * log1p(y / a) + y * (log(a + y) - 1.0) + stirling_series(1.0 / (a + y))
+           - stirling_series(1.0 / a);
+}
+
 /* log Gamma(x) - x log x + x, x >= SMALL_SHAPE. */
 static inline double large_rest(double x)
 {

@@ -180,22 +180,23 @@ struct component {
     double mean, var;
 };
 
-static inline struct component component_of(int gamma, double a, double b)
+static inline struct component component_of(int kind, double a, double b)
 {
-    const double all = gamma ? b : a + b, mean = a / all;
-    const struct component found = {mean, gamma ? mean / all : mean * (b / all) / (all + 1.0)};
-    return found;
+    const double all = kind == LOG_GAMMA ? b : a + b, mean = a / all, inverse = b / (a - 1.0);
+    const struct component beta = {mean, mean * (b / all) / (all + 1.0)}, gamma = {mean, mean / all};
+    const struct component reciprocal = {inverse, inverse / (a - 2.0) * inverse};
+    return kind == LOG_INVERSE_GAMMA ? reciprocal : kind == LOG_GAMMA ? gamma : beta;
 }
 
-static inline double spread_of(int gamma, double a, double b, double centre)
+static inline double spread_of(int kind, double a, double b, double centre)
 {
-    const struct component own = component_of(gamma, a, b);
+    const struct component own = component_of(kind, a, b);
     return own.var + (own.mean - centre) * (own.mean - centre);
 }
 
 /* The weighted mean of the components' means, and of their variances and squares about it. */
 EACH_INSTRUCTION_SET
-static void mixture_moments(int gamma, size_t size, const double *a, const double *b,
+static void mixture_moments(int kind, size_t size, const double *a, const double *b,
                             const double *weight, double *mean, double *var)
 {
     double sum[LANES], total = 0.0, spread = 0.0;
@@ -203,17 +204,17 @@ static void mixture_moments(int gamma, size_t size, const double *a, const doubl
     memset(sum, 0, sizeof sum);
     for (size_t i = 0; i < whole; i += LANES)
         for (int k = 0; k < LANES; k++)
-            sum[k] += weight[i + k] * component_of(gamma, a[i + k], b[i + k]).mean;
+            sum[k] += weight[i + k] * component_of(kind, a[i + k], b[i + k]).mean;
     for (size_t i = whole; i < size; i++)
-        sum[i - whole] += weight[i] * component_of(gamma, a[i], b[i]).mean;
+        sum[i - whole] += weight[i] * component_of(kind, a[i], b[i]).mean;
     for (int k = 0; k < LANES; k++)
         total += sum[k];
     memset(sum, 0, sizeof sum);
     for (size_t i = 0; i < whole; i += LANES)
         for (int k = 0; k < LANES; k++)
-            sum[k] += weight[i + k] * spread_of(gamma, a[i + k], b[i + k], total);
+            sum[k] += weight[i + k] * spread_of(kind, a[i + k], b[i + k], total);
     for (size_t i = whole; i < size; i++)
-        sum[i - whole] += weight[i] * spread_of(gamma, a[i], b[i], total);
+        sum[i - whole] += weight[i] * spread_of(kind, a[i], b[i], total);
     for (int k = 0; k < LANES; k++)
         spread += sum[k];
     *mean = total;

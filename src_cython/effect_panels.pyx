@@ -26,19 +26,19 @@ cdef extern from "effect_panels.h" nogil:
                     size_t size, double start, double spacing, double node, double log_weight,
                     under *out)
     void total_and_error(const double (*sums)[16], double *total, double *error)
-    void mixture_moments(int gamma, size_t size, const double *a, const double *b,
+    void mixture_moments(int kind, size_t size, const double *a, const double *b,
                          const double *weight, double *mean, double *var)
     void add_under(const under *u, const double *values, double *even, double *odd)
 
 
-def panel_sums(line, const Py_ssize_t[::1] task, const Py_ssize_t[::1] effect, const double[:, ::1] z,
+def panel_sums(form, const Py_ssize_t[::1] task, const Py_ssize_t[::1] effect, const double[:, ::1] z,
                const double[:, :, ::1] statistics, linear, close, narrow, const double[:, ::1] weight,
                const double[:, ::1] values, double depth):
     """Sums over components at the points of panels, and their relative errors.
 
     Parameters
     ----------
-    line : {"identity", "log", "logit"}
+    form : {"identity", "log", "logit", "inverse-log"}
     task : in, shape (panels + 1,)
         Where each panel's effects begin, and the last one's end.
     effect : in, shape (tasks,)
@@ -62,7 +62,7 @@ def panel_sums(line, const Py_ssize_t[::1] task, const Py_ssize_t[::1] effect, c
     total, error : ndarray, shape (tasks, 16)
         The error is by how far even nodes are from odd ones, and even rows from odd ones.
     """
-    cdef int kind = KINDS[line]
+    cdef int kind = KINDS[form]
     cdef const Py_ssize_t[::1] first = linear[0], close_first = close[0], narrow_first = narrow[0]
     cdef const int[::1] parity = linear[1], close_parity = close[1], narrow_parity = narrow[1]
     cdef const int[::1] order = narrow[7]
@@ -124,21 +124,27 @@ def panel_sums(line, const Py_ssize_t[::1] task, const Py_ssize_t[::1] effect, c
 
 def beta_moments(const double[:, ::1] a, const double[:, ::1] b, const double[::1] weight):
     """Means and variances of mixtures of beta distributions; a and b have shape (mixtures, nodes)."""
-    return moments(False, a, b, weight)
+    return moments(KINDS["logit"], a, b, weight)
 
 
 def gamma_moments(const double[:, ::1] shape, const double[:, ::1] rate, const double[::1] weight):
     """Means and variances of mixtures of gamma distributions, of shape (mixtures, nodes)."""
-    return moments(True, shape, rate, weight)
+    return moments(KINDS["log"], shape, rate, weight)
 
 
-cdef tuple moments(bint gamma, const double[:, ::1] a, const double[:, ::1] b,
+def inverse_gamma_moments(const double[:, ::1] shape, const double[:, ::1] scale,
+                          const double[::1] weight):
+    """The same of inverse gamma distributions, where they have them; else of no meaning."""
+    return moments(KINDS["inverse-log"], shape, scale, weight)
+
+
+cdef tuple moments(int kind, const double[:, ::1] a, const double[:, ::1] b,
                    const double[::1] weight):
     mean, var = np.zeros(a.shape[0]), np.zeros(a.shape[0])
     cdef double[::1] means = mean, vars = var
     cdef Py_ssize_t i
     with nogil:
         for i in range(a.shape[0] if weight.shape[0] else 0):
-            mixture_moments(gamma, weight.shape[0], &a[i, 0], &b[i, 0], &weight[0], &means[i],
+            mixture_moments(kind, weight.shape[0], &a[i, 0], &b[i, 0], &weight[0], &means[i],
                             &vars[i])
     return mean, var

@@ -1,7 +1,8 @@
 /* The density of an effect on its line: sums over components, each given one node of the plane.
  *
  * A component is a normal, log-gamma or logit-beta distribution with a location w and a concentration
- * c (1 / tau^2, alpha, K). With d = z - w its log density is norm - c fall(d), where
+ * c (1 / tau^2, alpha, K), or a log-gamma one mirrored, the log of an inverse gamma variable. With
+ * d = z - w, w - z of a mirrored one, its log density is norm - c fall(d), where
  *
  *   fall(d) = d^2 / 2,   exp(d) - 1 - d,   log(1 + eta (exp(d) - 1)) - eta d,
  *
@@ -18,7 +19,7 @@
 #define DEPTH 45.0 /* what is exp(-DEPTH) of the highest is left out */
 #define NEIGHBOURS 12
 
-enum kind { NORMAL, LOG_GAMMA, LOGIT_BETA };
+enum kind { NORMAL, LOG_GAMMA, LOGIT_BETA, LOG_INVERSE_GAMMA };
 
 /* exp(d) - 1, |d| < 700. */
 static inline double exp_less_one(double d)
@@ -48,7 +49,7 @@ static inline double reach(int kind, double concentration, double depth)
     const double c = depth / concentration, root = sqrt(2.0 * c);
     if (kind == NORMAL)
         return root;
-    if (kind == LOG_GAMMA) /* exp(-a) - 1 + a >= a^2 / (2 + 2 a / 3) */
+    if (kind != LOGIT_BETA) /* exp(-a) - 1 + a >= a^2 / (2 + 2 a / 3) */
         return c / 3.0 + sqrt(c * c / 9.0 + 2.0 * c);
     /* The fall is the integral of eta (1 - eta) (z - u) over u from w to z, at least 1 - (1 + a) exp(-a)
      * times that at z; the polynomial is above the inverse of this. */
@@ -64,9 +65,10 @@ static void close_terms(int kind, size_t size, const double *w, const double *le
     if (kind == NORMAL)
         for (size_t i = 0; i < size; i++)
             out[i] = offset[i] - c * (0.5 * (z - w[i]) * (z - w[i]));
-    else if (kind == LOG_GAMMA)
+    else if (kind != LOGIT_BETA)
         for (size_t i = 0; i < size; i++) {
-            const double far = z - w[i], d = far > 700.0 ? 700.0 : (far < -700.0 ? -700.0 : far);
+            const double far = kind == LOG_GAMMA ? z - w[i] : w[i] - z;
+            const double d = far > 700.0 ? 700.0 : (far < -700.0 ? -700.0 : far);
             out[i] = offset[i] - c * (exp_less_one(d) - far);
         }
     else
@@ -161,7 +163,7 @@ static inline double log_height(int kind, double c, double w)
     double log_c = log(c) - 2.0 * HALF_LOG_TWO_PI;
     if (kind == NORMAL)
         return 0.5 * log_c;
-    if (kind == LOG_GAMMA)
+    if (kind != LOGIT_BETA)
         return 0.5 * log_c - stirling_series(1.0 / c);
     const double small = exp(-fabs(w)), more = 1.0 / (1.0 + small), less = small * more;
     return 0.5 * (log_c + log(more * less)) - stirling_series(1.0 / (c * more))

@@ -28,10 +28,10 @@ cdef extern from "effect_sums.h" nogil:
                        double spacing, int order, const double *node, const double *log_weight)
 
 
-KINDS = {"identity": 0, "log": 1, "logit": 2}
+KINDS = {"identity": 0, "log": 1, "logit": 2, "inverse-log": 3}
 
 
-def sums(line, const Py_ssize_t[::1] effect, const double[::1] z, const double[:, ::1] statistics,
+def sums(form, const Py_ssize_t[::1] effect, const double[::1] z, const double[:, ::1] statistics,
          linear, close, narrow, const double[::1] depth):
     """Logs of mixtures' sums at points, by classes of nodes.
 
@@ -39,8 +39,8 @@ def sums(line, const Py_ssize_t[::1] effect, const double[::1] z, const double[:
 
     Parameters
     ----------
-    line : {"identity", "log", "logit"}
-        Of a normal, a log-gamma or a logit-beta component.
+    form : {"identity", "log", "logit", "inverse-log"}
+        Of a normal, a log-gamma, a logit-beta or a mirrored log-gamma component.
     effect, z : in, shape (points,)
         Which effect's density is asked for, and where.
     statistics : in, shape (points, 2)
@@ -63,7 +63,7 @@ def sums(line, const Py_ssize_t[::1] effect, const double[::1] z, const double[:
     sum : ndarray, shape (points, 4)
         Times exp(top): over even and odd nodes of even rows, and of odd rows.
     """
-    cdef int kind = KINDS[line]
+    cdef int kind = KINDS[form]
     cdef const Py_ssize_t[::1] first = linear[0], close_first = close[0], narrow_first = narrow[0]
     cdef const int[::1] parity = linear[1], close_parity = close[1], narrow_parity = narrow[1]
     cdef const int[::1] order = narrow[8]

@@ -3,7 +3,8 @@
 Beta-binomial: y_j ~ Binomial(n_j, theta_j), theta_j ~ Beta(alpha, beta); the coordinates are
 (logit eta, log K, logit theta_1, ...), eta = alpha / K, K = alpha + beta. Poisson-gamma:
 y_j ~ Poisson(e_j theta_j), theta_j ~ Gamma(alpha, rate alpha / mu); they are (log alpha, log mu,
-log theta_1, ...). Both are centred: a coordinate is the effect itself on the whole line.
+log theta_1, ...). Variance-gamma is Poisson-gamma with precisions for effects: its coordinates are
+(log 2 alpha, -log mu, -log theta_1, ...). All are centred: a coordinate is the effect itself on the whole line.
 
 For large K or alpha the groups' laws are narrow and their normalising constants large, and the two
 all but cancel. So a group's law is written about its mean, with d = logit theta - logit eta or
@@ -30,10 +31,19 @@ import numpy as np
 
 cdef double HALF_LOG_2PI = 0.918938533204672741780329736406
 
-cdef enum Prior:
-    OWN, BDA3, BETABINEXCH, POISSGAMEXCH
+cdef extern from "pair_priors.h" nogil:
+    enum:
+        NO_PRIOR
+        BDA3
+        BETABINEXCH
+        POISSGAMEXCH
+    double softplus(double s)  # log(1 + exp(s))
+    double pair_prior(int kind, double log_z0, const double *x)
+    void pair_prior_slopes(int kind, double log_z0, const double *x, double *gradient,
+                           double *diagonal)
 
-PRIORS = {"bda3": BDA3, "betabinexch": BETABINEXCH, "poissgamexch": POISSGAMEXCH}
+PRIORS = {"bda3": BDA3, "betabinexch": BETABINEXCH, "poissgamexch": POISSGAMEXCH,
+          "shrinkage": POISSGAMEXCH}
 
 
 cdef struct CountJoint:
@@ -43,6 +53,8 @@ cdef struct CountJoint:
     double constant            # of the likelihood
     int prior
     double log_z0
+    double log_unit            # of the first coordinate: log 2 of a number of degrees of freedom
+    double sign                # -1 where an effect is 1 / theta, 1 else
     gradient_t own             # a density of both hyperparameters' coordinates
     void *own_data
 
@@ -75,11 +87,6 @@ cdef inline double binet_slope(double z) noexcept nogil:
     return z * (digamma_series(up) + log(up) - log(z)) - less + 0.5
 
 
-cdef inline double softplus(double s) noexcept nogil:
-    """log(1 + exp(s))."""
-    return (s if s > 0.0 else 0.0) + log1p(exp(-fabs(s)))
-
-
 cdef inline double expit(double s) noexcept nogil:
     cdef double e = exp(-fabs(s))
     return e / (1.0 + e) if s < 0.0 else 1.0 / (1.0 + e)
@@ -97,22 +104,15 @@ cdef inline double log_share(double p, double log_p, double log_q, double d) noe
 
 # --- The priors of both hyperparameters -----------------------------------------------------------
 
-cdef double pair_prior(CountJoint *m, const double *x, double *gradient) noexcept nogil:
+cdef double prior_at(CountJoint *m, const double *x, double *gradient) noexcept nogil:
     """Of the coordinates, the Jacobian included; adds its slopes."""
-    cdef double[2] slopes
+    cdef double[2] slopes = [0.0, 0.0], bend = [0.0, 0.0]
     cdef double value
-    if m.prior == BDA3:  # p(alpha, beta) ~ (alpha + beta)^(-5/2)
-        gradient[0] += expit(-x[0]) - expit(x[0])
-        gradient[1] -= 0.5
-        return -softplus(x[0]) - softplus(-x[0]) - 0.5 * x[1]
-    if m.prior == BETABINEXCH:  # p(eta, K) ~ 1 / (eta (1 - eta) (1 + K)^2)
-        gradient[1] += 1.0 - 2.0 * expit(x[1])
-        return x[1] - 2.0 * softplus(x[1])
-    if m.prior == POISSGAMEXCH:  # p(alpha, mu) ~ z0 / ((alpha + z0)^2 mu)
-        gradient[0] += 1.0 - 2.0 * expit(x[0] - m.log_z0)
-        return x[0] - m.log_z0 - 2.0 * softplus(x[0] - m.log_z0)
-    slopes[0] = slopes[1] = 0.0
-    value = m.own(2, x, slopes, m.own_data)
+    if m.prior == NO_PRIOR:
+        value = m.own(2, x, slopes, m.own_data)
+    else:
+        value = pair_prior(m.prior, m.log_z0, x)
+        pair_prior_slopes(m.prior, m.log_z0, x, slopes, bend)
     gradient[0] += slopes[0]
     gradient[1] += slopes[1]
     return value
@@ -147,26 +147,27 @@ cdef double beta_binomial(int ndim, const double *x, double *gradient, void *dat
     # d law / d logit eta = K p q d at every group: its other terms cancel.
     gradient[0] = size * p * q * of_eta + m.groups * (0.5 * (q - p) - q * ja + p * jb)
     gradient[1] = of_size + m.groups * (0.5 - ja - jb + jk)
-    return value + m.constant + pair_prior(m, x, gradient)
+    return value + m.constant + prior_at(m, x, gradient)
 
 
 cdef double poisson_gamma(int ndim, const double *x, double *gradient, void *data) noexcept nogil:
     cdef CountJoint *m = <CountJoint *>data
-    cdef double alpha = exp(x[0]), value, u, d, rise, rate, of_mu = 0.0, of_alpha = 0.0
+    cdef double log_alpha = x[0] - m.log_unit, alpha = exp(log_alpha)
+    cdef double value, u, d, rise, rate, of_mu = 0.0, of_alpha = 0.0
     cdef Py_ssize_t j
-    value = m.groups * (0.5 * x[0] - HALF_LOG_2PI - binet(alpha))
+    value = m.groups * (0.5 * log_alpha - HALF_LOG_2PI - binet(alpha))
     for j in range(m.groups):
-        u = x[2 + j]
-        d = u - x[1]
+        u = m.sign * x[2 + j]
+        d = m.sign * (x[2 + j] - x[1])
         rise = expm1(d)
         rate = m.rest[j] * exp(u)
         value += alpha * (d - rise) + m.y[j] * u - rate
-        gradient[2 + j] = -alpha * rise + m.y[j] - rate
+        gradient[2 + j] = m.sign * (-alpha * rise + m.y[j] - rate)
         of_mu += rise
         of_alpha += d - rise
     gradient[0] = alpha * of_alpha + m.groups * (0.5 - binet_slope(alpha))
-    gradient[1] = alpha * of_mu
-    return value + m.constant + pair_prior(m, x, gradient)
+    gradient[1] = m.sign * (alpha * of_mu)
+    return value + m.constant + prior_at(m, x, gradient)
 
 
 cdef class CountsJoint(GradientDensity):
@@ -174,13 +175,13 @@ cdef class CountsJoint(GradientDensity):
 
     Parameters
     ----------
-    model : "beta-binomial" or "poisson-gamma"
+    model : "beta-binomial", "poisson-gamma" or "variance-gamma"
     y, rest : in, shape (groups,)
-        Successes and failures, or events and exposures.
+        Successes and failures, or events and exposures; df / 2 and df s2 / 2 of variances.
     constant : of the likelihood
-    prior : "bda3", "betabinexch", "poissgamexch" or a log density of both coordinates, with its
+    prior : "bda3", "betabinexch", "poissgamexch", "shrinkage" or a log density of both coordinates, with its
         gradient
-    z0 : of "poissgamexch"
+    z0 : of "poissgamexch" and of "shrinkage"
     """
     cdef CountJoint model
     cdef const double[::1] y, rest
@@ -192,11 +193,13 @@ cdef class CountsJoint(GradientDensity):
         self.model.groups, self.model.constant = y.shape[0], constant
         self.model.y, self.model.rest = &self.y[0], &self.rest[0]
         self.model.log_z0 = log(z0)
+        self.model.log_unit = log(2.0) if model == "variance-gamma" else 0.0
+        self.model.sign = -1.0 if model == "variance-gamma" else 1.0
         if isinstance(prior, str):
             self.model.prior = PRIORS[prior]
         else:
             own = prior
-            self.model.prior = OWN
+            self.model.prior = NO_PRIOR
             self.model.own, self.model.own_data = own.function, own.data
             self.part, self.compiled, self.failed = own, own.compiled, own.failed
         self.ndim, self.data = <int>(2 + y.shape[0]), &self.model

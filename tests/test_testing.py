@@ -62,6 +62,11 @@ MODELS = {
         PUMPS["failures"].to_numpy()[o], PUMPS["khours"].to_numpy()[o],
         prior={"alpha": stats.expon(scale=2), "mu": stats.expon(scale=1)},
     ),
+    "variances": lambda o: ph.VarianceGamma(
+        np.array([0.8, 0.1, 0.4, 2.7, 0.6, 0.3, 1.2, 0.9])[o],
+        np.array([3.0, 1.0, 7.5, 2.0, 40.0, 0.7, 9.0, 12.0])[o],
+        prior={"d0": stats.gamma(3, scale=2), "s2_0": stats.lognorm(1)},
+    ),
     "t": lambda o: ph.NormalT(
         SCHOOLS["y"].to_numpy()[o], se=SCHOOLS["sigma"].to_numpy()[o], nu=3,
     ),

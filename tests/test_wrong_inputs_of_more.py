@@ -79,6 +79,11 @@ ROWS = PICTURES | {
         **{name: [*column, 3] for name, column in ARMS.items()}, "X": [0, 1, 3]}, {
         "X": Kind("x", [1.0], [np.nan] * 3), "prior_beta": Kind(3, "x", {"nix": stats.norm(0, 1)}),
         "prior_mu": Kind(stats.norm(0, 1)), "prior_tau": PRIOR_TAU}),
+    "VarianceGamma": (ph.VarianceGamma, {"s2": [1.0, 2.0], "df": [4, 5]}, {
+        "s2": Kind(*VECTOR.wrong, [1.0], [0.0, 1.0], [-1.0, 1.0]), "labels": Kind("AB", 3, ["A"]),
+        "df": Kind("x", None, [4], [0, 4], [np.inf, 4], 0, -1, np.nan, [[4, 5]]),
+        "z0": Kind(0, -1, "x"), "prior": Kind(3, "nix", None, stats.norm, {"d0": stats.gamma(2)}, {
+            "d0": stats.norm(0, 1), "s2_0": stats.gamma(2)})}),
     "predictive of counts": (lambda size, x: posteriors()["counts by x"].predictive(size, x), {
         "size": 4, "x": {"x": 1.0}}, {
         "size": Kind("x", -1, 2.5, np.nan, [1, 2], 10**12),

@@ -8,14 +8,14 @@ Families): log p(line) = natural @ statistics(line) - log_partition.
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
-from pyhier.kernels.effect_panels import beta_moments, gamma_moments
-from pyhier.quadrature.transforms import Line
+from pyhier.kernels.effect_panels import beta_moments, gamma_moments, inverse_gamma_moments
+from pyhier.quadrature.transforms import Form, Line
 
 
 @dataclass(frozen=True)
@@ -324,6 +324,86 @@ class Gamma(Frozen):
     def sf(self, x: Floats) -> Floats:
         """Upper tails, shape (points, nodes)."""
         return _special("gammaincc")(self.shape, np.maximum(x, 0.0)[:, None] * self.rate)
+
+
+@dataclass(frozen=True)
+class InverseGamma(Frozen):
+    """Distributions of theta where 1 / theta is gamma distributed.
+
+    Attributes
+    ----------
+    shape, scale : ndarray, shape (nodes,)
+        The scale is the rate of 1 / theta.
+    """
+
+    shape: Floats
+    scale: Floats
+    line: Line = "log"
+    form: ClassVar[Form] = "inverse-log"  # of the kernels' components; a family's line without it
+
+    @property
+    def inverse(self) -> Gamma:
+        """The distributions of 1 / theta."""
+        return Gamma(self.shape, self.scale)
+
+    @property
+    def mean(self) -> Floats:
+        """Means; inf where there are none."""
+        return np.where(self.shape > 1.0, self.scale / np.abs(self.shape - 1.0), np.inf)
+
+    @property
+    def var(self) -> Floats:
+        """Variances; inf where there are none."""
+        with np.errstate(over="ignore"):
+            own = self.mean / np.abs(self.shape - 2.0) * self.mean
+        return np.where(self.shape > 2.0, own, np.inf)
+
+    def averaged(self, weight: Floats) -> tuple[Floats, Floats]:
+        """Means and variances of mixtures over the nodes."""
+        mean, var = _averaged(inverse_gamma_moments, self.shape, self.scale, weight)
+        least = self.shape.min(axis=-1, initial=np.inf)
+        return np.where(least > 1.0, mean, np.inf), np.where(least > 2.0, var, np.inf)
+
+    def line_moments(self) -> tuple[Floats, Floats]:
+        """Mean and sd of log theta."""
+        mean, sd = self.inverse.line_moments()
+        return -mean, sd
+
+    @property
+    def concentration(self) -> Floats:
+        """The shape."""
+        return self.shape
+
+    @property
+    def centre(self) -> Floats:
+        """The log of the harmonic mean."""
+        return -self.inverse.centre
+
+    def near(self, d: Floats) -> Floats:
+        """Log density of log theta at the centre plus ``d``."""
+        return self.inverse.near(-d)
+
+    def natural(self) -> tuple[Floats, Floats]:
+        """Of log theta and 1 / theta."""
+        (parameters, partition) = self.inverse.natural()
+        return parameters * [-1.0, 1.0], partition
+
+    def statistics(self, z: Floats) -> Floats:
+        """The logs and the values' inverses."""
+        return np.column_stack([z, np.exp(-z)])
+
+    def cdf(self, x: Floats) -> Floats:
+        """Lower tails, shape (points, nodes)."""
+        return self.inverse.sf(_inverse(x))
+
+    def sf(self, x: Floats) -> Floats:
+        """Upper tails, shape (points, nodes)."""
+        return self.inverse.cdf(_inverse(x))
+
+
+def _inverse(x: Floats) -> Floats:
+    with np.errstate(divide="ignore", over="ignore"):
+        return np.where(x > 0.0, 1.0 / np.abs(x), np.inf)
 
 
 def averaged(mean: Floats, var: Floats, weight: Floats) -> tuple[Floats, Floats]:

@@ -33,3 +33,13 @@ class PoissonGammaMarginal(CountMarginal):
         coefficients: bool = True,
         by_groups: bool | None = None,
     ) -> None: ...
+
+class VarianceGammaMarginal(PoissonGammaMarginal):
+    def __init__(
+        self,
+        s2: Floats,
+        df: Floats,
+        prior: Literal["shrinkage", ""] | LogDensity = "shrinkage",
+        z0: float = 1.0,
+        by_groups: bool | None = None,
+    ) -> None: ...

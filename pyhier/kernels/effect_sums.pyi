@@ -4,14 +4,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyhier.quadrature.transforms import Line
+from pyhier.quadrature.transforms import Form
 
 Floats = NDArray[np.float64]
 
 KINDS: dict[str, int]
 
 def sums(
-    line: Line,
+    form: Form,
     effect: NDArray[np.intp],
     z: Floats,
     statistics: Floats,

@@ -10,10 +10,10 @@ Floats = NDArray[np.float64]
 class CountsJoint(GradientDensity):
     def __init__(
         self,
-        model: Literal["beta-binomial", "poisson-gamma"],
+        model: Literal["beta-binomial", "poisson-gamma", "variance-gamma"],
         y: Floats,
         rest: Floats,
         constant: float,
-        prior: Literal["bda3", "betabinexch", "poissgamexch"] | GradientDensity,
+        prior: Literal["bda3", "betabinexch", "poissgamexch", "shrinkage"] | GradientDensity,
         z0: float = 1.0,
     ) -> None: ...

@@ -22,6 +22,7 @@ from pyhier.models.own import HierarchicalModel
 from pyhier.models.poisson_gamma import PoissonGamma
 from pyhier.models.poisson_normal import PoissonNormal
 from pyhier.models.regression import HierarchicalRegression
+from pyhier.models.variance_gamma import VarianceGamma
 
 __all__ = [
     "AveragedT",
@@ -46,4 +47,5 @@ __all__ = [
     "PoissonNormal",
     "PoissonNormalRegression",
     "SummedNormal",
+    "VarianceGamma",
 ]

@@ -37,6 +37,21 @@ def beta_binomial_joint(model: Any, parameterization: str) -> Joint:
     return choose(parameterization, {"centred": centred}, {"non-centred": _NO_BETA})
 
 
+def variance_gamma_joint(model: Any, parameterization: str) -> Joint:
+    """The joint target of a `VarianceGamma`."""
+
+    def centred() -> Joint:
+        from scipy.special import gammaln, xlogy
+
+        half, squares = 0.5 * model.df, 0.5 * model.df * model.s2
+        # The density of s2 is squares^half / (Gamma(half) s2) times what the kernel has.
+        constant = float((xlogy(half, squares) - gammaln(half) - np.log(model.s2)).sum())
+        density = CountsJoint("variance-gamma", half, squares, constant, _prior(model), model.z0)
+        return Joint(model, "centred", density, LOG)
+
+    return choose(parameterization, {"centred": centred}, {"non-centred": _NO_GAMMA})
+
+
 def poisson_gamma_joint(model: Any, parameterization: str) -> Joint:
     """The joint target of a `PoissonGamma`."""
 

@@ -65,6 +65,13 @@ def ridge_means(counts: Floats, size: Floats, closeness: Floats) -> Floats:
     return np.array([(weight @ counts) / ((weight @ size) or 1.0) for weight in weights])
 
 
+def log_share_prior(log_size: Floats, median: float) -> Floats:
+    """Log density of log x where x / (x + median) is uniform between 0 and 1."""
+    away = log_size - np.log(median)
+    density: Floats = away - 2.0 * np.logaddexp(0.0, away)
+    return density
+
+
 class CountModel(Grouped, ABC):
     """Data of counts with a prior of two hyperparameters.
 
@@ -235,7 +242,7 @@ class CountModel(Grouped, ABC):
         with np.errstate(all="ignore"):
             points = np.array([near, near + step, far, far + step])
             a, b, c, d = self.log_prior(points)
-        first, second = a - b, c - d
+            first, second = a - b, c - d  # of -inf, where the prior has ended
         agree = np.isfinite(second) and abs(second - first) <= 1e-6 * max(1.0, abs(first))
         return float(second) if agree else np.inf
 

@@ -435,6 +435,19 @@ def log_likelihoods(model: Any, draws: Draws) -> Floats:
     return found
 
 
+def effect_indices(model: PlaneModel, quantities: Sequence[int | None]) -> Floats:
+    """Exponents below which powers of effects have expectations, (quantities,); a new one's (None).
+
+    Groups' have them all, unless the model says how far (``group_indices``).
+    """
+    number = np.array([-1 if k is None else k for k in quantities])
+    own = getattr(model, "group_indices", None)
+    found: Floats = np.full(number.size, np.inf) if own is None else own()[number]
+    if (number < 0).any():
+        found[number < 0] = model.moment_index("theta_new")
+    return found
+
+
 def new_effects_of(model: object) -> tuple[str, ...]:
     """Names of a new group's effects: one, unless the model says that there are several."""
     names: tuple[str, ...] = getattr(model, "new_effects", ("theta_new",))

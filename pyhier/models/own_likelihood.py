@@ -153,6 +153,49 @@ class PoissonOwn(Frozen):
 
 
 @dataclass(frozen=True)
+class VarianceOwn(Frozen):
+    """Sample variances, of a new group with no degrees of freedom; the line is log sigma^2.
+
+    The precision's likelihood is that of the rate of ``half`` events in an exposure ``squares``.
+
+    Attributes
+    ----------
+    half, squares : ndarray, shape (groups,)
+        Half the degrees of freedom, half the sum of squares.
+    """
+
+    half: Floats
+    squares: Floats
+
+    @cached_property
+    def _of_precision(self) -> PoissonOwn:
+        return PoissonOwn(self.half, self.squares)
+
+    @property
+    def highest(self) -> Floats:
+        """At each group's own variance."""
+        return self._of_precision.highest
+
+    def given_effect(self, z: Floats, group: Groups = ...) -> Floats:
+        """By the distance from the group's own log variance."""
+        return self._of_precision.given_effect(-z, group)
+
+    def given_phi(self, phi: Floats) -> Floats:
+        """F densities, but for what the hyperparameters do not change."""
+        return self._of_precision.given_phi(_of_precisions(phi))
+
+    def beyond(self, phi: Floats, limit: float) -> tuple[Floats, Floats]:
+        """The precision's the other way round."""
+        below, above = self._of_precision.beyond(_of_precisions(phi), limit)
+        return above, below
+
+
+def _of_precisions(phi: Floats) -> Floats:
+    """(log alpha, log mu) of the gamma distribution of precisions at (log d0, log s0^2)."""
+    return np.column_stack([phi[:, 0] - np.log(2.0), -phi[:, 1]])
+
+
+@dataclass(frozen=True)
 class NormalOwn(Frozen):
     """Estimates and the variances of their errors, inf of a new group; the line is theta itself.
 

@@ -23,6 +23,7 @@ from pyhier.models.count_sources import EventSources
 from pyhier.models.counts import (
     CountModel,
     ladder,
+    log_share_prior,
     new_events,
     no_covariates,
     ridge_means,
@@ -178,9 +179,7 @@ class PoissonGamma(EventSources, CountModel):
         return poisson_gamma_joint(self, parameterization)
 
     def _named_prior(self, phi: Floats) -> Floats:
-        away = phi[..., 0] - np.log(self.z0)
-        density: Floats = away - 2.0 * np.logaddexp(0.0, away)
-        return density
+        return log_share_prior(phi[..., 0], self.z0)
 
     def start(self) -> Floats:
         """The best of a ladder of log alpha, with mu at the rate of all events."""

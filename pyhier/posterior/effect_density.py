@@ -47,7 +47,7 @@ class Population:
 
     def __init__(self, model: PlaneModel, nodes: EffectNodes) -> None:
         parts = (nodes.linear, nodes.close, nodes.narrow.nodes)
-        self.line, self._nodes, self._model = nodes.line, nodes, model
+        self.line, self.form, self._nodes, self._model = nodes.line, nodes.form, nodes, model
         self.phi = np.concatenate([part.phi for part in parts])
         self.log_weight = np.concatenate([part.log_weight for part in parts])
         self.ends = np.cumsum([0, *(part.log_weight.size for part in parts)])
@@ -69,7 +69,8 @@ class Population:
         if self.line == "log":  # the family's rates end where doubles do; the location goes on
             parts = (self._nodes.linear, self._nodes.close, self._nodes.narrow.nodes)
             shape = self._family.concentration
-            log_rate = np.log(shape) - np.concatenate([part.w for part in parts])
+            w = np.concatenate([part.w for part in parts])
+            log_rate = np.log(shape) - (-w if self.form == "inverse-log" else w)
             partition = partition + shape * (np.log(-natural[:, 1]) - log_rate)
             natural[:, 1] = -np.exp(np.minimum(log_rate, 700.0))
         return natural, partition
@@ -157,8 +158,8 @@ class EffectDensities:
         with np.errstate(over="ignore"):
             statistics = self._population.statistics(z)
         linear, close, narrow = self._parts
-        line = self._population.line
-        top, parts = sums(line, effect, z, statistics, linear, close, narrow, self._depth)
+        form = self._population.form
+        top, parts = sums(form, effect, z, statistics, linear, close, narrow, self._depth)
         total = parts.sum(axis=1)
         with np.errstate(invalid="ignore"):
             apart = (parts @ APART.T) / total[:, None]
@@ -198,7 +199,7 @@ class EffectDensities:
         statistics = np.ascontiguousarray(np.moveaxis(statistics, 2, 1))
         parts = population.linear, population.close, population.grids + population.rules
         depth = float(self._depth.max(initial=0.0))
-        return panel_sums(population.line, task, effect, z, statistics, *parts, *weights, depth)
+        return panel_sums(population.form, task, effect, z, statistics, *parts, *weights, depth)
 
     def beyond(self, limit: float) -> Floats:
         """Probabilities that effects are below -limit on their line, and above; (effects, 2)."""

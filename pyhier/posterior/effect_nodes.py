@@ -30,7 +30,7 @@ from pyhier.distributions.families import Family, Gamma
 from pyhier.models.interface import PlaneModel
 from pyhier.quadrature.axes import coordinate_axis
 from pyhier.quadrature.nested import NEGLIGIBLE, Plane
-from pyhier.quadrature.transforms import Line
+from pyhier.quadrature.transforms import Form, Line
 
 Rows = NDArray[np.intp]
 
@@ -131,6 +131,8 @@ class EffectNodes:
 
     Attributes
     ----------
+    line, form : str
+        The effect's line, and which distribution a component is there (effect_sums.h).
     linear, close : Nodes
         Those whose components' log densities are taken as linear functions, and those by distances.
     narrow : Grids
@@ -142,9 +144,11 @@ class EffectNodes:
         row, w, log_weight = plane.inner.row, plane.inner.x, plane.log_weight
         kept = log_weight > np.log(least)
         row, w, log_weight = row[kept], w[kept], log_weight[kept]
-        self._measure(row, w, log_weight)
         family = self._population(plane.outer.x[row], w)
         self.line: Line = family.line
+        self.form: Form = getattr(family, "form", family.line)
+        self._sign = -1.0 if self.form == "inverse-log" else 1.0
+        self._measure(row, w, log_weight)
         concentration = _by_row(row, family.concentration, plane.outer.x.size)
         rough = _unresolved(family, w, row, log_weight, plane.outer.x.size)
         linear = (concentration <= LINEAR) & (self.line != "identity")
@@ -163,12 +167,12 @@ class EffectNodes:
         self.narrow = self._grids(grids, concentration)
 
     def _measure(self, row: Rows, w: Floats, log_weight: Floats) -> None:
-        """Each row's weight, where it begins, and how wide it is."""
+        """Each row's weight, where it begins (ends, of mirrored components), and how wide it is."""
         weight, rows = np.exp(log_weight), self._plane.outer.x.size
         outer, sums = self._plane.outer, np.bincount(row, weight, rows)
         self._mass = np.exp(outer.log_weight - outer.log_integral[0])
         self._start = np.full(rows, np.inf)
-        np.minimum.at(self._start, row, w)
+        np.minimum.at(self._start, row, self._sign * w)
         with np.errstate(invalid="ignore"):
             mean = np.bincount(row, weight * w, rows) / sums
             self._sd = np.sqrt(np.bincount(row, weight * (w - mean[row]) ** 2, rows) / sums)
@@ -188,13 +192,14 @@ class EffectNodes:
         """A row's nodes as linear ones and as close ones."""
         if not linear:
             return [], [piece]
-        if self.line != "log" or piece.w[0] >= LEAST_RATE:
+        limit = self._sign * LEAST_RATE
+        if self.line != "log" or (self._sign * piece.w >= LEAST_RATE).all():
             return [piece], []
-        cut = int(np.searchsorted(piece.w, LEAST_RATE))
+        cut = int(np.searchsorted(piece.w, limit))
         cut -= cut % 2  # even and odd nodes stay what they are
         far, near = (
             Piece(piece.number, piece.w[some], piece.log_weight[some])
-            for some in (slice(0, cut), slice(cut, None))
+            for some in (slice(0, cut), slice(cut, None))[:: int(self._sign)]
         )
         return [near] if near.w.size else [], [far] if far.w.size else []
 
@@ -253,7 +258,7 @@ class EffectNodes:
         Of a whole row the integral is known: where the nodes miss it, they are too far apart.
         """
         mass, sd, start = self._mass[number], self._sd[number], self._start[number]
-        middle = start + 20.0 if c < THIN else 0.5 * (low + high)
+        middle = self._sign * (start + 20.0) if c < THIN else 0.5 * (low + high)
         for share in STEPS[: None if whole else 1]:
             w, logs = self._spread(
                 number, c, (min(share * sd, SMOOTH / RESOLVED), middle), low, high

@@ -22,7 +22,7 @@ from pyhier.distributions.families import Family
 from pyhier.distributions.line_panels import LIMIT, LinePanels, Rows
 from pyhier.distributions.mixtures import amid
 from pyhier.distributions.scale_mixtures import ScaleMixture
-from pyhier.models.interface import Model, PlaneModel, is_hilly
+from pyhier.models.interface import Model, PlaneModel, effect_indices, is_hilly
 from pyhier.posterior.effect_density import EffectDensities, EffectDensity, Population
 from pyhier.posterior.effect_nodes import EffectNodes
 from pyhier.posterior.heavy_density import HeavyDensities, HeavyPopulation
@@ -30,6 +30,7 @@ from pyhier.posterior.nodes import NodesPosterior
 from pyhier.posterior.summaries import PROBS
 from pyhier.quadrature.axes import Axis, coordinate_axis
 from pyhier.quadrature.nested import NEGLIGIBLE, Nested, Plane, halved, thinned
+from pyhier.quadrature.transforms import from_line
 
 PROMISE = 1e-8  # of a marginal's mass
 HALVES = 3e-7  # change of a mean by every other outer node: for a step as wide again
@@ -105,7 +106,8 @@ class PlanePosterior(NodesPosterior):
 
     def _by_halves(self, plane: Plane, group: int | None) -> float:
         """How far every other outer node is from all of them, of an effect's mean."""
-        mean = self._plane_model.theta_given(group, self._phi(plane)).mean
+        family = self._plane_model.theta_given(group, self._phi(plane))
+        mean = from_line(family.line, family.centre)  # harmonic, of an inverse: it always exists
         weight, row = np.exp(plane.log_weight), plane.inner.row
         mass, first = np.bincount(row, weight), np.bincount(row, weight * mean)
         off: float = abs(first[::2].sum() / mass[::2].sum() / (first.sum() / mass.sum()) - 1.0)
@@ -212,7 +214,7 @@ class PlanePosterior(NodesPosterior):
         guess = self._guess([quantity])
         *_, (_, table, error) = self._resolved([quantity], *guess)
         mean, var = (float(part[0]) for part in self._moments([quantity]))
-        index = np.inf if quantity is not None else self._plane_model.moment_index(name)
+        index = float(effect_indices(self._plane_model, [quantity])[0])
         density, (centre, scale) = table.log_density, (float(part[0]) for part in guess)
         assert isinstance(density, EffectDensities | HeavyDensities)
         return LineMarginal(
@@ -336,10 +338,9 @@ class PlanePosterior(NodesPosterior):
             name = "theta_new" if group is None else f"theta[{self.model.labels[group]}]"
             self._refuse_lossy(name, off[k], doubt[k])
         found[:, 0], var = self._moments(quantities)
-        if None in quantities:
-            new, index = list(quantities).index(None), self._plane_model.moment_index("theta_new")
-            found[new, 0] = found[new, 0] if index > 1.0 + NO_MOMENT else np.inf
-            var[new] = var[new] if index > 2.0 + NO_MOMENT else np.inf
+        index = effect_indices(self._plane_model, quantities)
+        found[~(index > 1.0 + NO_MOMENT), 0] = np.inf
+        var[~(index > 2.0 + NO_MOMENT)] = np.inf
         found[:, 1] = np.sqrt(var)
         return found
 

@@ -25,6 +25,7 @@ ROUNDING = 2e-14  # of log densities, by their size: far out, where there is no 
 COARSEST = 1e-3  # change that rounding excuses
 REACH, MORE, LIMIT = 5, 2, 880  # steps of t on each side: to begin with, more at a time, at most
 LEVELS = 8
+UNNOTICED = 1e-14  # of the largest row's integral: by how much others may be off in the end
 NEGLIGIBLE = 1e-17  # share of the integral of nodes that may be left out
 
 
@@ -89,6 +90,9 @@ def _integrate(function: Function, centre: Floats, scale: Floats) -> Rule:
         change = np.abs(refined - log_sum)
         allowed = TOLERANCE + np.minimum(ROUNDING * np.abs(refined), COARSEST)
         done = np.maximum(change, before**2) <= allowed
+        if level == LEVELS - 1:
+            off = change * np.exp(refined - max(final.max(), refined.max()))
+            done |= off <= UNNOTICED
         if level == LEVELS - 1 and not done.all():
             raise ValueError(
                 "the quadrature does not converge: the posterior is improper, or nearly so (few "

@@ -7,6 +7,7 @@ import numpy as np
 from pyhier._types import Floats
 
 Line = Literal["identity", "log", "logit", "atanh"]
+Form = Line | Literal["inverse-log"]  # the log line of 1 / theta, mirrored
 
 
 def to_line(line: Line, x: Floats) -> Floats:

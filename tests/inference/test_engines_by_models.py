@@ -57,6 +57,17 @@ def events_of(name, events, exposure, **prior):
     return make
 
 
+def variances(df, groups=12):
+    """Simulated ones, of d0 = 8 and s0^2 = 2."""
+
+    def make():
+        rng = np.random.default_rng(groups)
+        sigma2 = 16.0 / rng.chisquare(8.0, groups)
+        return ph.VarianceGamma(sigma2 * rng.chisquare(df, groups) / df, df)
+
+    return make
+
+
 def with_normal_effects(model, name, y, size):
     def make():
         d = ph.load_dataset(name)
@@ -93,6 +104,10 @@ MODELS = {
     "Poisson-gamma: heart transplants": events_of("hearttransplants", "y", "e", z0=0.53),
     "Poisson-gamma: cancer mortality": events_of("cancermortality", "y", "n"),
     "Poisson-gamma: surgical": events_of("surgical", "deaths", "operations"),
+    "variances: six degrees of freedom": variances(6.0),
+    "variances: ten": variances(10.0, 20),
+    "variances: twenty": variances(20.0),
+    "variances: unlike": variances(np.linspace(5.0, 40.0, 12)),
     "binomial-normal: surgical": with_normal_effects(
         ph.BinomialNormal, "surgical", "deaths", "operations"
     ),
@@ -102,7 +117,7 @@ MODELS = {
     "hypergeometric-normal: BCG": two_arms,
 }
 
-FAMILIES = ("normal", "beta-binomial", "Poisson-gamma")
+FAMILIES = ("normal", "beta-binomial", "Poisson-gamma", "variances")
 
 WRONG = {  # other priors of the same data
     "normal: eight schools": {"prior_tau": stats.halfnorm(scale=3.0)},

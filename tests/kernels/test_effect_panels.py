@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from pyhier.distributions.families import Beta, Gamma, Normal
-from pyhier.kernels.effect_panels import beta_moments, gamma_moments, panel_sums
+from pyhier.distributions.families import Beta, Gamma, InverseGamma, Normal
+from pyhier.kernels.effect_panels import (
+    beta_moments,
+    gamma_moments,
+    inverse_gamma_moments,
+    panel_sums,
+)
 from pyhier.kernels.effect_sums import sums
 
 NOTHING = np.zeros(1, dtype=np.intp), np.zeros(0, dtype=np.int32)
@@ -23,6 +28,8 @@ def population(line, concentration, w):
         return Normal(w, np.full(w.size, 1.0 / concentration))
     if line == "log":
         return Gamma(np.full(w.size, concentration), concentration * np.exp(-w))
+    if line == "inverse-log":
+        return InverseGamma(np.full(w.size, concentration), concentration * np.exp(w))
     return Beta(concentration / (1.0 + np.exp(-w)), concentration / (1.0 + np.exp(w)))
 
 
@@ -48,7 +55,7 @@ def agree(found, task, parts, rtol):
     np.testing.assert_allclose(found[1][task], error, rtol=rtol, atol=4.0 * rtol)
 
 
-@pytest.mark.parametrize("line", ["identity", "log", "logit"])
+@pytest.mark.parametrize("line", ["identity", "log", "logit", "inverse-log"])
 @pytest.mark.parametrize("concentration", [0.3, 50.0, 1e6, 1e14])
 def test_close_components(line, concentration):
     rng = np.random.default_rng(1)
@@ -89,7 +96,7 @@ def test_linear_components():
         agree(found, task, right, 1e-12)
 
 
-@pytest.mark.parametrize("line", ["identity", "log", "logit"])
+@pytest.mark.parametrize("line", ["identity", "log", "logit", "inverse-log"])
 def test_narrow_components(line):
     """On panels that the rows serve in part, one of whose points is a grid point."""
     grid = -4.0 + 0.05 * np.arange(161)
@@ -126,10 +133,12 @@ def test_moments_of_mixtures(size):
     a, b = size * rng.uniform(0.5, 2.0, (2, 3, 40))
     weight = rng.uniform(size=40)
     weight /= weight.sum()
+    a += 3.0 * (size < 10.0)  # an inverse gamma has no variance at shapes up to 2
     x, y, w = (np.asarray(part, dtype=np.longdouble) for part in (a, b, weight))
     for moments, mean, var in (
         (beta_moments, x / (x + y), x * y / (x + y) ** 2 / (x + y + 1)),
         (gamma_moments, x / y, x / y**2),
+        (inverse_gamma_moments, y / (x - 1), (y / (x - 1)) ** 2 / (x - 2)),
     ):
         centre = (w * mean).sum(axis=1) / w.sum()
         spread = (w * (var + (mean - centre[:, None]) ** 2)).sum(axis=1)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from pyhier.distributions.families import Beta, Gamma, Normal
+from pyhier.distributions.families import Beta, Gamma, InverseGamma, Normal
 from pyhier.kernels.effect_sums import sums
 
 NOTHING = np.zeros(1, dtype=np.intp), np.zeros(0, dtype=np.int32)
@@ -19,6 +19,8 @@ def population(line, concentration, w):
         return Normal(w, np.full(w.size, 1.0 / concentration))
     if line == "log":
         return Gamma(np.full(w.size, concentration), concentration * np.exp(-w))
+    if line == "inverse-log":
+        return InverseGamma(np.full(w.size, concentration), concentration * np.exp(w))
     eta = 1.0 / (1.0 + np.exp(-w))
     return Beta(concentration * eta, concentration / (1.0 + np.exp(w)))
 
@@ -32,7 +34,7 @@ def total(top, parts):
     return top + np.log(parts.sum(axis=1))
 
 
-@pytest.mark.parametrize("line", ["identity", "log", "logit"])
+@pytest.mark.parametrize("line", ["identity", "log", "logit", "inverse-log"])
 @pytest.mark.parametrize("concentration", [0.3, 50.0, 1e6, 1e14])
 def test_close_components(line, concentration):
     """Two rows; a component at z is that of `near`, however narrow it is."""
@@ -70,7 +72,7 @@ def test_linear_components():
     np.testing.assert_allclose(top + np.log(parts[:, 1]), right, rtol=1e-13)
 
 
-@pytest.mark.parametrize("line", ["identity", "log", "logit"])
+@pytest.mark.parametrize("line", ["identity", "log", "logit", "inverse-log"])
 def test_narrow_components(line):
     """A smooth density of the location, by its values on a grid, against a fine rule."""
     c, grid = 1e5, -4.0 + 0.05 * np.arange(161)

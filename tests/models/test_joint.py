@@ -50,6 +50,10 @@ MODELS = {
         [0, 2, 1, 5], [5.0, 8.0, 1.2, 90.0],
         {"alpha": stats.gamma(2, scale=2), "beta": stats.expon(scale=3)},
     ),
+    "variances": lambda: ph.VarianceGamma([0.2, 3.0, 1.1], [4, 1.5, 30]),
+    "variances, own": lambda: ph.VarianceGamma(
+        [0.2, 3.0, 1.1], 4, {"d0": stats.gamma(2, scale=2), "s2_0": stats.lognorm(1)}
+    ),
 }  # fmt: skip
 TARGETS = [
     (name, p)
@@ -83,6 +87,10 @@ def given_phi(model, phi, theta):
     if isinstance(model, ph.BetaBinomial):
         a, b = hyper["alpha"] + model.successes, hyper["beta"] + model.failures
         return (stats.beta.logpdf(theta, a, b) + np.log(theta * (1.0 - theta))).sum()
+    if isinstance(model, ph.VarianceGamma):
+        df, squares = hyper["d0"] + model.df, hyper["d0"] * hyper["s2_0"] + model.df * model.s2
+        law = stats.invgamma(0.5 * df, scale=0.5 * squares)
+        return (law.logpdf(theta) + np.log(theta)).sum()
     a, b = hyper["alpha"] + model.counts, hyper["beta"] + model.exposure
     return (stats.gamma.logpdf(theta, a, scale=1.0 / b) + np.log(theta)).sum()
 
