@@ -319,7 +319,7 @@ CALLS = {
 }  # fmt: skip
 
 OF_POSTERIORS = {
-    "summary": ({}, {"probs": PROBS}),
+    "summary": ({}, {"probs": PROBS, "names": Kind("mu", 3, ["nix"], [1.5])}),
     "sample": ({"n": 5}, {"n": COUNT, "rng": RNG}),
     "to_draws": ({"n": 5}, {"n": COUNT, "rng": RNG}),
     "predict": ({}, MADE),

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from pyhier._frame import percents
 from pyhier._random import RNG, Generator, picks
 from pyhier._types import Floats
 from pyhier._validation import probabilities
@@ -17,7 +16,7 @@ from pyhier.models.draws import Draws
 from pyhier.models.interface import Averaged
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
-from pyhier.posterior.summaries import PROBS
+from pyhier.posterior.summaries import PROBS, marginal_columns
 
 
 class AveragedPosterior(Posterior):
@@ -101,16 +100,8 @@ class AveragedPosterior(Posterior):
 
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
-        marginals = [self[name] for name in self.names]
         q = probabilities("probs", probs).ravel()
-        with np.errstate(invalid="ignore"):
-            sds = np.array([x.std() if np.isfinite(x.mean()) else np.inf for x in marginals])
-        quantiles = np.array([x.ppf(q) for x in marginals])
-        return {
-            "mean": np.array([x.mean() for x in marginals]),
-            "sd": sds,
-            **dict(zip(percents(q), quantiles.T, strict=True)),
-        }
+        return marginal_columns([self[name] for name in self.names], q)
 
     def _average(self, values: list[Floats]) -> Floats:
         total: Floats = np.tensordot(self.weight, np.array(values), 1)

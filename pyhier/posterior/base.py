@@ -26,7 +26,7 @@ from pyhier.posterior.draw_arrays import DrawArrays, unknown
 from pyhier.posterior.events import Event, Probability, holds, parse_comparison, share
 from pyhier.posterior.for_arviz import to_arviz
 from pyhier.posterior.row_results import OfRows
-from pyhier.posterior.summaries import PROBS, rank_columns
+from pyhier.posterior.summaries import PROBS, marginal_columns, rank_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,21 +91,30 @@ class Posterior(OfRows, Frozen):
         """Posterior mean of each group's effect, shape (groups,); None if it was not drawn."""
         _abstract(self)
 
-    def summary(self, probs: Sequence[float] = PROBS) -> "pd.DataFrame":
-        """Mean, sd and quantiles of every quantity.
+    def summary(
+        self, probs: Sequence[float] = PROBS, names: Sequence[str] | None = None
+    ) -> "pd.DataFrame":
+        """Mean, sd and quantiles of every quantity, or of some.
 
         Parameters
         ----------
         probs : sequence of float
             The quantiles' probabilities.
+        names : sequence of str, optional
+            Which of the quantities that ``post[name]`` takes; all of ``post.names`` without it.
 
         Returns
         -------
         DataFrame
-            A row for each of ``names``; columns ``mean``, ``sd``, ``2.5%``, ...
+            A row for each; columns ``mean``, ``sd``, ``2.5%``, ...
         """
-        wanted = probability_list("probs", probs).tolist()
-        return frame(self.columns(wanted), tuple(self.names), "quantity")
+        wanted = probability_list("probs", probs)
+        if names is None:
+            return frame(self.columns(wanted.tolist()), tuple(self.names), "quantity")
+        if isinstance(names, str) or not np.iterable(names):
+            raise TypeError(f"names is {names!r}: give a sequence of names, such as ['mu']")
+        some = tuple(names)
+        return frame(marginal_columns([self[name] for name in some], wanted), some, "quantity")
 
     def shrinkage(self) -> "pd.DataFrame":
         """Shrinkage of each group, with its data and the ranks of both.

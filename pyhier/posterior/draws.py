@@ -176,14 +176,20 @@ class DrawsPosterior(NewCounts, Posterior):
     # --- Diagnostics of Markov chains -------------------------------------------------------------
 
     def summary(
-        self, probs: Sequence[float] = PROBS, *, diagnostics: bool = True
+        self,
+        probs: Sequence[float] = PROBS,
+        names: Sequence[str] | None = None,
+        *,
+        diagnostics: bool = True,
     ) -> "pd.DataFrame":
-        """Mean, sd and quantiles of every quantity; of Markov chains the `diagnostics` too.
+        """Mean, sd and quantiles of quantities; of Markov chains the `diagnostics` too.
 
         Parameters
         ----------
         probs : sequence of float
             The quantiles' probabilities.
+        names : sequence of str, optional
+            Which of the quantities that ``post[name]`` takes; all of ``post.names`` without it.
         diagnostics : bool
             Whether to add the diagnostics of Markov chains, which needs ArviZ; without it
             installed they are left out, and `advice` says how to get them.
@@ -191,7 +197,7 @@ class DrawsPosterior(NewCounts, Posterior):
         Returns
         -------
         DataFrame
-            A row for each of ``names``; columns ``mean``, ``sd``, ``2.5%``, ...; of Markov chains
+            A row for each; columns ``mean``, ``sd``, ``2.5%``, ...; of Markov chains
             ``mcse_mean``, ``ess_bulk``, ``ess_tail`` and ``r_hat``.
 
         Warns
@@ -199,12 +205,14 @@ class DrawsPosterior(NewCounts, Posterior):
         ConvergenceWarning
             If a diagnostic is bad, with what to do.
         """
-        table = super().summary(probs)
+        table = super().summary(probs, names)
         if not (self.markov and diagnostics and self._diagnosed is not None):
             return table
         if self._trouble:
             warnings.warn(self.advice, ConvergenceWarning, stacklevel=2)
-        return table.assign(**self._diagnosed)
+        if names is None:
+            return table.assign(**self._diagnosed)
+        return table.assign(**diagnose([self.draws_of(name) for name in table.index]))
 
     def diagnostics(self) -> "pd.DataFrame":
         """ArviZ's diagnostics of every quantity, under ArviZ's names.

@@ -1,16 +1,28 @@
 """Sums over draws and nodes that tables are made of, a few megabytes at a time."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._frame import percents
 from pyhier._types import Floats
+from pyhier.distributions.base import Marginal
 from pyhier.models.interface import Model
 
 BLOCK = 2**20  # numbers held at a time
 
 PROBS = (0.025, 0.25, 0.5, 0.75, 0.975)
+
+
+def marginal_columns(marginals: Sequence[Marginal], q: Floats) -> dict[str, Floats]:
+    """Means, sds and quantiles of marginals, each of shape (marginals,)."""
+    with np.errstate(invalid="ignore"):  # without a mean there is no sd
+        sds = [x.std() if np.isfinite(x.mean()) else np.inf for x in marginals]
+    quantiles = np.array([x.ppf(q) for x in marginals]).reshape(len(marginals), q.size)
+    columns = dict(zip(percents(q), quantiles.T, strict=True))
+    return {"mean": np.array([x.mean() for x in marginals]), "sd": np.array(sds), **columns}
 
 
 def rank_columns(theta: Floats, kinds: int = 1) -> dict[str, Floats]:

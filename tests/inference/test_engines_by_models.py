@@ -15,7 +15,7 @@ import pyhier as ph
 from pyhier import inference
 from pyhier.posterior.diagnostics import diagnose
 
-DRAWS = 20_000
+DRAWS = 10_000
 
 
 def bcg():

@@ -339,10 +339,12 @@ def test_priors_with_an_edge(schools, prior):
     total, _ = integrate.quad(tau.pdf, low, min(high, 500.0), limit=400)
     assert total == pytest.approx(1.0, abs=1e-6)  # expon's tail beyond 500 is below this
     chain = ph.rwmetrop(
-        model, 200_000, [[30.0, 0.0], [0.0, 0.3]], 1.0, [8.0, np.log(prior.median())], rng=1
+        model, 40_000, [[30.0, 0.0], [0.0, 0.3]], 1.0, [8.0, np.log(prior.median())], rng=1
     )
     batches = chain["tau"].draws.reshape(-1, 500).mean(axis=1)
-    assert abs(batches.mean() - post["tau"].mean()) < 5 * batches.std(ddof=1) / 20.0
+    assert abs(batches.mean() - post["tau"].mean()) < 5 * batches.std(ddof=1) / np.sqrt(
+        batches.size
+    )
 
 
 def test_default_starts_are_within_the_prior(schools):

@@ -83,9 +83,20 @@ def test_what_is_no_probability_is_refused_everywhere(post):
 
 def test_columns_of_quantiles_have_names_of_their_own(post):
     probs = [0.0, 0.12345678, 0.12345679, 0.5, 0.9999999, 1.0]
-    names = list(post.summary(probs=probs).columns[2:8])
+    one = post.names[:1]
+    names = list(post.summary(probs=probs, names=one).columns[2:8])
     assert names == ["0%", "12.345678%", "12.345679%", "50%", "99.99999%", "100%"]
-    assert list(post.summary(probs=[0.025, 1 / 3]).columns[2:4]) == ["2.5%", "33.3333%"]
+    assert list(post.summary(probs=[0.025, 1 / 3], names=one).columns[2:4]) == ["2.5%", "33.3333%"]
+
+
+def test_some_quantities_alone(post):
+    """Equal to their rows of the whole table, to the tolerance of both."""
+    names = list(post.names[:2])
+    some, whole = post.summary(names=names), post.summary()
+    assert list(some.index) == names
+    assert list(some.columns) == list(whole.columns)
+    np.testing.assert_allclose(some, whole.loc[names], rtol=1e-7, equal_nan=True)
+    assert len(post.summary(names=[])) == 0
 
 
 def arrays(value, path="", seen=None):
