@@ -34,6 +34,20 @@ PICTURES = {
         "columns": Kind(3, ["n"], {"n": [1]}, {"n": 3}), "headers": Kind("Trial", ["a"], 3),
         "transform": Kind("square", 3, np.exp), "digits": Kind(-1, 2.5, "2", 99),
         "xlim": Kind(3, [1.0], [2.0, 1.0], ["a", "b"], [0.0, np.inf])}),
+    "plots.funnel": (plotted("funnel"), {"posterior": FIT}, {
+        "posterior": Kind(3.0, None, "fit"), "group": Kind("a", 3), "ax": Kind(3.0, "ax"),
+        "level": Kind("0.9", 0, 1.5, np.nan), "contours": Kind("x", 3)}),
+    "plots.baujat": (plotted("baujat"), {"fit": FIT}, {
+        "fit": Kind(3.0, None, ph.NormalNormal(Y, se=SE)), "ax": Kind(3.0, "ax")}),
+    "plots.radial": (plotted("radial"), {"fit": FIT}, {
+        "fit": Kind(3.0, None, ph.NormalNormal(Y, se=SE)), "ax": Kind(3.0, "ax"),
+        "level": Kind("0.9", 0, 1.5, np.nan)}),
+    "plots.ridges": (lambda **k: plots.ridges(**{"posterior": posteriors()["exact"], **k}), {}, {
+        "posterior": Kind(3.0, None, FIT), "ax": Kind(3.0, "ax"), "effect": Kind("mu", 3),
+        "order": Kind("size", 3, ["a"])}),
+    "plots.caterpillar": (plotted("caterpillar"), {"posterior": FIT}, {
+        "posterior": Kind(3.0, None, "fit"), "ax": Kind(3.0, "ax"), "effect": Kind("mu", 3),
+        "order": Kind("size", 3, ["a"]), "level": Kind("0.9", 0, 1.5, np.nan)}),
     "plots.save": (saved, {"path": "x.svg"}, {
         "ax": Kind(3.0, None), "path": Kind("", None, "x", "x.nix"),
         "dpi": Kind(0, -1, "x", np.inf)}),

@@ -2,6 +2,7 @@
 
 from pyhier.classical.anova import AnovaTable, anova
 from pyhier.classical.coefficients import Prediction
+from pyhier.classical.influence import baujat, radial
 from pyhier.classical.lmer import lmer
 from pyhier.classical.lmer_result import Lmer
 from pyhier.classical.meta_regression import MetaRegression
@@ -29,6 +30,7 @@ __all__ = [
     "Prediction",
     "RandomEffects",
     "anova",
+    "baujat",
     "compare_poolings",
     "complete_pooling",
     "dersimonian_laird",
@@ -36,6 +38,7 @@ __all__ = [
     "james_stein",
     "lmer",
     "no_pooling",
+    "radial",
     "random_effects",
     "reml",
 ]

@@ -159,20 +159,29 @@ class MetaRegression(Coefficients):
         """
         import pandas as pd
 
-        if self._model.correlated:
-            raise ValueError("this is for estimates that are independent: the model has cov=")
-        rows = [self._without(j) for j in range(self._model.y.size)]
+        nothing = np.full(self.beta.size + 3, np.nan)
+        rows = [
+            nothing if fit is None else np.array([*fit.beta, fit.tau2, fit.QE, fit.I2])
+            for fit in map(self.without, range(self._model.y.size))
+        ]
         columns = [*self.names, "tau2", "QE", "I2"]
         return pd.DataFrame(rows, index=pd.Index(self.labels, name="left out"), columns=columns)
 
-    def _without(self, j: int) -> Floats:
+    def without(self, j: int) -> "MetaRegression | None":
+        """The fit without one group; None where the others do not tell the coefficients apart."""
+        if self._model.correlated:
+            raise ValueError("this is for estimates that are independent: the model has cov=")
         kept = np.arange(self._model.y.size) != j
         x = self._covariates.x[kept]
         if len(x) <= x.shape[1] or np.linalg.matrix_rank(x) < x.shape[1]:
-            return np.full(self.beta.size + 3, np.nan)
+            return None
         rest = NormalNormal(self._model.y[kept], var=self._model.var[kept])
-        fit = meta_regression(rest, replace(self._covariates, x=x), self.method, self.test)
-        return np.array([*fit.beta, fit.tau2, fit.QE, fit.I2])
+        return meta_regression(rest, replace(self._covariates, x=x), self.method, self.test)
+
+    @property
+    def design(self) -> Floats:
+        """The covariates of the groups, with the intercept, shape (groups, p)."""
+        return self._covariates.x
 
     def tau2_interval(
         self, level: float = 0.95, method: Literal["QP", "PL"] = "QP"

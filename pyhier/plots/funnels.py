@@ -6,11 +6,15 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from pyhier._types import Floats
+from pyhier._validation import flag
+from pyhier.classical.meta_regression import MetaRegression
+from pyhier.classical.random_effects import RandomEffects
 from pyhier.distributions.mixtures import flattened
 from pyhier.inference.exact import exact
 from pyhier.models.interface import Model, is_plane
 from pyhier.models.requirements import need_groups
 from pyhier.plots.hyperparameters import HEIGHTS
+from pyhier.plots.small_studies import funnel_of_estimates
 from pyhier.plots.style import POOLED, RAW, legend_above, need_posterior, new_axes, symbol
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
@@ -68,29 +72,70 @@ def divergences(posterior: Posterior, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def funnel(posterior: Posterior, group: str | None = None, ax: Axes | None = None) -> Axes:
-    """Draws of a group's effect and of the groups' spread on their exact contours.
+def funnel(
+    posterior: Posterior | RandomEffects,
+    group: str | None = None,
+    ax: Axes | None = None,
+    *,
+    level: float | None = None,
+    contours: bool | None = None,
+) -> Axes:
+    r"""Two pictures of that name: of a meta-analysis' estimates, and of a sampler's draws.
+
+    Of a result of `random_effects` it is the standard error against the estimate (metafor's
+    ``funnel``); of a posterior, draws of a group's effect and of the groups' spread on their exact
+    contours.
 
     Parameters
     ----------
-    posterior : Posterior
-        As for `divergences`.
+    posterior : RandomEffects or Posterior
+        A posterior as for `divergences`.
     group : str, optional
-        The group's label; the first one's without it.
+        Of a posterior: the group's label; the first one's without it.
     ax : Axes, optional
         Where to draw.
+    level : float, optional
+        Of estimates: of the region about the mean in which sampling alone would put them; 0.95
+        without it.
+    contours : bool, optional
+        Of estimates: shade by how significant they are, about no effect, in place of that region.
 
     Returns
     -------
     Axes
-        The effect across, log tau (log K, log alpha) up: where the groups agree the effects'
-        range narrows to a neck, which a centred sampler does not enter.
+        Estimates: where small studies lie on one side only, others may be missing. Draws: the
+        effect across, log tau (log K, log alpha) up; where the groups agree the effects' range
+        narrows to a neck, which a centred sampler does not enter.
 
     Raises
     ------
     ValueError
         If no group has the label, or the effects were not drawn.
+
+    Examples
+    --------
+    >>> import pyhier as ph
+    >>> from pyhier import plots
+    >>> schools = ph.load_dataset("eight_schools")
+    >>> model = ph.NormalNormal(schools["y"], se=schools["sigma"], labels=schools["school"])
+    >>> plots.funnel(ph.reml(model), contours=True).get_ylabel()
+    'standard error'
+    >>> plots.funnel(ph.exact(model), "A").get_ylabel()
+    'log $\\tau$'
     """
+    if isinstance(posterior, RandomEffects | MetaRegression):
+        if group is not None:
+            raise ValueError(f"group is {group!r}: of a classical result all groups are drawn")
+        return funnel_of_estimates(posterior, ax, 0.95 if level is None else level,
+                                   contours is not None and flag("contours", contours))  # fmt: skip
+    for name, value in (("level", level), ("contours", contours)):
+        if value is not None:
+            raise ValueError(f"{name} is {value!r}: it is for a result of ph.random_effects")
+    return _funnel_of_draws(posterior, group, ax)
+
+
+def _funnel_of_draws(posterior: Any, group: str | None, ax: Axes | None) -> Axes:
+    """Draws of a group's effect and of the groups' spread on their exact contours."""
     drawn = _drawn("funnel", posterior)
     model = drawn.model
     labels = [str(label) for label in model.labels]

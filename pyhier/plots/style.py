@@ -145,6 +145,12 @@ def rows_height(rows: int, least: float = 0.17, most: float = 0.34) -> float:
     return float(np.clip(1.4 + inches, 3.0, 100.0))
 
 
+def rows_width(labels: Sequence[str], usual: int = 24) -> float:
+    """Inches of a new figure for rows of names: more where one is longer than usual."""
+    longest = max(map(len, labels))
+    return 6.4 + 0.62 * LETTERS * max(0, longest - usual) / 72.0
+
+
 def name_rows(ax: Axes, names: Sequence[str]) -> None:
     """Put names on the y axis, the first on top, in letters that fit; where none fit, a few.
 

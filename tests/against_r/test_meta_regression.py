@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import pyhier as ph
+from pyhier.classical import baujat, radial
 
 METHODS = ("DL", "REML", "ML", "PM", "EB", "HE", "SJ", "HS", "FE")
 TESTS = ("z", "knha", "adhoc", "t")
@@ -178,3 +179,28 @@ def test_the_plain_model_has_them_too(r):
         found = [ours.mu, ours.se, *ours.interval(), ours.QE, ours.QM, ours.I2, ours.H2,
                  ours.predict().prediction_interval[0]]  # fmt: skip
         np.testing.assert_allclose(found, theirs, rtol=1e-9, atol=1e-9)
+
+
+PLOTTED = """
+    grDevices::pdf(NULL)
+    on.exit(grDevices::dev.off())
+    control <- list(threshold = 1e-13, tol = 1e-13, maxiter = 20000, stepadj = 0.5)
+    one <- rma(y, vi = v, method = method, test = test, control = control)
+    all <- rma(y, vi = v, mods = X, method = method, test = test, control = control)
+    list(one = as.matrix(baujat(one)[1:2]), all = as.matrix(baujat(all)[1:2]),
+      radial = as.matrix(radial(one)[1:2]))
+"""
+
+
+@pytest.mark.parametrize("method", ["FE", "REML", "DL"])
+def test_what_baujat_and_radial_plot(r, method):
+    for seed in range(3):
+        y, var, x = problem(seed)
+        test = TESTS[seed % 2]
+        theirs = r(PLOTTED, y=y, v=var, X=x, method=method, test=test)
+        one = ph.random_effects(ph.NormalNormal(y, var=var), method, test)
+        regression = ph.random_effects(ph.NormalNormal(y, var=var, X=x), method, test)
+        tol = 100.0 * TOLERANCE[method]  # the squares of small moves of the fitted value
+        for fit, name in ((one, "one"), (regression, "all")):
+            np.testing.assert_allclose(np.column_stack(baujat(fit)), theirs[name], tol, tol)
+        np.testing.assert_allclose(np.column_stack(radial(one)), theirs["radial"], tol, tol)

@@ -25,6 +25,7 @@ from pyhier.plots.style import (
     new_axes,
     plain,
     rows_height,
+    rows_width,
 )
 from pyhier.posterior.base import Posterior
 
@@ -153,7 +154,7 @@ def _side_by_side(posterior: Posterior, ax: Axes | None, level: float, effect: s
     """Raw and pooled estimates of each group in one row."""
     groups = groups_of(posterior, effect)
     rows = np.arange(len(groups.labels), dtype=np.float64)
-    ax = new_axes(ax, height=rows_height(rows.size))
+    ax = new_axes(ax, rows_width(groups.labels), rows_height(rows.size))
     own, se = (both[groups.at] for both in posterior.model.estimates())
     mean = effects(posterior, groups)
     low, high = intervals(posterior, level, groups)
