@@ -18,6 +18,7 @@ from pyhier.classical.pooling import (
     no_pooling,
 )
 from pyhier.classical.random_effects import RandomEffects, dersimonian_laird, random_effects, reml
+from pyhier.classical.random_effects_many import RandomEffectsMany, random_effects_many
 from pyhier.classical.several_variances import MultilevelEffects, MultivariateEffects
 from pyhier.datasets import load_dataset
 from pyhier.inference import (
@@ -92,6 +93,7 @@ __all__ = [
     "PriorDraws",
     "RStream",
     "RandomEffects",
+    "RandomEffectsMany",
     "Sensitivity",
     "VarianceGamma",
     "anova",
@@ -119,6 +121,7 @@ __all__ = [
     "nuts",
     "prior_predictive",
     "random_effects",
+    "random_effects_many",
     "rejection",
     "reml",
     "rwmetrop",

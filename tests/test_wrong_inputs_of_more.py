@@ -93,6 +93,9 @@ ROWS = PICTURES | {
         **{name: [*column, 3] for name, column in ARMS.items()}, "X": [0, 1, 3]}, {
         "X": Kind("x", [1.0], [np.nan] * 3), "prior_beta": Kind(3, "x", {"nix": stats.norm(0, 1)}),
         "prior_mu": Kind(stats.norm(0, 1)), "prior_tau": PRIOR_TAU}),
+    "random_effects_many": (ph.random_effects_many, {"y": [Y, Y], "se": SE}, {
+        "y": Kind("abc", None, Y, [], 3.0), "se": Kind("abc", [1.0], [1, 2, 3, 0.0]),
+        "method": Kind("nix", 3, None), "test": Kind("nix", 3), "errors": Kind("skip", 3)}),
     "VarianceGamma": (ph.VarianceGamma, {"s2": [1.0, 2.0], "df": [4, 5]}, {
         "s2": Kind(*VECTOR.wrong, [1.0], [0.0, 1.0], [-1.0, 1.0]), "labels": Kind("AB", 3, ["A"]),
         "df": Kind("x", None, [4], [0, 4], [np.inf, 4], 0, -1, np.nan, [[4, 5]]),

@@ -19,6 +19,7 @@ from pyhier.classical.random_effects import (
     random_effects,
     reml,
 )
+from pyhier.classical.random_effects_many import RandomEffectsMany, random_effects_many
 from pyhier.classical.several_variances import MultilevelEffects, MultivariateEffects
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "MultivariateEffects",
     "Prediction",
     "RandomEffects",
+    "RandomEffectsMany",
     "anova",
     "baujat",
     "compare_poolings",
@@ -40,5 +42,6 @@ __all__ = [
     "no_pooling",
     "radial",
     "random_effects",
+    "random_effects_many",
     "reml",
 ]

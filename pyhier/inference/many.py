@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._types import Floats, Ints
 from pyhier._validation import count, float_array
 from pyhier.inference.exact import exact
+from pyhier.models.data_sets import DataSets, check_errors, data_of, raise_first
 from pyhier.models.normal_many import NormalMany, smooth
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.posterior.batch import PosteriorBatch
@@ -94,9 +95,8 @@ def exact_many(
     >>> float(np.mean((low < 0.3) & (0.3 < high)))
     0.987
     """
-    if errors not in ("raise", "mark"):
-        raise ValueError(f"errors is {errors!r}: it must be 'raise' or 'mark'")
-    source = _Source(*_data(y, se, var), prior_mu, _listed(prior_tau))
+    check_errors(errors)
+    source = _Source(*data_of(y, se, var), prior_mu, _listed(prior_tau))
     workers = count("threads", threads) if threads is not None else len(os.sched_getaffinity(0))
     failed = source.wrong()
     parts: list[Part] = []
@@ -108,9 +108,7 @@ def exact_many(
                 alone[i] = source.alone(i)
             except ValueError as error:
                 failed[i] = str(error)
-    if failed and errors == "raise":
-        first = min(failed)
-        raise ValueError(f"data set {first}: {failed[first]}")
+    raise_first(failed, errors)
     return PosteriorBatch(source.y.shape, parts, source.alone, alone, failed)
 
 
@@ -179,82 +177,21 @@ def from_frame(
 exact_many.from_frame = from_frame  # type: ignore[attr-defined]
 
 
-def _data(y: ArrayLike, se: ArrayLike | None, var: ArrayLike | None) -> tuple[Floats, Floats, bool]:
-    """Estimates and their spread, (data sets, groups) each, and whether that is a variance."""
-    if (se is None) == (var is None):
-        what = "neither was given" if se is None else "both were given"
-        raise ValueError(f"give se= (standard errors) or var= (sampling variances): {what}")
-    name = "se" if var is None else "var"
-    _aligned(y, name, se if var is None else var)
-    estimates = float_array("y", y, 2)
-    if not estimates.size:
-        raise ValueError("y is empty: give a row a data set and a column a group")
-    spread = float_array(name, se if var is None else var, None)
-    if spread.shape not in (estimates.shape, estimates.shape[1:]):
-        raise ValueError(
-            f"{name} has shape {spread.shape} and y {estimates.shape}: give one {name} a group, or "
-            "one for each group of every data set"
-        )
-    return estimates, np.array(np.broadcast_to(spread, estimates.shape)), var is not None
-
-
-def _aligned(y: Any, name: str, spread: Any) -> None:
-    """Refuse frames, or a series beside one, whose labels are not those of y in its order."""
-    if not hasattr(y, "columns"):
-        return
-    if hasattr(spread, "columns"):
-        pairs = [("columns", y.columns, spread.columns), ("rows", y.index, spread.index)]
-    elif hasattr(spread, "index") and hasattr(spread, "to_numpy"):
-        pairs = [("columns", y.columns, spread.index)]
-    else:
-        return
-    for what, own, other in pairs:
-        if len(own) == len(other) and list(own) != list(other):
-            raise ValueError(
-                f"{name} and y have different {what}, or in another order: {list(other)[:5]} and "
-                f"{list(own)[:5]}; give them the same, by reindex, or plain arrays"
-            )
-
-
 def _listed(prior_tau: Any) -> Any:
     return list(prior_tau) if isinstance(prior_tau, list | tuple) else prior_tau
 
 
 @dataclass(frozen=True)
-class _Source:
+class _Source(DataSets):
     """What `exact_many` was given."""
 
-    y: Floats
-    spread: Floats
-    is_var: bool
     prior_mu: Any
     prior_tau: Any
 
-    @cached_property
-    def missing(self) -> NDArray[np.bool_]:
-        """Which groups are."""
-        return np.isnan(self.y)
-
-    @cached_property
-    def var(self) -> Floats:
-        """Variances."""
-        return self.spread if self.is_var else self.spread**2
-
-    def columns(self, i: int) -> Ints:
-        """Where the groups of a data set stand."""
-        return np.flatnonzero(~self.missing[i])
-
-    def model(self, i: int) -> NormalNormal:
-        """One data set; its groups have the names of their columns, from 1."""
-        at = self.columns(i)
+    def model(self, i: int, **_: Any) -> NormalNormal:
+        """One data set under its priors."""
         prior = self.prior_tau[i] if isinstance(self.prior_tau, list) else self.prior_tau
-        named = {"var" if self.is_var else "se": self.spread[i, at]}
-        if not at.size:
-            raise ValueError("no group has an estimate")
-        labels = (at + 1).tolist()
-        return NormalNormal(
-            self.y[i, at], labels=labels, prior_mu=self.prior_mu, prior_tau=prior, **named
-        )
+        return super().model(i, prior_mu=self.prior_mu, prior_tau=prior)
 
     def alone(self, i: int) -> ExactPosterior:
         """Its posterior by itself."""
@@ -272,17 +209,7 @@ class _Source:
             )
         one = self.prior_tau[0] if isinstance(self.prior_tau, list) else self.prior_tau
         resolve_prior(None, self.prior_mu, one, np.ones(3))
-        size = 2.0 if self.is_var else 1.0
-        fits = (self.spread >= 1e-70**size) & (self.spread <= 1e70**size)
-        good = self.missing | (fits & (np.abs(self.y) <= 1e70))
-        suspects = np.flatnonzero(~good.all(axis=1) | self.missing.all(axis=1))
-        found = {}
-        for i in suspects.tolist():
-            try:
-                self.model(i)
-            except (ValueError, TypeError) as error:
-                found[i] = str(error)
-        return found
+        return super().wrong()
 
     def priors(self, index: Ints) -> list[ResolvedPrior]:
         """The priors of data sets: one for all, unless they differ."""

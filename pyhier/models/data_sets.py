@@ -1,0 +1,118 @@
+"""Many data sets of the normal model as they are given: a row a data set, NaN where no group is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pyhier._frozen import Frozen
+from pyhier._types import Floats, Ints
+from pyhier._validation import float_array
+from pyhier.models.normal_normal import NormalNormal
+
+
+def check_errors(errors: Any) -> None:
+    """Raise where it does not say what a data set that is none does."""
+    if errors not in ("raise", "mark"):
+        raise ValueError(f"errors is {errors!r}: it must be 'raise' or 'mark'")
+
+
+def raise_first(failed: Mapping[int, str], errors: str) -> None:
+    """Raise for the first data set that failed, unless they are only marked."""
+    if failed and errors == "raise":
+        first = min(failed)
+        raise ValueError(f"data set {first}: {failed[first]}")
+
+
+def data_of(
+    y: ArrayLike, se: ArrayLike | None, var: ArrayLike | None
+) -> tuple[Floats, Floats, bool]:
+    """Estimates and their spread, (data sets, groups) each, and whether that is a variance."""
+    if (se is None) == (var is None):
+        what = "neither was given" if se is None else "both were given"
+        raise ValueError(f"give se= (standard errors) or var= (sampling variances): {what}")
+    name = "se" if var is None else "var"
+    _aligned(y, name, se if var is None else var)
+    estimates = float_array("y", y, 2)
+    if not estimates.size:
+        raise ValueError("y is empty: give a row a data set and a column a group")
+    spread = float_array(name, se if var is None else var, None)
+    if spread.shape not in (estimates.shape, estimates.shape[1:]):
+        raise ValueError(
+            f"{name} has shape {spread.shape} and y {estimates.shape}: give one {name} a group, or "
+            "one for each group of every data set"
+        )
+    return estimates, np.array(np.broadcast_to(spread, estimates.shape)), var is not None
+
+
+def _aligned(y: Any, name: str, spread: Any) -> None:
+    """Refuse frames, or a series beside one, whose labels are not those of y in its order."""
+    if not hasattr(y, "columns"):
+        return
+    if hasattr(spread, "columns"):
+        pairs = [("columns", y.columns, spread.columns), ("rows", y.index, spread.index)]
+    elif hasattr(spread, "index") and hasattr(spread, "to_numpy"):
+        pairs = [("columns", y.columns, spread.index)]
+    else:
+        return
+    for what, own, other in pairs:
+        if len(own) == len(other) and list(own) != list(other):
+            raise ValueError(
+                f"{name} and y have different {what}, or in another order: {list(other)[:5]} and "
+                f"{list(own)[:5]}; give them the same, by reindex, or plain arrays"
+            )
+
+
+@dataclass(frozen=True)
+class DataSets(Frozen):
+    """Estimates of data sets and their spread.
+
+    Attributes
+    ----------
+    y, spread : ndarray, shape (data sets, groups)
+    is_var : bool
+        Whether the spread is a variance or a standard error.
+    """
+
+    y: Floats
+    spread: Floats
+    is_var: bool
+
+    @cached_property
+    def missing(self) -> NDArray[np.bool_]:
+        """Which groups are."""
+        return np.isnan(self.y)
+
+    @cached_property
+    def var(self) -> Floats:
+        """Variances."""
+        return self.spread if self.is_var else self.spread**2
+
+    def columns(self, i: int) -> Ints:
+        """Where the groups of a data set stand."""
+        return np.flatnonzero(~self.missing[i])
+
+    def model(self, i: int, **priors: Any) -> NormalNormal:
+        """One data set; its groups have the names of their columns, from 1."""
+        at = self.columns(i)
+        if not at.size:
+            raise ValueError("no group has an estimate")
+        named = {"var" if self.is_var else "se": self.spread[i, at]}
+        return NormalNormal(self.y[i, at], labels=(at + 1).tolist(), **named, **priors)
+
+    def wrong(self) -> dict[int, str]:
+        """Data sets that are none, and why."""
+        size = 2.0 if self.is_var else 1.0
+        fits = (self.spread >= 1e-70**size) & (self.spread <= 1e70**size)
+        good = self.missing | (fits & (np.abs(self.y) <= 1e70))
+        suspects = np.flatnonzero(~good.all(axis=1) | self.missing.all(axis=1))
+        found = {}
+        for i in suspects.tolist():
+            try:
+                self.model(i)
+            except (ValueError, TypeError) as error:
+                found[i] = str(error)
+        return found
