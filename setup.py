@@ -35,6 +35,7 @@ KERNELS = (
     "count_data",
     "count_masses",
     "count_density",
+    "count_sums",
     "count_regression",
     "posteriors",
     "undefined",

@@ -41,6 +41,7 @@ from pyhier.inference import (
 from pyhier.models import (
     BetaBinomial,
     BinomialNormal,
+    BinomialSums,
     HierarchicalRegression,
     HypergeometricNormal,
     MultilevelNormal,
@@ -51,6 +52,7 @@ from pyhier.models import (
     NormalT,
     PoissonGamma,
     PoissonNormal,
+    PoissonSums,
     VarianceGamma,
 )
 from pyhier.models.raw import group_summaries
@@ -71,6 +73,7 @@ __all__ = [
     "PRIOR_NAMES",
     "BetaBinomial",
     "BinomialNormal",
+    "BinomialSums",
     "ConvergenceWarning",
     "Grade",
     "HierarchicalRegression",
@@ -89,6 +92,7 @@ __all__ = [
     "NormalT",
     "PoissonGamma",
     "PoissonNormal",
+    "PoissonSums",
     "PriorCheck",
     "PriorDraws",
     "RStream",

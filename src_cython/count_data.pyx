@@ -17,23 +17,39 @@ def padded(values):
 
 def _counts_above(y):
     """At i the number of groups with y > i."""
-    found = np.bincount(np.asarray(y).astype(np.int64))
-    return np.cumsum(found[:0:-1])[::-1].astype(np.float64)
+    return above(np.bincount(np.asarray(y).astype(np.int64)))
+
+
+def counted(y):
+    """The counts y of all groups."""
+    more = _counts_above(y)
+    return Counts(more[0] if more.size else 0.0, more[1:])
+
+
+def above(histogram):
+    """At i the number of groups with a count above it, of a histogram."""
+    return np.cumsum(histogram[:0:-1])[::-1].astype(np.float64)
 
 
 cdef class Counts:
-    """The counts of all groups, in the form that ``rising`` takes."""
+    """The counts of all groups: how many have one, and ``more`` than each place.
 
-    def __init__(self, y):
-        above = _counts_above(y)
-        self.more = padded(above[1:])
-        self.sums.first = above[0] if above.size else 0.0
-        self.sums.steps = self.more.shape[0] if above.size > 1 else 0
-        self.sums.more = &self.more[0]
+    Places are 1, 2, ... where they are not given: some that stand for them in sums of functions.
+    """
+
+    def __init__(self, double first, more, place=None):
+        self.more = padded(more)
+        places = np.arange(1.0, self.more.shape[0] + 1.0)
+        if place is not None:
+            places[: len(place)] = place
+        self.place = places
+        self.sums.first = first
+        self.sums.steps = self.more.shape[0] if len(more) else 0
+        self.sums.more, self.sums.place = &self.more[0], &self.place[0]
 
     cdef const double *refer(self, double share, double inverse):
         """Make the terms of a reference."""
-        self.scale = 1.0 / (share + np.arange(1.0, self.more.shape[0] + 1.0) * inverse)
+        self.scale = 1.0 / (share + np.asarray(self.place) * inverse)
         return &self.scale[0]
 
 
@@ -57,8 +73,8 @@ def rounding(y):
     largest = np.max(y, initial=0.0)
     if largest > MOST_STEPS:
         return np.inf
-    above = _counts_above(y)
-    return 2e-16 * (2.0 + np.log1p(largest)) * np.sqrt(above @ above)
+    more = _counts_above(y)
+    return 2e-16 * (2.0 + np.log1p(largest)) * np.sqrt(more @ more)
 
 
 def log_ratio(first, second):

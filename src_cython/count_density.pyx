@@ -21,12 +21,12 @@ digit there is.
 from libc.math cimport INFINITY, exp, fabs, log, log1p
 
 from pyhier.kernels.count_data cimport MOST_STEPS, POOLED, Counts, Steps
-from pyhier.kernels.density cimport LogDensity, density_t
+from pyhier.kernels.density cimport LogDensity
 
 import numpy as np
 
 from pyhier.kernels.count_data import (
-    distinct, exposures, log_inverse_size, log_ratio, padded, rounding,
+    counted, distinct, exposures, log_inverse_size, log_ratio, padded, rounding,
 )
 from pyhier.kernels.count_masses import factorial_rest
 
@@ -72,8 +72,8 @@ cdef extern from "count_steps.h" nogil:
     void add(total *t, double x)
     void add_total(total *t, const total *other, double sign)
     total step_sum(size_t steps, const double *more, double a, double inverse)
-    total ratio_sum(size_t steps, const double *more, const double *scale, double share,
-                    double inverse, double share_off, double inverse_off)
+    total ratio_sum(size_t steps, const double *more, const double *place, const double *scale,
+                    double share, double inverse, double share_off, double inverse_off)
     total shape_sum(size_t shapes, const double *y, const double *times, double alpha)
     total exposure_sum(size_t exposures, const double *log_exposure, const double *groups,
                        const double *counts, double alpha, double shift, double log_scale)
@@ -90,47 +90,7 @@ _PRIORS = {"": NO_PRIOR, "bda3": BDA3, "betabinexch": BETABINEXCH, "poissgamexch
            "shrinkage": POISSGAMEXCH}
 
 
-# --- What the sums take ---------------------------------------------------------------------------
-
-cdef struct Groups:
-    Py_ssize_t size
-    const double *y
-    const double *other        # failures, or the log of the exposure
-    const double *hat
-    const double *low
-    const double *constant
-    const double *times
-
-
-cdef struct CountData:
-    bint by_groups
-    Steps successes            # or events
-    Steps failures
-    Steps trials
-    Groups groups
-    double log_share           # of a reference: log eta and log(1 - eta), or log mu
-    double log_rest
-    double share, rest, inverse  # eta, 1 - eta and 1 / K there
-    Py_ssize_t exposures
-    const double *log_exposure
-    const double *exposure_groups
-    const double *exposure_counts
-    Py_ssize_t shapes          # different halves of degrees of freedom, and how often they are there
-    const double *shape
-    const double *shape_times
-    double constant            # to be added to the steps
-    double shift               # to be added to either: what a face leaves out, or has beside
-    bint inverse_effects       # the coordinates are (log d0, log s0^2) = (log 2 alpha, -log mu)
-    int prior
-    double log_z0
-    density_t own_prior        # NULL: a named one
-    void *own_prior_data
-    Py_ssize_t by_group        # the reference of LearnBayes' face
-    const double *y            # the rarer outcome, of a beta-binomial model
-    const double *others       # and the other one
-    double sign                # 1: successes are rarer; -1: failures
-    Steps common               # the other outcome
-
+# --- Sums by steps --------------------------------------------------------------------------------
 
 cdef inline total rising(Steps *r, double a, double log_a, double inverse,
                          double log_inverse) noexcept nogil:
@@ -142,10 +102,6 @@ cdef inline total rising(Steps *r, double a, double log_a, double inverse,
 
 cdef class CountMarginal(LogDensity):
     """What both models share: the prior, by name or a density of both coordinates."""
-    cdef CountData model
-    cdef Counts successes, failures, trials
-    cdef list arrays
-    cdef CountMarginal data_of  # whose arrays this one's pointers point to
 
     def with_prior(self, prior, double z0=1.0):
         """The same data under another prior; the sums over the groups are not made anew."""
@@ -217,7 +173,7 @@ cdef double beta_binomial_groups(CountData *model, double *x) noexcept nogil:
 
 cdef inline total against_reference(Steps *r, double share, double inverse, double share_off,
                                     double inverse_off) noexcept nogil:
-    return ratio_sum(r.steps, r.more, r.scale, share, inverse, share_off, inverse_off)
+    return ratio_sum(r.steps, r.more, r.place, r.scale, share, inverse, share_off, inverse_off)
 
 
 cdef double beta_binomial_steps(CountData *model, double *x) noexcept nogil:
@@ -296,7 +252,6 @@ cdef class BetaBinomialMarginal(CountMarginal):
     "betabinexch", "" (none) or a log density of both coordinates. ``coefficients`` says whether the
     binomial coefficients are in it, ``by_groups`` in which way the sum is taken (by itself the better).
     """
-    cdef double[::1] rarer, others
 
     def __init__(self, successes, trials, prior="bda3", bint coefficients=True,
                  by_groups=None):
@@ -325,11 +280,17 @@ cdef class BetaBinomialMarginal(CountMarginal):
 
     def _take_steps(self, y, f, n):
         cdef double[2] x
-        self.successes, self.failures, self.trials = Counts(y), Counts(f), Counts(n)
-        self.model.successes, self.model.failures = self.successes.sums, self.failures.sums
-        self.model.trials = self.trials.sums
         x[0] = np.log(y.sum() + 0.5) - np.log(f.sum() + 0.5)
         x[1] = -log_inverse_size(y, n)
+        self._refer(counted(y), counted(f), counted(n), x[0], x[1])
+        self.model.constant = beta_binomial_groups(&self.model, x) - beta_binomial_steps(&self.model, x)
+
+    def _refer(self, Counts y, Counts f, Counts n, double logit, double log_size):
+        """Take the counts, and terms at a reference from which sums by steps are counted."""
+        cdef double[2] x = [logit, log_size]
+        self.successes, self.failures, self.trials = y, f, n
+        self.model.successes, self.model.failures = self.successes.sums, self.failures.sums
+        self.model.trials = self.trials.sums
         self.model.log_share, self.model.log_rest = -softplus(-x[0]), -softplus(x[0])
         self.model.share, self.model.rest = np.exp(self.model.log_share), np.exp(self.model.log_rest)
         self.model.inverse = np.exp(-x[1])
@@ -337,7 +298,6 @@ cdef class BetaBinomialMarginal(CountMarginal):
         self.model.failures.scale = self.failures.refer(self.model.rest, self.model.inverse)
         self.model.trials.scale = self.trials.refer(1.0, self.model.inverse)
         self.model.constant = 0.0
-        self.model.constant = beta_binomial_groups(&self.model, x) - beta_binomial_steps(&self.model, x)
 
     def _leave_out(self, y, f, n):
         """Be LearnBayes' face: without the coefficients, and with a reference for optimHess."""
@@ -348,7 +308,7 @@ cdef class BetaBinomialMarginal(CountMarginal):
             return
         self.model.sign = 1.0 if y.sum() <= f.sum() else -1.0
         self.rarer, self.others = (y, f) if self.model.sign > 0.0 else (f, y)
-        common = Counts(self.others)
+        common: Counts = counted(self.others)
         self.arrays.append(common)
         self.model.common = common.sums
         self.model.by_group = self.rarer.shape[0]
@@ -432,7 +392,7 @@ cdef class PoissonGammaMarginal(CountMarginal):
         self.model.by_groups = best if by_groups is None else by_groups
         self._take_groups(a, np.log(b), *log_ratio(a, b), factorial_rest(a), times)
         if not self.model.by_groups:
-            self.successes = Counts(y)
+            self.successes = counted(y)
             self.model.successes = self.successes.sums
             self._take_steps(y, e, logs)
         self.model.shift = 0.0

@@ -69,21 +69,21 @@ static struct total step_sum(size_t steps, const double *more, double a, double 
     return lanes_total(sum, lost);
 }
 
-/* sum_i more[i] log((share + (i + 1) inverse) scale[i]); a multiple of LANES of steps (pad with 0).
- * scale[i] is the inverse of the same sum at a reference, from which share and inverse are `share_off` and
+/* sum_i more[i] log((share + place[i] inverse) scale[i]); a multiple of LANES of steps (pad with 0).
+ * Places are 1, 2, ..., or a few that stand for them. scale[i] is the inverse of the same sum at a reference, from which share and inverse are `share_off` and
  * `inverse_off` away: near it the logarithm is as small as it should be, and so is its rounding. */
 EACH_INSTRUCTION_SET
-static struct total ratio_sum(size_t steps, const double *more, const double *scale, double share,
-                              double inverse, double share_off, double inverse_off)
+static struct total ratio_sum(size_t steps, const double *more, const double *place,
+                              const double *scale, double share, double inverse, double share_off,
+                              double inverse_off)
 {
     double room[BLOCK_OF_STEPS], sum[LANES], lost[LANES];
     for (int k = 0; k < LANES; k++)
         sum[k] = lost[k] = 0.0;
     for (size_t start = 0; start < steps; start += BLOCK_OF_STEPS) {
         const size_t rest = steps - start, size = rest < BLOCK_OF_STEPS ? rest : BLOCK_OF_STEPS;
-        const double first = 1.0 + (double)start;
         for (size_t i = 0; i < size; i++) {
-            const double n = first + (double)(int)i, r = scale[start + i];
+            const double n = place[start + i], r = scale[start + i];
             const double t = (share_off + n * inverse_off) * r, direct = (share + n * inverse) * r;
             const int near = fabs(t) < 0.5;
             const double u = near ? 1.0 + t : direct, left = near ? t - (u - 1.0) : 0.0;

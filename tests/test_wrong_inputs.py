@@ -497,4 +497,4 @@ def test_every_public_callable_is_in_the_table():
     assert drawn == set(OF_PLOTS) | {"baujat", "caterpillar", "radial", "ridges", "save"}
 
 
-ELSEWHERE = {"HypergeometricNormal", "NormalSums"}  # test_wrong_inputs_of_more
+ELSEWHERE = {"HypergeometricNormal", "NormalSums", "BinomialSums", "PoissonSums"}  # _of_more

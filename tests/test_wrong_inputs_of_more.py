@@ -55,6 +55,9 @@ PICTURES = {
 
 SUMS = ph.NormalSums()
 SUMS.update(Y, SE)
+CLICKS, EVENTS = ph.BinomialSums(), ph.PoissonSums()
+CLICKS.update([1, 3, 0, 4], [4, 5, 6, 5])
+EVENTS.update([1, 3, 0, 4], [4.0, 5.0, 6.0, 5.0])
 ARMS = {"events": [1, 2], "size": [4, 5], "control_events": [2, 2], "control_size": [4, 7]}
 
 
@@ -76,6 +79,20 @@ ROWS = PICTURES | {
         "prior_tau": Kind(*(p for p in PRIOR_TAU.wrong if p != [1, 2]), "i2", "jeffreys"),
         "prior_mu": PRIOR_MU}),
     "NormalSums.load": (load, {}, {"path": Kind(__file__)}),
+    "BinomialSums.update": (lambda **k: ph.BinomialSums().update(**k), {
+        "successes": [1, 2], "trials": [4, 5]}, {
+        "successes": Kind(*VECTOR.wrong, [1.5, 1], [5, 1]), "trials": Kind(
+            "x", None, [4], -1, 1.5)}),
+    "BinomialSums.model": (CLICKS.model, {}, {"prior": Kind("nix", 3, {"K": 3}, stats.norm)}),
+    "PoissonSums.update": (lambda **k: ph.PoissonSums().update(**k), {
+        "counts": [1, 2], "exposure": [4.0, 5.0]}, {
+        "counts": Kind(*VECTOR.wrong, [1.5, 1], [-1, 1]),
+        "exposure": Kind("x", None, [4.0], -1, 0.0, np.inf), "threads": Kind(0, 1.5, "2")}),
+    "PoissonSums.model": (EVENTS.model, {}, {
+        "prior": Kind("nix", 3, {"mu": 3}), "z0": Kind("x", 0.0, -1, np.nan)}),
+    "PlanePosterior.effects": (lambda counts, size, probs=None: ph.exact(CLICKS.model()).effects(
+        counts, size, probs=probs), {"counts": [1, 2], "size": [4, 5]}, {
+        "probs": Kind(2.0, [1.5], ["a"], "x")}),
     "ExactPosterior.effects": (ph.exact(SUMS.model()).effects, {"y": Y, "se": SE}, {
         "y": Kind("abc", None, [1.0, np.nan]), "se": Kind("abc", [1.0], None, 0.0, -1.0, np.inf),
         "probs": Kind(2.0, [1.5], ["a"], "x")}),

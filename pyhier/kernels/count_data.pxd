@@ -11,10 +11,11 @@ cdef struct Steps:
     double first               # the number of groups with y > 0
     Py_ssize_t steps           # the largest y, less 1, padded
     const double *more         # at i the number of groups with y > i + 1
-    const double *scale        # at i 1 / (share + (i + 1) / K) at a reference; a beta-binomial's
+    const double *place        # i + 1
+    const double *scale        # at i 1 / (share + place / K) at a reference; a beta-binomial's
 
 
 cdef class Counts:
     cdef Steps sums
-    cdef double[::1] more, scale
+    cdef double[::1] more, place, scale
     cdef const double *refer(self, double share, double inverse)

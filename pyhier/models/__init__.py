@@ -3,6 +3,7 @@
 from pyhier.models.averaged_t import AveragedT
 from pyhier.models.beta_binomial import BetaBinomial
 from pyhier.models.binomial_normal import BinomialNormal
+from pyhier.models.binomial_sums import BinomialSums, SummedBetaBinomial
 from pyhier.models.count_families import BetaBinomialRegression, PoissonGammaRegression
 from pyhier.models.count_normal_families import (
     BinomialNormalRegression,
@@ -21,6 +22,7 @@ from pyhier.models.normal_t import NormalT
 from pyhier.models.own import HierarchicalModel
 from pyhier.models.poisson_gamma import PoissonGamma
 from pyhier.models.poisson_normal import PoissonNormal
+from pyhier.models.poisson_sums import PoissonSums, SummedPoissonGamma
 from pyhier.models.regression import HierarchicalRegression
 from pyhier.models.variance_gamma import VarianceGamma
 
@@ -30,6 +32,7 @@ __all__ = [
     "BetaBinomialRegression",
     "BinomialNormal",
     "BinomialNormalRegression",
+    "BinomialSums",
     "HierarchicalModel",
     "HierarchicalRegression",
     "HypergeometricNormal",
@@ -46,6 +49,9 @@ __all__ = [
     "PoissonGammaRegression",
     "PoissonNormal",
     "PoissonNormalRegression",
+    "PoissonSums",
+    "SummedBetaBinomial",
     "SummedNormal",
+    "SummedPoissonGamma",
     "VarianceGamma",
 ]

@@ -118,7 +118,7 @@ class BetaBinomial(SuccessSources, CountModel):
 
     coordinates = ("logit_eta", "log_K")
     location = 0
-    parameterizations = ("marginal", "centred")
+    parameterizations: tuple[str, ...] = ("marginal", "centred")
     named = ("bda3", "betabinexch")
     charts = _CHARTS
 
@@ -164,12 +164,12 @@ class BetaBinomial(SuccessSources, CountModel):
 
         The named priors leave two directions to the likelihood: K to 0, and eta to an end.
         """
-        mixed = (self.successes > 0.0) & (self.failures > 0.0)
-        if self.prior == "bda3" and not mixed.any():
+        successes, trials = self._totals
+        if self.prior == "bda3" and not self._mixed:
             why = "no group has both successes and failures, so nothing keeps K from 0"
-        elif self.prior == "betabinexch" and not self.successes.any():
+        elif self.prior == "betabinexch" and not successes > 0.0:
             why = "there is no success, so nothing keeps eta from 0"
-        elif self.prior == "betabinexch" and not self.failures.any():
+        elif self.prior == "betabinexch" and not successes < trials:
             why = "there is no failure, so nothing keeps eta from 1"
         else:
             return ""
@@ -191,16 +191,31 @@ class BetaBinomial(SuccessSources, CountModel):
 
     def start(self) -> Floats:
         """The best of a ladder of log K, with eta at the share of all successes."""
-        share = (self.successes.sum() + 0.5) / (self.trials.sum() + 1.0)
-        ladder = np.linspace(-4.0, 12.0, 33)
-        logit = np.full(ladder.size, np.log(share) - np.log1p(-share))
-        return self._best_of(np.column_stack([logit, ladder]))
+        rungs = np.linspace(-4.0, 12.0, 33)
+        return self._best_of(np.column_stack([np.full(rungs.size, self._pooled), rungs]))
+
+    @property
+    def _totals(self) -> tuple[float, float]:
+        """All successes and all trials."""
+        return float(self.successes.sum()), float(self.trials.sum())
+
+    @property
+    def _mixed(self) -> bool:
+        """Whether a group has both successes and failures."""
+        return bool(((self.successes > 0.0) & (self.failures > 0.0)).any())
+
+    @property
+    def _pooled(self) -> float:
+        """Logit of the share of all successes, kept from its ends."""
+        successes, trials = self._totals
+        share = (successes + 0.5) / (trials + 1.0)
+        return float(np.log(share) - np.log1p(-share))
 
     def ridge(self) -> Floats:
         """The likelihood's ridge, (logit eta, log K) of shape (n, 2), K from small to large."""
         log_k = ladder(self.trials.max())
         share = ridge_means(self.successes, self.trials, np.exp(log_k))
-        smooth = 0.5 / (self.trials.sum() + 1.0)
+        smooth = 0.5 / (self._totals[1] + 1.0)
         eta = np.clip(share, smooth, 1.0 - smooth)
         return np.column_stack([np.log(eta) - np.log1p(-eta), log_k])
 

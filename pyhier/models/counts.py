@@ -94,6 +94,11 @@ class CountModel(Grouped, ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}: {self.sized}, prior {self.prior_name}"
 
+    @property
+    def size(self) -> int:
+        """How many groups there are."""
+        return self._groups
+
     def _resolve(self, prior: PairPrior) -> Callable[[Floats], Floats] | None:
         """A user's prior as a log density of phi; None for a named one."""
         if isinstance(prior, str):

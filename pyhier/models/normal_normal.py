@@ -28,7 +28,7 @@ from pyhier.models.normal_priors import NormalPriors
 from pyhier.models.own_likelihood import NormalOwn, OwnLikelihood, of_groups
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.sources import Sources
-from pyhier.models.variance_bins import Bins, SummedGroups, spans, together
+from pyhier.models.variance_bins import SummedGroups, binned
 from pyhier.models.weights import weighted_mean
 from pyhier.priors.shapes import shape_of
 from pyhier.priors.structure import around
@@ -178,8 +178,7 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         """Sums that stand for very many groups; their likelihood is told beside a reference's."""
         if type(self) is not NormalNormal or self.size <= MANY:
             return None
-        parts = [Bins.of(self.y[part], self.var[part]) for part in spans(self.size)]
-        return SummedGroups(together(parts))
+        return SummedGroups(binned(self.y, self.var, 1))
 
     @cached_property
     def _reference_log_tau(self) -> float:

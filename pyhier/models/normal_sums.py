@@ -1,32 +1,28 @@
 """The normal model of any number of groups, of which only sums are kept."""
 
-import os
-import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
 from math import inf, log
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from pyhier._random import Generator
 from pyhier._types import Floats
-from pyhier._validation import aligned, count, float_array
 from pyhier.kernels.density import CallableDensity, LogDensity
 from pyhier.kernels.gradients import GradientDensity, PointsGradient
 from pyhier.models.groups import Grouped
 from pyhier.models.joint import Joint, Kind
 from pyhier.models.normal_normal import NormalNormal
-from pyhier.models.variance_bins import Bins, SummedGroups, spans, together
+from pyhier.models.sums import Sums, columns, each_row, in_words
+from pyhier.models.variance_bins import Bins, SummedGroups, binned
 from pyhier.priors.standard_errors import NAMED
 from pyhier.priors.tau import TauPrior, resolve_prior
 
-FORMAT = "pyhier NormalSums 1"
 STEPS = 0.2  # of log(var + tau^2), as normal_likelihood's
 
 
-class NormalSums:
+class NormalSums(Sums[Bins]):
     """Sums over groups that carry the whole likelihood of (mu, tau), whatever their number.
 
     Groups are given in chunks and not kept; sums of parts of the data, made in other processes or
@@ -41,6 +37,9 @@ class NormalSums:
     -----
     In bins of log var of width one the sums are of Chebyshev polynomials to degree 15, times y and
     y^2 about the bin's own mean: with them the likelihood is known to rounding for every tau.
+
+    A file's arrays are ``lowest`` (log var where the first bin begins), ``centre`` (bins,),
+    ``table`` (bins, 3, 16) and ``ends`` (4,): the least and the largest y and var.
 
     Examples
     --------
@@ -59,16 +58,8 @@ class NormalSums:
     [3.127, 3.029]
     """
 
-    def __init__(self) -> None:
-        self._bins: Bins | None = None
-
-    @property
-    def groups(self) -> int:
-        """How many groups were given."""
-        return 0 if self._bins is None else self._bins.groups
-
-    def __repr__(self) -> str:
-        return f"NormalSums of {self.groups:,} group{'s' * (self.groups != 1)}"
+    _version, _columns = 1, "y, se"
+    _of_arrays = staticmethod(Bins.of_arrays)
 
     def update(
         self,
@@ -96,56 +87,8 @@ class NormalSums:
             If the data cannot be used, naming the first row, counted from 0 over all chunks.
         """
         values, spread = checked_groups(y, se, var, self.groups)
-        if not values.size:
-            return
-        workers = count("threads", threads) if threads is not None else len(os.sched_getaffinity(0))
-        parts = list(spans(values.size))
-        if workers == 1 or len(parts) == 1:
-            found = [Bins.of(values[part], spread[part]) for part in parts]
-        else:
-            with ThreadPoolExecutor(min(workers, len(parts))) as pool:
-                found = list(pool.map(lambda part: Bins.of(values[part], spread[part]), parts))
-        chunk = together(found)
-        self._bins = chunk if self._bins is None else self._bins + chunk
-
-    def __add__(self, other: object) -> "NormalSums":
-        """The sums over the groups of both."""
-        if not isinstance(other, NormalSums):
-            return NotImplemented
-        found = NormalSums()
-        parts = [sums._bins for sums in (self, other) if sums._bins is not None]
-        found._bins = together(parts) if parts else None
-        return found
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the sums to a file, a .npz that `load` reads; it appears whole or not at all.
-
-        Its arrays are ``format`` (a text), ``lowest`` (log var where the first bin begins),
-        ``centre`` (bins,), ``table`` (bins, 3, 16) and ``ends`` (4,): the least and the largest y
-        and var.
-        """
-        if self._bins is None:
-            raise ValueError("there are no groups to save: update(y, se) first")
-        bins, staged = self._bins, f"{os.fspath(path)}.part"
-        with open(staged, "wb") as file:
-            np.savez(
-                file, format=FORMAT, lowest=bins.lowest, centre=bins.centre, table=bins.table,
-                ends=bins.ends,
-            )  # fmt: skip
-        os.replace(staged, path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        ValueError
-            If it is another file, or not the whole of one.
-        """
-        found = cls()
-        found._bins = _read(path)
-        return found
+        if values.size:
+            self._add(binned(values, spread, threads))
 
     def model(self, *, prior_mu: Any = None, prior_tau: TauPrior = "uniform") -> "SummedNormal":
         """The model of all groups that were given.
@@ -162,9 +105,7 @@ class NormalSums:
             For `exact`, `empirical_bayes`, `laplace` and the samplers of (mu, log tau). It has no
             effects: `exact(model).effects(y, se)` tells those of groups that are given again.
         """
-        if self._bins is None:
-            raise ValueError("there are no groups: update(y, se) first")
-        return SummedNormal(self._bins, prior_mu=prior_mu, prior_tau=prior_tau)
+        return SummedNormal(self._needed(), prior_mu=prior_mu, prior_tau=prior_tau)
 
 
 def checked_groups(
@@ -177,52 +118,17 @@ def checked_groups(
     if (se is None) == (var is None):
         what = "neither was given" if se is None else "both were given"
         raise ValueError(f"give se= (standard errors) or var= (sampling variances): {what}")
-    name, given = ("var", var) if se is None else ("se", se)
-    aligned(y=y, **{name: given})
-    estimates, spread = float_array("y", y, 1), float_array(name, given, None)
-    if spread.ndim == 0:
-        spread = np.full(estimates.size, float(spread))
-    if spread.shape != estimates.shape:
-        raise ValueError(
-            f"y has {estimates.size} groups and {name} has shape {spread.shape}: give one "
-            f"{name} a group"
-        )
-    _each("y", estimates, np.isfinite(estimates), "estimates must be finite", before)
-    _each("y", estimates, np.abs(estimates) <= 1e70, "rescale the data", before)
+    name, given = ("se", se) if var is None else ("var", var)
+    assert given is not None
+    estimates, spread = columns(y=y, **{name: given})
+    each_row("y", estimates, np.isfinite(estimates), "estimates must be finite", before)
+    each_row("y", estimates, np.abs(estimates) <= 1e70, "rescale the data", before)
     kind, power = ("standard errors", 1.0) if name == "se" else ("sampling variances", 2.0)
     valid = (spread > 0.0) & np.isfinite(spread)
-    _each(name, spread, valid, f"{kind} must be positive and finite", before)
+    each_row(name, spread, valid, f"{kind} must be positive and finite", before)
     valid = (spread >= 1e-70**power) & (spread <= 1e70**power)
-    _each(name, spread, valid, "rescale the data", before)
+    each_row(name, spread, valid, "rescale the data", before)
     return estimates, spread * spread if name == "se" else spread
-
-
-def _each(name: str, values: Floats, valid: NDArray[np.bool_], rule: str, before: int) -> None:
-    if not valid.all():
-        row = int(valid.argmin())
-        raise ValueError(f"{name} in row {before + row} is {values[row]}: {rule}")
-
-
-def _read(path: str | os.PathLike[str]) -> Bins:
-    """The bins in a file."""
-    name = os.fspath(path)
-    try:
-        with open(name, "rb") as opened, np.load(opened, allow_pickle=False) as file:
-            found = str(file["format"])
-            arrays = [np.array(file[key]) for key in ("centre", "table", "ends", "lowest")]
-    except (KeyError, EOFError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(f"path: {name} is no whole file of NormalSums") from error
-    if found != FORMAT:
-        raise ValueError(f"path: {name} holds {found!r}, not {FORMAT!r}")
-    centre, table, ends = arrays[:3]
-    lowest = int(arrays[3])
-    shapes = centre.shape == table.shape[:1] and table.shape[1:] == (3, 16) and ends.shape == (4,)
-    if not shapes or not all(np.isfinite(x).all() for x in (centre, table, ends)):
-        raise ValueError(f"path: {name} is no file of NormalSums: its arrays have other shapes")
-    counts = table[:, 0, 0]
-    if not ((counts >= 0.0) & (counts == np.round(counts))).all() or not counts.any():
-        raise ValueError(f"path: {name} is no file of NormalSums: its counts are none")
-    return Bins(lowest, centre, table, ends)
 
 
 class SummedNormal(NormalNormal):
@@ -292,7 +198,7 @@ class SummedNormal(NormalNormal):
     @property
     def sized(self) -> str:
         """The number of groups, in words."""
-        return f"{self.size:,} group{'s' * (self.size != 1)}"
+        return in_words(self.size)
 
     def __repr__(self) -> str:
         mu = self.prior.mu

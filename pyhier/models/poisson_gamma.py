@@ -121,7 +121,7 @@ class PoissonGamma(EventSources, CountModel):
 
     coordinates = ("log_alpha", "log_mu")
     location = 1
-    parameterizations = ("marginal", "centred")
+    parameterizations: tuple[str, ...] = ("marginal", "centred")
     named = ("poissgamexch",)
     charts = _CHARTS
 
@@ -166,7 +166,7 @@ class PoissonGamma(EventSources, CountModel):
 
     def why_no_posterior(self) -> str:
         """Why the posterior is improper and what mends it; empty where nothing is known of it."""
-        if not isinstance(self.prior, str) or self.counts.any():
+        if not isinstance(self.prior, str) or self._positive > 0:
             return ""
         return (
             f"the posterior is improper under the prior {self.prior!r}: no group has an event, so "
@@ -183,30 +183,48 @@ class PoissonGamma(EventSources, CountModel):
 
     def start(self) -> Floats:
         """The best of a ladder of log alpha, with mu at the rate of all events."""
-        mean = (self.counts.sum() + 0.5) / self.exposure.sum()
-        ladder = np.linspace(-4.0, 12.0, 33)
-        return self._best_of(np.column_stack([ladder, np.full(ladder.size, np.log(mean))]))
+        rungs = np.linspace(-4.0, 12.0, 33)
+        return self._best_of(np.column_stack([rungs, np.full(rungs.size, np.log(self._pooled))]))
+
+    @property
+    def _totals(self) -> tuple[float, float]:
+        """All events and the whole exposure."""
+        return float(self.counts.sum()), float(self.exposure.sum())
+
+    @property
+    def _positive(self) -> int:
+        """How many groups have an event."""
+        return int(np.count_nonzero(self.counts))
+
+    @property
+    def _pooled(self) -> float:
+        """The rate of all events, above 0."""
+        events, exposure = self._totals
+        return (events + 0.5) / exposure
 
     def ridge(self) -> Floats:
         """The likelihood's ridge, (log alpha, log mu) of shape (n, 2), alpha growing."""
-        mean = (self.counts.sum() + 0.5) / self.exposure.sum()
+        mean = self._pooled
         log_alpha = ladder(mean * self.exposure.max())
         means = ridge_means(self.counts, self.exposure, np.exp(log_alpha) / mean)
         return np.column_stack([log_alpha, np.log(np.where(means > 0.0, means, mean))])
 
     def moments(self) -> Floats:
         """Phi at the gamma distribution with the rates' moments (Marshall 1991)."""
-        total = self.exposure.sum()
-        mean = self.counts.sum() / total
-        rates = self.counts / self.exposure
-        spread = self.exposure @ (rates - mean) ** 2 / total
-        var = spread - mean / self.exposure.mean()
+        events, total = self._totals
+        mean = events / total
+        spread = self._spread(mean) / total
+        var = spread - mean * (self.size / total)
         if not var > 0.0:
             raise ValueError(
                 f"the rates vary by {spread:g}, less than Poisson counts do by chance: the moment "
                 "estimate of their variance is negative; take the likelihood, method='ml'"
             )
         return np.array([2.0 * np.log(mean) - np.log(var), np.log(mean)])
+
+    def _spread(self, mean: float) -> float:
+        """Squares of the rates about their mean, weighted by exposure."""
+        return float(self.exposure @ (self.counts / self.exposure - mean) ** 2)
 
     def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
         """Alpha, the rate beta = alpha / mu, and mu, each of shape (...)."""
@@ -230,7 +248,7 @@ class PoissonGamma(EventSources, CountModel):
         """
         centre = self.start()
         if name == "log_mu":  # the density of mu falls as (log mu)^-(positive counts) / mu
-            return np.inf if self._own else float(np.count_nonzero(self.counts))
+            return np.inf if self._own else float(self._positive)
         if name == "log_alpha":
             return np.inf
         if name in ("mu", "theta_new"):

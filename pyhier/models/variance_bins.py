@@ -6,17 +6,21 @@ sums of Chebyshev polynomials, of these times y and times y^2, tell the sums ove
 such functions to rounding. Every bin's y are counted from their own mean: nothing cancels.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import floor, log
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
+from pyhier._validation import count
 from pyhier.kernels.variance_bins import span_sums
+from pyhier.models.sums import whole_counts
 
 TERMS = 16  # as in variance_bins.h
 SPAN = 2**16  # groups a thread sums at a time
@@ -59,6 +63,21 @@ class Bins:
         """How many groups were summed."""
         return int(self.table[:, 0, 0].sum())
 
+    def arrays(self) -> dict[str, Any]:
+        """What a file holds."""
+        return asdict(self)
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """What was written; ValueError where it was not."""
+        centre, table, ends = (arrays[key] for key in ("centre", "table", "ends"))
+        shapes = centre.shape == table.shape[:1], table.shape[1:] == (3, TERMS), ends.shape == (4,)
+        if not all(shapes) or not all(np.isfinite(x).all() for x in (centre, table, ends)):
+            raise ValueError("its arrays have other shapes")
+        if not whole_counts("the numbers of groups", table[:, 0, 0]).any():
+            raise ValueError("its counts are none")
+        return cls(int(arrays["lowest"]), centre, table, ends)
+
     def __add__(self, other: "Bins") -> "Bins":
         """The sums over the groups of both."""
         lowest = min(self.lowest, other.lowest)
@@ -91,6 +110,16 @@ def together(parts: Sequence[Bins]) -> Bins:
         pairs = [parts[k] + parts[k + 1] for k in range(0, len(parts) - 1, 2)]
         parts = pairs + list(parts[2 * len(pairs) :])
     return parts[0]
+
+
+def binned(y: Floats, var: Floats, threads: int | None) -> Bins:
+    """The sums over groups, by so many threads: the same for any number."""
+    workers = count("threads", threads) if threads is not None else len(os.sched_getaffinity(0))
+    parts = list(spans(y.size))
+    if workers == 1 or len(parts) == 1:
+        return together([Bins.of(y[part], var[part]) for part in parts])
+    with ThreadPoolExecutor(min(workers, len(parts))) as pool:
+        return together(list(pool.map(lambda part: Bins.of(y[part], var[part]), parts)))
 
 
 def spans(groups: int) -> Iterator[slice]:

@@ -25,6 +25,7 @@ from pyhier.distributions.scale_mixtures import ScaleMixture
 from pyhier.models.interface import Model, PlaneModel, effect_indices, is_hilly
 from pyhier.posterior.effect_density import EffectDensities, EffectDensity, Population
 from pyhier.posterior.effect_nodes import EffectNodes
+from pyhier.posterior.given_counts import OfGivenCounts
 from pyhier.posterior.heavy_density import HeavyDensities, HeavyPopulation
 from pyhier.posterior.nodes import NodesPosterior
 from pyhier.posterior.summaries import PROBS
@@ -47,7 +48,7 @@ WORTH_IT = 32  # effects for which to look how few nodes will do
 PILOTS = 4  # effects that say with how few nodes to begin
 
 
-class PlanePosterior(NodesPosterior):
+class PlanePosterior(OfGivenCounts, NodesPosterior):
     """The posterior of a model with two hyperparameters, by quadrature.
 
     ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names`` or of a coordinate;
@@ -151,6 +152,8 @@ class PlanePosterior(NodesPosterior):
     @cached_property
     def _alike(self) -> NDArray[np.intp]:
         """A number for each group; those with the same data have the same, and share a marginal."""
+        if not self.model.labels:
+            return np.empty(0, dtype=np.intp)
         data = np.column_stack(list(self.model.observed().values()))
         return np.unique(data, axis=0, return_inverse=True)[1].ravel()
 

@@ -90,7 +90,7 @@ def test_chunks_threads_and_order():
     rng = np.random.default_rng(3)
     y, var = data(3 * SPAN + 17, rng)
     one, four = summed(y, var, threads=1), summed(y, var, threads=4)
-    np.testing.assert_array_equal(one._bins.table, four._bins.table)
+    np.testing.assert_array_equal(one._kept.table, four._kept.table)
     order = np.argsort(y)  # the worst: every chunk's mean is elsewhere
     parts = [summed(y[order][k::2], var[order][k::2], 5) for k in (0, 1)]
     log_tau = np.linspace(-8.0, 8.0, 5)
@@ -103,10 +103,10 @@ def test_a_billion_groups():
     """As many copies of the sums: sds shrink with their root, and no digit is lost to the size."""
     rng = np.random.default_rng(11)
     y, var = data(50_000, rng, 1.0)
-    bins, found = summed(y, var)._bins, {}
+    bins, found = summed(y, var)._kept, {}
     for copies in (1, 20_000):
         sums = ph.NormalSums()
-        sums._bins = Bins(bins.lowest, bins.centre, bins.table * copies, bins.ends)
+        sums._kept = Bins(bins.lowest, bins.centre, bins.table * copies, bins.ends)
         found[copies] = ph.exact(sums.model())
     one, many = found[1], found[20_000]
     assert many.error < 1e-9
@@ -178,7 +178,7 @@ def test_files(tmp_path):
     sums.save(path)
     again = ph.NormalSums.load(path)
     assert repr(again) == "NormalSums of 50 groups"
-    np.testing.assert_array_equal(again._bins.table, sums._bins.table)
+    np.testing.assert_array_equal(again._kept.table, sums._kept.table)
     assert [file.name for file in tmp_path.iterdir()] == ["sums.npz"]
     model = pickle.loads(pickle.dumps(sums.model()))
     assert ph.exact(model).log_z == ph.exact(sums.model()).log_z
