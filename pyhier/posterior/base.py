@@ -26,7 +26,7 @@ from pyhier.posterior.draw_arrays import DrawArrays, unknown
 from pyhier.posterior.events import Event, Probability, holds, parse_comparison, share
 from pyhier.posterior.for_arviz import to_arviz
 from pyhier.posterior.row_results import OfRows
-from pyhier.posterior.summaries import PROBS, marginal_columns, rank_columns
+from pyhier.posterior.summaries import PROBS, chosen, marginal_columns, rank_columns, rows_of_new
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,9 +111,7 @@ class Posterior(OfRows, Frozen):
         wanted = probability_list("probs", probs)
         if names is None:
             return frame(self.columns(wanted.tolist()), tuple(self.names), "quantity")
-        if isinstance(names, str) or not np.iterable(names):
-            raise TypeError(f"names is {names!r}: give a sequence of names, such as ['mu']")
-        some = tuple(names)
+        some = chosen(names)
         return frame(marginal_columns([self[name] for name in some], wanted), some, "quantity")
 
     def shrinkage(self) -> "pd.DataFrame":
@@ -323,7 +321,7 @@ class Posterior(OfRows, Frozen):
         sizes = float_array("size", size, None)
         if sizes.ndim > 1 or sizes.size == 0:
             raise ValueError(f"size has shape {sizes.shape}: give a number, or one a new group")
-        rows = None if x is None else self._rows_of(x, sizes)
+        rows = None if x is None else rows_of_new(self.model, x, sizes)
         generator = as_generator(rng, PREDICTION)
         drawn = self._drawn(draws, generator).draws
         if sizes.ndim == 0 and rows is None:
@@ -335,16 +333,6 @@ class Posterior(OfRows, Frozen):
             effect = self.model.draw_new_theta(drawn.phi, generator, *row)
             data[..., j] = self.model.predict_new(effect, one, generator)
         return data[..., 0] if sizes.ndim == 0 and groups == 1 else data
-
-    def _rows_of(self, x: Any, sizes: Floats) -> Floats:
-        """Rows of the design of new groups: one for all of them, or one each."""
-        model: Any = self.model
-        if not hasattr(model, "covariates"):
-            raise ValueError(f"x is of models with covariates: {model!r} has none")
-        rows: Floats = model.covariates.rows(x)
-        if not len(rows) or (len(rows) > 1 and sizes.size not in (1, len(rows))):
-            raise ValueError(f"x has {len(rows)} groups and size {sizes.size}: give one each")
-        return rows
 
     def log_likelihood(self, *, draws: int = DRAWS, rng: RNG = None) -> Floats:
         """Log density of each group's data given each draw of its effect.

@@ -25,6 +25,23 @@ def marginal_columns(marginals: Sequence[Marginal], q: Floats) -> dict[str, Floa
     return {"mean": np.array([x.mean() for x in marginals]), "sd": np.array(sds), **columns}
 
 
+def chosen(names: Any) -> tuple[str, ...]:
+    """Names of quantities, in a sequence."""
+    if isinstance(names, str) or not np.iterable(names):
+        raise TypeError(f"names is {names!r}: give a sequence of names, such as ['mu']")
+    return tuple(names)
+
+
+def rows_of_new(model: Any, x: Any, sizes: Floats) -> Floats:
+    """Rows of the design of new groups: one for all of them, or one each."""
+    if not hasattr(model, "covariates"):
+        raise ValueError(f"x is of models with covariates: {model!r} has none")
+    rows: Floats = model.covariates.rows(x)
+    if not len(rows) or (len(rows) > 1 and sizes.size not in (1, len(rows))):
+        raise ValueError(f"x has {len(rows)} groups and size {sizes.size}: give one each")
+    return rows
+
+
 def rank_columns(theta: Floats, kinds: int = 1) -> dict[str, Floats]:
     """Mean, sd and ends of each effect's rank in draws of theta, shape (draws, effects).
 
