@@ -221,12 +221,7 @@ def format_table(names: Sequence[str], columns: Mapping[str, Floats], by_row: bo
     of each row as many as put four digits on its own.
     """
     names = [printable(name) for name in names]
-    sd = np.abs(columns["sd"])
-    digits = [_decimals(size) for size in (sd if by_row else np.full(sd.size, np.median(sd)))]
-    cells = [
-        [_cell(value, d, head) for value, d in zip(column, digits, strict=True)]
-        for head, column in columns.items()
-    ]
+    cells = table_cells(columns, by_row)
     widths = [max(map(len, [head, *column])) for head, column in zip(columns, cells, strict=True)]
     first = max(map(len, names))
     lines = [" " * first + "".join(f"  {h:>{w}}" for h, w in zip(columns, widths, strict=True))]
@@ -234,6 +229,16 @@ def format_table(names: Sequence[str], columns: Mapping[str, Floats], by_row: bo
         row = "".join(f"  {column[i]:>{w}}" for column, w in zip(cells, widths, strict=True))
         lines.append(f"{name:<{first}}{row}".rstrip())
     return "\n".join(lines)
+
+
+def table_cells(columns: Mapping[str, Floats], by_row: bool = False) -> list[list[str]]:
+    """Columns of numbers as text, with as many decimals as `format_table` says."""
+    sd = np.abs(columns["sd"])
+    digits = [_decimals(size) for size in (sd if by_row else np.full(sd.size, np.median(sd)))]
+    return [
+        [_cell(value, d, head) for value, d in zip(column, digits, strict=True)]
+        for head, column in columns.items()
+    ]
 
 
 def _decimals(size: float) -> int:

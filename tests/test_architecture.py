@@ -13,6 +13,7 @@ ORDER = (
         "_validation",
         "_words",
         "_frame",
+        "_html",
         "_table",
         "_progress",
         "_arviz",

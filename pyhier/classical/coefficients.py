@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyhier._frozen import Frozen
+from pyhier._html import InNotebooks, Shown
 from pyhier._types import Floats
 from pyhier._validation import check_level
 from pyhier.models.covariates import INTERCEPT
@@ -34,7 +35,7 @@ class Prediction(Frozen):
     prediction_interval: Floats
 
 
-class Coefficients(Frozen):
+class Coefficients(InNotebooks, Frozen):
     """What follows from coefficients, their standard errors, and two sums of squares.
 
     Attributes
@@ -58,6 +59,15 @@ class Coefficients(Frozen):
     @abstractmethod
     def df(self) -> int:
         """Estimates less coefficients."""
+
+    def _shown(self) -> Shown:
+        """The coefficients' table under how it was made."""
+        table = self.table()
+        columns = {str(head): table[head].tolist() for head in table}
+        method = getattr(self, "method", "")
+        tau2 = ", ".join(f"{value:.6g}" for value in np.atleast_1d(getattr(self, "tau2", [])))
+        caption = f"{type(self).__name__} ({method}): tau\u00b2 {tau2}, QE {self.QE:.6g}"
+        return Shown(caption, self.names, columns)
 
     @property
     def QEp(self) -> float:  # noqa: N802 - metafor's name

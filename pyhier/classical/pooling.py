@@ -11,6 +11,7 @@ import numpy as np
 
 from pyhier._frame import percents
 from pyhier._frozen import Frozen
+from pyhier._html import Fields
 from pyhier._types import Floats
 from pyhier._validation import check_level, not_negative
 from pyhier.classical.random_effects import given_tau2, reml, require
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CompletePooling:
+class CompletePooling(Fields):
     """All groups taken for one: the precision-weighted mean (BDA3 eq. 5.19 at tau = 0).
 
     Attributes
@@ -38,7 +39,7 @@ class CompletePooling:
 
 
 @dataclass(frozen=True)
-class HomogeneityTest:
+class HomogeneityTest(Fields):
     """Cochran's chi-squared test that all groups have one effect.
 
     Attributes
@@ -57,7 +58,7 @@ class HomogeneityTest:
 
 
 @dataclass(frozen=True, eq=False)
-class JamesStein(Frozen):
+class JamesStein(Fields, Frozen):
     """Effects that are all pulled to the mean by the same factor.
 
     Attributes

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, overload
 import numpy as np
 
 from pyhier._frozen import Frozen
+from pyhier._html import InNotebooks, Shown
 from pyhier._types import Floats
 from pyhier.classical.coefficients import Prediction, half_width, wald
 from pyhier.classical.meta_regression import (
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class RandomEffects(Frozen):
+class RandomEffects(InNotebooks, Frozen):
     """An estimate of tau^2, and what follows once it is taken for known.
 
     Attributes
@@ -83,6 +84,20 @@ class RandomEffects(Frozen):
     def tau(self) -> float:
         """The square root of tau2."""
         return float(np.sqrt(self.tau2))
+
+    def _shown(self) -> Shown:
+        """The estimates with their standard errors, and the mean's intervals."""
+        nothing = (np.nan, np.nan)
+        low_high = [self.interval(), self.prediction_interval(), nothing, nothing]
+        columns = {
+            "estimate": [self.mu, np.nan, self.tau2, 100.0 * self.i2],
+            "se": [self.se, np.nan, self.tau2_se, np.nan],
+            "2.5%": [low for low, _ in low_high], "97.5%": [high for _, high in low_high],
+        }  # fmt: skip
+        names = ("mu", "a new group", "tau\u00b2", "I\u00b2 (%)")
+        groups = self.model.labels
+        caption = f"RandomEffects ({self.method}, test {self.test}) of {len(groups)} groups"
+        return Shown(caption if groups else caption.split(" of ")[0], names, columns)
 
     @property
     def model(self) -> NormalNormal:

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._frozen import Frozen
+from pyhier._html import html_table
 from pyhier._types import Floats
 from pyhier._validation import checked, flag, float_array
 from pyhier.coda.objects import Mcmc
 from pyhier.coda.results import PerChain, chains_in, draws_of, each_finite, finite_draws, per_chain
-from pyhier.coda.vectors import NamedMatrix, html_table
+from pyhier.coda.vectors import NamedMatrix
 from pyhier.kernels.series import centre, lagged_products
 from pyhier.rstats.format import NA, format_numbers, matrix_text
 

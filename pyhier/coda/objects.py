@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._frozen import Frozen
+from pyhier._html import html_table
 from pyhier._types import Floats
 from pyhier._validation import float_array
 from pyhier.coda.arithmetic import ChainArithmetic, ListArithmetic
 from pyhier.coda.iterations import Names, check_names, iterations
-from pyhier.coda.vectors import html_table
 from pyhier.rstats.format import format_number, format_numbers, matrix_text, vector_text
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
 from pyhier._frozen import Frozen
+from pyhier._html import html_table
 from pyhier._types import Floats
 from pyhier.rstats.format import DIGITS, format_numbers, matrix_text, vector_text
 
@@ -156,24 +156,3 @@ class NamedMatrix(_Named):
         """A table for notebooks, with the digits R would print."""
         columns = [format_numbers(column, digits) for column in self.values.T]
         return html_table(columns, self.rownames, self.colnames)
-
-
-def html_table(
-    columns: Sequence[Sequence[str]],
-    rownames: Sequence[str] | None,
-    colnames: Sequence[str] | None,
-    caption: str = "",
-) -> str:
-    """Formatted columns as an HTML table."""
-    n = len(columns[0]) if columns else 0
-    stubs = [str(i + 1) for i in range(n)] if rownames is None else list(rownames)
-    heads = [str(j + 1) for j in range(len(columns))] if colnames is None else list(colnames)
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
-    body = "".join(
-        f"<tr><th>{escape(stub)}</th>"
-        + "".join(f"<td>{escape(column[i].strip())}</td>" for column in columns)
-        + "</tr>"
-        for i, stub in enumerate(stubs[:n])
-    )
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f"<table>{title}<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._frozen import Frozen
+from pyhier._html import InNotebooks, Shown, kept_rows
 from pyhier._validation import entries_of
 from pyhier.models.target import MarginalTarget
 
 Labels = Sequence[Any] | ArrayLike | None
 
 
-class Grouped(Frozen):
+class Grouped(InNotebooks, Frozen):
     """Data in groups that have names; "1", "2", ... unless they are given others."""
 
     def __init__(self, groups: int, labels: Labels, counted: str) -> None:
@@ -35,6 +36,16 @@ class Grouped(Frozen):
     def labels(self) -> tuple[str, ...]:
         """Names of the groups."""
         return tuple(map(self.label, range(self._groups)))
+
+    def _shown(self) -> Shown:
+        """The data, a row a group, under what the model says of itself."""
+        known: Any = self
+        data = dict(known.observed()) if self._groups else {}
+        if any(len(column) != self._groups for column in data.values()):
+            data = {}  # of several effects a group
+        kept, gap = kept_rows(self._groups)
+        columns = {name: column[kept].tolist() for name, column in data.items()}
+        return Shown(repr(self), [self.label(j) for j in kept], columns, gap)
 
     @property
     def no_groups(self) -> str:

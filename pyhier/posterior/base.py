@@ -25,6 +25,7 @@ from pyhier.posterior.checks import PredictiveCheck, Statistics, predictive_chec
 from pyhier.posterior.draw_arrays import DrawArrays, unknown
 from pyhier.posterior.events import Event, Probability, holds, parse_comparison, share
 from pyhier.posterior.for_arviz import to_arviz
+from pyhier.posterior.notebooks import SummaryInNotebooks
 from pyhier.posterior.row_results import OfRows
 from pyhier.posterior.summaries import PROBS, chosen, marginal_columns, rank_columns, rows_of_new
 
@@ -39,7 +40,7 @@ MANY = 200_000  # made for the probability of an event
 PREDICTION = 1  # the stage of random numbers that makes new data of effects
 
 
-class Posterior(OfRows, Frozen):
+class Posterior(OfRows, SummaryInNotebooks, Frozen):
     """What every engine returns, whatever it knows its marginals by.
 
     Subclasses give ``names``, ``__getitem__``, ``columns``, ``shrinkage_factors``,
