@@ -63,6 +63,7 @@ KERNELS = (
     "regression_density",
     "integrated_groups",
     "normal_effects",
+    "group_tables",
     "hypergeometric",
     "scale_mixtures",
     "variance_bins",

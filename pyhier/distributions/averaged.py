@@ -53,16 +53,11 @@ class AveragedMarginal(Marginal):
         return self._sum(lambda part: part.sf(x), x)
 
     def _quantiles(self, q: Floats, upper: bool) -> Floats:
-        """Between the parts' own, one after the other."""
+        """Between the parts' own."""
         parts = np.array([part.isf(q) if upper else part.ppf(q) for part in self._parts])
-        low, high = parts.min(axis=0), parts.max(axis=0)
         tail = self.logsf if upper else self.logcdf
-        found: Floats = low.copy()
-        for k in np.flatnonzero(low < high).tolist():
-            one, ends = np.array([q[k]]), (float(low[k]), float(high[k]))
-            start = np.array([float(self._weight @ parts[:, k])])
-            found[k] = invert_tail(tail, self.logpdf, one, start, ends, upper)[0]
-        return found
+        ends = parts.min(axis=0), parts.max(axis=0)
+        return invert_tail(tail, self.logpdf, q, self._weight @ parts, ends, upper)
 
     def mean(self) -> float:
         """The mean; ``inf`` where a part has none."""

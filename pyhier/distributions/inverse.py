@@ -23,7 +23,7 @@ def invert_tail(
     log_density: Callable[[Floats], Floats],
     q: Floats,
     start: Floats,
-    ends: tuple[float, float],
+    ends: tuple[Floats | float, Floats | float],
     upper: bool,
 ) -> Floats:
     """Places with mass ``q`` below them, or above them, by Newton's method on the log of the mass.
@@ -36,8 +36,8 @@ def invert_tail(
         At places (n,): the log of the mass below (above) them, and of the density.
     q, start : ndarray, shape (n,)
         Masses, and a guess at their places.
-    ends : (float, float)
-        The bracket to begin with.
+    ends : (float or ndarray, float or ndarray)
+        The brackets to begin with, of one place or of each.
     upper : bool
 
     Returns
@@ -45,8 +45,8 @@ def invert_tail(
     ndarray, shape (n,)
         As they began where q is 0 or 1.
     """
-    low, high = np.full(q.size, ends[0]), np.full(q.size, ends[1])
-    z, left = np.clip(start, *ends), np.flatnonzero((q > 0.0) & (q < 1.0) & (ends[0] < ends[1]))
+    low, high = (np.full(q.size, end, dtype=np.float64) for end in ends)
+    z, left = np.clip(start, low, high), np.flatnonzero((q > 0.0) & (q < 1.0) & (low < high))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for _ in range(STEPS):
             if not left.size:

@@ -249,6 +249,19 @@ class LinePanels:
         doubt: Floats = np.add.reduceat((self.weights * known).sum(axis=1), first[:-1])
         return doubt
 
+    def alone(self, row: int) -> "LinePanels":
+        """The panels of one density, which know of no other."""
+        found, first, log_mass, error = self._resolved
+        panels = found[np.arange(first[row], first[row + 1])]
+        one = LinePanels(
+            self.line, self.log_density, self._centre[[row]], self._scale[[row]],
+            self._beyond[[row]],
+        )  # fmt: skip
+        own = replace(panels, row=np.zeros_like(panels.row))
+        ends = np.array([0, panels.row.size])
+        one.__dict__["_resolved"] = own, ends, log_mass[[row]], error[[row]]
+        return one
+
     def of(self, row: int) -> Panels:
         """The panels of one density, its integral one."""
         found, first = self._resolved[:2]

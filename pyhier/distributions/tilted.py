@@ -19,6 +19,7 @@ from pyhier.quadrature.transforms import Line
 LOG_2PI = float(np.log(2.0 * np.pi))
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 NO_TABLES = np.zeros(1)
+OFFSET = 4  # the row of offsets
 
 Kind = Literal["binomial", "poisson", "hypergeometric"]
 

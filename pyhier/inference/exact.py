@@ -1,5 +1,7 @@
 """The exact posterior by quadrature over a few hyperparameters."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from pyhier._types import Floats
@@ -16,6 +18,7 @@ from pyhier.models.interface import (
     is_latticed,
     is_plane,
     is_reduced,
+    is_surfaced,
 )
 from pyhier.models.requirements import need_posterior
 from pyhier.posterior.averaged import AveragedPosterior
@@ -27,7 +30,7 @@ from pyhier.quadrature.axes import coordinate_axis
 from pyhier.quadrature.fitting import Coordinate
 from pyhier.quadrature.growth import UnresolvedError
 from pyhier.quadrature.lattice import lattice
-from pyhier.quadrature.nested import nested_quadrature
+from pyhier.quadrature.nested import Search, nested_quadrature
 from pyhier.quadrature.peaks import check_peaks, highest
 from pyhier.quadrature.turned import Turned
 
@@ -156,17 +159,20 @@ def _round(model: Latticed) -> tuple[Turned, Floats]:
 def on_plane(model: PlaneModel) -> PlanePosterior:
     """The posterior of a model with two coordinates, both by quadrature."""
     axis, target = coordinate_axis(model.location), model.marginal
-    start = target.start()
 
     def log_density(outer: Floats, location: Floats) -> Floats:
         return target.log_density(axis.phi(location, outer))
 
-    point = float(start[axis.free]), float(start[model.location])
+    if is_surfaced(model) and model.surface is not None:
+        return PlanePosterior(model, nested_quadrature(log_density, model.surface.search))
+    start = target.start()
+    search = Search(float(start[axis.free]), float(start[model.location]))
     if not is_hilly(model):
-        return PlanePosterior(model, nested_quadrature(log_density, *point))
+        return PlanePosterior(model, nested_quadrature(log_density, search))
     hills = model.hills()
     try:
-        plane = nested_quadrature(log_density, *point, model.inner_guess())
+        search = replace(search, known=model.inner_guess())
+        plane = nested_quadrature(log_density, search)
     except ValueError:
         if hills[0].size:
             raise ValueError(SEPARATE) from None

@@ -24,10 +24,10 @@ from pyhier.models.joint import AS_IS, Joint, Kind, NormalEffectTargets, standar
 from pyhier.models.mean_and_spread import MeanAndSpread
 from pyhier.models.own_likelihood import CountOwn, OwnLikelihood
 from pyhier.priors.tau import TauPrior, resolve_prior
-from pyhier.quadrature.surface import Surface, mode_and_sds, surface
+from pyhier.quadrature.surface import Surface, mode_and_root, surface
 
 BLOCK = 2**18  # effects drawn at a time
-POINTS, GROUPS = 40, 100  # at once, and how many, from which a surface pays
+POINTS, GROUPS = 20, 100  # at once, and how many, from which a surface pays
 
 
 class CountNormal(MeanAndSpread, NormalEffectTargets):
@@ -75,17 +75,24 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
 
     # --- Targets --------------------------------------------------------------------------------
 
-    def _with_priors(self, posterior: bool, of_python: bool = False) -> kernel.CountsWithPriors:
+    @cached_property
+    def _distinct(self) -> tuple[Floats, Floats | None, Floats]:
+        """Data and covariates of groups that differ, and how many there are of each."""
         table, design = self.counts.data.T, self._design
         if design is not None:
             table = np.column_stack([table, design])
         table, times = np.unique(table, axis=0, return_counts=True)
         own = len(self.counts.data)
+        data = np.ascontiguousarray(table[:, :own].T)
         x = None if design is None else np.ascontiguousarray(table[:, own:])
+        return data, x, times.astype(np.float64)
+
+    def _with_priors(self, posterior: bool, of_python: bool = False) -> kernel.CountsWithPriors:
+        data, design, times = self._distinct
         beta = self._beta_prior
         return kernel.CountsWithPriors(
-            self.counts.kind, np.ascontiguousarray(table[:, :own].T), self.counts.tables,
-            times.astype(np.float64), x, beta.mean, np.ascontiguousarray(beta.root),
+            self.counts.kind, data, self.counts.tables, times, design, beta.mean,
+            np.ascontiguousarray(beta.root),
             float(beta.log_density(beta.mean)), self._tau_prior(of_python) if posterior else None,
             posterior,
         )  # fmt: skip
@@ -95,7 +102,7 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
 
         Of many groups it is a polynomial's where there is mass, right to 1e-11.
         """
-        if self._design is not None or len(phi) < POINTS or (table := self._surface) is None:
+        if len(phi) < POINTS or (table := self.surface) is None:
             return super().log_posterior(phi)
         inside = table.inside(phi)
         values = np.empty(len(phi))
@@ -104,12 +111,16 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
         return values + self.log_prior(phi)
 
     @cached_property
-    def _surface(self) -> Surface | None:
-        """The log likelihood where there is mass, of many groups."""
+    def surface(self) -> Surface | None:
+        """The log likelihood where there is mass, of many groups; None of few."""
         start = self.moments()
-        if self.counts.distinct()[0].data.shape[1] < GROUPS or not np.isfinite(start).all():
+        if (
+            self._design is not None
+            or self.counts.distinct()[0].data.shape[1] < GROUPS
+            or not np.isfinite(start).all()
+        ):
             return None
-        found = mode_and_sds(self.derivatives, start)
+        found = mode_and_root(self.derivatives, start)
         return None if found is None else surface(self.log_marginal_likelihood, *found)
 
     def _joint(self, kind: Kind) -> Joint:

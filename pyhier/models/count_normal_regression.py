@@ -17,7 +17,7 @@ from pyhier._random import Generator, normals, uniforms
 from pyhier._types import Floats
 from pyhier._validation import not_negative
 from pyhier.distributions.families import Normal
-from pyhier.distributions.tilted import TiltedNormal
+from pyhier.distributions.tilted import OFFSET, TiltedNormal
 from pyhier.models.count_normal import CountNormal
 from pyhier.models.covariates import BetaPrior, Covariates, NormalPrior, covariates
 from pyhier.models.group_tables import GroupTables
@@ -27,6 +27,7 @@ from pyhier.quadrature.fitting import Coordinate
 
 RUNGS = 25  # of tau, along the ridge
 TABLED = 50  # points from which tables pay
+WIDTH = 1.2  # of their panels: logs have no singularity within about 2.5 of the line
 
 
 class CountNormalRegression(CountNormal):
@@ -187,7 +188,8 @@ class CountNormalRegression(CountNormal):
 
     @cached_property
     def _tables(self) -> GroupTables:
-        return GroupTables(self.counts, self.covariates.x)
+        data = np.delete(self._distinct[0], OFFSET, axis=0)
+        return GroupTables(self._likelihood, data, WIDTH)
 
     def effect_index(self, row: Floats) -> float:
         """Exponent below which powers of a new group's effect have expectations."""

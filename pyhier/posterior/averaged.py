@@ -16,6 +16,7 @@ from pyhier.models.draws import Draws
 from pyhier.models.interface import Averaged
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
+from pyhier.posterior.exact_plane import PlanePosterior
 from pyhier.posterior.summaries import PROBS, marginal_columns
 
 
@@ -100,6 +101,9 @@ class AveragedPosterior(Posterior):
 
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
+        for post in self._posteriors:
+            if isinstance(post, PlanePosterior):
+                post.work_out_effects()
         q = probabilities("probs", probs).ravel()
         return marginal_columns([self[name] for name in self.names], q)
 

@@ -19,7 +19,7 @@ How far sums over even and over odd nodes, and over even and odd rows, are apart
 are: for analytic densities what is left is about the square.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -119,6 +119,31 @@ class Piece:
     high: float = np.inf
 
 
+@dataclass(frozen=True)
+class Span:
+    """A part of a row that takes nodes of its own.
+
+    Attributes
+    ----------
+    number : int
+    c : float
+        The concentration.
+    low, high : float
+        From where to where nodes are wanted.
+    whole : bool
+        Whether that is all of the row.
+    serves : (float, float)
+        The places on the effect's line.
+    """
+
+    number: int
+    c: float
+    low: float
+    high: float
+    whole: bool = False
+    serves: tuple[float, float] = (-np.inf, np.inf)
+
+
 class EffectNodes:
     """Nodes that carry the density of any effect.
 
@@ -155,11 +180,14 @@ class EffectNodes:
         plain = self._pieces(row, w, log_weight, ~rough)
         close: list[Piece] = []
         grids: list[Piece] = []
+        spans: list[Span] = []
         for number in np.flatnonzero(rough):
-            c = float(concentration[number])
-            pieces, grid = self._rough(int(number), c, *w[row == number][[0, -1]])
-            (close if c >= WIDE else plain).extend(pieces)
+            ends = w[row == number][[0, -1]]
+            some, grid = self._rough(int(number), float(concentration[number]), *ends)
+            spans += some
             grids += grid
+        for piece in self._between(spans):
+            (close if concentration[piece.number] >= WIDE else plain).append(piece)
         sorted_out = [self._by_form(piece, bool(linear[piece.number])) for piece in plain]
         plain = [piece for some, _ in sorted_out for piece in some]
         close += [piece for _, some in sorted_out for piece in some]
@@ -180,11 +208,13 @@ class EffectNodes:
     def _population(self, outer: Floats, w: Floats) -> Family:
         return self._model.theta_given(None, self._at(w, outer))
 
-    def _log_density(self, number: int, w: Floats) -> Floats:
-        outer = np.full(w.size, self._plane.outer.x[number])
-        share = self._plane.log_share[number]
-        found: Floats = share + self._model.marginal.log_density(self._at(w, outer))
-        return np.where(np.isnan(found), -np.inf, found)
+    def _log_densities(self, number: Sequence[int], w: Sequence[Floats]) -> list[Floats]:
+        """Log densities at places of rows, all of them at once."""
+        size = np.array([each.size for each in w])
+        row, places = np.repeat(np.array(number), size), np.concatenate(w)
+        at = self._at(places, self._plane.outer.x[row])
+        found = self._plane.log_share[row] + self._model.marginal.log_density(at)
+        return np.split(np.where(np.isnan(found), -np.inf, found), np.cumsum(size)[:-1])
 
     # --- Rows as they are -------------------------------------------------------------------------
 
@@ -222,28 +252,28 @@ class EffectNodes:
 
     def _rough(
         self, number: int, c: float, low: float, high: float
-    ) -> tuple[list[Piece], list[Piece]]:
-        """Nodes of a row where its components are wide enough for them, and a grid for the rest."""
+    ) -> tuple[list[Span], list[Piece]]:
+        """Where a row's components are wide enough for nodes, and a grid for the rest."""
         scale = float(self._plane.inner.scale[number])
         low, high = low - 0.5 * scale, high + 0.5 * scale
         most = max(NARROW**-2, (NARROWER * scale) ** -2)
         if self._sharpest(c, low, high) <= 4.0 * most:
-            return [self._between(number, c, low, high, True)], []
+            return [Span(number, c, low, high, whole=True)], []
         if self.line != "logit":
             return [], [self._grid(number, low, high)]
         # Towards both ends of the line the components of a row widen.
         edge = -_logit_of_concentration(c / most)
         reach = 1.0 + np.sqrt(2.0 * DEEPEST / most)
-        pieces = []
+        spans = []
         if low < -edge:
-            pieces.append(self._between(number, c, low, min(high, reach - edge), False))
-            pieces[-1].high = -edge
+            end = min(high, reach - edge)
+            spans.append(Span(number, c, low, end, serves=(-np.inf, -edge)))
         if high > edge:
-            pieces.append(self._between(number, c, max(low, edge - reach), high, False))
-            pieces[-1].low = edge
+            start = max(low, edge - reach)
+            spans.append(Span(number, c, start, high, serves=(edge, np.inf)))
         grid = self._grid(number, low, high)
         grid.low, grid.high = -edge, edge
-        return pieces, [grid]
+        return spans, [grid]
 
     def _sharpest(self, c: float, low: float, high: float) -> float:
         """The largest concentration of the log-gamma distributions that are as wide."""
@@ -252,35 +282,41 @@ class EffectNodes:
         nearest = min(max(0.0, low), high)
         return c * float(_expit_slope(np.array(nearest)))
 
-    def _between(self, number: int, c: float, low: float, high: float, whole: bool) -> Piece:
-        """Nodes of a row at equal steps of a coordinate in which they are half a width apart.
-
-        Of a whole row the integral is known: where the nodes miss it, they are too far apart.
-        """
-        mass, sd, start = self._mass[number], self._sd[number], self._start[number]
-        middle = self._sign * (start + 20.0) if c < THIN else 0.5 * (low + high)
-        for share in STEPS[: None if whole else 1]:
-            w, logs = self._spread(
-                number, c, (min(share * sd, SMOOTH / RESOLVED), middle), low, high
-            )
-            weight = np.exp(logs)
-            half = abs(2.0 * weight[::2].sum() - mass)
-            if not whole or (abs(weight.sum() - mass) <= EXACT and half <= ALMOST):
+    def _between(self, spans: list[Span]) -> list[Piece]:
+        """Nodes at equal steps of a coordinate in which they are half a width apart."""
+        found: list[Piece | None] = [None] * len(spans)
+        for share in STEPS:
+            left = [k for k, piece in enumerate(found) if piece is None]
+            if not left:
                 break
-        return Piece(number, w, logs)
+            spread = [self._spread(spans[k], share) for k in left]
+            number, w = [spans[k].number for k in left], [places for places, _ in spread]
+            logs = self._log_densities(number, w)
+            for k, (places, width), log in zip(left, spread, logs, strict=True):
+                piece = Piece(spans[k].number, places, log + width, *spans[k].serves)
+                if share == STEPS[-1] or not spans[k].whole or self._is_resolved(piece):
+                    found[k] = piece
+        return [piece for piece in found if piece is not None]
 
-    def _spread(
-        self, number: int, c: float, row: tuple[float, float], low: float, high: float
-    ) -> tuple[Floats, Floats]:
-        """Nodes from one end to the other, and the logs of their weights."""
+    def _is_resolved(self, piece: Piece) -> bool:
+        """Whether a whole row's nodes do not miss its integral, which is known."""
+        mass, weight = self._mass[piece.number], np.exp(piece.log_weight)
+        half = abs(2.0 * weight[::2].sum() - mass)
+        return bool(abs(weight.sum() - mass) <= EXACT and half <= ALMOST)
+
+    def _spread(self, span: Span, share: float) -> tuple[Floats, Floats]:
+        """Nodes from one end to the other, and the logs of the lengths that they stand for."""
+        c, low, high, sd = span.c, span.low, span.high, self._sd[span.number]
+        start = self._sign * (self._start[span.number] + 20.0)
+        middle = start if c < THIN else 0.5 * (low + high)
+        row = min(share * sd, SMOOTH / RESOLVED), middle
         first, last = self._stretched(c, row, np.array([low, high]))
         k = np.linspace(first, last, max(2, int(np.ceil(last - first)) + 1))
-        knots = _about(low, high, row[1])
+        knots = _about(low, high, middle)
         w = np.interp(k, self._stretched(c, row, knots), knots)
         for _ in range(6):
             w = w - (self._stretched(c, row, w) - k) / self._density_of_nodes(c, row, w)
-        step = float(k[1] - k[0])
-        return w, self._log_density(number, w) + np.log(step / self._density_of_nodes(c, row, w))
+        return w, np.log(float(k[1] - k[0]) / self._density_of_nodes(c, row, w))
 
     def _stretched(self, c: float, row: tuple[float, float], w: Floats) -> Floats:
         """A coordinate that grows by one from node to node."""
@@ -308,7 +344,7 @@ class EffectNodes:
     def _grid(self, number: int, low: float, high: float) -> Piece:
         spacing = float(self._plane.inner.scale[number]) / PER_WIDTH
         w = low + spacing * np.arange(max(16.0, np.ceil((high - low) / spacing) + 1.0))
-        logs = self._log_density(number, w)
+        logs = self._log_densities([number], [w])[0]
         return Piece(number, w, np.maximum(logs, logs.max() - 700.0))
 
     def _grids(self, pieces: list[Piece], concentration: Floats) -> Grids:

@@ -29,14 +29,12 @@ from pyhier.quadrature.transforms import Line
 CLOSE = 2.0  # nodes to the width of a normal density as smooth as p
 MATTERS = 1e-13  # shares of nodes and rows that must be resolved
 COARSE = 1.0 / 3.0  # of the width of a row's density: the widest step of nodes
-FINE = 1.0 / 24.0  # the step of a grid
+FINE = 1.0 / 12.0  # the step of a grid: of a normal density polynomials are good to 6e-14
 NARROW = 1.25  # steps: the sd of components that a grid resolves
 ORDER = 9  # of the rule for those that it does not
 POINTS = 12  # of a polynomial between places of the grid
 BEYOND = 9.0  # sds where a narrow component has ended
 PLACES = 64  # at a time
-APART = np.array([[1.0, -1.0, 1.0, -1.0], [1.0, 1.0, -1.0, -1.0]])
-
 _BARYCENTRIC = np.array([(-1.0) ** j * comb(POINTS - 1, j) for j in range(POINTS)])
 
 
@@ -148,17 +146,16 @@ class HeavyPopulation:
         return split, near, rule
 
     @cached_property
-    def parity(self) -> Floats:
-        """Shares of nodes in sums over even and odd rows and nodes, (nodes, 4)."""
-        shares = np.zeros((self.mu.size, 4))
+    def signs(self) -> Floats:
+        """What a node counts for in the sum, and in even less odd nodes, and rows, (nodes, 3)."""
+        signs = np.ones((self.mu.size, 3))
         for one, start, end in zip(self.rows, self.first[:-1], self.first[1:], strict=True):
-            below = 2 * (one.number % 2)
-            if one.rule[0].size:
-                shares[start:end, below : below + 2] = 0.5
-            else:
-                shares[start:end:2, below] = 1.0
-                shares[start + 1 : end : 2, below + 1] = 1.0
-        return shares
+            signs[start + 1 : end : 2, 1] = -1.0
+            if one.rule[0].size:  # the grid is fine
+                signs[start:end, 1] = 0.0
+            if one.number % 2:
+                signs[start:end, 2] = -1.0
+        return signs
 
     def at(self, z: Floats) -> tuple[Floats, Floats]:
         """Densities at places by nodes, (points, nodes), and the logs of their units, (points,)."""
@@ -168,7 +165,8 @@ class HeavyPopulation:
         constant = float(self._law.log_density(np.zeros(1))[0])
         logs = self._law.kernel.log_densities(z, self.mu, self.first, tau, split, near, constant)
         top = logs.max(axis=1)
-        found = np.exp(logs - top[:, None])
+        logs -= top[:, None]
+        found = np.exp(logs, out=logs)
         for one, start in zip(self.rows, self.first[:-1].tolist(), strict=True):
             if one.rule[0].size:
                 self._add_narrow(one, z, top, found[:, start : start + one.mu.size])
@@ -243,7 +241,7 @@ class HeavyDensities:
         self._own, self._population = model.own_likelihood(quantities), population
         logs = population.log_weight - self._own.given_phi(population.phi)
         self._top = logs.max(axis=1)
-        self._weight = np.exp(logs - self._top[:, None])
+        self._weight = np.exp(logs - self._top[:, None]).T.copy()
 
     def __call__(self, effect: Rows, z: Floats) -> Floats:
         """Log densities of effects, by their places in ``quantities``, at places on the line."""
@@ -258,24 +256,29 @@ class HeavyDensities:
         return self._at(np.repeat(effect, z.shape[1]), z.ravel())
 
     def _at(self, effect: Rows, z: Floats) -> tuple[Floats, Floats]:
+        (total, *apart), unit = self._sums(effect, z)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            off = (apart[0] / total) ** 2 + (apart[1] / total) ** 2
+            logs = np.log(total) + unit + self._top[effect]
+        return logs + self._own.given_effect(z, effect), off
+
+    def _sums(self, effect: Rows, z: Floats) -> tuple[Floats, Floats]:
+        """Sums over the nodes by their signs, (3, points), and the logs of their units."""
         places, which = np.unique(z, return_inverse=True)
-        which = which.ravel()
-        parts, unit = np.empty((z.size, 4)), np.empty(places.size)
+        among, whose = np.unique(effect, return_inverse=True)
+        which, whose = which.ravel(), whose.ravel()
+        signed = self._weight[:, among, None] * self._population.signs[:, None]
+        sums, unit = np.empty((z.size, 3)), np.empty(places.size)
         order = np.argsort(which, kind="stable")
         ends = np.searchsorted(which[order], np.arange(0, places.size + PLACES, PLACES))
         for k, start in enumerate(range(0, places.size, PLACES)):
-            some = slice(start, start + PLACES)
+            some, asked = slice(start, start + PLACES), order[ends[k] : ends[k + 1]]
             density, unit[some] = self._population.at(places[some])
-            asked = order[ends[k] : ends[k + 1]]
-            for own in np.unique(effect[asked]).tolist():
-                mine = asked[effect[asked] == own]
-                weighted = self._weight[own][:, None] * self._population.parity
-                parts[mine] = (density @ weighted)[which[mine] - start]
-        total = parts.sum(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            apart = (parts @ APART.T) / total[:, None]
-            logs = np.log(total) + unit[which] + self._top[effect]
-        return logs + self._own.given_effect(z, effect), (apart**2).sum(axis=1)
+            own, mine = np.unique(whose[asked], return_inverse=True)
+            weight = signed[:, own] if own.size < among.size else signed
+            found = (density @ weight.reshape(len(weight), -1)).reshape(len(density), -1, 3)
+            sums[asked] = found[which[asked] - start, mine.ravel()]
+        return sums.T, unit[which]
 
     def beyond(self, limit: float) -> Floats:
         """Nothing: the line has no places that are no doubles."""

@@ -18,7 +18,7 @@ from pyhier.models.interface import Latticed
 from pyhier.models.own_likelihood import OwnLikelihood
 from pyhier.posterior.exact_plane import PlanePosterior
 from pyhier.quadrature.axes import Axis, coordinate_axis
-from pyhier.quadrature.nested import Plane, nested_quadrature
+from pyhier.quadrature.nested import Plane, Search, nested_quadrature
 from pyhier.quadrature.plane_table import PlaneTable, TablePlane
 
 Table = Callable[[Floats, Floats], Floats]  # log density of a predictor and the last coordinate
@@ -111,7 +111,8 @@ class PredictorPosterior(PlanePosterior):
         known: Any = PredictorModel(model, members, row, table)
         if isinstance(table, PlaneTable):
             return cls(known, table.plane())
-        return cls(known, nested_quadrature(lambda outer, inner: table(inner, outer), at[1], at[0]))
+        found = nested_quadrature(lambda outer, inner: table(inner, outer), Search(at[1], at[0]))
+        return cls(known, found)
 
     def _finer(self, plane: Plane) -> Plane:
         return plane.finer() if isinstance(plane, TablePlane) else super()._finer(plane)

@@ -16,7 +16,6 @@ a density of its own at any place.
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -109,19 +108,19 @@ class Lattice:
         parts = int(min(np.ceil(places.size * each / TOGETHER), places.size))
         if parts > 1:
             return np.concatenate([self.along(k, p, wider) for p in np.array_split(places, parts)])
-        near = self._highest_at(k, places)
         order = [k, *(i for i in range(self.step.size) if i != k)]
         steps = wider * self.step[order[1:]]
-        grids: list[Grid] = [places.take, *map(_grid, steps)]
+        grids: list[Grid] = [places.take, *map(multiples, steps)]
         stretches = [self.stretches[i] for i in order]
 
         def evaluate(index: Index) -> tuple[Floats, Floats]:
-            psi, slope = _places(stretches, grids, index)
-            found = _density(self.log_density, psi[:, np.argsort(order)], slope)
+            psi, slope = places_of(stretches, grids, index)
+            found = density_of_z(self.log_density, psi[:, np.argsort(order)], slope)
             return found, found
 
+        which, near = self._nearest(k, places)
         others = np.round(near[:, order[1:]] / wider).astype(np.int64)
-        seeds = np.column_stack([np.arange(places.size), others])
+        seeds = distinct(np.column_stack([which, others]))
         grown = grow(evaluate, seeds, SLAB[len(order)], LIMIT, problems=True)
         sums, change = log_sums(grown, places.size)
         sums += float(np.log(steps).sum())
@@ -133,22 +132,20 @@ class Lattice:
                 sums[rough] = self.along(k, places[rough], 0.5 * wider)
         return sums
 
-    @cached_property
-    def _by_value(self) -> Index:
-        """The nodes by their log densities, the highest last."""
-        order: Index = np.argsort(self.values)
-        return order
-
-    def _highest_at(self, k: int, places: Floats) -> Index:
-        """The highest node at the lattice's place nearest to each."""
-        order, low = self._by_value, int(self.index[:, k].min())
-        row = self.index[order, k] - low
-        best = np.full(int(row.max()) + 1, -1, dtype=np.int64)
-        best[row] = order  # of several the last stays
-        known = np.flatnonzero(best >= 0)
-        wanted = np.clip(np.round(places / self.step[k]) - low, 0, best.size - 1)
-        nearest: Index = self.index[best[known[np.searchsorted(known, wanted)]]]
-        return nearest
+    def _nearest(self, k: int, places: Floats) -> tuple[Index, Index]:
+        """The nodes that matter at the lattice's place nearest to each place, and which that is."""
+        order = np.argsort(self.index[:, k], kind="stable")
+        known, first, row = np.unique(self.index[order, k], return_index=True, return_inverse=True)
+        top = np.maximum.reduceat(self.values[order], first)
+        kept = self.values[order] >= top[row.ravel()] - SLAB[self.step.size]
+        order, row = order[kept], row.ravel()[kept]
+        wanted = places / self.step[k]
+        at = np.searchsorted(0.5 * (known[1:] + known[:-1]), wanted)
+        start, end = np.searchsorted(row, at), np.searchsorted(row, at, side="right")
+        which = np.repeat(np.arange(places.size), end - start)
+        before = np.cumsum(end - start) - (end - start)
+        nodes: Index = self.index[order[np.arange(which.size) + (start - before)[which]]]
+        return which, nodes
 
 
 def lattice(
@@ -198,10 +195,12 @@ def lattice(
     stretches, seen = first_axes(log_density, start, coordinates, DEPTH[d])
     tails = seen if tails is None else tails
     check_tails(tails, coordinates)
-    stretches, narrow = _look(log_density, coordinates, stretches, tails)
+    stretches, narrow, psi = _look(log_density, coordinates, stretches, tails)
     step = FIRST[d] * narrow
     for _ in range(ROUNDS):
-        found = _sum(log_density, coordinates, stretches, step, tails, limit)
+        seeds = _seeds(stretches, step, psi)
+        found = _sum(log_density, coordinates, stretches, step, tails, limit, seeds)
+        psi = found.psi[found.values > found.values.max() - DEPTH[d]]
         if found.error <= tolerance:
             return found
         change = _by_axis(_changes(found), d)
@@ -213,18 +212,37 @@ def lattice(
     )
 
 
+def distinct(index: Index) -> Index:
+    """Those nodes that differ."""
+    order = np.lexsort(index.T)
+    new = (np.diff(index[order], axis=0) != 0).any(axis=1)
+    found: Index = index[order[np.append(True, new)]]
+    return found
+
+
+def _seeds(stretches: tuple[Stretch, ...], step: Floats, psi: Floats) -> Index:
+    """The nodes nearest to places where there is mass, and the one at 0."""
+    z = [stretch.z(column) for stretch, column in zip(stretches, psi.T, strict=True)]
+    near = np.round(np.column_stack(z) / step)
+    near = near[(np.abs(near) < FAR_OFF).all(axis=1)]
+    return distinct(np.vstack([np.zeros_like(step), near]).astype(np.int64))
+
+
 def _look(
     log_density: LogDensity,
     coordinates: Sequence[Coordinate],
     stretches: tuple[Stretch, ...],
     tails: Floats,
-) -> tuple[tuple[Stretch, ...], Floats]:
-    """The axes anew, by a coarse lattice; and how much narrower lines through the mode are."""
+) -> tuple[tuple[Stretch, ...], Floats, Floats]:
+    """The axes anew, by a coarse lattice, which are how much narrower through the mode, and where.
+
+    The last are places with mass.
+    """
     d, lines = len(coordinates), [c.line for c in coordinates]
     for share in (1.0, 0.3):
         with suppress(UnresolvedError):
             depth = share * DEPTH[d]
-            look = _sum(log_density, coordinates, stretches, COARSE, tails, LOOK, depth)
+            look = _sum(log_density, coordinates, stretches, COARSE, tails, LOOK, depth=depth)
             used = look.values > look.values.max() - depth
             psi, weight = look.psi[used], look.weight[used]
             again = tuple(
@@ -232,8 +250,8 @@ def _look(
                 for k, (stretch, line) in enumerate(zip(stretches, lines, strict=True))
             )
             pairs = zip(stretches, again, strict=True)
-            return again, np.array([min(1.0, old.scale / new.scale) for old, new in pairs])
-    return stretches, np.ones(d)  # as the lines through the mode say
+            return again, np.array([min(1.0, old.scale / new.scale) for old, new in pairs]), psi
+    return stretches, np.ones(d), np.empty((0, d))  # as the lines through the mode say
 
 
 def on_axes(log_density: LogDensity, stretches: Sequence[Stretch], z: Floats) -> Floats:
@@ -242,10 +260,11 @@ def on_axes(log_density: LogDensity, stretches: Sequence[Stretch], z: Floats) ->
     for k, stretch in enumerate(stretches):
         psi[:, k] = stretch.psi(z[:, k])
         slope += stretch.log_slope(z[:, k])
-    return _density(log_density, psi, slope)
+    return density_of_z(log_density, psi, slope)
 
 
-def _density(log_density: LogDensity, psi: Floats, slope: Floats) -> Floats:
+def density_of_z(log_density: LogDensity, psi: Floats, slope: Floats) -> Floats:
+    """Log density of z, with psi there, and the log of psi's area by that of z."""
     values = np.empty(len(psi))
     for i in range(0, len(psi), BLOCK):
         values[i : i + BLOCK] = log_density(psi[i : i + BLOCK])
@@ -253,11 +272,12 @@ def _density(log_density: LogDensity, psi: Floats, slope: Floats) -> Floats:
         return np.where(values == -np.inf, -np.inf, values + slope)
 
 
-def _grid(step: float) -> Grid:
+def multiples(step: float) -> Grid:
+    """The places of an axis with equal steps."""
     return lambda index: index * step
 
 
-def _places(
+def places_of(
     stretches: Sequence[Stretch], grids: Sequence[Grid], index: Index
 ) -> tuple[Floats, Floats]:
     """Psi at nodes, and the log of its area by that of z: an axis has few places."""
@@ -278,19 +298,20 @@ def _sum(
     step: Floats | float,
     tails: Floats,
     limit: int,
+    seeds: Index | None = None,
     depth: float | None = None,
 ) -> Lattice:
     """The lattice of this step; with a depth of its own it is only a first look."""
     d = len(coordinates)
     step = np.broadcast_to(np.asarray(step, dtype=np.float64), (d,))
     tilt = _tilt(coordinates, tails)
-    grids = [_grid(one) for one in step]
+    grids = [multiples(one) for one in step]
     middle = np.array([stretch.middle for stretch in stretches])
     found_psi: list[Floats] = []
 
     def evaluate(index: Index) -> tuple[Floats, Floats]:
-        psi, slope = _places(stretches, grids, index)
-        values = _density(log_density, psi, slope)
+        psi, slope = places_of(stretches, grids, index)
+        values = density_of_z(log_density, psi, slope)
         if np.isnan(values).any():
             raise ValueError(
                 f"the log density is no number at {_describe(coordinates, psi, values)}"
@@ -299,8 +320,8 @@ def _sum(
         return values, values + np.maximum(psi - middle, 0.0) @ tilt
 
     rounds = FAR_OFF if depth is None else NEAR
-    seed = np.zeros((1, d), dtype=np.int64)
-    grown = grow(evaluate, seed, depth or DEPTH[d], limit, rounds=rounds)
+    seeds = np.zeros((1, d), dtype=np.int64) if seeds is None else seeds
+    grown = grow(evaluate, seeds, depth or DEPTH[d], limit, rounds=rounds)
     top = float(grown.values.max())
     if abs(top) > DIGITLESS:
         raise UnresolvedError(

@@ -279,25 +279,37 @@ class Plane:
         return self.log_share[self.inner.row] + self.inner.log_weight
 
 
-def nested_quadrature(
-    log_density: Callable[[Floats, Floats], Floats],
-    outer: float,
-    inner: float,
-    known: tuple[Floats, Floats, Floats] | None = None,
-) -> Plane:
-    """Integrate a density of (outer, inner) over the plane, from a point with some mass.
+@dataclass(frozen=True)
+class Search:
+    """Where to look for the mass of a density of two coordinates.
 
-    Where densities fall off as powers a walk from there may end far from the inner peak: then there
-    are ``known`` values of the outer coordinate, centres and scales.
+    Attributes
+    ----------
+    outer, inner : float
+        A point with some mass.
+    width : float
+        Of the mass along the outer coordinate.
+    known : (ndarray, ndarray, ndarray), optional
+        Values of the outer coordinate, and the inner density's centres and scales there. Where
+        densities fall off as powers a walk from the point may else end far from the inner peak.
     """
-    scale = 1.0
+
+    outer: float
+    inner: float
+    width: float = 1.0
+    known: tuple[Floats, Floats, Floats] | None = None
+
+
+def nested_quadrature(log_density: Callable[[Floats, Floats], Floats], search: Search) -> Plane:
+    """Integrate a density of (outer, inner) over the plane."""
+    outer, inner, scale, known = search.outer, search.inner, 1.0, search.known
     if known is not None:
         inner = float(np.interp(outer, known[0], known[1]))
         scale = float(np.exp(np.interp(outer, known[0], np.log(known[2]))))
     nested = Nested(log_density, outer, inner, scale)
     if known is not None:
         nested.guess(*known)
-    rule = integrate(lambda row, x: nested(x), np.array([outer]), np.ones(1))
+    rule = integrate(lambda row, x: nested(x), np.array([outer]), np.array([search.width]))
     return Plane(rule, nested.rule(rule.x))
 
 

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from pyhier._types import Floats
 from pyhier.quadrature.growth import grow
-from pyhier.quadrature.lattice import LIMIT, SLAB, LogDensity, log_sums, on_axes
+from pyhier.quadrature.lattice import (
+    LIMIT,
+    SLAB,
+    Grid,
+    LogDensity,
+    density_of_z,
+    log_sums,
+    multiples,
+    on_axes,
+    places_of,
+)
 from pyhier.quadrature.nested import CUT, Plane, Rule
 from pyhier.quadrature.stretch import Stretch
 
@@ -252,12 +262,11 @@ def _sums(
     step: float,
 ) -> Floats:
     d = len(stretches)
+    grids: list[Grid] = [first.take, *(multiples(step) for _ in range(d - 2)), last.take]
 
     def evaluate(index: NDArray[np.int64]) -> tuple[Floats, Floats]:
-        z = np.empty((len(index), d))
-        z[:, 0], z[:, -1] = first[index[:, 0]], last[index[:, 0]]
-        z[:, 1:-1] = step * index[:, 1:]
-        found = on_axes(log_density, stretches, z)
+        both = np.column_stack([index, index[:, 0]])  # a problem is a place of two axes
+        found = density_of_z(log_density, *places_of(stretches, grids, both))
         return found, found
 
     seeds = np.zeros((first.size, d - 1), dtype=np.int64)

@@ -62,7 +62,9 @@ class Stretch:
         Beyond a bend the map's slope only grows, and the start is on the bend's side of the place,
         so the steps go one way.
         """
-        target = (from_range(psi, self.low, self.high) - self.middle) / self.scale
+        target: Floats = (from_range(psi, self.low, self.high) - self.middle) / self.scale
+        if np.isinf(self.left) and np.isinf(self.right):
+            return target
         with np.errstate(all="ignore"):
             far = np.maximum(np.abs(target), 1e-300)
             z = np.where(target < 0.0, np.maximum(target, self.left - np.log(far) / BEND), target)
@@ -76,15 +78,21 @@ class Stretch:
         return z
 
     def _line(self, z: Floats) -> Floats:
+        line = z
         with np.errstate(over="ignore"):
-            down = np.exp(-BEND * (z - self.left)) - np.exp(BEND * self.left)
-            up = np.exp(BEND * (z - self.right)) - np.exp(-BEND * self.right)
-            line: Floats = self.middle + self.scale * (z - down + up)
-        return line
+            if np.isfinite(self.left):
+                line = line - (np.exp(-BEND * (z - self.left)) - np.exp(BEND * self.left))
+            if np.isfinite(self.right):
+                line = line + (np.exp(BEND * (z - self.right)) - np.exp(-BEND * self.right))
+        return self.middle + self.scale * line
 
     def _line_log_slope(self, z: Floats) -> Floats:
+        bends = np.zeros_like(z)
         with np.errstate(over="ignore"):
-            bends = np.exp(-BEND * (z - self.left)) + np.exp(BEND * (z - self.right))
+            if np.isfinite(self.left):
+                bends += np.exp(-BEND * (z - self.left))
+            if np.isfinite(self.right):
+                bends += np.exp(BEND * (z - self.right))
         slope: Floats = np.log(self.scale) + np.log1p(BEND * bends)
         return slope
 

@@ -13,26 +13,30 @@ from numpy.typing import NDArray
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
+from pyhier.quadrature.nested import Search
 
 REACH = 14.0  # sds that a surface goes to: where quadrature looks for the mass
-DEGREES = (20, 28, 40)
+DEGREES = (12, 16, 20, 28, 40)
 HELD_OUT = 60  # points at which it is compared
-ROUGH = 1e-11  # how close it must be where there is mass
+ROUGH = 3e-12  # how close it must be where there is mass
 OF_SIZE = 1e-15  # of the height itself, to which sums round
 FALL = 4.0  # logs below the highest at which e times as much will do
 NEWTON = 30
+NARROW = 0.5  # scales of a search, in sds: its first look then ends within the box
 
 Function = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True, eq=False)
 class Surface(Frozen):
-    """A function of two coordinates in a box.
+    """A function of two coordinates in a box, one side of which is slanted.
 
     Attributes
     ----------
-    centre, reach : ndarray, shape (2,)
-        The box's middle and half its sides.
+    centre : ndarray, shape (2,)
+        The box's middle.
+    root : ndarray, shape (2, 2)
+        Takes the places in it, from -1 to 1, to distances from there; it is an upper triangle.
     height : float
         What the polynomial leaves out.
     coefficients : ndarray, shape (m, n)
@@ -40,30 +44,50 @@ class Surface(Frozen):
     """
 
     centre: Floats
-    reach: Floats
+    root: Floats
     height: float
     coefficients: Floats
 
+    def places(self, points: Floats) -> Floats:
+        """Where points (n, 2) are in the box."""
+        away = points - self.centre
+        second = away[:, 1] / self.root[1, 1]
+        first = (away[:, 0] - self.root[0, 1] * second) / self.root[0, 0]
+        return np.column_stack([first, second])
+
     def inside(self, points: Floats) -> NDArray[np.bool_]:
         """Which points (n, 2) are in the box."""
-        near: NDArray[np.bool_] = np.abs(points - self.centre) <= self.reach
+        near: NDArray[np.bool_] = np.abs(self.places(points)) <= 1.0
         return near[:, 0] & near[:, 1]
 
     def __call__(self, points: Floats) -> Floats:
         """Values at points (n, 2) in the box."""
         m, n = self.coefficients.shape
-        x = (points - self.centre) / self.reach
+        x = self.places(points)
         first = chebvander(x[:, 0], m - 1) @ self.coefficients
         values: Floats = (first * chebvander(x[:, 1], n - 1)).sum(axis=1)
         return values + self.height
 
+    @property
+    def search(self) -> Search:
+        """Where a nested quadrature finds the mass: the second coordinate is the outer one."""
+        (scale, slope), (_, width) = self.root.tolist()
+        ends, share = np.array([-1.0, 1.0]), NARROW / REACH
+        middle, outer = self.centre.tolist()
+        known = outer + width * ends, middle + slope * ends, np.full(2, scale * share)
+        return Search(outer, middle, width * share, known)
 
-def surface(function: Function, centre: Floats, sd: Floats) -> Surface | None:
-    """The surface of a function about a mode with these sds; None where no polynomial is close."""
-    reach = REACH * sd
+
+def surface(function: Function, centre: Floats, root: Floats) -> Surface | None:
+    """The surface of a function about a mode whose covariance has a root, an upper triangle.
+
+    None where no polynomial is close.
+    """
+    reach = REACH * root
     rng = np.random.default_rng(1)
     spread = np.concatenate([np.ones(HELD_OUT // 2), np.full(HELD_OUT // 2, 0.3)])
-    held = centre + reach * rng.uniform(-1.0, 1.0, (spread.size, 2)) * spread[:, np.newaxis]
+    held = rng.uniform(-1.0, 1.0, (spread.size, 2)) * spread[:, np.newaxis]
+    held = centre + held @ reach.T
     wanted, height = function(held), float(function(centre[np.newaxis])[0])
     if not (np.isfinite(wanted).all() and np.isfinite(height)):
         return None
@@ -82,18 +106,21 @@ def _coefficients(
 ) -> Floats:
     angles = np.pi * (np.arange(degree) + 0.5) / degree
     node = np.cos(angles)
-    points = centre + reach * np.stack(np.meshgrid(node, node, indexing="ij"), -1).reshape(-1, 2)
-    values = (function(points) - height).reshape(degree, degree)
+    points = np.stack(np.meshgrid(node, node, indexing="ij"), -1).reshape(-1, 2)
+    values = (function(centre + points @ reach.T) - height).reshape(degree, degree)
     to_coefficients = np.cos(np.outer(np.arange(degree), angles)) * (2.0 / degree)
     to_coefficients[0] *= 0.5
     found: Floats = to_coefficients @ values @ to_coefficients.T
     return found
 
 
-def mode_and_sds(
+def mode_and_root(
     derivatives: Callable[[Floats], tuple[Floats, Floats]], start: Floats
 ) -> tuple[Floats, Floats] | None:
-    """A mode by Newton's method and the normal approximation's sds; None where there is none."""
+    """A mode by Newton's method, and the root of the normal approximation's covariance.
+
+    The root is an upper triangle. None where there is no mode.
+    """
     point = np.array(start)
     for _ in range(NEWTON):
         gradient, hessian = derivatives(point)
@@ -103,6 +130,7 @@ def mode_and_sds(
             return None
         step = -np.linalg.solve(hessian, gradient)
         if float(step @ gradient) < 1e-4:  # of a sd a hundredth
-            return point, np.sqrt(np.diagonal(np.linalg.inv(-hessian)))
+            root: Floats = np.linalg.inv(np.linalg.cholesky(-hessian)).T
+            return point, root
         point = point + step / max(1.0, float(np.abs(step).max()))
     return None

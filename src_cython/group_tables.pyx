@@ -1,0 +1,197 @@
+"""Log likelihoods of groups whose effects are integrated out, from polynomials of their means.
+
+A panel is a group's log likelihood at one log tau, for means in an interval [k, k + 1] by a width
+that grows with tau. Its Chebyshev coefficients are made where it is first asked for, and kept in a
+hash table with open addressing. A point's panels are found one after the other, and their
+polynomials evaluated eight at a time.
+"""
+from libc.math cimport NAN, exp, fabs, floor
+from libc.stdint cimport uint64_t
+from libc.string cimport memcpy
+
+from pyhier.kernels.integrated_groups cimport Integrated, IntegratedGroups
+
+import numpy as np
+
+
+cdef enum:
+    LANES = 8
+    ORDER = 16                      # coefficients of a panel
+    LOG_TAU = 0, PANEL, ALIKE, KEYS # its row: what it is of, and then the coefficients
+    ROW = KEYS + ORDER
+    ROOM = 1024                     # panels, to begin with
+    MOST = 131072                   # beyond which all are forgotten where there is no room
+
+ctypedef const double *row_t
+
+cdef double RESOLVED = 1e-13        # last coefficients, by the largest value
+cdef double FAR = 262144.0          # panels, and log tau, from 0 to which there are tables
+cdef double LARGE = 300.0
+
+
+cdef inline uint64_t mixed(uint64_t h) noexcept nogil:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
+    h = (h ^ (h >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
+    h = (h ^ (h >> 27)) * <uint64_t>0x94D049BB133111EB
+    return h ^ (h >> 31)
+
+
+cdef inline uint64_t hashed(const double *key) noexcept nogil:
+    cdef uint64_t h = 0, part
+    cdef int i
+    for i in range(KEYS):
+        memcpy(&part, key + i, sizeof(part))
+        h = mixed(h + part)
+    return h
+
+
+cdef inline bint is_of(const double *row, const double *key) noexcept nogil:
+    return (row[LOG_TAU] == key[LOG_TAU] and row[PANEL] == key[PANEL]
+            and row[ALIKE] == key[ALIKE])
+
+
+cdef inline void add_polynomials(const row_t *c, const double *x, const double *times, int lanes,
+                                 double *total) noexcept nogil:
+    """Add Chebyshev sums at places in [-1, 1] to a total, by Clenshaw's recurrence."""
+    cdef double[LANES] before
+    cdef double[LANES] now
+    cdef double new
+    cdef int i, k
+    for i in range(LANES):
+        before[i], now[i] = 0.0, c[i][ORDER - 1]
+    for k in range(ORDER - 2, 0, -1):
+        for i in range(LANES):
+            new = 2.0 * x[i] * now[i] + (c[i][k] - before[i])
+            before[i], now[i] = now[i], new
+    for i in range(lanes):
+        total[0] += times[i] * (x[i] * now[i] + (c[i][0] - before[i]))
+
+
+cdef class GroupTables:
+    """Sums of log likelihoods over groups, and the panels known by now.
+
+    ``alike``, shape (groups,), numbers groups with the same data; ``place``, (ORDER,), are the
+    nodes on [-1, 1] and ``to_coefficients``, (ORDER, ORDER), takes values there. ``width`` is that
+    of a panel by tau, or by 1 where tau is less.
+    """
+    cdef const Integrated *model
+    cdef double width
+    cdef object arrays
+    cdef const double *alike
+    cdef const double *place
+    cdef const double *to_coefficients
+    cdef double[:, ::1] panels
+    cdef Py_ssize_t[::1] slots
+    cdef Py_ssize_t used
+    cdef Py_ssize_t[::1] latest     # the column of the panel that each group had last
+
+    def __init__(self, IntegratedGroups owner, const double[::1] alike, double width,
+                 const double[::1] place, const double[:, ::1] to_coefficients):
+        self.arrays = (owner, alike, place, to_coefficients)
+        self.model, self.width, self.alike = &owner.model, width, &alike[0]
+        self.place, self.to_coefficients = &place[0], &to_coefficients[0, 0]
+        self.panels, self.slots = np.full((ROOM, ROW), np.nan), np.full(2 * ROOM, -1)
+        self.latest = np.zeros(owner.model.groups, np.intp)
+
+    cdef void make_room(self):
+        """Make room for one more point's panels."""
+        cdef Py_ssize_t room = 2 * self.panels.shape[0], k
+        if self.used > MOST:
+            self.used = 0
+        while room < self.used + self.model.groups:
+            room *= 2
+        panels = np.full((room, ROW), np.nan)
+        panels[:self.used] = self.panels[:self.used]
+        self.panels, self.slots = panels, np.full(2 * room, -1)
+        for k in range(self.used):
+            self.slots[self.slot_of(&self.panels[k, 0])] = k
+
+    cdef inline Py_ssize_t slot_of(self, const double *key) noexcept nogil:
+        """The slot that has a key, or that is free for it."""
+        cdef Py_ssize_t mask = self.slots.shape[0] - 1, slot = <Py_ssize_t>(hashed(key) & mask)
+        while self.slots[slot] >= 0 and not is_of(&self.panels[self.slots[slot], 0], key):
+            slot = (slot + 1) & mask
+        return slot
+
+    cdef const double *coefficients(self, Py_ssize_t j, const double *key,
+                                    double width) noexcept nogil:
+        """Those of the panel with a key, which is group j's."""
+        cdef Py_ssize_t slot
+        if is_of(&self.panels[self.latest[j], 0], key):
+            return &self.panels[self.latest[j], KEYS]
+        slot = self.slot_of(key)
+        if self.slots[slot] < 0:
+            self.make(&self.panels[self.used, 0], j, key, width)
+            self.slots[slot] = self.used
+            self.used += 1
+        self.latest[j] = self.slots[slot]
+        return &self.panels[self.slots[slot], KEYS]
+
+    cdef void make(self, double *row, Py_ssize_t j, const double *key, double width) noexcept nogil:
+        """A new panel; NaN where its polynomial does not resolve the log likelihood."""
+        cdef double[ORDER] value
+        cdef double highest = 1.0, last
+        cdef int i, k
+        memcpy(row, key, KEYS * sizeof(double))
+        for i in range(ORDER):
+            value[i] = self.model.of_group(
+                self.model.data, j, width * (key[PANEL] + 0.5 + 0.5 * self.place[i]),
+                key[LOG_TAU], NULL, NULL)
+            highest = max(highest, fabs(value[i]))
+        for k in range(ORDER):
+            row[KEYS + k] = 0.0
+            for i in range(ORDER):
+                row[KEYS + k] += self.to_coefficients[k * ORDER + i] * value[i]
+        last = max(fabs(row[ROW - 1]), fabs(row[ROW - 2]))
+        if not last <= RESOLVED * highest:
+            row[KEYS] = NAN
+
+    cdef double sum_at(self, const double *phi) noexcept nogil:
+        """The sum at one point, for which there is room; NaN where tables do not tell it."""
+        cdef const Integrated *c = self.model
+        cdef double[KEYS] key
+        cdef row_t[LANES] row
+        cdef double[LANES] x
+        cdef double[LANES] times
+        cdef double log_tau = phi[c.p], total = 0.0, at, width
+        cdef Py_ssize_t i, j
+        cdef int lane = 0
+        if not fabs(log_tau) < LARGE:
+            return NAN
+        width = self.width * max(1.0, exp(log_tau))
+        key[LOG_TAU] = log_tau
+        for j in range(c.groups):
+            at = 0.0 if c.offset == NULL else c.offset[j]
+            for i in range(c.p):
+                at += c.design[j * c.p + i] * phi[i]
+            at /= width
+            if not fabs(at) < FAR:
+                return NAN
+            key[PANEL], key[ALIKE] = floor(at), self.alike[j]
+            row[lane] = self.coefficients(j, key, width)
+            x[lane], times[lane] = 2.0 * (at - key[PANEL]) - 1.0, c.times[j]
+            lane += 1
+            if lane == LANES:
+                add_polynomials(row, x, times, lane, &total)
+                lane = 0
+        if lane > 0:
+            for i in range(lane, LANES):
+                row[i], x[i] = row[0], x[0]
+            add_polynomials(row, x, times, lane, &total)
+        return total
+
+    def sums(self, const double[:, ::1] phi):
+        """The sum at points (n, p + 1); NaN where tables do not tell it.
+
+        It is fastest where points with the same log tau follow each other.
+        """
+        cdef Py_ssize_t n = phi.shape[0], k
+        out = np.empty(n)
+        cdef double[::1] found = out
+        with nogil:
+            for k in range(n):
+                if self.used + self.model.groups > self.panels.shape[0]:
+                    with gil:
+                        self.make_room()
+                found[k] = self.sum_at(&phi[k, 0])
+        return out
