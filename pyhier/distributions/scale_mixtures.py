@@ -38,6 +38,11 @@ class ScaleMixture(Frozen):
         return self.mu
 
     @property
+    def centre(self) -> Floats:
+        """The same."""
+        return self.mu
+
+    @property
     def var(self) -> Floats:
         """Variances; inf where there are none."""
         with np.errstate(over="ignore", invalid="ignore"):
@@ -99,6 +104,11 @@ class TiltedMixture(ByMoments):
         tau = np.ascontiguousarray(self.log_tau, dtype=np.float64)
         found = self.law.kernel.laws(self.y, self.sampling, np.atleast_2d(self.mu), tau)
         return found[:, 0] if found.shape[1] == 1 else found
+
+    @property
+    def centre(self) -> Floats:
+        """The mean."""
+        return self.mean
 
     def log_mixture(self, z: Floats, log_weight: Floats) -> Floats:
         """Log densities of the mixture over the nodes at places, shape (points,)."""

@@ -18,9 +18,8 @@ from pyhier.models.interface import (
     is_latticed,
     is_plane,
     is_reduced,
-    is_surfaced,
 )
-from pyhier.models.requirements import need_posterior
+from pyhier.models.requirements import is_surfaced, need_posterior
 from pyhier.posterior.averaged import AveragedPosterior
 from pyhier.posterior.effect_lattice import TOLERANCE, EffectLatticePosterior
 from pyhier.posterior.exact_lattice import LatticePosterior

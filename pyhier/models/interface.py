@@ -21,7 +21,6 @@ from pyhier.models.target import Target
 from pyhier.quadrature.axes import Axis
 from pyhier.quadrature.fitting import Coordinate
 from pyhier.quadrature.panels import Shape
-from pyhier.quadrature.surface import Surface
 
 
 class Data(Protocol):
@@ -380,12 +379,6 @@ class Hilly(PlaneModel, Protocol):
         """Places of the other coordinate, and about where the location is, and how wide."""
 
 
-class Surfaced(PlaneModel, Protocol):
-    """A model with two coordinates whose log likelihood may be a polynomial; the location first."""
-
-    surface: Surface | None
-
-
 class Averaged(Model, Protocol):
     """A model with one more hyperparameter, which has a few values: given it, it is another model.
 
@@ -495,11 +488,6 @@ def is_plane(value: object) -> TypeGuard[PlaneModel]:
 def is_hilly(value: object) -> TypeGuard[Hilly]:
     """Whether the density of a model with two coordinates may have several hills in one."""
     return hasattr(type(value), "hills")
-
-
-def is_surfaced(value: object) -> TypeGuard[Surfaced]:
-    """Whether a model with two coordinates may have a polynomial for its log likelihood."""
-    return hasattr(type(value), "surface")
 
 
 def is_averaged(value: object) -> TypeGuard[Averaged]:

@@ -1,9 +1,10 @@
 """What engines and the classical side ask first: a model, and one that has a posterior."""
 
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
-from pyhier.models.interface import Model, is_averaged, is_model
+from pyhier.models.interface import Model, PlaneModel, is_averaged, is_model
 from pyhier.models.normal_normal import NormalNormal
+from pyhier.quadrature.surface import Surface
 
 # What learnbayes calls the engines that take a log posterior without a model.
 IN_LEARNBAYES = {
@@ -12,6 +13,17 @@ IN_LEARNBAYES = {
 }  # fmt: skip
 
 AVERAGING = ("exact",)  # engines that average over models
+
+
+class Surfaced(PlaneModel, Protocol):
+    """A model with two coordinates whose log likelihood may be a polynomial; the location first."""
+
+    surface: Surface | None
+
+
+def is_surfaced(value: object) -> TypeGuard[Surfaced]:
+    """Whether a model with two coordinates may have a polynomial for its log likelihood."""
+    return hasattr(type(value), "surface")
 
 
 def need_model(engine: str, model: Any) -> None:
