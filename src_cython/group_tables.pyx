@@ -71,13 +71,16 @@ cdef class GroupTables:
     """Sums of log likelihoods over groups, and the panels known by now.
 
     ``alike``, shape (groups,), numbers groups with the same data; ``place``, (ORDER,), are the
-    nodes on [-1, 1] and ``to_coefficients``, (ORDER, ORDER), takes values there. ``width`` is that
-    of a panel by tau, or by 1 where tau is less.
+    nodes on [-1, 1] and ``to_coefficients``, (ORDER, ORDER), takes values there. Panels are counted
+    from a group's ``middle`` on; ``width`` is that of a panel by tau, or ``least`` where that is
+    more, both (groups,).
     """
     cdef const Integrated *model
     cdef double width
     cdef object arrays
     cdef const double *alike
+    cdef const double *middle
+    cdef const double *least
     cdef const double *place
     cdef const double *to_coefficients
     cdef double[:, ::1] panels
@@ -85,9 +88,11 @@ cdef class GroupTables:
     cdef Py_ssize_t used
     cdef Py_ssize_t[::1] latest     # the column of the panel that each group had last
 
-    def __init__(self, IntegratedGroups owner, const double[::1] alike, double width,
-                 const double[::1] place, const double[:, ::1] to_coefficients):
-        self.arrays = (owner, alike, place, to_coefficients)
+    def __init__(self, IntegratedGroups owner, const double[::1] alike, const double[::1] middle,
+                 const double[::1] least, double width, const double[::1] place,
+                 const double[:, ::1] to_coefficients):
+        self.arrays = (owner, alike, middle, least, place, to_coefficients)
+        self.middle, self.least = &middle[0], &least[0]
         self.model, self.width, self.alike = &owner.model, width, &alike[0]
         self.place, self.to_coefficients = &place[0], &to_coefficients[0, 0]
         self.panels, self.slots = np.full((ROOM, ROW), np.nan), np.full(2 * ROOM, -1)
@@ -135,7 +140,8 @@ cdef class GroupTables:
         memcpy(row, key, KEYS * sizeof(double))
         for i in range(ORDER):
             value[i] = self.model.of_group(
-                self.model.data, j, width * (key[PANEL] + 0.5 + 0.5 * self.place[i]),
+                self.model.data, j,
+                self.middle[j] + width * (key[PANEL] + 0.5 + 0.5 * self.place[i]),
                 key[LOG_TAU], NULL, NULL)
             highest = max(highest, fabs(value[i]))
         for k in range(ORDER):
@@ -153,18 +159,19 @@ cdef class GroupTables:
         cdef row_t[LANES] row
         cdef double[LANES] x
         cdef double[LANES] times
-        cdef double log_tau = phi[c.p], total = 0.0, at, width
+        cdef double log_tau = phi[c.p], total = 0.0, at, width, tau
         cdef Py_ssize_t i, j
         cdef int lane = 0
         if not fabs(log_tau) < LARGE:
             return NAN
-        width = self.width * max(1.0, exp(log_tau))
+        tau = exp(log_tau)
         key[LOG_TAU] = log_tau
         for j in range(c.groups):
             at = 0.0 if c.offset == NULL else c.offset[j]
             for i in range(c.p):
                 at += c.design[j * c.p + i] * phi[i]
-            at /= width
+            width = max(self.least[j], self.width * tau)
+            at = (at - self.middle[j]) / width
             if not fabs(at) < FAR:
                 return NAN
             key[PANEL], key[ALIKE] = floor(at), self.alike[j]

@@ -76,6 +76,11 @@ class ScaleLaw(Frozen):
             return min(1.0, sqrt(self.nu) / 2.3)
         return exp(0.5 * float(self.log_scale.min()))
 
+    @property
+    def analytic(self) -> float:
+        """How wide panels may be on which the log density is a polynomial of order 16."""
+        return 1.2 * self.smooth if self.nu or self.log_scale.size == 1 else 0.25 * self.smooth
+
     def log_density(self, x: Floats) -> Floats:
         """Log densities at x, of x's shape."""
         if self.nu:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier.inference.hills import SEPARATE, check_hills
+from pyhier.inference.hills import SEPARATE, check_further_hills, check_hills
 from pyhier.inference.laplace import laplace
 from pyhier.models.interface import (
     Integrated,
@@ -137,6 +137,7 @@ def _of_effects(model: Latticed) -> EffectLatticePosterior:
             f"the quadrature is not resolved: {error}. Take rwmetrop(model, draws), whose error "
             f"its draws tell, or {model.mend}"
         ) from None
+    check_further_hills(model, turned, found)
     return EffectLatticePosterior(model, turned, found)
 
 

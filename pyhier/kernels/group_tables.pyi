@@ -10,6 +10,8 @@ class GroupTables:
         self,
         owner: IntegratedGroups,
         alike: Floats,
+        middle: Floats,
+        least: Floats,
         width: float,
         place: Floats,
         to_coefficients: Floats,

@@ -10,6 +10,7 @@ from pyhier.models.count_normal_families import (
     HypergeometricNormalRegression,
     PoissonNormalRegression,
 )
+from pyhier.models.heavy_families import NormalMixtureRegression, NormalTRegression
 from pyhier.models.hypergeometric_normal import HypergeometricNormal
 from pyhier.models.interface import Model
 from pyhier.models.multilevel import MultilevelNormal
@@ -41,10 +42,12 @@ __all__ = [
     "MultilevelNormal",
     "MultivariateNormal",
     "NormalMixture",
+    "NormalMixtureRegression",
     "NormalNormal",
     "NormalRegression",
     "NormalSums",
     "NormalT",
+    "NormalTRegression",
     "PoissonGamma",
     "PoissonGammaRegression",
     "PoissonNormal",

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._random import Generator, picks
 from pyhier._types import Floats
 from pyhier._validation import numbers
+from pyhier.models.covariates import BetaPrior, Covariates
 from pyhier.models.groups import Grouped, Labels
 from pyhier.models.normal_data import NormalData
 from pyhier.models.normal_t import NormalT, degrees_of_freedom
@@ -32,7 +33,7 @@ class AveragedT(NormalData, Grouped):
         The values of nu, ascending, and their prior probabilities.
     """
 
-    coordinates = ("mu", "log_tau", "nu")
+    coordinates: tuple[str, ...] = ("mu", "log_tau", "nu")
     case_name = "nu"
     location = 0
     log_constant = 0.0
@@ -45,20 +46,30 @@ class AveragedT(NormalData, Grouped):
         se: ArrayLike | None = None,
         var: ArrayLike | None = None,
         nu: Sequence[float] | Mapping[float, float] = (1.0, 4.0, np.inf),
+        X: Any = None,  # noqa: N803 - the field's name for a design
+        intercept: bool = True,
+        prior_beta: BetaPrior = None,
         labels: Labels = None,
         prior_mu: Any = None,
         prior_tau: TauPrior = "uniform",
+        design: Any = None,
     ) -> None:
         self.case_values, self.prior_weights = prior_of_nu(nu)
-        make = partial(NormalT, y, se=se, var=var, labels=labels, prior_mu=prior_mu,
-                       prior_tau=prior_tau)  # fmt: skip
+        self._priors: dict[str, Any] = {"prior_mu": prior_mu, "prior_tau": prior_tau}
+        if X is not None:
+            self._priors |= {"X": X, "intercept": intercept, "design": design}
+        if X is not None or prior_beta is not None:
+            self._priors["prior_beta"] = prior_beta
+        make = partial(NormalT, y, se=se, var=var, labels=labels, **self._priors)
         self.cases = tuple(make(nu=value) for value in self.case_values.tolist())
         first = self.cases[0]
         super().__init__(first.y.size, labels, "y")
         self.y, self.se, self.var = first.y, first.se, first.var
         self.prior = first.prior
         self._nu, self._given = nu, {"se": se} if var is None else {"var": var}
-        self._priors: dict[str, Any] = {"prior_mu": prior_mu, "prior_tau": prior_tau}
+        self.coordinates = (*first.coordinates, "nu")
+        if X is not None:
+            self.covariates: Covariates = first.covariates  # type: ignore[attr-defined]
 
     @property
     def _arguments(self) -> dict[str, Any]:
@@ -73,7 +84,7 @@ class AveragedT(NormalData, Grouped):
         return repr(self.cases[0]).replace(f"nu {self.case_values[0]:g}", f"nu one of {values}", 1)
 
     def with_prior(self, **priors: Any) -> Any:
-        """The same data under another ``prior_mu=``, ``prior_tau=`` or ``nu=``."""
+        """The same data under another ``prior_mu=``, ``prior_beta=``, ``prior_tau=``, ``nu=``."""
         return NormalT(self.y, **(self._arguments | priors))
 
     def why_no_posterior(self) -> str:
@@ -87,27 +98,27 @@ class AveragedT(NormalData, Grouped):
     # --- By the case of each phi ----------------------------------------------------------------
 
     def _by_case(self, flat: Floats) -> Iterator[tuple[int, Places]]:
-        """The cases, and which rows of phi (n, 3) are theirs."""
-        number = np.searchsorted(self.case_values, flat[:, 2])
+        """The cases, and which rows of phi (n, p) are theirs."""
+        number = np.searchsorted(self.case_values, flat[:, -1])
         for k in range(len(self.cases)):
             rows = np.flatnonzero(number == k)
             if rows.size:
                 yield k, rows
 
     def _each(self, method: str, phi: Floats, *more: Any) -> Floats:
-        """A method of the cases at phi (..., 3), put together."""
-        flat = np.ascontiguousarray(phi).reshape(-1, 3)
+        """A method of the cases at phi (..., p), put together."""
+        flat = np.ascontiguousarray(phi).reshape(-1, phi.shape[-1])
         found: Floats = np.empty(0)
         for k, rows in self._by_case(flat):
-            part = getattr(self.cases[k], method)(np.ascontiguousarray(flat[rows, :2]), *more)
+            part = getattr(self.cases[k], method)(np.ascontiguousarray(flat[rows, :-1]), *more)
             if not found.size:
                 found = np.empty((len(flat), *part.shape[1:]))
             found[rows] = part
         return found.reshape(*phi.shape[:-1], *found.shape[1:])
 
     def hyperparameters(self, phi: Floats) -> Mapping[str, Floats]:
-        """Mu, tau and nu, each of shape (...)."""
-        return {"mu": phi[..., 0], "tau": np.exp(phi[..., 1]), "nu": phi[..., 2]}
+        """Mu or the coefficients, tau and nu, each of shape (...)."""
+        return {**self.cases[0].hyperparameters(phi[..., :-1]), "nu": phi[..., -1]}
 
     def pooling(self, phi: Floats) -> Floats:
         """Shrinkage factors, shape (..., groups)."""
@@ -117,9 +128,9 @@ class AveragedT(NormalData, Grouped):
         """Exact draws of theta given phi, shape (..., groups)."""
         return self._each("draw_theta", phi, rng)
 
-    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
-        """Draws of the effect of a new group, shape (...)."""
-        return self._each("draw_new_theta", phi, rng)
+    def draw_new_theta(self, phi: Floats, rng: Generator, row: Floats | None = None) -> Floats:
+        """Draws of the effect of a new group, perhaps with a row of the design, shape (...)."""
+        return self._each("draw_new_theta", phi, rng, *([] if row is None else [row]))
 
     def log_marginal_likelihood(self, phi: Floats) -> Floats:
         """Log likelihood of phi, theta integrated out, with all constants, shape (n,)."""
@@ -127,16 +138,18 @@ class AveragedT(NormalData, Grouped):
 
     def log_prior(self, phi: Floats) -> Floats:
         """Log prior density of phi, by the probability of its nu, shape (...)."""
-        number = np.searchsorted(self.case_values, phi[..., 2])
-        density: Floats = self.cases[0].log_prior(phi[..., :2]) + np.log(self.prior_weights)[number]
+        number = np.searchsorted(self.case_values, phi[..., -1])
+        density: Floats = (
+            self.cases[0].log_prior(phi[..., :-1]) + np.log(self.prior_weights)[number]
+        )
         return density
 
     def log_posterior(self, phi: Floats) -> Floats:
-        """Log likelihood and log prior at points, shape (n, 3)."""
+        """Log likelihood and log prior at points, shape (n, p)."""
         return self.log_marginal_likelihood(phi) + self.log_prior(phi)
 
     def draw_prior(self, n: int, rng: Generator) -> Floats:
-        """Draws of phi from the prior, shape (n, 3)."""
+        """Draws of phi from the prior, shape (n, p)."""
         nu = self.case_values[picks(rng, self.prior_weights, n)]
         return np.column_stack([self.cases[0].draw_prior(n, rng), nu])
 

@@ -52,9 +52,8 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
         self.prior = resolve_prior(None, prior_mu, prior_tau, self._approximate[1])
 
     def __repr__(self) -> str:
-        mu = self.prior.mu
-        centre = "flat" if mu is None else f"normal({mu[0]:g}, {mu[1]:g})"
-        return f"{type(self).__name__}: {self.sized}, mu {centre}, tau {self.prior.name}"
+        name = type(self).__name__.removesuffix("Regression")
+        return f"{name}: {self.sized}, {self._prior_words}"
 
     # --- What a subclass must say ---------------------------------------------------------------
 
@@ -73,28 +72,19 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
 
     _both: str  # what groups must have for their data to bound their effects
 
+    @property
+    def _table(self) -> Floats:
+        return self.counts.data.T
+
     # --- Targets --------------------------------------------------------------------------------
 
-    @cached_property
-    def _distinct(self) -> tuple[Floats, Floats | None, Floats]:
-        """Data and covariates of groups that differ, and how many there are of each."""
-        table, design = self.counts.data.T, self._design
-        if design is not None:
-            table = np.column_stack([table, design])
-        table, times = np.unique(table, axis=0, return_counts=True)
-        own = len(self.counts.data)
-        data = np.ascontiguousarray(table[:, :own].T)
-        x = None if design is None else np.ascontiguousarray(table[:, own:])
-        return data, x, times.astype(np.float64)
-
     def _with_priors(self, posterior: bool, of_python: bool = False) -> kernel.CountsWithPriors:
-        data, design, times = self._distinct
+        data, x, times = self._different
         beta = self._beta_prior
         return kernel.CountsWithPriors(
-            self.counts.kind, data, self.counts.tables, times, design, beta.mean,
-            np.ascontiguousarray(beta.root),
-            float(beta.log_density(beta.mean)), self._tau_prior(of_python) if posterior else None,
-            posterior,
+            self.counts.kind, data, self.counts.tables, times, x, beta.mean,
+            np.ascontiguousarray(beta.root), float(beta.log_density(beta.mean)),
+            self._tau_prior(of_python) if posterior else None, posterior,
         )  # fmt: skip
 
     def log_posterior(self, phi: Floats) -> Floats:
@@ -226,9 +216,8 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
                 left = left[~taken]
         return drawn.reshape(*phi.shape[:-1], groups)
 
-    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
-        """Draws of the effect of a new group, N(mu, tau^2), shape (...)."""
-        return phi[..., 0] + np.exp(phi[..., 1]) * normals(rng, phi.shape[:-1], 1)[..., 0]
+    def _noise(self, rng: Generator, draws: tuple[int, ...], groups: int) -> Floats:
+        return normals(rng, draws, groups)
 
     def log_likelihood(self, theta: Floats) -> Floats:
         """Log probability of each group's count given theta, shape (..., groups)."""

@@ -11,10 +11,9 @@ from pyhier.models.count_normal_regression import CountNormalRegression
 from pyhier.models.covariates import BetaPrior
 from pyhier.models.groups import Labels
 from pyhier.models.hypergeometric_normal import HypergeometricNormal
+from pyhier.models.mean_regression import NO_MU
 from pyhier.models.poisson_normal import PoissonNormal
 from pyhier.priors.tau import TauPrior
-
-NO_MU = "prior_mu= is of a model without X: give prior_beta="
 
 
 class BinomialNormalRegression(CountNormalRegression, BinomialNormal):

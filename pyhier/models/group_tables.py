@@ -29,13 +29,22 @@ class GroupTables:
         The compiled data, whose groups have log likelihoods without singularities about the line.
     data : ndarray, shape (..., groups)
         Its columns say which groups differ only in their means.
+    middle : ndarray, shape (groups,)
+        About where the means are.
+    least : ndarray, shape (groups,)
+        How wide panels are at least.
     width : float
-        Of panels, by tau or by 1, whichever is more.
+        How wide they are by tau where that is more.
     """
 
-    def __init__(self, groups: IntegratedGroups, data: Floats, width: float) -> None:
+    def __init__(
+        self, groups: IntegratedGroups, data: Floats, middle: Floats, least: Floats, width: float
+    ) -> None:
         alike = np.unique(data, axis=1, return_inverse=True)[1].ravel().astype(np.float64)
-        self._tables = kernel.GroupTables(groups, alike, width, _PLACES, _TO_COEFFICIENTS)
+        middle, least = np.array(middle, np.float64), np.array(least, np.float64)
+        self._tables = kernel.GroupTables(
+            groups, alike, middle, least, width, _PLACES, _TO_COEFFICIENTS
+        )
         self._lock = Lock()
 
     def __call__(self, phi: Floats) -> Floats:

@@ -19,11 +19,11 @@ from pyhier.distributions.scale_laws import ScaleLaw
 from pyhier.distributions.scale_mixtures import ScaleMixture, TiltedMixture
 from pyhier.kernels import scale_mixtures as kernel
 from pyhier.kernels.gradients import GradientDensity
-from pyhier.models.covariates import LOG_2PI
 from pyhier.models.groups import Labels
 from pyhier.models.mean_and_spread import MeanAndSpread
 from pyhier.models.normal_data import EstimatedGroups
 from pyhier.models.own_likelihood import MixtureOwn, OwnLikelihood
+from pyhier.models.sources import Sources
 from pyhier.priors.tau import TauPrior, resolve_prior
 
 FEW, MOST = 100, 24  # groups of which each may be a hill of its own; else so many places
@@ -31,9 +31,10 @@ WORTH = 400  # groups from which fewer are looked at
 RUNGS = 12
 LEAST_PRIOR = -1e6
 DEEP = 40.0  # logs below the highest at which a hill is none
+NO_X = "prior_beta is the prior of covariates' coefficients: give X="
 
 
-class HeavyTailed(EstimatedGroups, MeanAndSpread):
+class HeavyTailed(Sources, EstimatedGroups, MeanAndSpread):
     """Estimates about effects with a heavy-tailed law; a subclass gives the law and its words."""
 
     law: ScaleLaw
@@ -53,26 +54,26 @@ class HeavyTailed(EstimatedGroups, MeanAndSpread):
         """What the law is, in words."""
 
     def __repr__(self) -> str:
-        mu = self.prior.mu
-        centre = "flat" if mu is None else f"normal({mu[0]:g}, {mu[1]:g})"
-        name = type(self).__name__
-        return f"{name}: {self.sized}, {self._law_words}, mu {centre}, tau {self.prior.name}"
+        name = type(self).__name__.removesuffix("Regression")
+        return f"{name}: {self.sized}, {self._law_words}, {self._prior_words}"
 
     @property
     def _approximate(self) -> tuple[Floats, Floats]:
         return self.y, self.var
 
+    @property
+    def _table(self) -> Floats:
+        return np.column_stack([self.y, self.var])
+
     # --- The target -----------------------------------------------------------------------------
 
     def _with_priors(self, posterior: bool, of_python: bool = False) -> kernel.MixturesWithPriors:
-        table = np.column_stack([self.y, self.var])
-        table, times = np.unique(table, axis=0, return_counts=True)
-        y, var = np.ascontiguousarray(table.T)
+        (y, var), x, times = self._different
         beta = self._beta_prior
         return kernel.MixturesWithPriors(
-            self.law.kernel, y, var, times.astype(np.float64), None, beta.mean,
-            np.ascontiguousarray(beta.root), float(beta.log_density(beta.mean)),
-            self._tau_prior(of_python) if posterior else None, posterior,
+            self.law.kernel, y, var, times, x, beta.mean, np.ascontiguousarray(beta.root),
+            float(beta.log_density(beta.mean)), self._tau_prior(of_python) if posterior else None,
+            posterior,
         )  # fmt: skip
 
     @cached_property
@@ -80,18 +81,17 @@ class HeavyTailed(EstimatedGroups, MeanAndSpread):
         """The log marginal posterior with its gradient and all constants."""
         return self._marginal_gradient()
 
-    def log_posterior(self, phi: Floats) -> Floats:
-        """``log_marginal`` at many points, shape (n, 2), at once.
+    def _prior_of_posterior(self, phi: Floats) -> Floats:
+        """The log prior at points (n, p), as posterior densities take it.
 
         A prior of tau that is next to nothing is held at exp(-1e6), or the likelihood would be lost
-        in its rounding, and with it where mu is.
+        in its rounding, and with it where the effects' means are.
         """
-        tau = self.prior.log_density(phi[:, 1])
-        held = np.where(tau == -np.inf, -np.inf, np.maximum(tau, LEAST_PRIOR)) + phi[:, 1]
-        if self.prior.mu is not None:
-            mean, sd = self.prior.mu
-            held = held - 0.5 * (((phi[:, 0] - mean) / sd) ** 2 + LOG_2PI) - np.log(sd)
-        return self.log_marginal_likelihood(phi) + held
+        log_tau = phi[:, -1]
+        tau = self.prior.log_density(log_tau)
+        held = np.where(tau == -np.inf, -np.inf, np.maximum(tau, LEAST_PRIOR)) + log_tau
+        found: Floats = held + self._beta_prior.log_density(phi[:, :-1])
+        return found
 
     # --- Where there is mass --------------------------------------------------------------------
 
@@ -165,8 +165,8 @@ class HeavyTailed(EstimatedGroups, MeanAndSpread):
 
     def _given_phi(self, flat: Floats) -> Floats:
         """Log densities of estimates, moments and shrinkage of effects, (4, groups, nodes)."""
-        log_tau = np.ascontiguousarray(flat[:, 1])
-        return self.law.kernel.laws(self.y, self.var, flat[:, :1].T, log_tau)
+        log_tau = np.ascontiguousarray(flat[:, -1])
+        return self.law.kernel.laws(self.y, self.var, self._eta(flat).T, log_tau)
 
     def theta_given(self, quantity: int | Ints | None, phi: Floats) -> ScaleMixture | TiltedMixture:
         """Distribution of a group's effect, or of a new group's (None), given phi (nodes, 2)."""
@@ -186,11 +186,10 @@ class HeavyTailed(EstimatedGroups, MeanAndSpread):
         u = uniforms(rng, len(flat) * groups).reshape(len(flat), groups)
         z = np.ascontiguousarray(normals(rng, (len(flat),), groups))
         drawn = self.law.kernel.draws(
-            self.y, self.var, np.ascontiguousarray(flat[:, :1]), np.ascontiguousarray(flat[:, 1]),
-            u, z,
+            self.y, self.var, np.ascontiguousarray(self._eta(flat)),
+            np.ascontiguousarray(flat[:, -1]), u, z,
         )  # fmt: skip
         return drawn.reshape(*phi.shape[:-1], groups)
 
-    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
-        """Draws of the effect of a new group, shape (...)."""
-        return phi[..., 0] + np.exp(phi[..., 1]) * self.law.draws(rng, phi.shape[:-1])
+    def _noise(self, rng: Generator, draws: tuple[int, ...], groups: int) -> Floats:
+        return self.law.draws(rng, (*draws, groups))

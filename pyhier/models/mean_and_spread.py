@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pyhier._random import Generator
 from pyhier._types import Floats
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity
@@ -42,6 +43,17 @@ class MeanAndSpread(NormalPriors, Grouped):
     def tail_indices(self) -> tuple[float, float]:
         """Exponents of the posterior of log tau on both sides; inf where it falls faster."""
 
+    @abstractmethod
+    def _noise(self, rng: Generator, draws: tuple[int, ...], groups: int) -> Floats:
+        """Draws of effects about a mean of 0 with a tau of 1, shape (*draws, groups)."""
+
+    @property
+    def _prior_words(self) -> str:
+        """What the priors are, in words."""
+        mu = self.prior.mu
+        centre = "flat" if mu is None else f"normal({mu[0]:g}, {mu[1]:g})"
+        return f"mu {centre}, tau {self.prior.name}"
+
     def _tau_prior(self, of_python: bool) -> Any:
         """Tau's prior for the kernels; one of Python's is called once for value and slope."""
         tau = self.prior.density
@@ -59,6 +71,21 @@ class MeanAndSpread(NormalPriors, Grouped):
     def _beta_prior(self) -> NormalPrior:
         """The prior of mu, as of the one coefficient."""
         return of_mean(self.prior.mu)
+
+    @property
+    @abstractmethod
+    def _table(self) -> Floats:
+        """The data as the kernels take it, shape (groups, k)."""
+
+    @cached_property
+    def _different(self) -> tuple[Floats, Floats | None, Floats]:
+        """Data, (k, different), and covariates of groups that differ, and how many of each."""
+        data, design = self._table, self._design
+        own = data.shape[1]
+        table = data if design is None else np.column_stack([data, design])
+        table, times = np.unique(table, axis=0, return_counts=True)
+        x = None if design is None else np.ascontiguousarray(table[:, own:])
+        return np.ascontiguousarray(table[:, :own].T), x, times.astype(np.float64)
 
     @cached_property
     def log_marginal(self) -> LogDensity:
@@ -85,8 +112,12 @@ class MeanAndSpread(NormalPriors, Grouped):
         return self._log_likelihood.evaluate(phi)
 
     def log_posterior(self, phi: Floats) -> Floats:
-        """``log_marginal`` at many points, shape (n, 2), at once."""
-        return self.log_marginal_likelihood(phi) + self.log_prior(phi)
+        """``log_marginal`` at many points, shape (n, p), at once."""
+        return self.log_marginal_likelihood(phi) + self._prior_of_posterior(phi)
+
+    def _prior_of_posterior(self, phi: Floats) -> Floats:
+        """The log prior at points (n, p) as posterior densities take it."""
+        return self.log_prior(phi)
 
     @property
     def log_constant(self) -> float:
@@ -187,3 +218,9 @@ class MeanAndSpread(NormalPriors, Grouped):
     def _eta(self, phi: Floats) -> Floats:
         """The effects' means, shape (..., 1) or (..., groups)."""
         return phi[..., :1]
+
+    def draw_new_theta(self, phi: Floats, rng: Generator) -> Floats:
+        """Draws of the effect of a new group, shape (...)."""
+        noise = self._noise(rng, phi.shape[:-1], 1)[..., 0]
+        drawn: Floats = phi[..., 0] + np.exp(phi[..., 1]) * noise
+        return drawn

@@ -1,14 +1,15 @@
 """Estimates with known standard errors about contaminated normal effects."""
 
 from functools import partial
-from typing import Any
+from inspect import Signature, signature
+from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
 from pyhier._validation import number
 from pyhier.distributions.scale_laws import contaminated
 from pyhier.models.groups import Labels
-from pyhier.models.heavy_tails import HeavyTailed
+from pyhier.models.heavy_tails import NO_X, HeavyTailed
 from pyhier.priors.tau import TauPrior
 
 
@@ -25,6 +26,14 @@ class NormalMixture(HeavyTailed):
         The probability that a group's effect is of the wide law, between 0 and 1.
     ratio : float
         How many times as large as tau the wide law's sd is, from 1 on.
+    X : frame or array, shape (groups,) or (groups, covariates), optional
+        Covariates of the groups: the effects' laws centre on x_j' beta. An intercept is added
+        where no column is constant. Categories are coded by ``from_formula``.
+    intercept : bool
+        Whether to add one.
+    prior_beta : mapping, or (mean, covariance), optional
+        The prior of the coefficients, flat without it: ``{"latitude": scipy.stats.norm(0, 1)}``,
+        the others flat, or a normal one of all of them.
     labels : sequence, optional
         Names of the groups; "1", "2", ... without it.
     prior_mu : scipy.stats.norm(mean, sd), optional
@@ -56,6 +65,14 @@ class NormalMixture(HeavyTailed):
     77.3
     """
 
+    __signature__: ClassVar[Signature]  # of __init__: __new__'s own says nothing to a user
+    with_covariates: ClassVar[type["NormalMixture"]]  # what __new__ makes where X is given
+
+    def __new__(cls, *_: Any, X: Any = None, **__: Any) -> "NormalMixture":  # noqa: N803
+        """Make the model; with covariates one that knows of them."""
+        more = cls is NormalMixture and X is not None
+        return object.__new__(cls.with_covariates if more else cls)
+
     def __init__(
         self,
         y: ArrayLike,
@@ -64,10 +81,15 @@ class NormalMixture(HeavyTailed):
         var: ArrayLike | None = None,
         weight: float = 0.1,
         ratio: float = 10.0,
+        X: None = None,  # noqa: N803 - the field's name for a design
+        intercept: bool = True,
+        prior_beta: None = None,
         labels: Labels = None,
         prior_mu: Any = None,
         prior_tau: TauPrior = "uniform",
     ) -> None:
+        if prior_beta is not None:
+            raise ValueError(NO_X)
         self.weight, self.ratio = number("weight", weight), number("ratio", ratio)
         if not 0.0 < self.weight < 1.0:
             raise ValueError(f"weight is {self.weight:g}: it must be between 0 and 1")
@@ -90,8 +112,12 @@ class NormalMixture(HeavyTailed):
         return f"{self.weight:g} of them {self.ratio:g} times as wide"
 
     def with_prior(self, **priors: Any) -> "NormalMixture":
-        """The same data under another ``prior_mu=`` or ``prior_tau=``, ``weight=`` or ``ratio=``.
+        """The same data under another prior, ``weight=`` or ``ratio=``.
 
-        What is not given stays.
+        ``prior_mu=``, with covariates ``prior_beta=``, and ``prior_tau=``. What is not given stays.
         """
         return NormalMixture(self.y, **(self._arguments | priors))
+
+
+_arguments = list(signature(NormalMixture.__init__).parameters.values())[1:]
+NormalMixture.__signature__ = Signature(_arguments)

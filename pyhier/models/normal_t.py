@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from pyhier._validation import number
 from pyhier.distributions.scale_laws import LEAST_NU, MOST_NU, student
 from pyhier.models.groups import Labels
-from pyhier.models.heavy_tails import HeavyTailed
+from pyhier.models.heavy_tails import NO_X, HeavyTailed
 from pyhier.priors.tau import TauPrior
 
 Nu = float | Sequence[float] | Mapping[float, float]
@@ -30,6 +30,14 @@ class NormalT(HeavyTailed):
         The degrees of freedom, from 0.1 to 1e7, or ``inf``, which is the normal model. With several
         values nu is unknown: a sequence has equal prior probabilities, a mapping gives them,
         ``{1: 0.2, 4: 0.3, inf: 0.5}``.
+    X : frame or array, shape (groups,) or (groups, covariates), optional
+        Covariates of the groups: theta_j ~ t_nu(x_j' beta, tau). An intercept is added where no
+        column is constant. Categories are coded by ``from_formula``.
+    intercept : bool
+        Whether to add one.
+    prior_beta : mapping, or (mean, covariance), optional
+        The prior of the coefficients, flat without it: ``{"latitude": scipy.stats.norm(0, 1)}``,
+        the others flat, or a normal one of all of them.
     labels : sequence, optional
         Names of the groups; "1", "2", ... without it.
     prior_mu : scipy.stats.norm(mean, sd), optional
@@ -74,19 +82,28 @@ class NormalT(HeavyTailed):
     >>> both = ph.NormalNormal(y, se=se), model
     >>> [round(ph.exact(each)["theta[9]"].mean(), 1) for each in both]
     [71.7, 74.1]
+
+    With a covariate, and one study far off the line, which tilts the normal model's:
+
+    >>> x, y = [0, 1, 2, 3, 4, 5, 6, 7], [0.1, 0.9, 2.2, 2.8, 4.1, 5.2, 5.9, 20.0]
+    >>> both = (make(y, se=[0.5] * 8, X={"x": x}) for make in (ph.NormalNormal, ph.NormalT))
+    >>> [round(ph.exact(each)["beta[x]"].mean(), 2) for each in both]
+    [2.0, 1.1]
     """
 
     nu: float
 
     __signature__: ClassVar[Signature]  # of __init__: __new__'s own says nothing to a user
     over_grid: ClassVar[type[Any]]  # what __new__ makes where nu has several values
+    with_covariates: ClassVar[type["NormalT"]]  # and where X is given
 
     def __new__(cls, *arguments: Any, nu: Nu = 4.0, **others: Any) -> "NormalT":
         """Make the model; with several values of nu one that averages over them."""
         if cls is NormalT and not np.isscalar(nu) and nu is not None:
             averaged: NormalT = cls.over_grid(*arguments, nu=nu, **others)
             return averaged
-        return object.__new__(cls)
+        more = cls is NormalT and others.get("X") is not None
+        return object.__new__(cls.with_covariates if more else cls)
 
     def __init__(
         self,
@@ -95,29 +112,36 @@ class NormalT(HeavyTailed):
         se: ArrayLike | None = None,
         var: ArrayLike | None = None,
         nu: Nu = 4.0,
+        X: None = None,  # noqa: N803 - the field's name for a design
+        intercept: bool = True,
+        prior_beta: None = None,
         labels: Labels = None,
         prior_mu: Any = None,
         prior_tau: TauPrior = "uniform",
     ) -> None:
+        if prior_beta is not None:
+            raise ValueError(NO_X)
         self.nu = degrees_of_freedom("nu", nu)
         super().__init__(y, se, var, labels, student(self.nu), prior_mu, prior_tau)
 
+    @property
+    def _arguments(self) -> dict[str, Any]:
+        return {**self._spread, "nu": self.nu, "labels": self._labels, **self._priors}
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle what the model was made of; the compiled density is made anew."""
-        arguments = {**self._spread, "nu": self.nu, "labels": self._labels, **self._priors}
-        return partial(NormalT, **arguments), (self.y,)
+        return partial(NormalT, **self._arguments), (self.y,)
 
     @property
     def _law_words(self) -> str:
         return f"nu {self.nu:g}"
 
     def with_prior(self, **priors: Any) -> "NormalT":
-        """The same data under another ``prior_mu=``, ``prior_tau=`` or ``nu=``.
+        """The same data under another ``prior_mu=``, ``prior_beta=``, ``prior_tau=`` or ``nu=``.
 
         What is not given stays.
         """
-        arguments = {**self._spread, "nu": self.nu, "labels": self._labels, **self._priors}
-        return NormalT(self.y, **(arguments | priors))
+        return NormalT(self.y, **(self._arguments | priors))
 
 
 def degrees_of_freedom(name: str, nu: Any) -> float:

@@ -28,11 +28,11 @@ def separating(x: Floats, held: Groups, up: Groups, down: Groups, root: Floats) 
     size = np.sqrt((x * x).sum(axis=0))
     size = np.where(size > 0.0, size, 1.0)
     scaled = x / size
-    free = _null_space(np.vstack([scaled[held], root / size]))
+    free = null_space(np.vstack([scaled[held], root / size]))
     if not free.shape[1]:
         return None
     signed = np.vstack([scaled[up], -scaled[down]]) @ free
-    lost = _null_space(signed)
+    lost = null_space(signed)
     if lost.shape[1]:  # nothing that was seen depends on it
         found: Floats = (free @ lost[:, 0]) / size
         return found
@@ -58,7 +58,7 @@ def least_cost(x: Floats, weight: Floats, row: Floats, root: Floats) -> float:
     small; inf where the prior holds all such d.
     """
     size = np.sqrt((x * x).sum(axis=0))
-    x, row, free = x / size, row / size, _null_space(root / size)
+    x, row, free = x / size, row / size, null_space(root / size)
     if not free.shape[1] or not np.abs(row @ free).max() > ZERO * np.abs(row).max():
         return np.inf
     from scipy.optimize import linprog
@@ -73,7 +73,7 @@ def least_cost(x: Floats, weight: Floats, row: Floats, root: Floats) -> float:
     return np.inf if answer.fun is None else float(answer.fun)
 
 
-def _null_space(rows: Floats) -> Floats:
+def null_space(rows: Floats) -> Floats:
     """An orthonormal basis, (p, q), of what all rows are at right angles to."""
     length = np.sqrt((rows * rows).sum(axis=1))
     rows = rows[length > 0.0] / length[length > 0.0, np.newaxis]

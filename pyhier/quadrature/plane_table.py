@@ -32,8 +32,9 @@ STEP = 0.25  # of the grid to begin with, in scales
 APART = 0.5  # of the nodes of a quadrature, at most
 SMOOTH = 0.4  # of a predictor, the widest: logs of what is made of it bend within about pi
 ROUNDS = 5  # of closer places
-ROUGH = {2: 1e-11, 3: 3e-10, 4: 3e-9}  # of the log density where there is mass
-FAR_OFF = 1e-4  # how much less it counts far out
+ROUGH = {2: 1e-11, 3: 2e-9, 4: 2e-8}  # of the log density, by the density
+MISSED = 1e-10  # of the whole, by fewer places: a row may be narrower than all of them
+FAR_OFF, FARTHEST = 1e-6, 60.0  # how much less it counts far out, at least; where it does not
 TOGETHER = 400_000  # nodes at a time, about
 DEEP = 2e3  # below the highest, where logs stop
 MARGIN = 3  # steps beyond the nodes that a lattice has
@@ -219,13 +220,27 @@ def plane_table(
         values = np.fmax(values, values.max(where=np.isfinite(values), initial=-np.inf) - DEEP)
         off = np.array([_roughness(part) for part in (values, values.T)])
         rough = (off > ROUGH[d]) & (off < 0.3 * before)  # what does not fall is rounding
-        if round_ == ROUNDS - 1 or not rough.any():
+        thin = np.array([_missed(part, 2) for part in (values, values.T)]) > np.sqrt(MISSED)
+        if round_ == ROUNDS - 1 or not (rough | thin).any():
             break
         before = np.where(rough, off, before)
         finer = np.clip((0.3 * ROUGH[d] / np.maximum(off, 1e-300)) ** (1.0 / POINTS), 0.5, 0.9)
-        spacing = np.where(rough, finer * spacing, spacing)
-    first, last = np.maximum(1, (APART / spacing).astype(np.int64)).tolist()
+        spacing = np.where(rough, finer * spacing, np.where(thin, 0.5 * spacing, spacing))
+    most = np.maximum(1, (APART / spacing).astype(np.int64)).tolist()
+    first, last = (_every(part, k) for part, k in zip((values, values.T), most, strict=True))
     return PlaneTable((stretches[0], stretches[-1]), start, spacing, values, (first, last))
+
+
+def _missed(values: Floats, every: int) -> float:
+    """How far sums along the first axis are off by every so many of the places, of the whole."""
+    shares = np.exp(values - values.max())
+    some = every * shares[::every].sum(axis=0)
+    return float(np.abs(some - shares.sum(axis=0)).sum() / shares.sum())
+
+
+def _every(values: Floats, most: int) -> int:
+    """Every how many of the places along the first axis are enough for sums, at most so many."""
+    return next((k for k in range(most, 1, -1) if _missed(values, k) <= MISSED), 1)
 
 
 def _roughness(values: Floats) -> float:
@@ -233,25 +248,27 @@ def _roughness(values: Floats) -> float:
     windows = np.lib.stride_tricks.sliding_window_view(values, POINTS, axis=0)
     off = np.abs(windows @ _OFF)
     middle = windows[..., POINTS // 2 - 1 : POINTS // 2 + 1].max(axis=-1)
-    weight = np.exp(np.minimum(middle - values.max(), 0.0))
-    return float((off * np.where(weight > 1e-9, weight + FAR_OFF, 0.0)).max())
+    below = np.minimum(middle - values.max(), 0.0)
+    return float((off * np.where(below > -FARTHEST, np.exp(below) + FAR_OFF, 0.0)).max())
 
 
 def _on_grid(
     log_density: LogDensity, stretches: tuple[Stretch, ...], axes: list[Floats], step: float
 ) -> Floats:
     """Log of the sums over the other coordinates at all places of a grid."""
-    first, last = (part.ravel() for part in np.meshgrid(*axes, indexing="ij"))
-    d, shape = len(stretches), (axes[0].size, axes[1].size)
+    # One place of the last coordinate after the other: what is known of it stays near.
+    first, last = (part.ravel() for part in np.meshgrid(*axes))
+    d, shape = len(stretches), (axes[1].size, axes[0].size)
     if d == 2:
-        return on_axes(log_density, stretches, np.column_stack([first, last])).reshape(shape)
+        found = on_axes(log_density, stretches, np.column_stack([first, last]))
+        return np.ascontiguousarray(found.reshape(shape).T)
     each = (15.0 / step) ** (d - 2)
     parts = int(np.ceil(first.size * each / TOGETHER))
     sums = [
         _sums(log_density, stretches, a, b, step)
         for a, b in zip(np.array_split(first, parts), np.array_split(last, parts), strict=True)
     ]
-    return np.concatenate(sums).reshape(shape)
+    return np.ascontiguousarray(np.concatenate(sums).reshape(shape).T)
 
 
 def _sums(

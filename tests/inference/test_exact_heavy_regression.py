@@ -1,0 +1,99 @@
+"""Heavy-tailed effects about covariates: exact against brute force, other models and hills."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import pyhier as ph
+from tests.inference.heavy_regression_brute_force import PRIORS, SE, Brute, X, Y
+
+INF = np.inf
+
+
+def t_of_four(x):
+    return 0.375 * (1.0 + x * x / 4.0) ** -2.5
+
+
+def contaminated(x):
+    return 0.8 * stats.norm.pdf(x) + 0.2 * np.exp(-0.5 * (x / 6.0) ** 2) / (
+        6.0 * np.sqrt(2 * np.pi)
+    )
+
+
+CASES = {
+    "t": (t_of_four, lambda: ph.NormalT(Y, se=SE, nu=4, X={"x": X}, **PRIORS)),
+    "contaminated": (
+        contaminated,
+        lambda: ph.NormalMixture(Y, se=SE, weight=0.2, ratio=6.0, X={"x": X}, **PRIORS),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_exact_is_what_brute_force_finds(case):
+    law, make = CASES[case]
+    brute, post = Brute(law), ph.exact(make())
+    assert abs(post.log_evidence - np.log(brute.evidence)) < 1e-9
+    axes = {"beta[Intercept]": brute.a, "beta[x]": brute.b, "log_tau": brute.log_tau}
+    for k, (name, x) in enumerate(axes.items()):
+        weight = brute.weight.sum(axis=tuple({0, 1, 2} - {k}))
+        mean = weight @ x
+        assert abs(post[name].mean() - mean) < 1e-9
+        assert abs(post[name].std() - np.sqrt(weight @ (x - mean) ** 2)) < 1e-9
+    for j in (0, 3, 5):
+        x, density, marginal = brute.theta[j], brute.density[j], post[f"theta[{j + 1}]"]
+        mean = density @ x
+        assert abs(marginal.mean() - mean) < 1e-9
+        assert abs(marginal.std() - np.sqrt(density @ (x - mean) ** 2)) < 1e-9
+        step = x[1] - x[0]
+        np.testing.assert_allclose(marginal.pdf(x[40:80:6]), density[40:80:6] / step, atol=1e-8)
+
+
+def test_with_infinite_nu_it_is_the_normal_regression():
+    normal, other = (
+        ph.exact(make(Y, se=SE, X={"x": X}, **PRIORS, **more))
+        for make, more in ((ph.NormalNormal, {}), (ph.NormalT, {"nu": INF}))
+    )
+    assert abs(normal.log_z - other.log_z) < 1e-9
+    for name in ("beta[Intercept]", "beta[x]", "tau", "theta[6]"):
+        a, b = normal[name], other[name]
+        np.testing.assert_allclose([b.mean(), b.std()], [a.mean(), a.std()], rtol=1e-8)
+        np.testing.assert_allclose(b.ppf([0.025, 0.5, 0.9]), a.ppf([0.025, 0.5, 0.9]), rtol=1e-8)
+
+
+def test_a_constant_alone_is_the_model_without_covariates():
+    plain, other = (
+        ph.exact(ph.NormalT(Y, se=SE, prior_tau=PRIORS["prior_tau"], **more))
+        for more in ({}, {"X": {"one": np.ones(Y.size)}})
+    )
+    assert abs(plain.log_z - other.log_z) < 1e-8
+    for one, same in (("mu", "beta[one]"), ("tau", "tau"), ("theta[6]", "theta[6]")):
+        a, b = plain[one], other[same]
+        np.testing.assert_allclose([b.mean(), b.std()], [a.mean(), a.std()], rtol=1e-8)
+        np.testing.assert_allclose(b.ppf([0.025, 0.5, 0.9]), a.ppf([0.025, 0.5, 0.9]), rtol=1e-8)
+
+
+def test_a_hill_off_the_lattice_is_refused():
+    """Two lines, each of eight groups, far from one another."""
+    x = np.tile(np.linspace(-1.0, 1.0, 8), 2)
+    y = np.where(np.arange(16) < 8, 1.0 + x, 400.0 - 30.0 * x)
+    model = ph.NormalT(
+        y, se=np.full(16, 0.1), nu=1, X={"x": x}, prior_tau=stats.halfnorm(scale=0.01)
+    )
+    with pytest.raises(ValueError, match=r"separate hill.*larger nu"):
+        ph.exact(model)
+
+
+def test_nu_over_a_grid_is_averaged():
+    weights = {1.0: 0.4, INF: 0.6}
+    model = ph.NormalT(Y, se=SE, nu=weights, X={"x": X}, **PRIORS)
+    post = ph.exact(model)
+    logs = np.array([post.cases[nu].log_evidence + np.log(w) for nu, w in weights.items()])
+    chances = np.exp(logs - np.logaddexp.reduce(logs))
+    np.testing.assert_allclose(list(post.case_probabilities.values()), chances, rtol=1e-10)
+    mean = chances @ [case["beta[x]"].mean() for case in post.cases.values()]
+    assert abs(post["beta[x]"].mean() - mean) < 1e-10
+    drawn = post.to_draws(20_000, rng=1)
+    off = drawn["beta[x]"].mean() - mean
+    assert abs(off) < 4.5 * post["beta[x]"].std() / np.sqrt(20_000)
+    assert post.predict_new([1.0], x={"x": [2.0]}, draws=50, rng=1).shape[-1] == 1
