@@ -142,7 +142,17 @@ static void find_mass(const scale_law *law, mixture *m, double half)
     for (m->first = 0; m->first < blocks - 1; m->first++)
         if (log_at(law, m->first + 1, half, m->ratio) > peak - MIXTURE_CUT)
             break;
-    for (m->last = blocks; m->last > m->first + 1; m->last--)
+    m->last = blocks;
+    if (blocks == law->blocks) { /* beyond what the grid is for terms rise to its very end */
+        double end_top, end_peak;
+        const size_t start = (blocks - 1) * LANES;
+        highest(law->log_weight + start, law->scale + start, LANES, half, m->ratio, &end_top,
+                &end_peak);
+        m->top = fmax(m->top, end_top);
+        if (end_peak > peak)
+            return;
+    }
+    for (; m->last > m->first + 1; m->last--)
         if (log_at(law, m->last - 1, half, m->ratio) > peak - MIXTURE_CUT)
             break;
 }

@@ -282,6 +282,18 @@ def test_far_out_estimates_have_the_density_of_the_law_itself(log_tau, law):
         np.testing.assert_allclose(hessian, 0.0, atol=1e-12)
 
 
+def test_places_beyond_what_tau_reaches_have_next_to_no_density():
+    """Further than 1e16 errors and e^80 tau the grid of the law ends: low, and never infinite."""
+    y, se = schools()
+    for nu in (0.1, 4.0, 100.0):
+        model = ph.NormalT(y, se=se, nu=nu)
+        mu, log_tau = np.meshgrid([-1e30, -6651.0, 1e6, 1e16], [-700.0, -75.4, -40.0])
+        phi = np.column_stack([mu.ravel(), log_tau.ravel()])
+        found = model.log_marginal_likelihood(phi)
+        assert not np.isnan(found).any()
+        assert np.all(found < model.log_marginal_likelihood(np.array([[5.0, 1.0]])) - 20.0)
+
+
 # --- Unknown nu -----------------------------------------------------------------------------------
 
 
