@@ -45,16 +45,19 @@ class AxisMarginal(LineMarginal):
     line : str, optional
         How the quantity is put on the coordinate's line; as the coordinate says without it, and
         "identity" for the coordinate itself.
+    index : float
+        Exponent below which powers of the quantity have expectations, where its tails do not say.
     """
 
-    def __init__(self, lattice: Lattice, k: int, line: Line | None = None) -> None:
+    def __init__(
+        self, lattice: Lattice, k: int, line: Line | None = None, index: float = np.inf
+    ) -> None:
         coordinate = lattice.coordinates[k]
         natural: Line = coordinate.line if line is None else line
         self._stretch, self._natural = lattice.stretches[k], natural
         value = from_line(natural, lattice.psi[:, k])
         mean = float((lattice.weight * value).sum())
         var = float((lattice.weight * (value - mean) ** 2).sum())
-        index = np.inf
         if natural == "log" and moments_of(coordinate, lattice.tails[k, 1]) < 2:
             index = float(lattice.tails[k, 1])
         density = AxisDensity(lattice, k)

@@ -266,6 +266,10 @@ class CountRegression(CountModel):
         """Where the search for the mode begins, shape (p + 1,)."""
         return self.start()
 
+    def predictor_index(self, row: Floats) -> float:
+        """Exponent below which powers of a combination of coefficients, (p,), have expectations."""
+        return np.inf
+
     def psi_tails(self) -> Floats:
         """Exponents with which the density of every coordinate falls off far out, (p + 1, 2)."""
         powers = self.prior.structure(*self._scales).powers

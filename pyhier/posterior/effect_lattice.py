@@ -66,7 +66,7 @@ class OfPoint:
 
 
 class EffectLatticePosterior(NewCounts, OnLattice):
-    """The posterior of a model of counts with covariates, by quadrature of all hyperparameters.
+    """The posterior of counts or heavy-tailed effects with covariates, by quadrature of all.
 
     ``post[name]`` is a marginal that speaks scipy.stats, of one of ``names`` or of a coordinate.
 
@@ -149,7 +149,9 @@ class EffectLatticePosterior(NewCounts, OnLattice):
         if not vector.any():
             raise ValueError("weights are all 0: give a combination of the coefficients")
         turned = self._turned.along(vector)
-        return AxisMarginal(self._lattice_of(turned, weights), 0)
+        model: Any = self._latticed
+        index = model.predictor_index(vector)
+        return AxisMarginal(self._lattice_of(turned, weights), 0, index=index)
 
     def _lattice_of(self, turned: Turned, weights: Mapping[str, float]) -> Lattice:
         """The lattice in other coordinates, of the same density."""

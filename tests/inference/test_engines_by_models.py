@@ -227,12 +227,13 @@ FAR = {"far": ph.load_dataset("bcg")["latitude"] > 33}
 COVARIATES = {
     "beta-binomial": lambda: counts_of("bcg", "vaccinated_cases", "vaccinated", X=FAR)(),
     "Poisson-gamma": lambda: events_of("bcg", "control_cases", "control", X=FAR)(),
+    "t": lambda: ph.NormalT(bcg().y, var=bcg().var, X=FAR, prior_tau=stats.halfnorm(scale=1.0)),
 }
 
 
 @cache
 def with_covariates(family):
-    """Counts with a covariate, and the exact answer."""
+    """A model with a covariate, and the exact answer."""
     model = COVARIATES[family]()
     post = ph.exact(model)
     found = ((key, post[key]) for key in (*model.coordinates, *post.names))
@@ -242,7 +243,7 @@ def with_covariates(family):
 
 @pytest.mark.parametrize("engine", SAMPLERS)
 @pytest.mark.parametrize("family", COVARIATES)
-def test_samplers_agree_with_exact_on_counts_with_covariates(family, engine):
+def test_samplers_agree_with_exact_with_covariates(family, engine):
     sample, errors_of = SAMPLERS[engine]
     model, rows = with_covariates(family)
     assert len(rows) >= 16

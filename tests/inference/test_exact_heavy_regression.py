@@ -1,8 +1,11 @@
 """Heavy-tailed effects about covariates: exact against brute force, other models and hills."""
 
+import pickle
+
 import numpy as np
+import pandas as pd
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 import pyhier as ph
 from tests.inference.heavy_regression_brute_force import PRIORS, SE, Brute, X, Y
@@ -97,3 +100,64 @@ def test_nu_over_a_grid_is_averaged():
     off = drawn["beta[x]"].mean() - mean
     assert abs(off) < 4.5 * post["beta[x]"].std() / np.sqrt(20_000)
     assert post.predict_new([1.0], x={"x": [2.0]}, draws=50, rng=1).shape[-1] == 1
+
+
+def test_moments_end_where_few_groups_depend_on_a_coefficient():
+    """Along the dummy of a single group the likelihood falls as that group's density alone."""
+    x = {"last": [0.0, 0.0, 0.0, 0.0, 1.0]}
+    prior = {"prior_tau": stats.halfnorm(scale=1.0)}
+    model = ph.NormalT(Y[:5], se=SE[:5], nu=1, X=x, **prior)
+    # One group moves with the dummy, and four with the intercept (the dummy going along).
+    assert model.moment_index("beta[last]") == 2.0 - 1.0
+    assert model.moment_index("beta[Intercept]") == 4 * 2.0 - 1.0
+    line = ph.NormalT(Y, se=SE, nu=1, X={"x": X}, **prior)
+    assert line.moment_index("beta[x]") == 5 * 2.0 - 1.0
+    assert line.effect_index(np.array([1.0, 3.0])) == 1.0
+    known = line.with_prior(prior_beta=PRIORS["prior_beta"])
+    assert known.moment_index("beta[x]") == INF
+    assert line.with_prior(nu=INF).moment_index("beta[x]") == INF
+
+
+def test_it_pickles_and_says_what_it_is():
+    table = {"y": Y, "s": SE, "x": X}
+    model = ph.NormalT.from_formula("y ~ x", pd.DataFrame(table), se="s", nu=3)
+    words = "NormalT: 6 groups, nu 3, beta[Intercept], beta[x] flat, tau uniform"
+    assert repr(model) == words
+    again = pickle.loads(pickle.dumps(model))
+    assert repr(again) == words
+    assert repr(again.with_prior(nu=[1, 3])) == words.replace("nu 3", "nu one of 1, 3")
+    assert repr(pickle.loads(pickle.dumps(again.with_prior(nu=[1, 3])))).count("one of") == 1
+    mixture = ph.NormalMixture(Y, se=SE, X={"x": X}, **PRIORS)
+    assert repr(pickle.loads(pickle.dumps(mixture))) == repr(mixture)
+    assert "beta[x] normal" in repr(mixture)
+
+
+@pytest.mark.parametrize("make", [ph.NormalT, ph.NormalMixture])
+def test_wrong_arguments_are_told(make):
+    with pytest.raises(ValueError, match="give X="):
+        make(Y, se=SE, prior_beta={"x": stats.norm(0, 1)})
+    with pytest.raises(ValueError, match="give prior_beta="):
+        make(Y, se=SE, X={"x": X}, prior_mu=stats.norm(0, 1))
+    with pytest.raises(ValueError, match="X has 5 rows"):
+        make(Y, se=SE, X={"x": X[:5]})
+    with pytest.raises(ValueError, match="uniform prior of tau, which needs at least 4"):
+        ph.exact(make(Y[:3], se=SE[:3], X={"x": X[:3]}))
+
+
+def test_maxima_against_scipy():
+    """The highest marginal likelihood, by another formula from many starts."""
+    z, w = np.polynomial.legendre.leggauss(200)
+
+    def minus(phi):  # by Gauss' rule between 10 errors each way
+        away = Y[:, None] + 10.0 * SE[:, None] * z - (phi[0] + phi[1] * X)[:, None]
+        own = stats.norm.pdf(10.0 * z) * 10.0
+        return -np.log((t_of_four(away / np.exp(phi[2])) / np.exp(phi[2]) * own) @ w).sum()
+
+    starts = [(0.0, 1.0, -0.5), (1.0, 3.0, 0.5), (0.5, 2.0, 1.0)]
+    found = min(
+        (optimize.minimize(minus, s, method="Nelder-Mead",
+                           options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 3000})
+         for s in starts), key=lambda one: one.fun,
+    )  # fmt: skip
+    fit = ph.empirical_bayes(ph.NormalT(Y, se=SE, nu=4, X={"x": X}))
+    assert abs(fit.model.log_marginal_likelihood(fit.phi)[0] + found.fun) < 1e-7

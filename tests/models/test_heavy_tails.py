@@ -67,6 +67,16 @@ def test_far_out_it_is_the_density_of_the_effect_or_of_the_error(nu):
         np.testing.assert_allclose(far, stats.t.logpdf(1e8, nu), rtol=1e-13)
 
 
+def test_beyond_all_components_it_is_next_to_nothing_and_no_infinity():
+    """Where tau is e^-84 of an error and the mean 460 errors away no component reaches."""
+    law = student(4.0).kernel
+    for log_tau in np.linspace(-100.0, -60.0, 401):
+        away = np.linspace(20.0, 3000.0, 300)
+        logs = law.laws(away, np.ones(300), np.zeros((1, 1)), np.array([log_tau]))[0, :, 0]
+        assert np.all(np.isfinite(logs))
+        assert np.all(logs < -100.0)
+
+
 # --- Whole posteriors by brute force --------------------------------------------------------------
 
 Y, SE = np.array([2.0, -1.0, 0.5, 14.0]), np.array([1.5, 2.0, 1.0, 2.5])
