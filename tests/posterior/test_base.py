@@ -97,6 +97,11 @@ def test_some_quantities_alone(post):
     assert list(some.columns) == list(whole.columns)
     np.testing.assert_allclose(some, whole.loc[names], rtol=1e-7, equal_nan=True)
     assert len(post.summary(names=[])) == 0
+    for wrong in ("mu", 3):
+        with pytest.raises(TypeError, match="names is .*give a sequence of names"):
+            post.summary(names=wrong)
+    with pytest.raises(KeyError, match="no quantity is named 'nix'"):
+        post.summary(names=["nix"])
 
 
 def arrays(value, path="", seen=None):
