@@ -1,7 +1,7 @@
 """The no-U-turn sampler on models: every parameterisation agrees with the exact posterior.
 
 A small share of the campaign (`make campaign`), which has 200,000 draws of each and says what is
-compared. Seeds are fixed; of the 3,000 comparisons here 0.02 would lie beyond by chance.
+compared. Seeds are fixed; of the 3,000 comparisons here 0.3 would lie beyond by chance.
 """
 
 import pytest
@@ -15,9 +15,9 @@ import pyhier as ph
 def test_draws_are_the_exact_posterior(name, parameterization):
     model, rows = answer(name)
     draws = MODELS[name][2]
-    post = ph.nuts(model, draws, 1_000, parameterization=parameterization, rng=11)
+    post = ph.nuts(model, draws, 1_000, parameterization=parameterization, rng=17)
     assert post.phi.shape[:2] == (4, draws)
-    assert worst(against(post, rows))[0] < 4.5, worst(against(post, rows))
+    assert worst(against(post, rows))[0] < 4.0, worst(against(post, rows))
 
 
 @pytest.mark.parametrize("se", [1e-8, 1e-4])
