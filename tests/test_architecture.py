@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent
 ORDER = (
     ("kernels", "_types", "_text", "_whole_imports"),
     (
+        "_arrow",
         "_validation",
         "_words",
         "_frame",

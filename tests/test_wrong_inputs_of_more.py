@@ -3,6 +3,7 @@
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from test_wrong_inputs import PRIOR_MU, PRIOR_TAU, SE, VECTOR, Kind, Y, posteriors, unnamed
@@ -60,6 +61,8 @@ CLICKS.update([1, 3, 0, 4], [4, 5, 6, 5])
 EVENTS.update([1, 3, 0, 4], [4.0, 5.0, 6.0, 5.0])
 ARMS = {"events": [1, 2], "size": [4, 5], "control_events": [2, 2], "control_size": [4, 7]}
 
+TABLE = pd.DataFrame({"y": Y, "se": SE, "k": [1, 3, 0, 4], "n": 5, "label": list("abcd")})
+
 
 def load(path=None):
     """The sums of a file, or of one just written."""
@@ -75,6 +78,12 @@ ROWS = PICTURES | {
         "y": Kind("abc", None, [1.0, np.nan], [[1.0]], {"a": 1}), "se": Kind(
             "abc", [1.0, 2.0], None, 0.0, -1.0, np.inf, ["a"] * len(SE)),
         "threads": Kind(0, 1.5, "2", -1)}),
+    **{f"{make.__name__}.update_from": (lambda make=make, **k: make().update_from(**k), {
+        "data": TABLE, **columns}, {"data": Kind(3, "abc", [1.0], {"y": Y}, None), **{
+            name: Kind("nix", 3, ["y"], "label") for name in columns}})
+        for make, columns in ((ph.NormalSums, {"y": "y", "se": "se"}), (
+            ph.BinomialSums, {"successes": "k", "trials": "n"}), (
+            ph.PoissonSums, {"counts": "k", "exposure": "n"}))},
     "NormalSums.model": (SUMS.model, {}, {
         "prior_tau": Kind(*(p for p in PRIOR_TAU.wrong if p != [1, 2]), "i2", "jeffreys"),
         "prior_mu": PRIOR_MU}),

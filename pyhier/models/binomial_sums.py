@@ -91,6 +91,38 @@ class BinomialSums(Sums[Tally]):
             histograms = isinstance(self._kept, Histograms)
             self._add(Histograms.of(y, n) if histograms else tally(y, n))
 
+    def update_from(self, data: Any, *, successes: str, trials: str) -> None:
+        """Add the rows of a table, or none of them where one cannot be used.
+
+        Its batches are read one after the other, and blocks of 1,048,576 rows are summed: the sums
+        are the same bits however it is cut into batches. It takes pyarrow (``pyhier[arrow]``).
+
+        Parameters
+        ----------
+        data : object
+            A table of pyarrow, polars or pandas, a relation of DuckDB, or whatever else has Arrow's
+            C stream (``__arrow_c_stream__``); or an iterator of such.
+        successes : str
+            The column of the successes.
+        trials : str
+            That of the trials.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there are no such columns, or a row cannot be used; it is counted as in `update`.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, pyhier as ph
+        >>> table, sums = pa.table({"k": [1, 0, 3], "n": [4, 5, 6]}), ph.BinomialSums()
+        >>> sums.update_from(table, successes="k", trials="n")
+        >>> sums
+        BinomialSums of 3 groups
+        """
+        names = {"successes": successes, "trials": trials}
+        self._add_table(data, names, BinomialSums.update)
+
     _of_arrays = staticmethod(read_tally)
 
     def model(self, prior: PairPrior = "bda3") -> "SummedBetaBinomial":

@@ -128,7 +128,26 @@ def frame_of(formula: str, data: Any) -> Any:
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
     if frame.empty:
         raise ValueError("data has no rows")
-    return frame
+    return plain(frame)
+
+
+def plain(frame: Any) -> Any:
+    """A frame whose nullable and Arrow columns are NumPy's, which alone the library knows."""
+    import pandas as pd
+
+    types, found = pd.api.types, {}
+    for name, column in frame.items():
+        kind = column.dtype
+        known = not types.is_extension_array_dtype(kind) or str(kind) in ("category", "str")
+        if known:
+            continue
+        if types.is_bool_dtype(kind) and not column.hasnans:
+            found[name] = column.astype(bool)
+        elif types.is_numeric_dtype(kind):
+            found[name] = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        elif types.is_string_dtype(kind):
+            found[name] = column.astype(object).where(column.notna(), None)
+    return frame.assign(**found) if found else frame
 
 
 def matrices_of(formula: str, frame: Any) -> Any:

@@ -90,6 +90,49 @@ class NormalSums(Sums[Bins]):
         if values.size:
             self._add(binned(values, spread, threads))
 
+    def update_from(
+        self,
+        data: Any,
+        *,
+        y: str,
+        se: str | None = None,
+        var: str | None = None,
+        threads: int | None = None,
+    ) -> None:
+        """Add the rows of a table, or none of them where one cannot be used.
+
+        Its batches are read one after the other, and blocks of 1,048,576 rows are summed: the sums
+        are the same bits however it is cut into batches. It takes pyarrow (``pyhier[arrow]``).
+
+        Parameters
+        ----------
+        data : object
+            A table of pyarrow, polars or pandas, a relation of DuckDB, or whatever else has Arrow's
+            C stream (``__arrow_c_stream__``); or an iterator of such, as ``collect_batches`` of
+            polars and ``Dataset.to_batches`` of pyarrow return.
+        y : str
+            The column of the estimates.
+        se, var : str
+            That of their standard errors, or of their variances: one of the two.
+        threads : int, optional
+            As of `update`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there are no such columns, or a row cannot be used; it is counted as in `update`.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, pyhier as ph
+        >>> table, sums = pa.table({"effect": [28, 8], "sd": [15, 10]}), ph.NormalSums()
+        >>> sums.update_from(table, y="effect", se="sd")
+        >>> sums
+        NormalSums of 2 groups
+        """
+        name, column = one_spread(se, var)
+        self._add_table(data, {"y": y, name: column}, NormalSums.update, threads=threads)
+
     def model(self, *, prior_mu: Any = None, prior_tau: TauPrior = "uniform") -> "SummedNormal":
         """The model of all groups that were given.
 
@@ -108,6 +151,14 @@ class NormalSums(Sums[Bins]):
         return SummedNormal(self._needed(), prior_mu=prior_mu, prior_tau=prior_tau)
 
 
+def one_spread(se: Any, var: Any) -> tuple[str, Any]:
+    """Standard errors or variances, whichever are given, after their name."""
+    if (se is None) == (var is None):
+        what = "neither was given" if se is None else "both were given"
+        raise ValueError(f"give se= (standard errors) or var= (sampling variances): {what}")
+    return ("se", se) if var is None else ("var", var)
+
+
 def checked_groups(
     y: ArrayLike, se: ArrayLike | None, var: ArrayLike | None, before: int = 0
 ) -> tuple[Floats, Floats]:
@@ -115,11 +166,7 @@ def checked_groups(
 
     Rows are counted from so many ``before`` it.
     """
-    if (se is None) == (var is None):
-        what = "neither was given" if se is None else "both were given"
-        raise ValueError(f"give se= (standard errors) or var= (sampling variances): {what}")
-    name, given = ("se", se) if var is None else ("var", var)
-    assert given is not None
+    name, given = one_spread(se, var)
     estimates, spread = columns(y=y, **{name: given})
     each_row("y", estimates, np.isfinite(estimates), "estimates must be finite", before)
     each_row("y", estimates, np.abs(estimates) <= 1e70, "rescale the data", before)

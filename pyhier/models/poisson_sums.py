@@ -125,6 +125,42 @@ class PoissonSums(Sums[Events]):
             histogram = np.bincount(y.astype(np.int64)).astype(np.float64)
             self._add(Events(histogram, binned(y, e, threads)))
 
+    def update_from(
+        self, data: Any, *, counts: str, exposure: str, threads: int | None = None
+    ) -> None:
+        """Add the rows of a table, or none of them where one cannot be used.
+
+        Its batches are read one after the other, and blocks of 1,048,576 rows are summed: the sums
+        are the same bits however it is cut into batches. It takes pyarrow (``pyhier[arrow]``).
+
+        Parameters
+        ----------
+        data : object
+            A table of pyarrow, polars or pandas, a relation of DuckDB, or whatever else has Arrow's
+            C stream (``__arrow_c_stream__``); or an iterator of such.
+        counts : str
+            The column of the events.
+        exposure : str
+            That of what they were counted in.
+        threads : int, optional
+            As of `update`.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If there are no such columns, or a row cannot be used; it is counted as in `update`.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, pyhier as ph
+        >>> table, sums = pa.table({"k": [1, 0, 3], "time": [4.0, 5.5, 6.0]}), ph.PoissonSums()
+        >>> sums.update_from(table, counts="k", exposure="time")
+        >>> sums
+        PoissonSums of 3 groups
+        """
+        names = {"counts": counts, "exposure": exposure}
+        self._add_table(data, names, PoissonSums.update, threads=threads)
+
     def model(self, prior: PairPrior = "poissgamexch", z0: float = 1.0) -> "SummedPoissonGamma":
         """The model of all groups that were given.
 

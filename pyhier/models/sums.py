@@ -2,15 +2,17 @@
 
 import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pyhier._arrow import blocks
 from pyhier._types import Floats
-from pyhier._validation import aligned, float_array
+from pyhier._validation import aligned, float_array, string
 
 
 class Kept(Protocol):
@@ -52,6 +54,16 @@ class Sums(Generic[K]):
 
     def _add(self, chunk: K) -> None:
         self._kept = chunk if self._kept is None else self._kept + chunk
+
+    def _add_table(
+        self, data: Any, names: Mapping[str, Any], update: Callable[..., None], **options: Any
+    ) -> None:
+        """Add the rows of a table, or none of them: arguments of an ``update`` by their columns."""
+        columns = {argument: string(argument, name) for argument, name in names.items()}
+        staged = copy(self)
+        for block in blocks(data, columns):
+            update(staged, **block, **options)
+        self._kept = staged._kept
 
     def __add__(self, other: object) -> Self:
         """The sums over the groups of both."""
