@@ -1,4 +1,4 @@
-# make demo | test | test-all | quick | fuzz | campaign | bench | docs | check: each sets up what it needs. See .ci/setup for the system.
+# make demo | test | test-all | wheels | quick | fuzz | campaign | bench | bench-check | docs | check: each sets up what it needs. See .ci/setup for the system.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -14,7 +14,7 @@ export MPLBACKEND := Agg
 
 SECONDS ?= 600  # of make fuzz
 
-.PHONY: demo test test-all test-arviz quick fuzz campaign bench docs check clean
+.PHONY: demo test test-all test-arviz wheels quick fuzz campaign bench bench-check docs check clean
 
 demo: $(EXTENSIONS)
 	$(BIN)/pyhier demo
@@ -42,12 +42,20 @@ test-all: $(DEV)
 	for python in $$(.ci/suite list); do .ci/suite $$python newest $(SUITE) || exit 1; done
 	.ci/suite $(PYTHON) oldest $(SUITE)
 
+# Wheels for every Python that is here and the proof of each: build/wheels/dist.
+wheels: $(DEV)
+	.ci/wheels
+
 docs: $(R)
 	$(BIN)/sphinx-build -E -W --keep-going -q -b html vignettes vignettes/_build/html
 	@echo "The documents are in vignettes/_build/html/index.html"
 
 bench: $(R)
 	$(BIN)/python benchmarks/run.py
+
+# The last release (or COMMIT=...) beside this tree, in pairs: fails where an operation takes 1.3 times as long.
+bench-check: $(DEV)
+	.ci/bench-check $(COMMIT)
 
 check: $(DEV)
 	$(BIN)/ruff check .

@@ -8,8 +8,10 @@
 
 #define LANES 8
 
-/* ifunc resolvers need glibc on x86-64; elsewhere the one build that the compiler was asked for. */
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+/* ifunc resolvers need glibc on x86-64, and run before the address sanitizer is ready; elsewhere the
+ * one build that the compiler was asked for. */
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__)
 #define EACH_INSTRUCTION_SET __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define EACH_INSTRUCTION_SET
