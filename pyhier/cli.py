@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from pyhier import __version__, cli_counts, cli_rows
+from pyhier import __version__, cli_blocks, cli_counts, cli_rows
 from pyhier._table import Table, format_table
 from pyhier._text import printable
 from pyhier._validation import count
 from pyhier._words import in_shell_words
+from pyhier.cli_files import is_of_blocks
 from pyhier.datasets import dataset_path
 from pyhier.inference import exact, laplace, rwmetrop
 from pyhier.inference.chains import MetropolisPosterior, NothingKeptError
@@ -70,8 +71,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ValueError, TypeError, OSError) as error:
         print(f"pyhier: error: {printable(in_shell_words(str(error)))}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("pyhier: interrupted, nothing was written", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"pyhier: {str(error) or 'interrupted, nothing was written'}", file=sys.stderr)
         return 130
     return 0
 
@@ -108,8 +109,10 @@ def _need_estimates(parser: argparse.ArgumentParser, options: argparse.Namespace
 
 def _fit_options(run: argparse.ArgumentParser) -> None:
     run.add_argument(
-        "file", type=Path, help="CSV file with a header and a row a group, or raw rows"
-    )
+        "file", type=Path,
+        help="CSV file with a header and a row a group, or raw rows; of any size a Parquet file, a "
+        ".csv.gz or a folder of such",
+    )  # fmt: skip
     run.add_argument("--y", metavar="COL", help="column of the estimates")
     spread = run.add_mutually_exclusive_group()
     spread.add_argument("--se", metavar="COL", help="column of the standard errors")
@@ -146,6 +149,10 @@ def _fit_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("--seed", type=int, metavar="S", help="of the random numbers")
     run.add_argument("--r-stream", action="store_true", help="R's random stream: set.seed(S)")
     run.add_argument("--out", type=Path, metavar="DIR", help="folder for the draws and pictures")
+    run.add_argument(
+        "--resume", action="store_true",
+        help="go on with the --out DIR of a run that was killed, where files are read in blocks",
+    )  # fmt: skip
     cli_counts.add_options(run)
     cli_rows.add_options(run)
 
@@ -181,6 +188,11 @@ def fit(options: argparse.Namespace) -> None:
         options.sep = options.sep.replace("\\t", "\t")
         if len(options.sep) != 1 or options.sep in '\r\n"':
             raise ValueError(f"--sep is {options.sep!r}: it must be one character")
+    if is_of_blocks(options.file):
+        _fit_blocks(options)
+        return
+    if options.resume:
+        raise ValueError(f"--resume is of Parquet files, .csv.gz and folders, not {options.file}")
     model = _model(options)
     seed = secrets.randbits(31) if options.seed is None else options.seed
     if seed < 0 and not options.r_stream:
@@ -199,6 +211,16 @@ def fit(options: argparse.Namespace) -> None:
         if options.out is not None:
             save(lambda folder: _write(posterior, folder, draws, rng))
             print(f"\nDraws, summary and pictures are in {options.out}")
+
+
+def _fit_blocks(options: argparse.Namespace) -> None:
+    """Fit files that are read in blocks."""
+
+    def show(posterior: Posterior) -> None:
+        print(_head(posterior, "", 0))
+        print(format_table(posterior.names, posterior.columns(PROBS)))
+
+    cli_blocks.fit(options, PROBS, show)
 
 
 def _uninterrupted(

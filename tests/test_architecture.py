@@ -34,7 +34,8 @@ ORDER = (
     "plots",
     ("testing", "distributed"),
     "r_bridge",
-    ("cli_rows", "cli_counts"),
+    "cli_files",
+    ("cli_rows", "cli_counts", "cli_blocks"),
     "cli",
     "__main__",
 )
