@@ -142,8 +142,9 @@ def summed(files: Files, task: Task, sums: AnySums, save: Callable[[AnySums], No
     done = 0
     with progress_bar(files.rows, None, "group", "sums", sums.groups) as report:
         for block in files.blocks(BLOCK, sums.groups):
+            given: dict[str, Any] = {name: floats(block.column(name)) for name in task.named}
             try:
-                sums.update(**{name: floats(block.column(name)) for name in task.named})
+                sums.update(**given)
             except ValueError as error:
                 raise ValueError(located(str(error), files, task)) from None
             done += 1
