@@ -163,15 +163,18 @@ def on_plane(model: PlaneModel) -> PlanePosterior:
     def log_density(outer: Floats, location: Floats) -> Floats:
         return target.log_density(axis.phi(location, outer))
 
-    if is_surfaced(model) and model.surface is not None:
-        return PlanePosterior(model, nested_quadrature(log_density, model.surface.search))
-    start = target.start()
-    search = Search(float(start[axis.free]), float(start[model.location]))
+    known = model.surface.search if is_surfaced(model) and model.surface is not None else None
+    if known is None:
+        start = target.start()
+        search = Search(float(start[axis.free]), float(start[model.location]))
+    else:
+        search = known
     if not is_hilly(model):
         return PlanePosterior(model, nested_quadrature(log_density, search))
     hills = model.hills()
     try:
-        search = replace(search, known=model.inner_guess())
+        if known is None:
+            search = replace(search, known=model.inner_guess())
         plane = nested_quadrature(log_density, search)
     except ValueError:
         if hills[0].size:

@@ -24,10 +24,8 @@ from pyhier.models.joint import AS_IS, Joint, Kind, NormalEffectTargets, standar
 from pyhier.models.mean_and_spread import MeanAndSpread
 from pyhier.models.own_likelihood import CountOwn, OwnLikelihood
 from pyhier.priors.tau import TauPrior, resolve_prior
-from pyhier.quadrature.surface import Surface, mode_and_root, surface
 
 BLOCK = 2**18  # effects drawn at a time
-POINTS, GROUPS = 20, 100  # at once, and how many, from which a surface pays
 
 
 class CountNormal(MeanAndSpread, NormalEffectTargets):
@@ -86,32 +84,6 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
             np.ascontiguousarray(beta.root), float(beta.log_density(beta.mean)),
             self._tau_prior(of_python) if posterior else None, posterior,
         )  # fmt: skip
-
-    def log_posterior(self, phi: Floats) -> Floats:
-        """``log_marginal`` at many points, shape (n, 2), at once.
-
-        Of many groups it is a polynomial's where there is mass, right to 1e-11.
-        """
-        if len(phi) < POINTS or (table := self.surface) is None:
-            return super().log_posterior(phi)
-        inside = table.inside(phi)
-        values = np.empty(len(phi))
-        values[inside] = table(phi[inside])
-        values[~inside] = self.log_marginal_likelihood(phi[~inside])
-        return values + self.log_prior(phi)
-
-    @cached_property
-    def surface(self) -> Surface | None:
-        """The log likelihood where there is mass, of many groups; None of few."""
-        start = self.moments()
-        if (
-            self._design is not None
-            or self.counts.distinct()[0].data.shape[1] < GROUPS
-            or not np.isfinite(start).all()
-        ):
-            return None
-        found = mode_and_root(self.derivatives, start)
-        return None if found is None else surface(self.log_marginal_likelihood, *found)
 
     def _joint(self, kind: Kind) -> Joint:
         beta, design = self._beta_prior, self._design

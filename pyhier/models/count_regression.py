@@ -23,7 +23,7 @@ from pyhier.kernels.count_regression import (
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity
 from pyhier.models.counts import CountModel, ladder
-from pyhier.models.covariates import BetaPrior, Covariates, covariates
+from pyhier.models.covariates import BetaPrior, Covariates, PlainEffects, covariates
 from pyhier.models.joint import Joint, choose, python_prior
 from pyhier.models.precision_prior import precision_prior
 from pyhier.models.separation import involved, separating
@@ -37,7 +37,7 @@ LONGEST = 3.0  # of a linear predictor in a step
 MANY = 200_000  # groups from which equal ones are not looked for
 
 
-class CountRegression(CountModel):
+class CountRegression(PlainEffects, CountModel):
     """What `BetaBinomial` and `PoissonGamma` become where they have covariates.
 
     Attributes
@@ -418,20 +418,8 @@ class CountRegression(CountModel):
 
     def plain_given(self, quantity: Any, plain: Floats) -> Any:
         """Distribution of groups' effects, or of a new one's (None), given plain coordinates."""
-        of_plain: Any = super()
+        of_plain: Any = super(PlainEffects, self)
         return of_plain.theta_given(quantity, plain)
-
-    def theta_given(self, quantity: Any, phi: Floats) -> Any:
-        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, p + 1).
-
-        The new group's covariates are the means over the groups.
-        """
-        if quantity is None:
-            row = self.covariates.row_or_mean(None)[np.newaxis]
-            return self.plain_given(None, self.plain(phi, row)[..., 0, :])
-        at = self.plain(phi, self.covariates.x[np.ravel(quantity)])
-        at = at[..., 0, :] if np.ndim(quantity) == 0 else np.swapaxes(at, 0, 1)
-        return self.plain_given(quantity, at)
 
     def draw_theta(self, phi: Floats, rng: Generator) -> Floats:
         """Exact draws of the effects given phi and the data, shape (..., groups)."""

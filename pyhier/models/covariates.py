@@ -1,5 +1,6 @@
 """Covariates of groups: the design of a linear predictor x' beta, and the prior of beta."""
 
+from abc import ABCMeta, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -331,3 +332,29 @@ def dependent(rows: Floats, names: Sequence[str]) -> tuple[str, list[str]] | Non
     k = int(np.argmax(left <= RANK))
     share = np.linalg.lstsq(scaled[:, :k], scaled[:, k], rcond=None)[0]
     return names[k], [n for n, s in zip(names[:k], share, strict=True) if abs(s) > 1e-6]
+
+
+class PlainEffects(metaclass=ABCMeta):
+    """Effects whose laws are those of a model without covariates, at what a row makes of phi."""
+
+    covariates: Covariates
+
+    @abstractmethod
+    def plain(self, phi: Floats, rows: Floats) -> Floats:
+        """That model's phi at rows of the design, (rows, p): shape (..., rows, 2)."""
+
+    @abstractmethod
+    def plain_given(self, quantity: Any, plain: Floats) -> Any:
+        """Distribution of groups' effects, or of a new one's (None), given that model's phi."""
+
+    def theta_given(self, quantity: Any, phi: Floats) -> Any:
+        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, p + 1).
+
+        The new group's covariates are the means over the groups.
+        """
+        if quantity is None:
+            row = self.covariates.row_or_mean(None)[np.newaxis]
+            return self.plain_given(None, self.plain(phi, row)[..., 0, :])
+        at = self.plain(phi, self.covariates.x[np.ravel(quantity)])
+        at = at[..., 0, :] if np.ndim(quantity) == 0 else np.swapaxes(at, 0, 1)
+        return self.plain_given(quantity, at)

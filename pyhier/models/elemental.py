@@ -15,6 +15,9 @@ from pyhier._types import Floats
 
 SEED = 1  # of the subsets, where these are too many
 ALIKE = 1e-7  # volume of rows of length one that tell nothing
+TRIED = 400  # subsets that give directions
+WORK, FEWEST, MANY = 4_000_000, 5, 60  # entries of rows, and how often they are gone through
+STILL = 1e-8  # of a row of length one, to which these are rounded
 
 
 def elemental_fits(rows: Floats, wanted: Floats, most: int) -> Floats:
@@ -46,6 +49,9 @@ def most_still(x: Floats, free: Floats, row: Floats) -> int:
     """The most rows, (n, p), at right angles to a direction that a given one, (p,), is not.
 
     Of directions in the span of ``free``, (p, q), all of about length one; -1 where there is none.
+    Such a direction is at right angles to q - 1 rows that tell apart. Where these are too many to
+    try, rows are added by chance, the frequent ones first of all: that finds the most where nearly
+    all rows are still, which is where it matters how many are not.
     """
     rows, goal = x @ free, row @ free
     if not np.abs(goal).max(initial=0.0) > ALIKE:
@@ -53,12 +59,38 @@ def most_still(x: Floats, free: Floats, row: Floats) -> int:
     length = np.sqrt((rows * rows).sum(axis=1))
     moved = length > ALIKE
     still, rows = len(x) - int(moved.sum()), rows[moved] / length[moved, np.newaxis]
-    if free.shape[1] == 1 or not len(rows):
+    q = free.shape[1]
+    if q == 1 or not len(rows):
         return still
     first = np.take_along_axis(rows, np.argmax(np.abs(rows) > ALIKE, axis=1)[:, None], axis=1)
     apart, times = np.unique(np.round(rows * np.sign(first), 9), axis=0, return_counts=True)
-    if free.shape[1] == 2:  # the direction at right angles to each
-        goes = np.abs(apart[:, 0] * goal[1] - apart[:, 1] * goal[0]) > ALIKE
-        return still + int(times[goes].max(initial=0))
-    turned = (free @ np.linalg.svd(one[np.newaxis])[2][1:].T for one in apart)
-    return max(still, *(most_still(x, part, row) for part in turned))
+    if comb(len(apart), q - 1) <= TRIED:
+        _, size, turned = np.linalg.svd(apart[_subsets(len(apart), min(q - 1, len(apart)), TRIED)])
+        turned = turned[size[:, -1] > ALIKE, -1]
+        turned = turned[np.abs(turned @ goal) > ALIKE]
+    else:
+        rng = np.random.default_rng(SEED)
+        tries = int(np.clip(WORK / (apart.size * q), FEWEST, MANY))
+        turned = np.array([_away_from_many(apart, times, goal, rng) for _ in range(tries)])
+    return still + int((times @ (np.abs(apart @ turned.T) < STILL)).max(initial=0))
+
+
+def _away_from_many(
+    rows: Floats, times: NDArray[np.intp], goal: Floats, rng: np.random.Generator
+) -> Floats:
+    """A direction, (q,), at right angles to as many rows, (n, q), as can be, but not to the goal.
+
+    Rows are taken by chance, as often as they occur, from those that leave something of the goal.
+    """
+    while True:
+        size = np.sqrt((rows * rows).sum(axis=1))
+        unit = rows / np.maximum(size, ALIKE)[:, np.newaxis]
+        along = unit @ goal
+        kept = goal @ goal - along * along
+        weight = times * ((size > ALIKE) & (kept > ALIKE * (goal @ goal)))
+        if not weight.any():
+            away: Floats = goal / np.sqrt(goal @ goal)
+            return away
+        own = unit[rng.choice(len(rows), p=weight / weight.sum())]
+        goal = goal - (goal @ own) * own
+        rows = rows - np.outer(rows @ own, own)

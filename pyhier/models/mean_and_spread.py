@@ -22,7 +22,9 @@ from pyhier.models.joint import python_prior
 from pyhier.models.normal_likelihood import moments as method_of_moments
 from pyhier.models.normal_likelihood import ridge as normal_ridge
 from pyhier.models.normal_priors import NormalPriors
+from pyhier.quadrature.surface import Surface, mode_and_root, surface
 
+POINTS, GROUPS = 20, 100  # at once, and how many, from which a surface pays
 POOLING, SHARES = 60, 0.5 ** np.arange(12.0)  # Newton's steps, and what is tried of each
 
 
@@ -112,8 +114,27 @@ class MeanAndSpread(NormalPriors, Grouped):
         return self._log_likelihood.evaluate(phi)
 
     def log_posterior(self, phi: Floats) -> Floats:
-        """``log_marginal`` at many points, shape (n, p), at once."""
-        return self.log_marginal_likelihood(phi) + self._prior_of_posterior(phi)
+        """``log_marginal`` at many points, shape (n, p), at once.
+
+        Of many groups it is a polynomial's where there is mass, right to 1e-11.
+        """
+        if len(phi) < POINTS or (table := self.surface) is None:
+            return self.log_marginal_likelihood(phi) + self._prior_of_posterior(phi)
+        inside = table.inside(phi)
+        values = np.empty(len(phi))
+        values[inside] = table(phi[inside])
+        values[~inside] = self.log_marginal_likelihood(phi[~inside])
+        return values + self._prior_of_posterior(phi)
+
+    @cached_property
+    def surface(self) -> Surface | None:
+        """The log likelihood where there is mass, of many groups; None of few."""
+        start = self.moments()
+        few = self._design is not None or self._different[2].size < GROUPS
+        if few or not np.isfinite(start).all():
+            return None
+        found = mode_and_root(self.derivatives, start)
+        return None if found is None else surface(self.log_marginal_likelihood, *found)
 
     def _prior_of_posterior(self, phi: Floats) -> Floats:
         """The log prior at points (n, p) as posterior densities take it."""

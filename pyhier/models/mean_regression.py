@@ -14,7 +14,13 @@ import numpy as np
 from pyhier._random import Generator, normals, uniforms
 from pyhier._types import Floats
 from pyhier._validation import not_negative
-from pyhier.models.covariates import BetaPrior, Covariates, NormalPrior, covariates
+from pyhier.models.covariates import (
+    BetaPrior,
+    Covariates,
+    NormalPrior,
+    PlainEffects,
+    covariates,
+)
 from pyhier.models.group_tables import GroupTables
 from pyhier.models.mean_and_spread import MeanAndSpread
 from pyhier.priors.tau import TauPrior
@@ -25,7 +31,7 @@ RUNGS = 25  # of tau, along the ridge
 NO_MU = "prior_mu= is of a model without X: give prior_beta="
 
 
-class MeanRegression(MeanAndSpread):
+class MeanRegression(PlainEffects, MeanAndSpread):
     """What a model of a mean and a spread becomes where it has covariates.
 
     Attributes
@@ -59,10 +65,6 @@ class MeanRegression(MeanAndSpread):
     @property
     def _beta_prior(self) -> NormalPrior:
         return self.covariates.prior
-
-    @abstractmethod
-    def plain_given(self, quantity: Any, plain: Floats) -> Any:
-        """Distribution of groups' effects, or of a new one's (None), given (mean, log tau)."""
 
     # --- Priors ---------------------------------------------------------------------------------
 
@@ -235,18 +237,6 @@ class MeanRegression(MeanAndSpread):
         """(mean, log tau) at rows of the design, (rows, p): shape (..., rows, 2)."""
         u = phi[..., :-1] @ rows.T
         return np.stack([u, np.broadcast_to(phi[..., -1:], u.shape)], axis=-1)
-
-    def theta_given(self, quantity: Any, phi: Floats) -> Any:
-        """Distribution of a group's effect, or of a new group's (None), given phi (nodes, p + 1).
-
-        The new group's covariates are the means over the groups.
-        """
-        if quantity is None:
-            row = self.covariates.row_or_mean(None)[np.newaxis]
-            return self.plain_given(None, self.plain(phi, row)[..., 0, :])
-        at = self.plain(phi, self.covariates.x[np.ravel(quantity)])
-        at = at[..., 0, :] if np.ndim(quantity) == 0 else np.swapaxes(at, 0, 1)
-        return self.plain_given(quantity, at)
 
     def draw_prior_theta(self, phi: Floats, rng: Generator) -> Floats:
         """Draws of the groups' effects given phi (n, p + 1), without the data, (n, groups)."""

@@ -345,3 +345,35 @@ def test_samplers_take_one_nu():
     for engine in (ph.nuts, ph.laplace, ph.grid, ph.empirical_bayes):
         with pytest.raises(TypeError, match="take exact"):
             engine(model)
+
+
+# --- Many groups ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("nu", [4.0, INF])
+def test_of_many_groups_a_polynomial_stands_for_the_sum(nu, monkeypatch):
+    """Its posterior is that of the sums themselves; with infinite nu the normal model's."""
+    rng = np.random.default_rng(6)
+    se = rng.uniform(0.5, 2.0, 130)
+    y = 4.0 + 1.5 * rng.standard_t(3, 130) + se * rng.normal(size=130)
+    model = ph.NormalT(y, se=se, nu=nu)
+    assert model.surface is not None
+    post = ph.exact(model)
+    if nu == INF:
+        plain = ph.exact(ph.NormalNormal(y, se=se))
+    else:
+        monkeypatch.setattr("pyhier.models.mean_and_spread.GROUPS", 1000)
+        other = ph.NormalT(y, se=se, nu=nu)
+        assert other.surface is None
+        plain = ph.exact(other)
+    assert abs(post.log_z - plain.log_z) < 1e-10
+    for name in ("mu", "tau", "theta[7]", "theta_new"):
+        a, b = plain[name], post[name]
+        np.testing.assert_allclose([b.mean(), b.median()], [a.mean(), a.median()], rtol=1e-9)
+    np.testing.assert_allclose(post["mu"].std(), plain["mu"].std(), rtol=1e-9)
+
+
+def test_clusters_of_many_groups_are_refused_with_a_polynomial_too():
+    y = np.concatenate([np.zeros(60), np.full(60, 40.0)]) + np.linspace(0.0, 0.01, 120)
+    with pytest.raises(ValueError, match="separate hills"):
+        ph.exact(ph.NormalT(y, se=np.full(120, 0.1), nu=0.5, prior_tau=stats.halfnorm(scale=1e-2)))
