@@ -26,7 +26,7 @@ from pyhier.models.mean_and_spread import MeanAndSpread
 from pyhier.priors.tau import TauPrior
 from pyhier.quadrature.fitting import Coordinate
 
-TABLED = 50  # points from which tables pay
+TABLED = 300  # points from which tables pay
 RUNGS = 25  # of tau, along the ridge
 NO_MU = "prior_mu= is of a model without X: give prior_beta="
 
