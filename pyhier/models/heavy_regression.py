@@ -26,6 +26,8 @@ CROSSING = 0.25  # of an error: panels where the tail of the effects' law begins
 class HeavyRegression(MeanRegression, HeavyTailed):
     """What `NormalT` and `NormalMixture` become where they have covariates."""
 
+    many = 400  # groups a coefficient, from which polynomials pay: likelihoods bend sharply
+
     @property
     def mend(self) -> str:
         """What to change where the quadrature is not resolved."""

@@ -6,6 +6,7 @@ covariates at (x_j' beta, log tau).
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from math import inf, log
 from typing import Any
 
@@ -23,10 +24,12 @@ from pyhier.models.covariates import (
 )
 from pyhier.models.group_tables import GroupTables
 from pyhier.models.mean_and_spread import MeanAndSpread
+from pyhier.models.predictor_sums import DEGREES, PredictorSums
 from pyhier.priors.tau import TauPrior
 from pyhier.quadrature.fitting import Coordinate
 
 TABLED = 300  # points from which tables pay
+SUMMED = 20  # points from which polynomials of sums pay
 RUNGS = 25  # of tau, along the ridge
 NO_MU = "prior_mu= is of a model without X: give prior_beta="
 
@@ -41,6 +44,7 @@ class MeanRegression(PlainEffects, MeanAndSpread):
 
     covariates: Covariates
     coefficients: tuple[str, ...]
+    many = 30  # groups a coefficient, from which polynomials of sums pay
 
     def _regress(
         self, x: Any, intercept: bool, prior_beta: BetaPrior, prior_tau: TauPrior, design: Any
@@ -144,12 +148,26 @@ class MeanRegression(PlainEffects, MeanAndSpread):
     def log_psi(self, psi: Floats) -> Floats:
         """Log posterior density with all constants, at points (nodes, p + 1)."""
         psi = np.ascontiguousarray(psi)
-        if len(psi) < TABLED:
-            return self.log_posterior(psi)
-        likelihood = self._tables(psi)
+        likelihood = np.full(len(psi), np.nan)
+        if len(psi) >= SUMMED and (sums := self._sums) is not None:
+            likelihood = sums(psi)
         left = np.flatnonzero(np.isnan(likelihood))
+        if left.size >= TABLED:
+            likelihood[left] = self._tables(psi[left])
+            left = left[np.isnan(likelihood[left])]
         likelihood[left] = self.log_marginal_likelihood(psi[left])
         return likelihood + self._prior_of_posterior(psi)
+
+    @cached_property
+    def _sums(self) -> PredictorSums | None:
+        """The log likelihood of many groups by polynomials; None of few."""
+        _, x, times = self._different
+        if x is None or x.shape[1] not in DEGREES or times.size < self.many * x.shape[1]:
+            return None
+        start = self.start()[:-1]
+        return PredictorSums(
+            self._likelihood, self.log_marginal_likelihood, x, times, self._beta_prior, start
+        )
 
     @property
     @abstractmethod

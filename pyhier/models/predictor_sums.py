@@ -1,0 +1,249 @@
+"""Log likelihoods of many groups with covariates, as polynomials of the coefficients and log tau.
+
+Where there are many groups the posterior is narrow beside what a group's likelihood bends over. So
+each is a polynomial of its own predictor and log tau there, and their sum is one of beta and log
+tau: what it costs at a point has nothing to do with the number of groups any more.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from math import factorial, prod
+from threading import Lock
+
+import numpy as np
+from numpy.polynomial.chebyshev import cheb2poly, chebvander
+from numpy.typing import NDArray
+
+from pyhier._frozen import Frozen
+from pyhier._types import Floats
+from pyhier.kernels.integrated_groups import IntegratedGroups
+from pyhier.models.covariates import NormalPrior
+
+WIDTH = 0.5  # of a panel of log tau; singularities are pi / 2 away from the line
+RUNGS = 14  # nodes on it
+REACHES = (10.0, 7.5)  # sds of the coefficients at that log tau, to which the polynomial goes
+DEGREES = {1: (18, 48), 2: (18, 34), 3: (16, 30)}  # at most, by the number of coefficients
+BLOCK = 512  # groups, or points, at a time
+HELD_OUT = 24  # points at which it is compared
+ROUGH, OF_SIZE = 3e-12, 1e-15  # how close it must be there, or of the height, to which sums round
+WORTH = 150  # points from which a polynomial pays
+FAR = 2.0**30  # panels from 0 to which there are any
+NEAR = 1e-4  # squared sds by which a mode may be missed
+CUT = 1e-11  # what is left out of the sum, if it were all of one sign
+FALL = 4.0  # logs below the highest at which e times as much will do
+NEWTON = 20  # steps to the coefficients at which a panel's middle has its mode
+
+
+@dataclass(frozen=True, eq=False)
+class Piece(Frozen):
+    """The sum on one panel of log tau, within a ball of coefficients.
+
+    Attributes
+    ----------
+    beta : ndarray, shape (p,)
+        The ball's middle.
+    root : ndarray, shape (p, p)
+        Takes places in the ball of radius 1 to distances of beta.
+    inverse : ndarray, shape (p, p)
+    degree : int
+    height : float
+        What the polynomial leaves out.
+    coefficients : ndarray, shape (monomials, RUNGS)
+        Of products of monomials of the place and Chebyshev polynomials of log tau.
+    """
+
+    beta: Floats
+    root: Floats
+    inverse: Floats
+    degree: int
+    height: float
+    coefficients: Floats
+
+    def __call__(self, phi: Floats) -> Floats:
+        """Values at points (n, p + 1) of the panel; NaN outside the ball."""
+        found = np.full(len(phi), np.nan)
+        place = (phi[:, :-1] - self.beta) @ self.inverse.T
+        inside = np.flatnonzero((place * place).sum(axis=1) <= 1.0)
+        for start in range(0, inside.size, BLOCK):
+            some = inside[start : start + BLOCK]
+            rung = chebvander(_on_panel(phi[some, -1]), RUNGS - 1)
+            terms = monomials(place[some], self.degree) @ self.coefficients
+            found[some] = (terms * rung).sum(axis=1) + self.height
+        return found
+
+
+def monomials(x: Floats, degree: int) -> Floats:
+    """All products of powers of columns of x, (n, p), up to a degree, by degree: (n, terms)."""
+    columns = [x[:, k : k + 1] for k in range(x.shape[1])]
+    last, found = columns, [np.ones((len(x), 1)), *columns]
+    for _ in range(degree - 1):
+        # Products of factors in ascending order, of which column k is the last.
+        last = [np.hstack(last[: k + 1]) * column for k, column in enumerate(columns)]
+        found += last
+    return np.hstack(found)
+
+
+def multinomials(p: int, degree: int) -> tuple[Floats, NDArray[np.intp]]:
+    """How often each of these occurs in a power of a sum of p terms, and its degree, (terms,)."""
+    ways, degrees = [], []
+    for d in range(degree + 1):
+        for word in sorted(combinations_with_replacement(range(p), d), key=lambda one: one[::-1]):
+            own = [factorial(word.count(k)) for k in range(p)]
+            ways.append(float(factorial(d) // prod(own)))
+            degrees.append(d)
+    return np.array(ways), np.array(degrees)
+
+
+def _on_panel(log_tau: Floats) -> Floats:
+    """Places on the panel of log tau, from -1 to 1."""
+    share = log_tau / WIDTH
+    return 2.0 * (share - np.floor(share)) - 1.0
+
+
+class PredictorSums:
+    """Sums of the log likelihoods of all groups.
+
+    Parameters
+    ----------
+    groups : IntegratedGroups
+        The compiled data.
+    log_likelihood : callable
+        Their sum itself, at points (n, p + 1).
+    design : ndarray, shape (groups, p)
+    times : ndarray, shape (groups,)
+        How many groups each is.
+    prior : NormalPrior
+        Of the coefficients.
+    start : ndarray, shape (p,)
+        About where these are.
+    """
+
+    def __init__(
+        self,
+        groups: IntegratedGroups,
+        log_likelihood: Callable[[Floats], Floats],
+        design: Floats,
+        times: Floats,
+        prior: NormalPrior,
+        start: Floats,
+    ) -> None:
+        self._groups, self._log_likelihood = groups, log_likelihood
+        self._design, self._times, self._prior, self._start = design, times, prior, start
+        self._pieces: dict[int, Piece | None] = {}
+        self._asked: Counter[int] = Counter()
+        self._lock = Lock()
+
+    def __call__(self, phi: Floats) -> Floats:
+        """The sum at points (n, p + 1); NaN where no polynomial tells it."""
+        sums, panel = np.full(len(phi), np.nan), np.floor(phi[:, -1] / WIDTH)
+        for which in np.unique(panel[np.abs(panel) < FAR]).tolist():
+            some = np.flatnonzero(panel == which)
+            with self._lock:
+                piece = self._piece(int(which), some.size)
+            if piece is not None:
+                sums[some] = piece(phi[some])
+        return sums
+
+    def _piece(self, panel: int, points: int) -> Piece | None:
+        """The polynomial of a panel, made once it is asked for at many points."""
+        if panel not in self._pieces:
+            self._asked[panel] += points
+            if self._asked[panel] < WORTH:
+                return None
+            self._pieces[panel] = self._made(panel)
+        return self._pieces[panel]
+
+    def _made(self, panel: int) -> Piece | None:
+        found = self._mode(WIDTH * (panel + 0.5))
+        if found is None:
+            return None
+        beta, unit = found
+        for reach in REACHES:
+            root = reach * unit
+            held = self._held_out(panel, beta, root)
+            wanted = self._log_likelihood(held)
+            enough = np.exp(np.clip(wanted[0] - wanted, 0.0, 400.0) / FALL)
+            enough *= max(ROUGH, OF_SIZE * abs(wanted[0]))
+            for degree in DEGREES[beta.size]:
+                piece = self._of_degree(panel, beta, root, degree, float(wanted[0]))
+                if piece is not None and (np.abs(piece(held) - wanted) <= enough).all():
+                    return piece
+        return None
+
+    def _held_out(self, panel: int, beta: Floats, root: Floats) -> Floats:
+        """Points in the ball at which a polynomial is compared, the first in its middle."""
+        rng = np.random.default_rng(1)
+        away = rng.normal(size=(HELD_OUT, beta.size))
+        away *= np.linspace(0.0, 0.999, HELD_OUT)[:, np.newaxis] / np.linalg.norm(
+            away, axis=1, keepdims=True
+        )
+        rung = np.append(0.5, rng.uniform(0.0, 1.0, HELD_OUT - 1))
+        return np.column_stack([beta + away @ root.T, WIDTH * (panel + rung)])
+
+    def _mode(self, log_tau: float) -> tuple[Floats, Floats] | None:
+        """Coefficients at their mode given log tau, and a root of their covariance; or None."""
+        beta, own = self._start, self._prior
+        for _ in range(NEWTON):
+            slope, bend = self._groups.derivatives(np.append(beta, log_tau))
+            slope = slope[:-1] + own.root.T @ (own.root @ (own.mean - beta))
+            precision = own.root.T @ own.root - bend[:-1, :-1]
+            try:
+                root = np.linalg.inv(np.linalg.cholesky(precision)).T
+            except np.linalg.LinAlgError:
+                return None
+            step = root @ (root.T @ slope)
+            if not np.isfinite(step).all():
+                return None
+            beta = np.asarray(beta + step, dtype=np.float64)
+            if float(step @ slope) < NEAR:
+                return beta, root
+        return None
+
+    def _of_degree(
+        self, panel: int, beta: Floats, root: Floats, most: int, height: float
+    ) -> Piece | None:
+        """The polynomial of the degree that is enough, up to one; None where more is needed."""
+        own = self._design @ root
+        length = np.sqrt((own * own).sum(axis=1))
+        series = self._series(panel, beta, length, most)
+        rest = np.abs(series[..., ::-1]).sum(axis=0).max(axis=0).cumsum()[::-1]  # from a degree on
+        if rest[-1] > CUT:
+            return None
+        degree = max(1, int(np.argmax(rest <= CUT)) - 1)
+        # Not in one step with what makes series of values: their rounding would be of such powers.
+        powers = np.zeros((degree + 1, degree + 1))
+        for k in range(degree + 1):
+            powers[: k + 1, k] = cheb2poly(np.eye(degree + 1)[k, : k + 1])
+        powered: Floats = np.tensordot(powers, series[..., : degree + 1], (1, 2))
+        ways, degrees = multinomials(beta.size, degree)
+        sums = np.zeros((ways.size, RUNGS))
+        towards = own / np.where(length > 0.0, length, 1.0)[:, np.newaxis]
+        for start in range(0, len(own), BLOCK):
+            some = slice(start, start + BLOCK)
+            terms = monomials(towards[some], degree)
+            for d in range(degree + 1):
+                of_degree = degrees == d
+                sums[of_degree] += terms[:, of_degree].T @ powered[d, some]
+        inverse = np.asarray(np.linalg.inv(root), dtype=np.float64)
+        return Piece(beta, root, inverse, degree, height, ways[:, np.newaxis] * sums)
+
+    def _series(self, panel: int, beta: Floats, length: Floats, degree: int) -> Floats:
+        """Each group's series in log tau and its mean, (groups, RUNGS, degree + 1)."""
+        place, rung = _nodes(degree + 1), _nodes(RUNGS)
+        log_tau = WIDTH * (panel + 0.5 + 0.5 * rung[0])
+        none = np.zeros((length.size, 1))
+        middle = self._groups.each(beta, none, WIDTH * np.array([panel + 0.5]))
+        values = self._groups.each(beta, length[:, np.newaxis] * place[0], log_tau) - middle
+        series: Floats = (rung[1] @ values) @ place[1].T
+        series *= self._times[:, np.newaxis, np.newaxis]
+        return series
+
+
+def _nodes(n: int) -> tuple[Floats, Floats]:
+    """Chebyshev's nodes from -1 to 1, and what takes values there to coefficients, (n, n)."""
+    angles = np.pi * (np.arange(n) + 0.5) / n
+    to_coefficients = np.cos(np.outer(np.arange(n), angles)) * (2.0 / n)
+    to_coefficients[0] *= 0.5
+    return np.cos(angles), to_coefficients
