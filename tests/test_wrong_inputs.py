@@ -489,7 +489,7 @@ def test_every_public_callable_is_in_the_table():
     results = {
         "ConvergenceWarning", "Grade", "LaplaceFit", "Lmer", "MetaRegression",
         "MultilevelEffects", "MultivariateEffects", "PriorCheck", "PriorDraws", "RandomEffects",
-        "RandomEffectsMany", "Sensitivity",
+        "RandomEffectsMany", "Sensitivity", "GroupMoments",
     }  # fmt: skip
     public = {name for name in ph.__all__ if callable(getattr(ph, name))} - results
     from test_wrong_inputs_of_more import ROWS as MORE

@@ -59,6 +59,8 @@ SUMS.update(Y, SE)
 CLICKS, EVENTS = ph.BinomialSums(), ph.PoissonSums()
 CLICKS.update([1, 3, 0, 4], [4, 5, 6, 5])
 EVENTS.update([1, 3, 0, 4], [4.0, 5.0, 6.0, 5.0])
+MOMENTS = ph.GroupMoments()
+MOMENTS.update([1, 3, 0, 4], ["a", "b", "a", "b"])
 ARMS = {"events": [1, 2], "size": [4, 5], "control_events": [2, 2], "control_size": [4, 7]}
 
 TABLE = pd.DataFrame({"y": Y, "se": SE, "k": [1, 3, 0, 4], "n": 5, "label": list("abcd")})
@@ -88,6 +90,12 @@ ROWS = PICTURES | {
         "prior_tau": Kind(*(p for p in PRIOR_TAU.wrong if p != [1, 2]), "i2", "jeffreys"),
         "prior_mu": PRIOR_MU}),
     "NormalSums.load": (load, {}, {"path": Kind(__file__)}),
+    "GroupMoments.update": (lambda **k: ph.GroupMoments().update(**k), {
+        "values": [1, 2], "groups": ["a", "b"]}, {
+        "values": Kind(*(v for v in VECTOR.wrong if v != []), [1.0, np.nan], [1e71, 1.0], [1.0]),
+        "groups": Kind("ab", 3, [["a", "b"]], ["a", None], ["a"])}),
+    "GroupMoments.model": (MOMENTS.model, {}, {
+        "variance": Kind("own", 3, None), "prior_tau": PRIOR_TAU, "prior_mu": PRIOR_MU}),
     "BinomialSums.update": (lambda **k: ph.BinomialSums().update(**k), {
         "successes": [1, 2], "trials": [4, 5]}, {
         "successes": Kind(*VECTOR.wrong, [1.5, 1], [5, 1]), "trials": Kind(

@@ -102,7 +102,7 @@ def anova(values: ArrayLike, groups: Iterable[Any]) -> AnovaTable:
     j, total = sums.n.size, int(sums.n.sum())
     if j < 2:
         raise ValueError(f"all observations are in group {sums.labels[0]}: give at least 2 groups")
-    within = pooled_variance(sums)
+    within = pooled_variance(sums.n, sums.ss)
     grand = (sums.n * sums.centred).sum() / total
     ss = float((sums.n * (sums.centred - grand) ** 2).sum())
     between = ss / (j - 1)

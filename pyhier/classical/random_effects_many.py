@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from operator import index
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,7 @@ from pyhier.classical.coefficients import half_width
 from pyhier.classical.meta_regression import FIXED, Test, check_method
 from pyhier.classical.random_effects import RandomEffects, random_effects
 from pyhier.classical.tau2 import STEP
-from pyhier.models.data_sets import DataSets, check_errors, data_of, raise_first
+from pyhier.models.data_sets import DataSets, check_errors, data_of, number_of, raise_first
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,15 +62,7 @@ class RandomEffectsMany(Frozen):
         return self.mu.size
 
     def __getitem__(self, i: int) -> RandomEffects:
-        try:
-            i = index(i)
-        except TypeError:
-            raise TypeError(f"{i!r} is no data set: give its number, from 0") from None
-        if not -len(self) <= i < len(self):
-            raise IndexError(f"there are {len(self)} data sets: there is no {i}")
-        i %= len(self)
-        if i in self.failed:
-            raise ValueError(f"data set {i}: {self.failed[i]}")
+        i = number_of(i, len(self), self.failed)
         return random_effects(self._sets.model(i), self.method, self.test)
 
     @property

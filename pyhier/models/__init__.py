@@ -10,6 +10,7 @@ from pyhier.models.count_normal_families import (
     HypergeometricNormalRegression,
     PoissonNormalRegression,
 )
+from pyhier.models.group_moments import GroupMoments
 from pyhier.models.heavy_families import NormalMixtureRegression, NormalTRegression
 from pyhier.models.hypergeometric_normal import HypergeometricNormal
 from pyhier.models.interface import Model
@@ -34,6 +35,7 @@ __all__ = [
     "BinomialNormal",
     "BinomialNormalRegression",
     "BinomialSums",
+    "GroupMoments",
     "HierarchicalModel",
     "HierarchicalRegression",
     "HypergeometricNormal",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,20 @@ def check_errors(errors: Any) -> None:
     """Raise where it does not say what a data set that is none does."""
     if errors not in ("raise", "mark"):
         raise ValueError(f"errors is {errors!r}: it must be 'raise' or 'mark'")
+
+
+def number_of(i: Any, sets: int, failed: Mapping[int, str]) -> int:
+    """A data set's number from 0; an error where there is none, or it failed."""
+    try:
+        i = index(i)
+    except TypeError:
+        raise TypeError(f"{i!r} is no data set: give its number, from 0") from None
+    if not -sets <= i < sets:
+        raise IndexError(f"there are {sets} data sets: there is no {i}")
+    i %= sets
+    if i in failed:
+        raise ValueError(f"data set {i}: {failed[i]}")
+    return i
 
 
 def raise_first(failed: Mapping[int, str], errors: str) -> None:

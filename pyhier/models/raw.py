@@ -9,7 +9,9 @@ from numpy.typing import ArrayLike
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats, Ints
-from pyhier._validation import each_group, entries_of, names_aligned, vector
+from pyhier._validation import each_group, entries_of, float_array, names_aligned, vector
+
+LARGEST = 1e70  # as NormalNormal has it: squares must stay within a double
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,35 +87,66 @@ def group_summaries(
                    n=array([2, 3]), var=array([3.333..., 3.333...]))
     """
     sums = group_sums(values, groups)
-    var = np.full(sums.mean.size, pooled_variance(sums)) if pooled else _own_variances(sums)
-    se = np.sqrt(var / sums.n)
-    for array in (sums.mean, se, sums.n, var):
+    return summaries_of(sums.labels, sums.n, sums.mean, sums.ss, pooled)
+
+
+def summaries_of(
+    labels: tuple[str, ...], n: Ints, mean: Floats, ss: Floats, pooled: bool
+) -> GroupSummaries:
+    """The same of groups' sizes, means and sums of squares about them."""
+    var = np.full(n.size, pooled_variance(n, ss)) if pooled else _own_variances(labels, n, ss)
+    se = np.sqrt(var / n)
+    for array in (mean, se, n, var):
         array.flags.writeable = False
-    return GroupSummaries(sums.labels, sums.mean, se, sums.n, var)
+    return GroupSummaries(labels, mean, se, n, var)
+
+
+def pooled_of(variance: str) -> bool:
+    """Whether a model's variance= says that all groups share one."""
+    if variance not in ("pooled", "per-group"):
+        raise ValueError(f"variance is {variance!r}: it must be 'pooled' or 'per-group'")
+    return variance == "pooled"
 
 
 def group_sums(values: ArrayLike, groups: Iterable[Any]) -> _Sums:
     """Check raw data and sum it, in two passes: means first, then squares about them."""
+    x, names = observations(values, groups)
+    vector("values", x)
+    each_group("values", x, np.isfinite(x), names.__getitem__, "drop it, or give a finite value")
+    small = np.abs(x) <= LARGEST
+    each_group("values", x, small, names.__getitem__, "rescale the data: its square is too large")
+    code, index = coded(names)
+    n, first, mean, ss = moments(x, code)
+    return _Sums(tuple(index), n, first + mean, (first - first[0]) + mean, ss)
+
+
+def observations(values: ArrayLike, groups: Iterable[Any]) -> tuple[Floats, list[str]]:
+    """Values and the names of their groups, as many."""
     names_aligned("groups", groups, values=values)
-    x = vector("values", values)
+    x = float_array("values", values, 1)
     names = _names(groups)
     if len(names) != x.size:
         raise ValueError(
             f"values has {x.size} observations and groups has {len(names)}: give a group for each"
         )
-    each_group("values", x, np.isfinite(x), names.__getitem__, "drop it, or give a finite value")
-    small = np.abs(x) <= 1e70  # as NormalNormal has it: squares must stay within a double
-    each_group("values", x, small, names.__getitem__, "rescale the data: its square is too large")
+    return x, names
+
+
+def coded(names: Iterable[str]) -> tuple[Ints, dict[str, int]]:
+    """Numbers of names, and which number each has, in the order of their first places."""
     index: dict[str, int] = {}
-    code = np.array([index.setdefault(name, len(index)) for name in names])
+    return np.array([index.setdefault(name, len(index)) for name in names]), index
+
+
+def moments(x: Floats, code: Ints) -> tuple[Ints, Floats, Floats, Floats]:
+    """Sizes, first values, means less these, and sums of squares about means, (groups,) each."""
     first = x[np.unique(code, return_index=True)[1]]
     n = np.bincount(code)
     # From the first of its group on, so that neither a shift of all nor the groups' distances cost
     # digits, and equal observations have variance 0 exactly, which their mean need not equal.
     from_first = x - first[code]
     mean = np.bincount(code, from_first) / n
-    ss = np.bincount(code, (from_first - mean[code]) ** 2).astype(np.float64)
-    return _Sums(tuple(index), n, first + mean, (first - first[0]) + mean, ss)
+    return n, first, mean, np.bincount(code, (from_first - mean[code]) ** 2).astype(np.float64)
 
 
 def _names(groups: Iterable[Any]) -> list[str]:
@@ -134,15 +167,15 @@ def _names(groups: Iterable[Any]) -> list[str]:
 _MISSING = frozenset({"None", "nan", "NaT", "<NA>"})
 
 
-def pooled_variance(sums: _Sums) -> float:
+def pooled_variance(n: Ints, ss: Floats) -> float:
     """Variance within groups, over its degrees of freedom."""
-    df = int(sums.n.sum()) - sums.n.size
+    df = int(n.sum()) - n.size
     if df == 0:
         raise ValueError(
             "no degrees of freedom are left for the variance within groups: every group has one "
             "observation; give at least one of them more, or means with known standard errors"
         )
-    variance = float(sums.ss.sum()) / df
+    variance = float(ss.sum()) / df
     if variance == 0.0:
         raise ValueError(
             "the variance within groups is 0: the observations of every group are all equal; give "
@@ -151,18 +184,18 @@ def pooled_variance(sums: _Sums) -> float:
     return variance
 
 
-def _own_variances(sums: _Sums) -> Floats:
-    single = np.flatnonzero(sums.n == 1)
+def _own_variances(labels: tuple[str, ...], n: Ints, ss: Floats) -> Floats:
+    single = np.flatnonzero(n == 1)
     if single.size:
         raise ValueError(
-            f"group {sums.labels[single[0]]} has one observation and so no variance of its own: "
+            f"group {labels[single[0]]} has one observation and so no variance of its own: "
             "pool the variance, or leave the group out"
         )
-    variances = sums.ss / (sums.n - 1)
+    variances = ss / (n - 1)
     zero = np.flatnonzero(variances == 0.0)
     if zero.size:
         raise ValueError(
-            f"group {sums.labels[zero[0]]} has variance 0, its observations are all equal: "
+            f"group {labels[zero[0]]} has variance 0, its observations are all equal: "
             "pool the variance, or leave the group out"
         )
     return variances

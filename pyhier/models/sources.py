@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 from numpy.typing import ArrayLike
 
 from pyhier.models.formula import Design, column_of
-from pyhier.models.raw import group_summaries
+from pyhier.models.raw import group_summaries, pooled_of
 
 
 class Sources:
@@ -46,9 +46,7 @@ class Sources:
         >>> ph.NormalNormal.from_raw([1, 3, 4, 8, 5, 9], ["a", "a", "b", "b", "c", "c"]).y
         array([2., 6., 7.])
         """
-        if variance not in ("pooled", "per-group"):
-            raise ValueError(f"variance is {variance!r}: it must be 'pooled' or 'per-group'")
-        found = group_summaries(values, groups, pooled=variance == "pooled")
+        found = group_summaries(values, groups, pooled=pooled_of(variance))
         make: Any = cls
         made: Self = make(found.y, se=found.se, labels=found.labels, **priors)
         return made

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from operator import index
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from pyhier._frozen import Frozen
 from pyhier._random import RNG, as_generator
 from pyhier._types import Floats
 from pyhier._validation import check_level, count, probability_list
+from pyhier.models.data_sets import number_of
 from pyhier.posterior.batch_parts import Part, Side
 from pyhier.posterior.events import parse_comparison
 from pyhier.posterior.exact_line import ExactPosterior
@@ -78,15 +78,7 @@ class PosteriorBatch(Frozen):
         return f"PosteriorBatch: {sets:,} data sets of up to {groups} groups{more}"
 
     def __getitem__(self, i: int) -> ExactPosterior:
-        try:
-            i = index(i)
-        except TypeError:
-            raise TypeError(f"{i!r} is no data set: give its number, from 0") from None
-        if not -len(self) <= i < len(self):
-            raise IndexError(f"there are {len(self)} data sets: there is no {i}")
-        i %= len(self)
-        if i in self.failed:
-            raise ValueError(f"data set {i}: {self.failed[i]}")
+        i = number_of(i, len(self), self.failed)
         return self._alone[i] if i in self._alone else self._one(i)
 
     # --- Arrays -----------------------------------------------------------------------------------
