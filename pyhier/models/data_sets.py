@@ -24,15 +24,15 @@ def check_errors(errors: Any) -> None:
 def number_of(i: Any, sets: int, failed: Mapping[int, str]) -> int:
     """A data set's number from 0; an error where there is none, or it failed."""
     try:
-        i = index(i)
+        at: int = index(i)
     except TypeError:
         raise TypeError(f"{i!r} is no data set: give its number, from 0") from None
-    if not -sets <= i < sets:
-        raise IndexError(f"there are {sets} data sets: there is no {i}")
-    i %= sets
-    if i in failed:
-        raise ValueError(f"data set {i}: {failed[i]}")
-    return i
+    if not -sets <= at < sets:
+        raise IndexError(f"there are {sets} data sets: there is no {at}")
+    at %= sets
+    if at in failed:
+        raise ValueError(f"data set {at}: {failed[at]}")
+    return at
 
 
 def raise_first(failed: Mapping[int, str], errors: str) -> None:

@@ -58,9 +58,10 @@ class Moments:
         index = dict(self.index)
         at = np.array([index.setdefault(name, len(index)) for name in other.index], dtype=np.intp)
         new = len(index) - self.n.size
-        n, origin, off, ss = (
-            np.append(part, np.zeros(new, part.dtype))
-            for part in (self.n, self.origin, self.off, self.ss)
+        n = np.append(self.n, np.zeros(new, self.n.dtype))
+        origin, off, ss = (
+            np.append(part, np.zeros(new)).astype(np.float64)
+            for part in (self.origin, self.off, self.ss)
         )
         origin[at] = np.where(n[at] > 0, origin[at], other.origin)
         both = n[at] + other.n
