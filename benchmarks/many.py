@@ -1,8 +1,10 @@
-"""Many small data sets: the exact posteriors of all beside one after the other, and beside R."""
+"""Many small data sets: all at once beside one after the other, beside R and beside PyMARE."""
 
 import subprocess
 import tempfile
 from collections.abc import Callable
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
@@ -12,6 +14,7 @@ import pyhier as ph
 
 HERE = Path(__file__).parent
 SETS, GROUPS, ONE_BY_ONE = 100_000, 8, 500
+REML_SETS, COUNT_SETS = 20_000, 40
 
 
 def made(sets: int) -> tuple[np.ndarray, np.ndarray]:
@@ -20,14 +23,62 @@ def made(sets: int) -> tuple[np.ndarray, np.ndarray]:
     return 0.3 + np.hypot(0.5, se) * rng.standard_normal(se.shape), se
 
 
-def of_r(y: np.ndarray, se: np.ndarray) -> float:
-    """Milliseconds of metafor's REML fit of one (NaN without it)."""
+def of_r(y: np.ndarray, se: np.ndarray) -> tuple[float, str]:
+    """Seconds of metafor's REML fit of one (NaN without it), and its version."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sets.csv"
         np.savetxt(path, np.hstack([y, se]), delimiter=",")
         command = ["Rscript", str(HERE / "many.R"), str(path)]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return float(said.strip().split("\n")[-1].replace("NA", "nan"))
+    ms, release = said.strip().split("\n")[-1].split()
+    return float(ms.replace("NA", "nan")) / 1e3, release
+
+
+def of_pymare(y: np.ndarray, se: np.ndarray) -> float:
+    """Seconds of PyMARE's REML fit of all (NaN without it); and whether it is ours is printed."""
+    if not find_spec("pymare"):
+        return np.nan
+    from pymare.estimators import VarianceBasedLikelihoodEstimator
+
+    start = perf_counter()
+    fit = VarianceBasedLikelihoodEstimator(method="REML").fit(y.T, se.T**2, np.ones((GROUPS, 1)))
+    tau2 = np.ravel(fit.summary().tau2)
+    took = perf_counter() - start
+    ours = ph.random_effects_many(y, se=se).tau2
+    near = np.isclose(tau2, ours, rtol=1e-2, atol=1e-3)
+    print(f"PyMARE's tau^2 are ours to 1% in {100.0 * near.mean():.1f}% of the data sets")
+    return took
+
+
+def counted(sets: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    trials = rng.integers(10, 60, (sets, GROUPS))
+    return rng.binomial(trials, rng.beta(3.0, 9.0, trials.shape)), trials
+
+
+def of_counts(table: Callable[..., str]) -> str:
+    """The table of counts."""
+    successes, trials = counted(COUNT_SETS)
+    start = perf_counter()
+    for y, n in zip(successes, trials, strict=True):
+        post = ph.exact(ph.BetaBinomial(y, n))
+        for name in post.names:
+            post[name].mean()
+            post[name].std()
+    alone = (perf_counter() - start) / COUNT_SETS
+    times = []
+    for threads in (1, None):
+        start = perf_counter()
+        ph.exact_many(successes=successes, trials=trials, threads=threads)
+        times.append((perf_counter() - start) / COUNT_SETS)
+    rows = [
+        ["exact, one after the other, means and sds", alone],
+        ["exact_many, one thread", times[0]],
+        ["exact_many, all cores", times[1]],
+    ]
+    cells = [[name, f"{1e3 * s:,.1f}", f"{s / times[0]:.2f}"] for name, s in rows]
+    title = f"{COUNT_SETS} data sets of {GROUPS} groups of trials"
+    return table(title, ["means and sds of one", "ms", "times"], cells)
 
 
 def many(best: Callable[..., float], table: Callable[..., str]) -> str:
@@ -44,15 +95,24 @@ def many(best: Callable[..., float], table: Callable[..., str]) -> str:
             ph.exact(ph.NormalNormal(a, se=b)).columns((0.025, 0.975))
 
     alone = best(one_by_one, 3) / ONE_BY_ONE
-    plug_in = of_r(some_y, some_se) / 1e3
+    plug_in, release = of_r(some_y, some_se)
+    reml_y, reml_se = y[:REML_SETS], se[:REML_SETS]
+    pymare = of_pymare(reml_y, reml_se) / REML_SETS
+    peer = f"PyMARE {version('pymare')}" if np.isfinite(pymare) else "PyMARE"
+    classical = best(lambda: ph.random_effects_many(reml_y, se=reml_se), 3) / REML_SETS
     each = whole / SETS
     found = [
-        ["metafor: rma, REML, mu and tau alone", plug_in, plug_in / each],
-        ["pyhier: exact, one after the other, means, sds, 95% intervals", alone, alone / each],
-        ["pyhier: exact_many, means and sds", moments / SETS, moments / whole],
-        ["pyhier: exact_many, with 95% intervals of all ten quantities", each, 1.0],
+        [f"metafor {release}: rma, REML, mu and tau alone", plug_in],
+        ["pyhier: exact, one after the other, means, sds, 95% intervals", alone],
+        [f"{peer}: REML of all at once, mu and tau alone", pymare],
+        ["pyhier: random_effects_many, REML, mu and tau alone", classical],
+        ["pyhier: exact_many, means and sds", moments / SETS],
+        ["pyhier: exact_many, with 95% intervals of all ten quantities", each],
     ]
-    cells = [[name, f"{1e6 * s:,.0f}", "" if np.isnan(r) else f"{r:.2f}"] for name, s, r in found]
-    return table(
+    cells = [
+        [name, f"{1e6 * s:,.0f}", "" if np.isnan(s) else f"{s / each:.2f}"] for name, s in found
+    ]
+    first = table(
         f"{SETS:,} data sets of {GROUPS} groups, one core", ["fit of one", "us", "times"], cells
     )
+    return first + "\n" + of_counts(table)

@@ -61,6 +61,7 @@ CLICKS.update([1, 3, 0, 4], [4, 5, 6, 5])
 EVENTS.update([1, 3, 0, 4], [4.0, 5.0, 6.0, 5.0])
 MOMENTS = ph.GroupMoments()
 MOMENTS.update([1, 3, 0, 4], ["a", "b", "a", "b"])
+BATCH = ph.exact_many(successes=[[1, 2, 0]], trials=[4, 5, 3])
 ARMS = {"events": [1, 2], "size": [4, 5], "control_events": [2, 2], "control_size": [4, 7]}
 
 TABLE = pd.DataFrame({"y": Y, "se": SE, "k": [1, 3, 0, 4], "n": 5, "label": list("abcd")})
@@ -127,6 +128,16 @@ ROWS = PICTURES | {
         **{name: [*column, 3] for name, column in ARMS.items()}, "X": [0, 1, 3]}, {
         "X": Kind("x", [1.0], [np.nan] * 3), "prior_beta": Kind(3, "x", {"nix": stats.norm(0, 1)}),
         "prior_mu": Kind(stats.norm(0, 1)), "prior_tau": PRIOR_TAU}),
+    "exact_many of counts": (ph.exact_many, {"successes": [[1, 2, 0]], "trials": [4, 5, 3]}, {
+        "successes": Kind("abc", [1, 2, 0], [[1.5, 1, 1]], [[9, 1, 1]], [[np.nan] * 3], 3.0),
+        "trials": Kind("x", [4], [4, 5, -1], [4, 5, np.nan]), "prior": Kind("nix", 3, {"K": 3}),
+        "z0": Kind(1.0, -1.0), "exposure": Kind([4, 5, 3]), "y": Kind([[1, 2, 0]])}),
+    "exact_many by x": (ph.exact_many, {"y": [Y], "se": SE, "X": [0, 1, 2, 4]}, {
+        "X": Kind("x", [1.0], [np.nan] * 4), "prior_beta": Kind(3, {"nix": stats.norm(0, 1)}),
+        "prior_mu": Kind(stats.norm(0, 1)), "prior_tau": PRIOR_TAU, "y": Kind([[np.inf, *Y[1:]]]),
+        "se": Kind([1, 2, 3, 0.0], [1.0])}),
+    "EachBatch.probability": (BATCH.probability, {"event": "eta > 0.3"}, {
+        "event": Kind("mu > 3", "eta", 3.0, None, "theta[9] > 0.1", "theta[1] > theta[2]")}),
     "random_effects_many": (ph.random_effects_many, {"y": [Y, Y], "se": SE}, {
         "y": Kind("abc", None, Y, [], 3.0), "se": Kind("abc", [1.0], [1, 2, 3, 0.0]),
         "method": Kind("nix", 3, None), "test": Kind("nix", 3), "errors": Kind("skip", 3)}),

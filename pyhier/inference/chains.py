@@ -262,20 +262,18 @@ class Plan:
         target = self.model.marginal
         p, density = len(target.coordinates), target.density
         known = state.pop("known", [()] * len(kernels))
+        made = np.empty((len(kernels), self.first + self.keep, p))
         running = [
-            Chain(
-                kernel, density, rng, start, np.empty((self.first + self.keep, p)),
-                known=more, **state,
+            Chain(kernel, density, rng, start, draws, known=more, **state)
+            for kernel, rng, start, draws, more in zip(
+                kernels, self.generators, starts, made, known, strict=True
             )
-            for kernel, rng, start, more in zip(
-                kernels, self.generators, starts, known, strict=True
-            )
-        ]  # fmt: skip
+        ]
         interrupted = run_chains(running, self.progress, stacklevel=5, burn_in=self.first)
         kept, done = rectangle([int(chain.counts[0]) for chain in running])
         if interrupted and done <= self.first:
             raise NothingKeptError(self.first)
-        phi = np.stack([running[k].draws[:done] for k in kept])
+        phi = made if made.shape[:2] == (len(kept), done) else made[kept, :done]  # no copy
         proposals, *accepted = np.sum([chain.counts for chain in running], axis=0)
         shares = np.array(accepted) / max(proposals, 1)
         return self._finish(phi, shares if shares.size > 1 else float(shares[0]), interrupted)

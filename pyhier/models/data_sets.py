@@ -1,4 +1,4 @@
-"""Many data sets of the normal model as they are given: a row a data set, NaN where no group is."""
+"""Many data sets as they are given: a row a data set, NaN where no group is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,28 +43,33 @@ def raise_first(failed: Mapping[int, str], errors: str) -> None:
 
 
 def data_of(
-    y: ArrayLike, se: ArrayLike | None, var: ArrayLike | None
+    y: ArrayLike | None, se: ArrayLike | None, var: ArrayLike | None
 ) -> tuple[Floats, Floats, bool]:
     """Estimates and their spread, (data sets, groups) each, and whether that is a variance."""
     if (se is None) == (var is None):
         what = "neither was given" if se is None else "both were given"
         raise ValueError(f"give se= (standard errors) or var= (sampling variances): {what}")
     name = "se" if var is None else "var"
-    _aligned(y, name, se if var is None else var)
-    estimates = float_array("y", y, 2)
-    if not estimates.size:
-        raise ValueError("y is empty: give a row a data set and a column a group")
-    spread = float_array(name, se if var is None else var, None)
-    if spread.shape not in (estimates.shape, estimates.shape[1:]):
+    return *paired("y", y, name, se if var is None else var), var is not None
+
+
+def paired(name: str, values: Any, other: str, beside: Any) -> tuple[Floats, Floats]:
+    """Two numbers of every group, each (data sets, groups); the second may be given by group."""
+    _aligned(name, values, other, beside)
+    first = float_array(name, values, 2)
+    if not first.size:
+        raise ValueError(f"{name} is empty: give a row a data set and a column a group")
+    second = float_array(other, beside, None)
+    if second.shape not in (first.shape, first.shape[1:]):
         raise ValueError(
-            f"{name} has shape {spread.shape} and y {estimates.shape}: give one {name} a group, or "
-            "one for each group of every data set"
+            f"{other} has shape {second.shape} and {name} {first.shape}: give one {other} a group, "
+            "or one for each group of every data set"
         )
-    return estimates, np.array(np.broadcast_to(spread, estimates.shape)), var is not None
+    return first, np.array(np.broadcast_to(second, first.shape))
 
 
-def _aligned(y: Any, name: str, spread: Any) -> None:
-    """Refuse frames, or a series beside one, whose labels are not those of y in its order."""
+def _aligned(first: str, y: Any, name: str, spread: Any) -> None:
+    """Refuse frames, or a series beside one, whose labels are not the first one's in its order."""
     if not hasattr(y, "columns"):
         return
     if hasattr(spread, "columns"):
@@ -76,8 +81,9 @@ def _aligned(y: Any, name: str, spread: Any) -> None:
     for what, own, other in pairs:
         if len(own) == len(other) and list(own) != list(other):
             raise ValueError(
-                f"{name} and y have different {what}, or in another order: {list(other)[:5]} and "
-                f"{list(own)[:5]}; give them the same, by reindex, or plain arrays"
+                f"{name} and {first} have different {what}, or in another order: "
+                f"{list(other)[:5]} and {list(own)[:5]}; give them the same, by reindex, or plain "
+                "arrays"
             )
 
 

@@ -315,6 +315,33 @@ class PlanePosterior(OfGivenCounts, NodesPosterior):
         firsts = np.unique(self._alike, return_index=True)[1].tolist()
         return self._moments(firsts)[0][self._alike]
 
+    def moments(self) -> tuple[Floats, Floats]:
+        """Means and sds of all names in their order: what `summary` has, without quantiles."""
+        firsts: list[int | None] = [*np.unique(self._alike, return_index=True)[1].tolist(), None]
+        mean, sd = self._effect_moments(firsts)
+        hyper = np.array([self._hyper_moments(name) for name in self._hyper]).T
+        rows = zip(hyper, (mean, sd), strict=True)
+        first, second = (np.concatenate([own, of[self._alike], of[-1:]]) for own, of in rows)
+        return first, second
+
+    def _hyper_moments(self, name: str) -> tuple[float, float]:
+        """Mean and sd of a hyperparameter: by the nodes, unless its tail is a power."""
+        index = self._plane_model.moment_index(name)
+        if index <= 1.0 + NO_MOMENT:
+            return np.inf, np.inf
+        if np.isfinite(index):
+            return float(self[name].mean()), float(self[name].std())
+        mean = float(self.weight @ self._hyper[name])
+        return mean, float(np.sqrt(self.weight @ (self._hyper[name] - mean) ** 2))
+
+    def _effect_moments(self, quantities: Sequence[int | None]) -> tuple[Floats, Floats]:
+        """Means and sds of effects, infinite where there are none."""
+        mean, var = self._moments(quantities)
+        index = effect_indices(self._plane_model, quantities)
+        mean[~(index > 1.0 + NO_MOMENT)] = np.inf
+        var[~(index > 2.0 + NO_MOMENT)] = np.inf
+        return mean, np.sqrt(var)
+
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
         q = probabilities("probs", probs).ravel()
@@ -362,11 +389,7 @@ class PlanePosterior(OfGivenCounts, NodesPosterior):
             group = quantities[k]
             name = "theta_new" if group is None else f"theta[{self.model.labels[group]}]"
             self._refuse_lossy(name, off[k], doubt[k])
-        found[:, 0], var = self._moments(quantities)
-        index = effect_indices(self._plane_model, quantities)
-        found[~(index > 1.0 + NO_MOMENT), 0] = np.inf
-        var[~(index > 2.0 + NO_MOMENT)] = np.inf
-        found[:, 1] = np.sqrt(var)
+        found[:, 0], found[:, 1] = self._effect_moments(quantities)
         return found
 
     # --- Draws ------------------------------------------------------------------------------------

@@ -1,0 +1,190 @@
+"""The exact posteriors of many data sets, each worked out by itself, in threads."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pyhier._frame import percents
+from pyhier._random import Generator
+from pyhier._types import Floats
+from pyhier.posterior.batch import PosteriorBatch, columns_of, sealed
+from pyhier.posterior.exact_plane import PlanePosterior
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Solved:
+    """What is kept of a data set's posterior.
+
+    Attributes
+    ----------
+    columns : list of int
+        Where its groups stand.
+    mean, sd : ndarray, shape (quantities,)
+        Of the hyperparameters, the effects and a new one.
+    log_z : float
+    """
+
+    columns: list[int]
+    mean: Floats
+    sd: Floats
+    log_z: float
+
+    @classmethod
+    def of(cls, post: Any) -> "Solved":
+        """Of a posterior."""
+        if isinstance(post, PlanePosterior):
+            mean, sd = post.moments()
+        else:
+            marginals = [post[name] for name in post.names]
+            mean, sd = np.array([[x.mean(), x.std()] for x in marginals]).T
+        return cls(columns_of(post), mean, sd, float(post.log_z))
+
+
+class EachBatch(PosteriorBatch):
+    """Posteriors that are worked out one by one; moments are kept, the rest is made when asked for.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Data sets and groups.
+    hyper : tuple of str
+        Names of the hyperparameters.
+    one : callable
+        Makes the posterior of a data set.
+    solved : mapping of int to Solved
+    failed : mapping of int to str
+    workers : int
+        Threads.
+    improper : str
+        Which prior is.
+    labels : sequence, optional
+        Names of the data sets.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        hyper: tuple[str, ...],
+        one: Callable[[int], Any],
+        solved: Mapping[int, Solved],
+        failed: Mapping[int, str],
+        workers: int,
+        improper: str,
+        labels: Sequence[Any] | None = None,
+    ) -> None:
+        super().__init__(shape, hyper, one, failed, labels)
+        self._solved, self._workers, self._why = dict(solved), workers, improper
+        mean, sd = self._empty(), self._empty()
+        log_z = np.full(len(self), np.nan)
+        for i, row in self._solved.items():
+            self._write(mean, i, row.mean)
+            self._write(sd, i, row.sd)
+            log_z[i] = row.log_z
+        self._both, self._log_z = (sealed(mean), sealed(sd)), log_z
+        log_z.flags.writeable = False
+
+    def _named(self, labels: Sequence[Any]) -> "EachBatch":
+        """The same with names of the data sets."""
+        return EachBatch(
+            self._shape, self._hyper, self._one, self._solved, self._failed, self._workers,
+            self._why, labels,
+        )  # fmt: skip
+
+    def _write(self, found: dict[str, Floats], i: int, table: Floats) -> None:
+        """Put a data set's numbers, (..., quantities), into arrays."""
+        for k, name in enumerate(self._hyper):
+            found[name][..., i] = table[..., k]
+        size = len(self._hyper)
+        found["theta"][..., i, self._solved[i].columns] = table[..., size:-1]
+        found["theta_new"][..., i] = table[..., -1]
+
+    def _each(self, function: Callable[[Any], T]) -> Iterator[tuple[int, T]]:
+        """What a function says of every posterior."""
+        index = sorted(self._solved)
+        yield from zip(index, in_threads(index, self._one, function, self._workers), strict=True)
+
+    @property
+    def _moments(self) -> tuple[dict[str, Floats], dict[str, Floats]]:
+        return self._both
+
+    @property
+    def log_z(self) -> Floats:
+        """Logs of the integrals of likelihood times prior, (data sets,)."""
+        return self._log_z
+
+    @property
+    def _improper(self) -> str:
+        return f"{self._why} is improper" if self._why else ""
+
+    def _quantiles(self, q: Floats) -> dict[str, Floats]:
+        found = self._empty(q.size)
+        different, place = np.unique(q, return_inverse=True)
+        for i, table in self._each(partial(_quantile_table, different)):
+            self._write(found, i, table[place])
+        return found
+
+    def _probability(self, left: str | float, sign: str, right: str | float) -> Floats:
+        needed = {k for k in map(self._column, (left, right)) if k is not None}
+        found = np.full(len(self), np.nan)
+        event = " ".join(repr(s) if isinstance(s, float) else s for s in (left, sign, right))
+
+        def probability(post: Any) -> float:
+            if not needed <= set(columns_of(post)):
+                return np.nan
+            chance = post.probability(event)
+            if chance.se > 0.0:
+                raise ValueError(
+                    f"{event!r} compares two quantities, which takes draws: batch[i].probability"
+                )
+            return float(chance)
+
+        for i, chance in self._each(probability):
+            found[i] = chance
+        return found
+
+    def _column(self, name: str | float) -> int | None:
+        """Where a group stands; None of what is none. An error for what is not there."""
+        if isinstance(name, float) or name in (*self._hyper, "theta_new"):
+            return None
+        number = name[6:-1] if name.startswith("theta[") and name.endswith("]") else ""
+        if number.isdigit() and 1 <= int(number) <= self._shape[1]:
+            return int(number) - 1
+        raise ValueError(
+            f"there is no {name!r}: the quantities are {', '.join(self._hyper)}, theta[1] to "
+            f"theta[{self._shape[1]}] and theta_new"
+        )
+
+    def _draws(self, n: int, generator: Generator) -> dict[str, Floats]:
+        found = self._empty(n)
+        for i in sorted(self._solved):
+            drawn = self._one(i).sample(n, generator)
+            for name in (*self._hyper, "theta_new"):
+                found[name][:, i] = drawn[name]
+            found["theta"][:, i, self._solved[i].columns] = drawn["theta"]
+        return found
+
+
+def in_threads(
+    index: Sequence[int], one: Callable[[int], Any], function: Callable[[Any], T], workers: int
+) -> Iterator[T]:
+    """What a function says of each data set's posterior, in their order."""
+    if workers == 1 or len(index) < 2:
+        yield from (function(one(i)) for i in index)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(lambda i: function(one(i)), index)
+
+
+def _quantile_table(q: Floats, post: Any) -> Floats:
+    """Quantiles of everything, shape (q, quantities)."""
+    names = percents(q)
+    if len(set(names)) == q.size:
+        found = post.columns(q)
+        return np.array([found[name] for name in names])
+    return np.concatenate([_quantile_table(q[k : k + 1], post) for k in range(q.size)])
