@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from html import escape
 
 import numpy as np
 
@@ -11,6 +10,13 @@ from pyhier._text import printable
 
 MOST = 40  # rows that are shown: of more, the first and the last ones
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+
+
+def escaped(text: str) -> str:
+    """Text as HTML has it; what knows how is loaded when a notebook first asks."""
+    from html import escape
+
+    return escape(text)
 
 
 def html_table(
@@ -29,14 +35,14 @@ def html_table(
     n = len(columns[0]) if columns else 0
     stubs = [str(i + 1) for i in range(n)] if rownames is None else list(rownames)
     heads = [str(j + 1) for j in range(len(columns))] if colnames is None else list(colnames)
-    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
+    head = "".join(f"<th>{escaped(name)}</th>" for name in heads)
     body = "".join(
-        f"<tr><th>{escape(stub)}</th>"
-        + "".join(f"<td>{escape(column[i].strip())}</td>" for column in columns)
+        f"<tr><th>{escaped(stub)}</th>"
+        + "".join(f"<td>{escaped(column[i].strip())}</td>" for column in columns)
         + "</tr>"
         for i, stub in enumerate(stubs[:n])
     )
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    title = f"<caption>{escaped(caption)}</caption>" if caption else ""
     return f"<table>{title}<thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
@@ -63,7 +69,7 @@ class Shown:
     def html(self) -> str:
         """The table; without rows its caption."""
         if not self.columns:
-            return f"<p>{escape(printable(self.caption))}</p>"
+            return f"<p>{escaped(printable(self.caption))}</p>"
         names = [printable(name) for name in self.names]
         cells = [[_cell(value) for value in column] for column in self.columns.values()]
         if self.gap:

@@ -9,10 +9,14 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import FrameType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+else:  # what they are in name alone costs as much to load as a tenth of NumPy
+    Loader = MetaPathFinder = object
 
 PACKAGES = frozenset({"arviz", "matplotlib", "pandas", "pyarrow", "scipy", "statsmodels", "xarray"})
 

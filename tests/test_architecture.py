@@ -21,6 +21,7 @@ ORDER = (
         "_frozen",
         "_whole_imports",
     ),
+    "_threads",
     "rstats",
     ("_random", "datasets"),
     "coda",

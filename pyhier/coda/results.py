@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 
+from pyhier._html import escaped
 from pyhier._types import Floats
 from pyhier.coda.convert import chain_list, one_chain
 from pyhier.coda.objects import Draws, Mcmc, McmcList
@@ -103,7 +103,7 @@ class PerChain(Sequence[R], Generic[R]):
     def _repr_html_(self) -> str:
         heads = self.names or [f"chain {i + 1}" for i in range(len(self.results))]
         return "".join(
-            f"<h4>{escape(head)}</h4>{result._repr_html_()}"  # type: ignore[attr-defined]
+            f"<h4>{escaped(head)}</h4>{result._repr_html_()}"  # type: ignore[attr-defined]
             for head, result in zip(heads, self.results, strict=True)
         )
 

@@ -1,13 +1,13 @@
 """The exact posteriors of many data sets at once."""
 
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from pyhier._validation import count, float_array
+from pyhier._threads import thread_count
+from pyhier._validation import float_array
 from pyhier.inference.many_each import counts_of, covariates_of, exact_each
 from pyhier.inference.many_normal import exact_normal
 from pyhier.models.data_sets import check_errors, data_of
@@ -106,7 +106,7 @@ def exact_many(
     (('alpha', 'beta', 'eta', 'K', 'theta', 'theta_new'), [0.2655, 0.2593])
     """
     check_errors(errors)
-    workers = count("threads", threads) if threads is not None else len(os.sched_getaffinity(0))
+    workers = thread_count(threads)
     pairs = {"successes": successes, "trials": trials, "counts": counts, "exposure": exposure}
     given = {name: value for name, value in pairs.items() if value is not None}
     priors = {"prior": prior, "z0": z0}

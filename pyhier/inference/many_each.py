@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._frozen import Frozen
+from pyhier._threads import in_threads
 from pyhier._types import Floats
 from pyhier.inference.exact import exact
 from pyhier.models.beta_binomial import BetaBinomial
@@ -16,7 +17,7 @@ from pyhier.models.data_sets import DataSets, paired, raise_first
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
 from pyhier.models.poisson_gamma import PoissonGamma
-from pyhier.posterior.each_batch import EachBatch, Solved, in_threads
+from pyhier.posterior.each_batch import EachBatch, Solved
 
 # What is counted, what it is of, and the model.
 FAMILIES: dict[str, tuple[str, Any]] = {
@@ -147,19 +148,13 @@ def exact_each(
     solved: dict[int, Solved] = {}
     index: list[int] = np.setdiff1d(np.arange(sets.shape[0]), list(failed)).tolist()
 
-    def told(i: int) -> Any:
+    def solve(i: int) -> Solved | str:
         try:
-            return sets.posterior(i)
+            return Solved.of(sets.posterior(i))
         except ValueError as error:
             return str(error)
 
-    def kept(found: Any) -> Solved | str:
-        try:
-            return found if isinstance(found, str) else Solved.of(found)
-        except ValueError as error:
-            return str(error)
-
-    for i, found in zip(index, in_threads(index, told, kept, workers), strict=True):
+    for i, found in zip(index, in_threads(solve, index, workers), strict=True):
         if isinstance(found, str):
             failed[i] = found
             raise_first(failed, errors)

@@ -1,7 +1,6 @@
 """The exact posteriors of many data sets of the normal model, worked out in blocks."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from math import isfinite
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._threads import in_threads
 from pyhier._types import Floats, Ints
 from pyhier.inference.exact import exact
 from pyhier.models.data_sets import DataSets, raise_first
@@ -104,11 +104,7 @@ def _solved(source: _Source, failed: dict[int, str], workers: int) -> Iterator[F
     """Blocks of data sets with as many groups, solved in threads where no Python code is called."""
     blocks = list(_blocks(source, failed))
     shared = not isinstance(source.prior_tau, list) and _compiled(source)
-    if workers > 1 and shared and len(blocks) > 1:
-        with ThreadPoolExecutor(workers) as pool:
-            yield from pool.map(partial(_solve, source), blocks)
-    else:
-        yield from (_solve(source, block) for block in blocks)
+    yield from in_threads(partial(_solve, source), blocks, workers if shared else 1)
 
 
 def _compiled(source: _Source) -> bool:

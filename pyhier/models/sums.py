@@ -1,7 +1,6 @@
 """What sums over any number of groups share: chunks, adding up, files, the rows of errors."""
 
 import os
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from pathlib import Path
@@ -119,11 +118,13 @@ class Sums(Generic[K]):
 
     @classmethod
     def _read(cls, name: str) -> Any:
+        from zipfile import BadZipFile
+
         try:
             with open(name, "rb") as opened, np.load(opened, allow_pickle=False) as file:
                 arrays = {key: np.array(file[key]) for key in file.files}
             given = str(arrays.pop("format"))
-        except (KeyError, EOFError, ValueError, TypeError, AttributeError, zipfile.BadZipFile) as e:
+        except (KeyError, EOFError, ValueError, TypeError, AttributeError, BadZipFile) as e:
             raise ValueError(f"path: {name} is no whole file of {cls.__name__}") from e
         if given != cls._format():
             raise ValueError(f"path: {name} holds {given!r}, not {cls._format()!r}")

@@ -6,9 +6,7 @@ sums of Chebyshev polynomials, of these times y and times y^2, tell the sums ove
 such functions to rounding. Every bin's y are counted from their own mean: nothing cancels.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from math import floor, log
@@ -17,8 +15,8 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._threads import in_threads, thread_count
 from pyhier._types import Floats
-from pyhier._validation import count
 from pyhier.kernels.variance_bins import span_sums
 from pyhier.models.sums import whole_counts
 
@@ -114,12 +112,9 @@ def together(parts: Sequence[Bins]) -> Bins:
 
 def binned(y: Floats, var: Floats, threads: int | None) -> Bins:
     """The sums over groups, by so many threads: the same for any number."""
-    workers = count("threads", threads) if threads is not None else len(os.sched_getaffinity(0))
     parts = list(spans(y.size))
-    if workers == 1 or len(parts) == 1:
-        return together([Bins.of(y[part], var[part]) for part in parts])
-    with ThreadPoolExecutor(min(workers, len(parts))) as pool:
-        return together(list(pool.map(lambda part: Bins.of(y[part], var[part]), parts)))
+    made = in_threads(lambda part: Bins.of(y[part], var[part]), parts, thread_count(threads))
+    return together(list(made))
 
 
 def spans(groups: int) -> Iterator[slice]:

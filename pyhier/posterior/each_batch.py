@@ -1,7 +1,6 @@
 """The exact posteriors of many data sets, each worked out by itself, in threads."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
@@ -10,6 +9,7 @@ import numpy as np
 
 from pyhier._frame import percents
 from pyhier._random import Generator
+from pyhier._threads import in_threads
 from pyhier._types import Floats
 from pyhier.posterior.batch import PosteriorBatch, columns_of, sealed
 from pyhier.posterior.exact_plane import PlanePosterior
@@ -107,7 +107,8 @@ class EachBatch(PosteriorBatch):
     def _each(self, function: Callable[[Any], T]) -> Iterator[tuple[int, T]]:
         """What a function says of every posterior."""
         index = sorted(self._solved)
-        yield from zip(index, in_threads(index, self._one, function, self._workers), strict=True)
+        made = in_threads(lambda i: function(self._one(i)), index, self._workers)
+        yield from zip(index, made, strict=True)
 
     @property
     def _moments(self) -> tuple[dict[str, Floats], dict[str, Floats]]:
@@ -168,17 +169,6 @@ class EachBatch(PosteriorBatch):
                 found[name][:, i] = drawn[name]
             found["theta"][:, i, self._solved[i].columns] = drawn["theta"]
         return found
-
-
-def in_threads(
-    index: Sequence[int], one: Callable[[int], Any], function: Callable[[Any], T], workers: int
-) -> Iterator[T]:
-    """What a function says of each data set's posterior, in their order."""
-    if workers == 1 or len(index) < 2:
-        yield from (function(one(i)) for i in index)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(lambda i: function(one(i)), index)
 
 
 def _quantile_table(q: Floats, post: Any) -> Floats:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._frame import percents
 from pyhier._random import RNG, Generator, as_generator
+from pyhier._threads import in_threads
 from pyhier._types import Floats
 from pyhier._validation import count, positive, probabilities
 from pyhier.distributions.affine import Affine
@@ -288,7 +289,7 @@ class ExactPosterior(OfGivenGroups, Posterior):
         first = self._reduced.coefficients
         whole: tuple[str | slice, ...] = (*first, *slices, "theta_new")
         blocks = [whole] if len(slices) == 1 else [(part,) for part in whole]
-        others = np.hstack([_columns(self._mixtures(*block), q) for block in blocks])
+        others = np.hstack([*in_threads(lambda block: _columns(self._mixtures(*block), q), blocks)])
         names = (*first, *self._group_of, "theta_new")
         for k in np.flatnonzero(np.minimum(q, 1.0 - q) < THIN):  # the nodes may not tell enough
             others[2 + k] = [float(self[name].ppf(q[k])) for name in names]
