@@ -190,6 +190,42 @@ cdef class Chain:
         """End the run at its next step, from another thread."""
         self.state.halted = True
 
+    def snapshot(self):
+        """All that the chain knows between two runs, for `restore`: copies, by their names."""
+        cdef State *s = &self.state
+        cdef Point *point = &s.points[self.at]
+        cdef Averaging *a = &self.averaging
+        cdef Py_ssize_t i
+        x, gradient = np.empty(s.p), np.empty(s.p)
+        for i in range(s.p):
+            x[i], gradient[i] = point.x[i], point.g[i]
+        return {
+            "x": x, "gradient": gradient, "inverse": np.array(self.inverse),
+            "factor": np.array(self.factor), "mean": np.array(self.mean),
+            "slope_mean": np.array(self.slope_mean), "squares": np.array(self.squares),
+            "products": np.array(self.products),
+            "numbers": np.array([point.value, s.step, a.centre, a.error, a.smoothed]),
+            "progress": np.array([a.count, self.iteration, self.samples, self.next_early,
+                                  self.next_window, self.begun], dtype=np.int64),
+        }
+
+    def restore(self, dict found):
+        """Be the chain that another one of the same arguments was at its `snapshot`."""
+        cdef State *s = &self.state
+        cdef Point *point = &s.points[self.at]
+        cdef Averaging *a = &self.averaging
+        cdef const double[::1] x = found["x"], gradient = found["gradient"]
+        cdef Py_ssize_t i
+        for ours, name in ((self.inverse, "inverse"), (self.factor, "factor"), (self.mean, "mean"),
+                           (self.slope_mean, "slope_mean"), (self.squares, "squares"),
+                           (self.products, "products")):
+            np.asarray(ours)[...] = found[name]
+        for i in range(s.p):
+            point.x[i], point.g[i] = x[i], gradient[i]
+        point.value, s.step, a.centre, a.error, a.smoothed = found["numbers"]
+        (a.count, self.iteration, self.samples, self.next_early, self.next_window,
+         self.begun) = found["progress"]
+
     def run(self, double[:, ::1] out, double[:, ::1] statistics, long long[::1] counts,
             Py_ssize_t iterations):
         """Go on for ``iterations``, warm-up first.

@@ -67,6 +67,20 @@ ARMS = {"events": [1, 2], "size": [4, 5], "control_events": [2, 2], "control_siz
 TABLE = pd.DataFrame({"y": Y, "se": SE, "k": [1, 3, 0, 4], "n": 5, "label": list("abcd")})
 
 
+def in_a_file(engine, **more):
+    """A run that is kept in a file of its own."""
+
+    def run(checkpoint="run.npz", resume=False, **given):
+        with TemporaryDirectory() as folder:
+            path = f"{folder}/run.npz" if checkpoint == "run.npz" else checkpoint
+            return engine(ph.NormalNormal(Y, se=SE), 5, checkpoint=path, resume=resume, **more)
+
+    return run
+
+
+IN_A_FILE = {"checkpoint": Kind(3, "", __file__, [], True), "resume": Kind("x", 3.0, [True])}
+
+
 def load(path=None):
     """The sums of a file, or of one just written."""
     if path is not None:
@@ -77,6 +91,9 @@ def load(path=None):
 
 
 ROWS = PICTURES | {
+    **{f"{engine.__name__} in a file": (in_a_file(engine), {}, IN_A_FILE)
+       for engine in (ph.rwmetrop, ph.gibbs, ph.indepmetrop)},
+    "nuts in a file": (in_a_file(ph.nuts, tune=5), {}, IN_A_FILE),
     "NormalSums.update": (lambda **k: ph.NormalSums().update(**k), {"y": Y, "se": SE}, {
         "y": Kind("abc", None, [1.0, np.nan], [[1.0]], {"a": 1}), "se": Kind(
             "abc", [1.0, 2.0], None, 0.0, -1.0, np.inf, ["a"] * len(SE)),

@@ -4,17 +4,19 @@ import threading
 import time
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from pyhier._progress import progress_bar
 from pyhier._random import RNG, Generator, as_generator, for_chains
 from pyhier._types import Floats, Ints
 from pyhier._validation import amount, float_array, numbers
+from pyhier.inference.checkpoint import Arrays, Checkpoint, Keeper
+from pyhier.inference.identity import Identity, identity_of, identity_of_model, identity_of_rng
 from pyhier.inference.laplace import laplace
 from pyhier.kernels.density import LogDensity
 from pyhier.models.interface import Model
@@ -25,6 +27,7 @@ from pyhier.rstats.streams import RStream
 Kernel = Callable[..., bool]
 
 PIECE_SECONDS = 0.05  # how long a kernel runs before it looks up
+PATIENCE = 1.0  # seconds that a chain in a file has to end its piece after Ctrl-C
 
 
 class MetropolisPosterior(DrawsPosterior):
@@ -74,11 +77,31 @@ class Steps(ABC):
     density: Any  # says whether it is ``compiled``, and raises what a callable has raised
     counts: Ints
     piece = 256  # iterations, at first
+    whole = True  # whether the last piece was made to its end
+    keeper: Keeper | None = None
 
     @property
     @abstractmethod
     def iterations(self) -> int:
         """How many it is to make."""
+
+    @property
+    @abstractmethod
+    def tables(self) -> dict[str, Floats]:
+        """What grows row by row, by its name."""
+
+    @property
+    def filled(self) -> int:
+        """Rows of the tables that are made."""
+        return int(self.counts[0])
+
+    @abstractmethod
+    def snapshot(self) -> Arrays:
+        """All else that it knows, between two pieces."""
+
+    @abstractmethod
+    def restore(self, found: Mapping[str, NDArray[Any]]) -> None:
+        """Be where a chain of the same arguments was at its snapshot."""
 
     @abstractmethod
     def _advance(self, iterations: int) -> None:
@@ -96,12 +119,25 @@ class Steps(ABC):
         """Go on for about `PIECE_SECONDS`; return whether there is more to do."""
         before, begun = int(self.counts[0]), time.perf_counter()
         if before < self.iterations:
-            self._advance(min(self.piece, self.iterations - before))
+            asked, self.whole = min(self.piece, self.iterations - before), False
+            self._advance(asked)
+            self.whole = int(self.counts[0]) == before + asked
             seconds = max(time.perf_counter() - begun, 1e-9)
             ideal = self.piece * PIECE_SECONDS / seconds
             self.piece = int(np.clip(ideal, 1, 8 * self.piece))
             report(int(self.counts[0]) - before)
+            if self.keeper is not None:
+                self.keeper.after_piece(self, int(self.counts[0]) == self.iterations)
         return int(self.counts[0]) < self.iterations
+
+
+def need_same(found: float, stored: float) -> None:
+    """Raise where the log density at a chain's point is not what it was when it was kept."""
+    if not abs(found - stored) <= 1e-9 * (1.0 + abs(stored)):
+        raise ValueError(
+            f"the checkpoint holds another run: the log density at its last point is {found:.12g} "
+            f"here and was {stored:.12g} there; give another file, or resume=False to begin anew"
+        )
 
 
 @dataclass
@@ -134,6 +170,21 @@ class Chain(Steps):
         """How many it is to make."""
         return len(self.draws)
 
+    @property
+    def tables(self) -> dict[str, Floats]:
+        """The draws."""
+        return {"draws": self.draws}
+
+    def snapshot(self) -> Arrays:
+        """The point with what is known of it, and the counts."""
+        return {"current": self.current.copy(), "counts": self.counts.copy()}
+
+    def restore(self, found: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from there."""
+        self.current[:], self.counts[:] = found["current"], found["counts"]
+        p = self.density.ndim
+        need_same(float(self.density(self.current[:p])), float(self.current[p]))
+
     def _advance(self, iterations: int) -> None:
         bits = self.rng.bit_generator
         with bits.lock:
@@ -149,7 +200,11 @@ class Chain(Steps):
 
 
 def run_chains(
-    chains: Sequence[Steps], progress: bool | None, stacklevel: int = 3, burn_in: int = 0
+    chains: Sequence[Steps],
+    progress: bool | None,
+    stacklevel: int = 3,
+    burn_in: int = 0,
+    keeper: Keeper | None = None,
 ) -> bool:
     """Run all chains; return whether Ctrl-C ended them early, and warn when it did.
 
@@ -157,11 +212,15 @@ def run_chains(
 
     Chains with their own generators run side by side: compiled densities in threads, for they hold
     no GIL, Python callables a piece of each in turn in the main thread. An R stream serves one
-    chain after another.
+    chain after another. A keeper keeps them in a file, and has gone on from it before.
     """
+    if keeper is not None:
+        keeper.begin(chains)
     own = len({id(chain.rng) for chain in chains}) == len(chains)
     stop = threading.Event()
     with progress_bar(sum(chain.iterations for chain in chains), progress) as report:
+        if before := sum(int(chain.counts[0]) for chain in chains):
+            report(before)
         try:
             if not own or len(chains) == 1:
                 for chain in chains:
@@ -172,7 +231,11 @@ def run_chains(
                 unfinished = list(chains)
                 while unfinished:
                     unfinished = [chain for chain in unfinished if chain.run_piece(report)]
+            if keeper is not None:
+                keeper.end()
         except KeyboardInterrupt:
+            if keeper is not None:
+                keeper.end()
             done = [int(chain.counts[0]) for chain in chains]
             if max(done) <= burn_in:
                 raise NothingKeptError(burn_in) from None
@@ -206,9 +269,11 @@ def _run_in_threads(
             time.sleep(0.002)
     finally:
         stop.set()
-        for chain in chains:
-            chain.halt()
+        patient = time.monotonic() + PATIENCE * (chains[0].keeper is not None)
         while any(thread.is_alive() for thread in threads):  # each ends with its piece
+            if time.monotonic() >= patient:
+                for chain in chains:
+                    chain.halt()
             time.sleep(0.002)
     if failures:
         raise failures[0]
@@ -235,6 +300,8 @@ class Plan:
     generators: list[Generator]
     theta: bool
     progress: bool | None
+    checkpoint: Checkpoint | None
+    identity: Identity
 
     @classmethod
     def of(
@@ -247,6 +314,7 @@ class Plan:
         rng: RNG,
         theta: bool,
         progress: bool | None,
+        checkpoint: Checkpoint | None,
     ) -> "Plan":
         """Check the arguments that the engines share."""
         need_posterior(engine, model)
@@ -254,11 +322,26 @@ class Plan:
         each = many * (len(model.coordinates) + len(model.labels) * theta + 1)
         keep = amount("draws", draws, each)
         first = amount("burn_in", burn_in, many * len(model.coordinates), 0)
+        identity: Identity = {}
+        if checkpoint is not None:
+            shared = {"engine": engine, "burn_in": first, "chains": many}
+            if many > 1 and isinstance(rng, RStream):  # a chain begins where the last one ends
+                shared["draws"] = keep
+            identity = identity_of(shared) | identity_of_model(model) | identity_of_rng(rng)
         generator = as_generator(rng)
-        return cls(model, keep, first, generator, for_chains(generator, many), theta, progress)
+        return cls(
+            model, keep, first, generator, for_chains(generator, many), theta, progress,
+            checkpoint, identity,
+        )  # fmt: skip
 
-    def run(self, kernels: Sequence[Kernel], starts: Floats, **state: Any) -> MetropolisPosterior:
-        """Run one chain a kernel and draw the effects."""
+    def run(
+        self,
+        kernels: Sequence[Kernel],
+        starts: Floats,
+        settings: Mapping[str, Any],
+        **state: Any,
+    ) -> MetropolisPosterior:
+        """Run one chain a kernel and draw the effects; ``settings`` are what the kernels have."""
         target = self.model.marginal
         p, density = len(target.coordinates), target.density
         known = state.pop("known", [()] * len(kernels))
@@ -269,7 +352,10 @@ class Plan:
                 kernels, self.generators, starts, made, known, strict=True
             )
         ]
-        interrupted = run_chains(running, self.progress, stacklevel=5, burn_in=self.first)
+        keeper = None
+        if self.checkpoint is not None:
+            keeper = Keeper(self.checkpoint, self.identity | identity_of(settings), self.generator)
+        interrupted = run_chains(running, self.progress, 5, self.first, keeper)
         kept, done = rectangle([int(chain.counts[0]) for chain in running])
         if interrupted and done <= self.first:
             raise NothingKeptError(self.first)

@@ -9,6 +9,7 @@ from pyhier._random import RNG
 from pyhier._types import Floats
 from pyhier._validation import float_array
 from pyhier.inference.chains import MetropolisPosterior, Plan, starting_points
+from pyhier.inference.checkpoint import PathLike, open_checkpoint
 from pyhier.inference.laplace import laplace
 from pyhier.kernels.sampler import coordinate_walk
 from pyhier.models.interface import Model
@@ -26,6 +27,8 @@ def gibbs(
     rng: RNG = None,
     theta: bool = True,
     progress: bool | None = None,
+    checkpoint: PathLike | None = None,
+    resume: bool | None = None,
 ) -> MetropolisPosterior:
     """Sample a model's posterior by Metropolis within Gibbs on its hyperparameters.
 
@@ -40,7 +43,7 @@ def gibbs(
         Draws to keep, of each chain.
     scale : array_like, shape (p,), optional
         The sds of the normal steps; 2.38 conditional sds at the mode without it.
-    start, burn_in, chains, rng, theta, progress
+    start, burn_in, chains, rng, theta, progress, checkpoint, resume
         As for `rwmetrop`.
 
     Returns
@@ -62,7 +65,8 @@ def gibbs(
     >>> chain.accept.shape, bool((chain.accept > 0.3).all())
     ((2,), True)
     """
-    plan = Plan.of("gibbs", model, draws, burn_in, chains, rng, theta, progress)
+    file = open_checkpoint(checkpoint, resume)
+    plan = Plan.of("gibbs", model, draws, burn_in, chains, rng, theta, progress, file)
     p = len(model.coordinates)
     fit = None
     if scale is None or start is None:
@@ -75,7 +79,8 @@ def gibbs(
     mode, upper = (None, np.diag(steps)) if fit is None else (fit.mode, chol(fit.var))
     starts = starting_points(model, mode, start, upper, plan.generators)
     kernel = partial(coordinate_walk, steps)
-    return plan.run([kernel] * len(starts), starts, moves=p)
+    settings = {"scale": steps, "start": start}
+    return plan.run([kernel] * len(starts), starts, settings, moves=p)
 
 
 def check_scale(scale: ArrayLike, p: int) -> Floats:

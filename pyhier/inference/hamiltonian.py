@@ -1,8 +1,8 @@
 """Running Hamiltonian chains on a density with a gradient: settings, chains, what they leave."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pyhier._random import Generator
 from pyhier._types import Floats
 from pyhier._validation import amount, count
-from pyhier.inference.chains import NothingKeptError, Steps, rectangle, run_chains
+from pyhier.inference.chains import NothingKeptError, Steps, need_same, rectangle, run_chains
+from pyhier.inference.checkpoint import Arrays, Keeper
 from pyhier.inference.warmup import schedule
 from pyhier.kernels.gradients import GradientDensity
 from pyhier.kernels.hamiltonian import COLUMN_NAMES
@@ -41,6 +42,26 @@ class HamiltonianChain(Steps):
     def iterations(self) -> int:
         """Warm-up and draws."""
         return self.tune + len(self.draws)
+
+    @property
+    def tables(self) -> dict[str, Floats]:
+        """The draws, and the statistics of each."""
+        return {"draws": self.draws, "statistics": self.table}
+
+    @property
+    def filled(self) -> int:
+        """Draws that are made: there are none of the warm-up."""
+        return int(self.counts[1])
+
+    def snapshot(self) -> Arrays:
+        """All that the kernel's chain knows, and the counts."""
+        return {"counts": self.counts.copy(), **self.kernel.snapshot()}
+
+    def restore(self, found: Mapping[str, NDArray[Any]]) -> None:
+        """Go on from there."""
+        self.counts[:] = found["counts"]
+        self.kernel.restore(dict(found))
+        need_same(float(self.density(found["x"])[0]), float(found["numbers"][0]))
 
     def halt(self) -> None:
         """End the trajectory that runs in another thread at its next step."""
@@ -94,6 +115,10 @@ class Settings:
             float(target_accept), depth, cast(Metric, metric), progress,
         )  # fmt: skip
 
+    def asked(self) -> dict[str, Any]:
+        """What a chain depends on, by its name; fewer ``draws`` are the beginning of it."""
+        return {k: v for k, v in asdict(self).items() if k not in ("draws", "progress")}
+
 
 @dataclass(frozen=True)
 class Sampled:
@@ -123,6 +148,7 @@ def sample(
     generators: Sequence[Generator],
     settings: Settings,
     columns: NDArray[np.intp] | None = None,
+    keeper: Keeper | None = None,
 ) -> Sampled:
     """Run a chain from each of ``starts``, shape (chains, p), keeping some coordinates or all.
 
@@ -146,7 +172,7 @@ def sample(
         draws = np.empty((settings.draws, width))
         table = np.empty((settings.draws, len(COLUMN_NAMES)))
         chains.append(HamiltonianChain(kernel, own, rng, draws, table, settings.tune))
-    return _gather(chains, run_chains(chains, settings.progress, 5, settings.tune))
+    return _gather(chains, run_chains(chains, settings.progress, 5, settings.tune, keeper))
 
 
 def _gather(chains: Sequence[HamiltonianChain], interrupted: bool) -> Sampled:

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG
 from pyhier.inference.chains import MetropolisPosterior, Plan, starting_points
+from pyhier.inference.checkpoint import PathLike, open_checkpoint
 from pyhier.inference.proposal import ProposalLike, proposal_of
 from pyhier.kernels.sampler import independence
 from pyhier.models.interface import Model
@@ -25,6 +26,8 @@ def indepmetrop(
     rng: RNG = None,
     theta: bool = True,
     progress: bool | None = None,
+    checkpoint: PathLike | None = None,
+    resume: bool | None = None,
 ) -> MetropolisPosterior:
     """Sample a model's posterior by an independence Metropolis chain on its hyperparameters.
 
@@ -44,7 +47,7 @@ def indepmetrop(
         Degrees of freedom of the t distribution that is proposed from; ``numpy.inf`` is the normal
         one, LearnBayes'. A posterior with heavier tails than the proposal is explored badly: the
         chain stays in the tail for long.
-    start, burn_in, chains, rng, theta, progress
+    start, burn_in, chains, rng, theta, progress, checkpoint, resume
         As for `rwmetrop`.
 
     Returns
@@ -66,9 +69,13 @@ def indepmetrop(
     >>> 0.20 < chain["theta[71]"].mean() < 0.22
     True
     """
-    plan = Plan.of("indepmetrop", model, draws, burn_in, chains, rng, theta, progress)
+    file = open_checkpoint(checkpoint, resume)
+    plan = Plan.of("indepmetrop", model, draws, burn_in, chains, rng, theta, progress, file)
     source = proposal_of(model, proposal, df, scale)
     starts = starting_points(model, source.mean, start, source.upper, plan.generators)
     kernel = partial(independence, source.mean, source.upper, source.df)
     known = [np.atleast_1d(source.log_density(point)) for point in starts]
-    return plan.run([kernel] * len(starts), starts, known=known)
+    settings = {
+        "mean": source.mean, "proposal": source.upper, "df": source.df, "start": start,
+    }  # fmt: skip
+    return plan.run([kernel] * len(starts), starts, settings, known=known)

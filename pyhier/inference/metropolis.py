@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from pyhier._random import RNG
 from pyhier._validation import positive
 from pyhier.inference.chains import MetropolisPosterior, Plan, starting_points
+from pyhier.inference.checkpoint import PathLike, open_checkpoint
 from pyhier.inference.laplace import LaplaceFit, laplace
 from pyhier.inference.proposal import ProposalLike, proposal_factor
 from pyhier.kernels.sampler import random_walk
@@ -27,6 +28,8 @@ def rwmetrop(
     rng: RNG = None,
     theta: bool = True,
     progress: bool | None = None,
+    checkpoint: PathLike | None = None,
+    resume: bool | None = None,
 ) -> MetropolisPosterior:
     """Sample a model's posterior by random-walk Metropolis on its hyperparameters.
 
@@ -56,6 +59,13 @@ def rwmetrop(
         Whether to draw the group effects (8 bytes for each of them and each draw).
     progress : bool, optional
         Whether to show a progress bar; without it, on a terminal when it takes over a second.
+    checkpoint : str or path, optional
+        A file in which the run is kept, at least every 5 seconds. The same call with this file
+        goes on where the run was, whatever ended it, to the very same draws as without the break
+        (on the same machine); ``draws`` may be more.
+    resume : bool, optional
+        With ``checkpoint``: True where there must be a run to go on with, False to begin anew in
+        its place. Without it a run that is there is gone on with.
 
     Returns
     -------
@@ -66,7 +76,10 @@ def rwmetrop(
     Raises
     ------
     ValueError, TypeError
-        If an argument cannot be used, or the density is not finite at a start.
+        If an argument cannot be used, or the density is not finite at a start; if the file is
+        damaged, or of another model, data, priors, settings, seed or version, which is named.
+    OSError
+        If the file cannot be written where it shall be.
 
     Examples
     --------
@@ -80,7 +93,8 @@ def rwmetrop(
     >>> chain["theta[1]"].mean(), chain["theta[1]"].std()  # R: 11.226786 8.510583
     (11.226785..., 8.51058...)
     """
-    plan = Plan.of("rwmetrop", model, draws, burn_in, chains, rng, theta, progress)
+    file = open_checkpoint(checkpoint, resume)
+    plan = Plan.of("rwmetrop", model, draws, burn_in, chains, rng, theta, progress, file)
     if isinstance(proposal, Mapping):
         if set(proposal) - {"scale"} != {"var"}:
             raise ValueError(f"proposal has the entries {sorted(proposal)}: give 'var' and 'scale'")
@@ -93,4 +107,5 @@ def rwmetrop(
     upper = proposal_factor(var, p)
     factor = 2.38 / np.sqrt(p) if scale is None else positive("scale", scale)
     starts = starting_points(model, mode, start, upper, plan.generators)
-    return plan.run([partial(random_walk, upper, factor)] * len(starts), starts)
+    settings = {"proposal": upper, "scale": factor, "start": start}
+    return plan.run([partial(random_walk, upper, factor)] * len(starts), starts, settings)

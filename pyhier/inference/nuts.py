@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyhier._random import RNG, Generator, as_generator, for_chains
 from pyhier._types import Floats
 from pyhier._validation import float_array, numbers
+from pyhier.inference.checkpoint import Checkpoint, Keeper, PathLike, open_checkpoint
 from pyhier.inference.gradient import (
     GradientLike,
     bounded,
@@ -18,6 +19,7 @@ from pyhier.inference.gradient import (
     need_density,
 )
 from pyhier.inference.hamiltonian import Metric, Settings, sample
+from pyhier.inference.identity import Identity, identity_of, identity_of_model, identity_of_rng
 from pyhier.inference.starts import Init, check_start, model_starts
 from pyhier.kernels.gradients import constrain, unconstrain
 from pyhier.models.draws import Draws
@@ -26,6 +28,7 @@ from pyhier.models.joint import target_of
 from pyhier.models.requirements import need_posterior
 from pyhier.posterior.density_draws import DensityDraws
 from pyhier.posterior.hamiltonian import NutsPosterior
+from pyhier.rstats.streams import RStream
 
 APART, FEW = 10.0, 100  # R-hat beyond which chains have not met; draws that say so
 
@@ -50,6 +53,8 @@ def nuts(
     check_gradient: bool = True,
     rng: RNG = None,
     progress: bool | None = None,
+    checkpoint: PathLike | None = None,
+    resume: bool | None = None,
 ) -> Any:
     """Sample a posterior by the no-U-turn sampler (multinomial, with Stan's warm-up).
 
@@ -95,6 +100,8 @@ def nuts(
         The result does not depend on the number of threads.
     progress : bool, optional
         Whether to show a progress bar; without it, on a terminal when it takes over a second.
+    checkpoint, resume
+        As for `rwmetrop`: a file in which the run is kept, warm-up included, and gone on with.
 
     Returns
     -------
@@ -140,15 +147,27 @@ def nuts(
     """
     settings = Settings.of(draws, tune, chains, target_accept, max_treedepth, metric, progress)
     own = {"start": start, "lower": lower, "upper": upper, "names": names, "args": args or None}
+    of_model = {"parameterization": parameterization, "init": init, "keep": keep}
+    file = open_checkpoint(checkpoint, resume)
+    kept = None if file is None else (file, _identity(model, settings, own | of_model, rng))
     if is_model(model):
         need_posterior("nuts", model)
         refuse("a density of one's own", own)
-        return _of_model(model, settings, parameterization, init, keep, as_generator(rng))
+        return _of_model(model, settings, parameterization, init, keep, as_generator(rng), kept)
     need_density("nuts", model)
-    refuse("a model", {"parameterization": parameterization, "init": init, "keep": keep})
+    refuse("a model", of_model)
     if start is None:
         raise ValueError("start is missing: a density needs a point to start from")
-    return _of_density(model, settings, own, check_gradient, as_generator(rng))
+    return _of_density(model, settings, own, check_gradient, as_generator(rng), kept)
+
+
+def _identity(model: Any, settings: Settings, more: Mapping[str, Any], rng: RNG) -> Identity:
+    """What a run is of, for its checkpoint."""
+    shared = {"engine": "nuts", **settings.asked(), **more}
+    if settings.chains > 1 and isinstance(rng, RStream):  # a chain begins where the last one ends
+        shared["draws"] = settings.draws
+    own = identity_of_model(model) if is_model(model) else identity_of({"model": model})
+    return own | identity_of(shared) | identity_of_rng(rng)
 
 
 def refuse(of: str, given: Mapping[str, Any]) -> None:
@@ -168,6 +187,7 @@ def _of_model(
     init: Init,
     keep: Sequence[str] | None,
     rng: Generator,
+    file: tuple[Checkpoint, Identity] | None,
 ) -> NutsPosterior:
     target = target_of(model, parameterization)
     kept = None if keep is None else _kept(model, keep)
@@ -175,7 +195,8 @@ def _of_model(
     density = bounded(target.gradient, target.bounds)
     starts = model_starts(model, target, density, init, generators)
     columns = None if kept is None else target.columns(kept)
-    found = sample(density, starts, generators, settings, columns)
+    keeper = None if file is None else Keeper(*file, rng)
+    found = sample(density, starts, generators, settings, columns, keeper)
     points = _between(found.points, target.bounds, columns)
     drawn = target.restore(points, rng) if kept is None else _some(target, points, kept, rng)
     _need_meeting(model, target, drawn.phi)
@@ -243,7 +264,12 @@ def _between(points: Floats, ends: Floats, columns: NDArray[np.intp] | None) -> 
 
 
 def _of_density(
-    function: Any, settings: Settings, own: Mapping[str, Any], check: bool, rng: Generator
+    function: Any,
+    settings: Settings,
+    own: Mapping[str, Any],
+    check: bool,
+    rng: Generator,
+    file: tuple[Checkpoint, Identity] | None,
 ) -> DensityDraws:
     starts = _points(own["start"], settings.chains)
     p = starts.shape[1]
@@ -258,7 +284,8 @@ def _of_density(
     if check:
         check_gradient(density, starts[0])
     generators = for_chains(rng, settings.chains)
-    found = sample(density, starts, generators, settings)
+    keeper = None if file is None else Keeper(*file, rng)
+    found = sample(density, starts, generators, settings, keeper=keeper)
     points = found.points if ends is None else _between(found.points, ends, None)
     return DensityDraws(points, names, found.trajectories(settings), found.interrupted)
 

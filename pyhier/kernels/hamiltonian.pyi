@@ -1,4 +1,4 @@
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,8 @@ class Chain:
     @property
     def step_size(self) -> float: ...
     def halt(self) -> None: ...
+    def snapshot(self) -> dict[str, NDArray[Any]]: ...
+    def restore(self, found: dict[str, NDArray[Any]]) -> None: ...
     def run(
         self,
         out: Floats,
