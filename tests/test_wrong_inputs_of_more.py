@@ -155,6 +155,13 @@ ROWS = PICTURES | {
         "se": Kind([1, 2, 3, 0.0], [1.0])}),
     "EachBatch.probability": (BATCH.probability, {"event": "eta > 0.3"}, {
         "event": Kind("mu > 3", "eta", 3.0, None, "theta[9] > 0.1", "theta[1] > theta[2]")}),
+    **{f"{make.__name__} by x": (make, {"y": Y, "se": SE, "X": [0, 1, 3, 4]}, {
+        "y": Kind(*VECTOR.wrong, [1.0]), "se": Kind(*VECTOR.wrong, [1, 2, 3, 0.0], [1.0]),
+        "X": Kind("x", [1.0], [np.nan] * 4), "prior_beta": Kind(3, "x", {"nix": stats.norm(0, 1)}),
+        "intercept": Kind(3, "x"), "labels": Kind("AB", 3, ["A"]), **own,
+        "prior_mu": Kind(stats.norm(0, 1)), "prior_tau": PRIOR_TAU})
+        for make, own in ((ph.NormalT, {"nu": Kind(0.0, -1.0, np.nan, "4", None)}), (
+            ph.NormalMixture, {"weight": Kind(0.0, 1.0, "x"), "ratio": Kind(0.5, np.inf, "x")}))},
     "random_effects_many": (ph.random_effects_many, {"y": [Y, Y], "se": SE}, {
         "y": Kind("abc", None, Y, [], 3.0), "se": Kind("abc", [1.0], [1, 2, 3, 0.0]),
         "method": Kind("nix", 3, None), "test": Kind("nix", 3), "errors": Kind("skip", 3)}),

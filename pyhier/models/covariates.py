@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
-from pyhier._validation import float_array
+from pyhier._validation import flag, float_array
 
 INTERCEPT = "Intercept"
 RANK = (
@@ -195,6 +195,7 @@ def covariates(
     what : str
         The argument's name.
     """
+    intercept = flag("intercept", intercept)
     names, columns = _columns(x, groups, what)
     constant = [name for name, c in zip(names, columns.T, strict=True) if np.ptp(c) == 0.0 != c[0]]
     if intercept and not constant:

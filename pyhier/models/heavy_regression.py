@@ -27,6 +27,7 @@ class HeavyRegression(MeanRegression, HeavyTailed):
     """What `NormalT` and `NormalMixture` become where they have covariates."""
 
     many = 400  # groups a coefficient, from which polynomials pay: likelihoods bend sharply
+    widest_step = np.inf  # of a predictor: its unit means nothing
 
     @property
     def mend(self) -> str:

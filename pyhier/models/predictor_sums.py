@@ -23,7 +23,7 @@ from pyhier.models.covariates import NormalPrior
 
 WIDTH = 0.5  # of a panel of log tau; singularities are pi / 2 away from the line
 RUNGS = 14  # nodes on it
-REACHES = (10.0, 7.5)  # sds of the coefficients at that log tau, to which the polynomial goes
+REACHES = (13.0, 9.0, 7.0)  # sds of the coefficients at that log tau, to which the polynomial goes
 DEGREES = {1: (18, 48), 2: (18, 34), 3: (16, 30)}  # at most, by the number of coefficients
 BLOCK = 512  # groups, or points, at a time
 HELD_OUT = 24  # points at which it is compared

@@ -41,6 +41,7 @@ COMBINED = TOLERANCE | {3: 1e-13}  # of a combination's, whose tails may be long
 FINER = 1e-2  # of it where two lattices differ
 NEGLIGIBLE = 1e-13  # weight of all nodes that are left out of means
 STEPS = (1.0, 0.6)  # of the lattices under a table, by the lattice's own
+WIDEST = 0.4  # step of a predictor on a log or logit line: what is made of it bends within pi
 POINT = 1e-7  # sd of a predictor that is known: of a row of zeros
 
 
@@ -172,8 +173,12 @@ class EffectLatticePosterior(NewCounts, OnLattice):
         plain, last = self.lattice.coordinates[1:-1], self.lattice.coordinates[-1]
         axes = (Coordinate("combination", "combination", "identity"), *plain, last)
         top = self._turned.psi(self.lattice.psi[[int(np.argmax(self.lattice.values))]])
-        start = turned.points(top)[0]
-        return lattice(turned, start, axes, tails=self.lattice.tails, tolerance=tolerance)
+        start, first = turned.points(top)[0], turned.points(self.phi)[:, 0]
+        mean = self.weight @ first
+        units = [float(np.sqrt(self.weight @ (first - mean) ** 2)), *(1.0,) * len(axes[1:])]
+        return lattice(
+            turned, start, axes, tails=self.lattice.tails, tolerance=tolerance, units=units
+        )
 
     @property
     def error(self) -> float:
@@ -267,7 +272,8 @@ class EffectLatticePosterior(NewCounts, OnLattice):
         ends = [stretches[0].z(points[:, 0]), axes[-1].z(points[:, -1])]
         reach = np.array([[z.min(), z.max()] for z in ends])
         step = share * float(self.lattice.step[:-1].min())
-        table = plane_table(turned, (*stretches, axes[-1]), reach, step, self._steps)
+        widest = getattr(self._latticed, "widest_step", WIDEST)
+        table = plane_table(turned, (*stretches, axes[-1]), reach, step, self._steps, widest)
         self._steps = table.step
         return table, float(points[int(np.argmax(weight)), 0])
 

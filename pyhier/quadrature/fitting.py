@@ -17,6 +17,7 @@ Range = tuple[float, float]
 # On a log or atanh line functions of the natural value have singularities at a distance of pi / 2.
 WIDEST = 0.7
 FAR, FAR_SCALES = 30.0, 1e4  # from the mode: how far along the lines
+SCANS, ALIKE = 100, 3.0  # at most, until a scale is about the one before
 LONGEST = 1e6  # tails, in scales
 
 
@@ -50,10 +51,15 @@ def moments_of(coordinate: Coordinate, right: float) -> int:
 
 
 def first_axes(
-    log_density: LogDensity, start: Floats, coordinates: Sequence[Coordinate], depth: float
+    log_density: LogDensity,
+    start: Floats,
+    coordinates: Sequence[Coordinate],
+    depth: float,
+    units: Sequence[float],
 ) -> tuple[tuple[Stretch, ...], Floats]:
     """The axes by the lines through the mode, and exponents of the tails along them, (d, 2)."""
-    plain = [Stretch(0.0, 1.0, low=c.range[0], high=c.range[1]) for c in coordinates]
+    pairs = zip(coordinates, units, strict=True)
+    plain = [Stretch(0.0, unit, low=c.range[0], high=c.range[1]) for c, unit in pairs]
 
     def on_lines(u: Floats) -> Floats:
         psi = np.column_stack([one.psi(u[:, k]) for k, one in enumerate(plain)])
@@ -98,15 +104,18 @@ def _scan_line(on_lines: LogDensity, mode: Floats, k: int, line: Line, depth: fl
         return on_lines(points)
 
     found = scan(along, float(mode[k]), FAR, depth)
-    if line == "identity":  # its unit means nothing
-        found = scan(along, float(mode[k]), FAR_SCALES * found.scale, depth)
+    for _ in range(SCANS if line == "identity" else 0):  # its unit means nothing
+        before, found = found, scan(along, float(mode[k]), FAR_SCALES * found.scale, depth)
+        if 1.0 / ALIKE < found.scale / before.scale < ALIKE:
+            break
     return found
 
 
 def _axis(plain: Stretch, line: Line, found: Scan) -> Stretch:
     scale = found.scale if line == "identity" else min(found.scale, WIDEST)
     down, up = (min(length * found.scale / scale, LONGEST) for length in (found.down, found.up))
-    return replace(plain, middle=found.centre, scale=scale).bent(down, up)
+    middle, scale = plain.scale * found.centre, plain.scale * scale
+    return replace(plain, middle=middle, scale=scale).bent(down, up)
 
 
 def refit(stretch: Stretch, line: Line, psi: Floats, weight: Floats, share: float) -> Stretch:

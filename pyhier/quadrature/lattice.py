@@ -156,6 +156,7 @@ def lattice(
     tails: Floats | None = None,
     tolerance: float | None = None,
     limit: int = LIMIT,
+    units: Sequence[float] | None = None,
 ) -> Lattice:
     """Cover the mass of a density by a lattice that resolves it.
 
@@ -173,6 +174,8 @@ def lattice(
         The relative error to be met, by the estimate.
     limit : int
         The most nodes.
+    units : sequence of float, optional
+        About how wide each coordinate is, where that may be anything; 1 without it.
 
     Raises
     ------
@@ -192,7 +195,9 @@ def lattice(
     """
     d = len(coordinates)
     tolerance = TOLERANCE[d] if tolerance is None else tolerance
-    stretches, seen = first_axes(log_density, start, coordinates, DEPTH[d])
+    stretches, seen = first_axes(
+        log_density, start, coordinates, DEPTH[d], (1.0,) * d if units is None else units
+    )
     tails = seen if tails is None else tails
     check_tails(tails, coordinates)
     stretches, narrow, psi = _look(log_density, coordinates, stretches, tails)

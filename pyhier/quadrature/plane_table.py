@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats
-from pyhier.quadrature.growth import grow
+from pyhier.quadrature.growth import UnresolvedError, grow
 from pyhier.quadrature.lattice import (
     LIMIT,
     SLAB,
@@ -30,7 +30,6 @@ from pyhier.quadrature.stretch import Stretch
 POINTS = 12  # of a polynomial, along each axis
 STEP = 0.25  # of the grid to begin with, in scales
 APART = 0.5  # of the nodes of a quadrature, at most
-SMOOTH = 0.4  # of a predictor, the widest: logs of what is made of it bend within about pi
 ROUNDS = 5  # of closer places
 ROUGH = {2: 1e-11, 3: 2e-9, 4: 2e-8}  # of the log density, by the density
 MISSED = 1e-10  # of the whole, by fewer places: a row may be narrower than all of them
@@ -193,6 +192,7 @@ def plane_table(
     reach: Floats,
     step: float,
     like: Floats | None = None,
+    widest: float = np.inf,
 ) -> PlaneTable:
     """The marginal of the first and last coordinate where a lattice says that there is mass.
 
@@ -207,13 +207,17 @@ def plane_table(
         Of the lattices of the other coordinates.
     like : ndarray, shape (2,), optional
         Steps of the grid to begin with, such as did for a table of the same density.
+    widest : float
+        The widest step of the first coordinate itself.
     """
     d = len(stretches)
-    spacing = np.array([min(STEP, SMOOTH / stretches[0].scale), STEP])
+    spacing = np.array([min(STEP, widest / stretches[0].scale), STEP])
     spacing = spacing if like is None else np.minimum(spacing, like)
     before = np.full(2, np.inf)
     for round_ in range(ROUNDS):
         size = np.maximum(np.ceil((reach[:, 1] - reach[:, 0]) / spacing) + 2 * MARGIN, POINTS + 2)
+        if not size.prod() < LIMIT:
+            raise UnresolvedError(f"more than {LIMIT:,} places matter")
         start = reach.mean(axis=1) - 0.5 * (size - 1.0) * spacing
         axes = [start[k] + spacing[k] * np.arange(int(size[k])) for k in range(2)]
         values = _on_grid(log_density, stretches, axes, step)

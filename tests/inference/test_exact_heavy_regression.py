@@ -1,13 +1,15 @@
 """Heavy-tailed effects about covariates: exact against brute force, other models and hills."""
 
 import pickle
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 import pyhier as ph
+from pyhier.testing import check_model
 from tests.inference.heavy_regression_brute_force import PRIORS, SE, Brute, X, Y
 
 INF = np.inf
@@ -50,6 +52,63 @@ def test_exact_is_what_brute_force_finds(case):
         assert abs(marginal.std() - np.sqrt(density @ (x - mean) ** 2)) < 1e-9
         step = x[1] - x[0]
         np.testing.assert_allclose(marginal.pdf(x[40:80:6]), density[40:80:6] / step, atol=1e-8)
+
+
+def test_distribution_functions_are_integrals_of_brute_force():
+    """Densities so smooth are sums of sincs over a grid; of a sinc the integral is Si."""
+    law, make = CASES["t"]
+    brute, post = Brute(law), ph.exact(make())
+    # The grid of log tau has steps of half a sd, whose sincs are good to 1e-8.
+    for k, name, x, good in (1, "beta[x]", brute.b, 1e-9), (2, "log_tau", brute.log_tau, 2e-8):
+        weight = brute.weight.sum(axis=tuple({0, 1, 2} - {k}))
+        steps = np.arange(x.size)
+        share = 0.5 + special.sici(np.pi * (steps[:, np.newaxis] - steps))[0] / np.pi
+        np.testing.assert_allclose(post[name].cdf(x), share @ weight, rtol=0, atol=good)
+
+
+@pytest.mark.parametrize("make", [ph.NormalT, ph.NormalMixture])
+def test_check_model(make):
+    """With one coefficient, so that a grid is quick."""
+    x = X + 2.0
+
+    def of(k):
+        options = {"intercept": False, "prior_tau": stats.halfnorm(scale=2.0)}
+        return make(Y[k], se=SE[k], X={"x": x[k]}, **options)
+
+    found = check_model(of(np.arange(5)), of)
+    assert {"density", "derivatives", "draws of effects", "permutation", "engines"} <= {
+        *found.passed
+    }
+
+
+@pytest.mark.parametrize("unit", [1e-60, 1e60])
+def test_units_of_the_estimates_do_not_matter(unit):
+    post, other = of_unit(1.0), of_unit(unit)
+    for name in ("beta[x]", "theta[2]"):
+        found = np.array([other[name].mean(), other[name].std()]) / unit
+        np.testing.assert_allclose(found, [post[name].mean(), post[name].std()], rtol=1e-8)
+
+
+@lru_cache
+def of_unit(s):
+    prior = stats.halfnorm(scale=s)
+    return ph.exact(ph.NormalT(s * Y, se=s * SE, X={"x": X}, prior_tau=prior))
+
+
+COUNTED = [3, 2, 5, 1, 7, 4], [10, 12, 9, 10, 14, 11]
+
+
+@pytest.mark.parametrize("unit", [1e-40, 1e7, 1e60])
+def test_units_of_a_covariate_do_not_matter(unit):
+    for make in (
+        lambda x: ph.NormalT(Y, se=SE, X={"x": x}, prior_tau=stats.halfnorm(scale=1)),
+        lambda x: ph.BinomialNormal(*COUNTED, X={"x": x}, prior_tau=stats.halfnorm(scale=1)),
+        lambda x: ph.BetaBinomial(*COUNTED, X={"x": x}),
+    ):
+        wanted, found = (ph.exact(make(s * X))["beta[x]"] for s in (1.0, unit))
+        np.testing.assert_allclose(
+            [unit * found.mean(), unit * found.std()], [wanted.mean(), wanted.std()], rtol=1e-8
+        )
 
 
 def test_with_infinite_nu_it_is_the_normal_regression():
