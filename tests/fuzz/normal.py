@@ -183,14 +183,14 @@ def _check_tails(name, answer, oracle, tolerance, far, rounding):
         else:
             below, above, log_density = oracle.mixture_tails(name, x, far)
         given = answer["log density"][i]
-        density = np.exp(min(given, 700.0))
         # The last digits of x count where the density is steep, and those of log tau.
         if name == "tau" and x == 0.0:  # so small that no double tells it
             if oracle.weight[0] < PROBS[i]:
                 raise WrongError("tau: a quantile is 0")
             continue
         digits = 8e-16 * (1.0 + abs(np.log(x))) if name == "tau" else 8e-16
-        slack = digits * abs(x) * density
+        digits = max(digits * abs(x), np.spacing(abs(x)))  # the least doubles have few
+        slack = np.exp(min(given + np.log(digits), 700.0))
         at_end = name == "tau" and x >= oracle.prior.high * (1.0 - 4e-16)
         if at_end or not np.isfinite(slack):  # at a pole doubles tell no more
             continue
