@@ -20,6 +20,7 @@ from counts import count_sizes, counts
 from covariates import covariates
 from lmer import lmer
 from many import many
+from many_groups import many_groups
 from nuts import nuts
 from rows import rows
 from samplers import samplers
@@ -287,6 +288,11 @@ def all_samplers() -> str:
     return samplers(table)
 
 
+def polynomials() -> str:
+    """Of sums over many groups, beside the sums."""
+    return many_groups(table)
+
+
 def main() -> None:
     """Run everything, print it and keep it."""
     parts = ["# Benchmarks", "", "Made by `make bench`; ratios are of times in the same run.", ""]
@@ -311,6 +317,7 @@ def main() -> None:
         mixed_models,
         exact_counts,
         sizes_of_counts,
+        polynomials,
         hamiltonian,
         streams,
         all_samplers,
