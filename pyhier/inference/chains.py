@@ -50,7 +50,7 @@ class MetropolisPosterior(DrawsPosterior):
         model: Model,
         phi: Floats,
         theta: Floats | None,
-        theta_new: Floats,
+        theta_new: Floats | Callable[[], Floats],
         *,
         accept: float | Floats,
         burn_in: Floats,
@@ -291,6 +291,8 @@ class Plan:
         For everything but the chains.
     generators : list
         One a chain.
+    own : bool
+        Whether nobody else has the generators: they were made of a seed.
     """
 
     model: Model
@@ -302,6 +304,7 @@ class Plan:
     progress: bool | None
     checkpoint: Checkpoint | None
     identity: Identity
+    own: bool
 
     @classmethod
     def of(
@@ -331,7 +334,7 @@ class Plan:
         generator = as_generator(rng)
         return cls(
             model, keep, first, generator, for_chains(generator, many), theta, progress,
-            checkpoint, identity,
+            checkpoint, identity, generator is not rng,
         )  # fmt: skip
 
     def run(
@@ -367,12 +370,12 @@ class Plan:
     def _finish(
         self, phi: Floats, accept: float | Floats, interrupted: bool
     ) -> MetropolisPosterior:
-        details = {"accept": accept, "burn_in": phi[:, : self.first]}
+        details: dict[str, Any] = {"accept": accept, "burn_in": phi[:, : self.first]}
         phi = phi[:, self.first :]
         try:
             result = MetropolisPosterior.from_phi(
-                self.model, phi, self.generator, theta=self.theta, interrupted=interrupted,
-                **details,
+                self.model, phi, self.generator, theta=self.theta, later=self.own,
+                interrupted=interrupted, **details,
             )  # fmt: skip
         except KeyboardInterrupt:  # the chain is whole: only the effects were not drawn
             message = "interrupted: the group effects were not drawn"

@@ -56,7 +56,8 @@ def rwmetrop(
         bit, then theta group by group. Several chains use an `RStream` one after another. The
         result does not depend on the number of threads.
     theta : bool
-        Whether to draw the group effects (8 bytes for each of them and each draw).
+        Whether to draw the group effects (8 bytes for each of them and each draw). Without them
+        and with a seed those of new groups are drawn when they are asked for: the same numbers.
     progress : bool, optional
         Whether to show a progress bar; without it, on a terminal when it takes over a second.
     checkpoint : str or path, optional

@@ -1,6 +1,8 @@
 """Joint draws as a value: hyperparameters, effects and a new group's effect."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +46,32 @@ class Draws(Frozen):
         theta = None if self.theta is None else _cut(self.theta, chains)
         new = self.theta_new
         return Draws(_cut(self.phi, chains), theta, new.reshape(chains, -1, *new.shape[2:]))
+
+
+class LateDraws(Draws):
+    """Draws whose new effects are made when they are first asked for, once.
+
+    Parameters
+    ----------
+    phi, theta
+        As of `Draws`.
+    make : callable
+        Draws the new effects; it pickles.
+    """
+
+    def __init__(self, phi: Floats, theta: Floats | None, make: Callable[[], Floats]) -> None:
+        self.__dict__.update(phi=phi, theta=theta, _make=make)
+        for array in (phi, theta):
+            if array is not None:
+                array.flags.writeable = False
+
+    @cached_property
+    def theta_new(self) -> Floats:
+        """The effect of a new group, or its several ones."""
+        make: Callable[[], Floats] = self.__dict__["_make"]
+        made = make()
+        made.flags.writeable = False
+        return made
 
 
 def _rows(array: Floats, at: NDArray[np.intp]) -> Floats:

@@ -1,8 +1,9 @@
 """A posterior known by draws of phi, with theta drawn exactly given each of them."""
 
 import warnings
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from pyhier._random import RNG, Generator, as_generator, uniforms
 from pyhier._types import Floats
 from pyhier._validation import count, probabilities
 from pyhier.distributions.draws import SampleMarginal
-from pyhier.models.draws import Draws
+from pyhier.models.draws import Draws, LateDraws
 from pyhier.models.interface import Model, is_plane, is_reduced
+from pyhier.models.target import MarginalTarget
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.diagnostics import (
     MENDS,
@@ -62,15 +64,30 @@ class DrawsPosterior(NewCounts, Posterior):
     True
     """
 
-    def __init__(self, model: Model, phi: Floats, theta: Floats | None, theta_new: Floats) -> None:
+    def __init__(
+        self,
+        model: Model,
+        phi: Floats,
+        theta: Floats | None,
+        theta_new: Floats | Callable[[], Floats],
+    ) -> None:
         super().__init__(model)
-        self._arrays = DrawArrays(model, Draws(phi, theta, theta_new))
+        made = LateDraws if callable(theta_new) else Draws
+        self._arrays = DrawArrays(model, made(phi, theta, theta_new))  # type: ignore[arg-type]
 
     @classmethod
     def from_phi(
-        cls, model: Model, phi: Floats, rng: Generator, *, theta: bool = True, **details: Any
-    ) -> "DrawsPosterior":
-        """Draw theta, then theta_new, given draws of phi of shape (chain, draw, p)."""
+        cls, model: Model, phi: Floats, rng: Generator, *, theta: bool = True, later: bool = False,
+        **details: Any,
+    ) -> "DrawsPosterior":  # fmt: skip
+        """Draw theta, then theta_new, given draws of phi of shape (chain, draw, p).
+
+        Without theta the new effects may be drawn ``later``, by a generator that nobody else has:
+        the numbers are the same.
+        """
+        if later and not theta and isinstance(model.marginal, MarginalTarget):
+            phi = np.ascontiguousarray(phi)
+            return cls(model, phi, None, partial(_new_effects, model, phi, rng), **details)
         drawn = model.marginal.restore(phi, rng, theta=theta)
         return cls(model, drawn.phi, drawn.theta, drawn.theta_new, **details)
 
@@ -277,6 +294,11 @@ class DrawsPosterior(NewCounts, Posterior):
         exact = is_reduced(self.model) or is_plane(self.model)
         other = ", or take exact(model), which has no Monte Carlo error" if exact else ""
         return f"{self._trouble}. {MENDS}{other}."
+
+
+def _new_effects(model: Model, phi: Floats, rng: Generator) -> Floats:
+    """Effects of new groups; the generator stays as it is, for a second try after a Ctrl-C."""
+    return model.draw_new_theta(phi, deepcopy(rng))
 
 
 def as_draws(posterior: Posterior, n: int, rng: RNG = None) -> DrawsPosterior:

@@ -1,5 +1,6 @@
 """Random-walk Metropolis: right targets, wrong targets, streams, interruption, bad input."""
 
+import pickle
 import threading
 
 import numba
@@ -163,6 +164,22 @@ def test_chains_start_where_told(model):
     starts = [[0.0, 0.0], [20.0, 3.0]]
     posterior = ph.rwmetrop(model, 10, np.eye(2) * 1e-12, 1.0, starts, chains=2, rng=1)
     np.testing.assert_allclose(posterior.phi[:, 0], starts, atol=1e-4)
+
+
+def test_new_effects_are_drawn_when_asked_for(model):
+    """The numbers that a generator gives at once; its owner has the rest of its stream."""
+    theirs = np.random.default_rng(3)
+    early = ph.rwmetrop(model, 400, chains=2, rng=theirs, theta=False)
+    late = ph.rwmetrop(model, 400, chains=2, rng=3, theta=False)
+    again = pickle.loads(pickle.dumps(late))
+    np.testing.assert_array_equal(late.theta_new, early.theta_new)
+    np.testing.assert_array_equal(again.theta_new, early.theta_new)
+    np.testing.assert_array_equal(late["theta_new"].mean(), early["theta_new"].mean())
+    np.testing.assert_array_equal(late.phi, again.phi)
+    assert late.theta_new is late.theta_new
+    with pytest.raises(ValueError, match="read-only"):
+        late.theta_new[0, 0] = 0.0
+    assert not late.has_theta
 
 
 # --- Interruption ---------------------------------------------------------------------------------
