@@ -5,24 +5,29 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTENSIONS := $(VENV)/.built-$(shell uname -m)
 DEV := $(VENV)/.dev
+R_SYSTEM := $(VENV)/.r-system
 R := $(VENV)/.r
 SOURCES := setup.py pyproject.toml $(wildcard src_cython/*.pyx src_cython/*.h pyhier/kernels/*.pxd)
 
 # rpy2 and Matplotlib look at these; an R or a Python of the caller's must not leak in.
 unexport R_HOME PYTHONPATH PYTHONHOME VIRTUAL_ENV
 export MPLBACKEND := Agg
+# One translation of the kernels to C serves every build of them: of the tree, an archive, for another Python.
+export PYHIER_CYTHON_CACHE := $(CURDIR)/build/cython
 
 SECONDS ?= 600  # of make fuzz
 
-.PHONY: demo test test-all test-arviz wheels quick fuzz campaign bench bench-check docs check clean
+.PHONY: demo test test-all arviz test-arviz wheels quick fuzz campaign bench bench-check docs check clean
 
 demo: $(EXTENSIONS)
 	$(BIN)/pyhier demo
 
-test: $(R) check
-	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal  # a process a core
-	.ci/arviz
-	$(MAKE) docs
+# What runs on one core goes two at a time; each says all it has to say when it ends.
+test: export OPENBLAS_NUM_THREADS := 1
+test:
+	$(MAKE) -j2 --output-sync=target $(R)
+	$(MAKE) -j2 --output-sync=target docs check arviz
+	$(BIN)/pytest -n auto --dist worksteal  # a process a core
 
 fuzz: $(DEV)
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS)
@@ -31,7 +36,11 @@ fuzz: $(DEV)
 campaign: $(DEV)
 	cd tests && ../$(BIN)/python -m campaign
 
-# All that speaks to ArviZ, on Python 3.12, which has ArviZ 1.x; a share of it is part of make test.
+# The share of test-arviz that is part of make test.
+arviz: $(DEV)
+	.ci/arviz
+
+# All that speaks to ArviZ, on Python 3.12, which has ArviZ 1.x.
 test-arviz: $(DEV)
 	.ci/suite "$$(.ci/suite list | grep python3.12 || .ci/suite list | grep /3.12)" newest tests/posterior/test_for_arviz.py \
 	    tests/posterior/test_diagnostics.py tests/coda/test_convert.py tests/workflow \
@@ -85,8 +94,11 @@ $(DEV): $(EXTENSIONS) .ci/requirements.py
 	$(BIN)/python -m pip install -qq --requirement $(VENV)/dev.txt
 	touch $@
 
-$(R): $(DEV) .ci/setup
+$(R_SYSTEM): $(VENV)/bin/python .ci/setup
 	.ci/setup r
+	touch $@
+
+$(R): $(DEV) $(R_SYSTEM)
 	$(BIN)/python .ci/requirements.py r > $(VENV)/r.txt
 	$(BIN)/python -m pip install -qq --requirement $(VENV)/r.txt
 	touch $@

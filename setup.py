@@ -109,6 +109,10 @@ def extensions() -> list[Extension]:
     return cythonize(
         kernels,
         include_path=["."],
+        # Made in parallel where processes fork; elsewhere this file would be run by each of them.
+        nthreads=(os.cpu_count() or 1) if sys.platform == "linux" else 0,
+        # The C files by content, for builds of the same sources in other folders.
+        cache=os.environ.get("PYHIER_CYTHON_CACHE") or False,
         compiler_directives={
             "language_level": 3,
             "boundscheck": SANITIZE,

@@ -190,10 +190,14 @@ print.hier_laplace <- function(x, ...) {
 
 #' @export
 print.hier_chain <- function(x, ...) {
-  rates <- paste0(sprintf("%.1f%%", 100 * x$accept), collapse = ", ")
-  cat(nrow(x$par), " draws of ", ncol(x$par), ", ", rates, " accepted\n\n", sep = "")
+  cat(said_of_chain(x), "\n\n", sep = "")
   print(summary(x), ...)
   invisible(x)
+}
+
+said_of_chain <- function(x) {
+  rates <- paste0(sprintf("%.1f%%", 100 * x$accept), collapse = ", ")
+  paste0(nrow(x$par), " draws of ", ncol(x$par), ", ", rates, " accepted")
 }
 
 #' @export

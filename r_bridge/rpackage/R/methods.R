@@ -23,10 +23,15 @@
 #' * `weights()`: the weight of each group in the mean of mu, in per cent, as metafor's (exact
 #'   posteriors of the normal model).
 #' * `nobs()`: the number of groups. `formula()`, `model.frame()`, `case.names()`, `variable.names()`: of
-#'   the data and of `coef()`.
+#'   the data and of `coef()`. `model.matrix()`: the columns of `mods`, or of the mean of all.
+#' * `coef()` of `summary()`: the table as a matrix.
 #' * `tidy()`, `glance()`, `augment()` (broom): a row a quantity, a row for the fit, a row a group.
 #'
-#' What such a model has not (`sigma()`, `deviance()`, `df.residual()`) is an error that says why.
+#' What such a model has not (`sigma()`, `deviance()`, `df.residual()`, `anova()`) is an error that says why.
+#'
+#' What [laplace()] and LearnBayes' samplers return has `coef()`, `vcov()`, `confint()`, `summary()`, `plot()`,
+#' `tidy()`, `glance()` and the forms of draws (`as.matrix()`, `as.mcmc()`, `as_draws()`; of a normal
+#' approximation `n` new draws, with `seed`). They know no data, and what needs data is an error that says so.
 #' @examples
 #' \dontshow{if (pyhier_available()) withAutoprint(\{}
 #' y <- c(A = 28, B = 8, C = -3, D = 7, E = -1, F = 1, G = 18, H = 12)
@@ -226,6 +231,29 @@ case.names.hier_model <- function(object, ...) object$labels
 #' @export
 variable.names.hier_posterior <- function(object, ...) object$names[!is_new(object$names)]
 
+#' @export
+coef.summary.hier_posterior <- function(object, ...) {
+  no_dots(...)
+  as.matrix(as.data.frame(object))
+}
+
+# The design of mods, as they were given; the mean of all alone without.
+#' @importFrom stats model.matrix
+#' @export
+model.matrix.hier_model <- function(object, ...) {
+  no_dots(...)
+  design <- object$design
+  x <- if (is.null(design)) NULL else design$x
+  ones <- if (is.null(design) || design$intercept) matrix(1, length(object$labels), 1)
+  matrix(
+    cbind(ones, x), length(object$labels),
+    dimnames = list(object$labels, c(if (!is.null(ones)) "(Intercept)", design$names))
+  )
+}
+
+#' @export
+model.matrix.hier_posterior <- function(object, ...) model.matrix(object$model, ...)
+
 #' @importFrom stats getCall
 #' @export
 getCall.hier_posterior <- function(x, ...) x$model$call
@@ -250,6 +278,14 @@ deviance.hier_posterior <- function(object, ...) {
 #' @export
 df.residual.hier_posterior <- function(object, ...) {
   stop_pyhier("a posterior has no residual degrees of freedom: the effects are neither fixed nor free")
+}
+
+#' @importFrom stats anova
+#' @export
+anova.hier_posterior <- function(object, ...) {
+  stop_pyhier(
+    "posteriors have no table of tests: compare models by log_evidence(), under proper priors"
+  )
 }
 
 # --- As of mixed models ---------------------------------------------------------------------------

@@ -67,6 +67,9 @@ deviance.hier_model <- function(object, ...) deviance(hier_exact(object), ...)
 df.residual.hier_model <- function(object, ...) df.residual(hier_exact(object), ...)
 
 #' @export
+anova.hier_model <- function(object, ...) anova.hier_posterior(object)
+
+#' @export
 variable.names.hier_model <- function(object, ...) variable.names(hier_exact(object), ...)
 
 #' @export

@@ -2,13 +2,14 @@
 
 #' Pictures of posteriors
 #'
-#' @param x A posterior, a model (its exact posterior is drawn), or what [rwmetrop()] returned.
+#' @param x A posterior, a model (its exact posterior is drawn), or what [rwmetrop()] or
+#'   [laplace()] returned: of the latter the normal density of one coordinate.
 #' @param what `"forest"`: each group's own estimate against its pooled effect, with 95% intervals
 #'   (the raw one is estimate and standard error under a normal distribution); below them the mean of
 #'   all as a diamond, and the interval of a new group's effect. The numbers are the pooled ones;
 #'   `annotate = FALSE` leaves them out. `forest(x)` is the same, with metafor's generic too. `"density"`: the
 #'   density of one quantity. `"trace"`: its draws in the order they were made.
-#' @param name Name of the quantity, for a density or a trace; a chain's column.
+#' @param name Name of the quantity, for a density or a trace; a chain's column, a coordinate.
 #' @param ... Graphical parameters for [graphics::plot()]; of a [hier_regression()] also `coefficient`, which
 #'   one of those that vary the forest has.
 #' @return `x`, invisibly.
@@ -167,4 +168,24 @@ plot.hier_chain <- function(x, name = 1, ...) {
   draws <- chain_array(x)
   plot_trace(matrix(draws[, 1, name], ncol = 1), if (is.character(name)) name else dimnames(draws)[[3]][[name]], ...)
   invisible(x)
+}
+
+#' @rdname plot.hier_posterior
+#' @export
+plot.hier_laplace <- function(x, name = 1, ...) {
+  names <- laplace_names(x)
+  k <- if (is.character(name)) match(name, names) else name
+  if (length(k) != 1 || !k %in% seq_along(names)) {
+    stop_pyhier("no coordinate is named ", shown(name), ": they are ", paste(names, collapse = ", "))
+  }
+  plot_normal(x$mode[[k]], sqrt(x$var[k, k]), names[[k]], ...)
+  invisible(x)
+}
+
+plot_normal <- function(mean, sd, name, ..., xlab = name, ylab = "density", main = "") {
+  at <- mean + sd * seq(-4, 4, length.out = 400)
+  plot(
+    at, stats::dnorm(at, mean, sd),
+    type = "l", col = colours[["pooled"]], xlab = xlab, ylab = ylab, main = main, ...
+  )
 }
