@@ -1,4 +1,4 @@
-# make demo | test | test-all | wheels | quick | fuzz | campaign | bench | bench-check | docs | check: each sets up what it needs. See .ci/setup for the system.
+# make demo | test | test-all | wheels | quick | fuzz | sanitize | campaign | bench | bench-check | docs | check: each sets up what it needs. See .ci/setup for the system.
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -17,7 +17,7 @@ export PYHIER_CYTHON_CACHE := $(CURDIR)/build/cython
 
 SECONDS ?= 600  # of make fuzz
 
-.PHONY: demo test test-all arviz test-arviz wheels quick fuzz campaign bench bench-check docs check clean
+.PHONY: demo test test-all extra test-arviz wheels quick fuzz sanitize campaign bench bench-check docs check clean
 
 demo: $(EXTENSIONS)
 	$(BIN)/pyhier demo
@@ -26,19 +26,24 @@ demo: $(EXTENSIONS)
 test: export OPENBLAS_NUM_THREADS := 1
 test:
 	$(MAKE) -j2 --output-sync=target $(R)
-	$(MAKE) -j2 --output-sync=target docs check arviz
+	$(MAKE) -j2 --output-sync=target docs check extra
 	$(BIN)/pytest -n auto --dist worksteal  # a process a core
 
 fuzz: $(DEV)
 	cd tests && ../$(BIN)/python -m fuzz --seconds $(SECONDS)
+	cd tests && ../$(BIN)/python -m fuzz.entries --seconds $$(($(SECONDS) / 2))
+
+# The kernels with checks of addresses, integers and bounds: their tests and a bounded fuzz. The build takes minutes.
+sanitize: $(DEV)
+	.ci/sanitize
 
 # 200,000 draws of nuts on every model and parameterisation against the exact posterior: an hour.
 campaign: $(DEV)
 	cd tests && ../$(BIN)/python -m campaign
 
-# The share of test-arviz that is part of make test.
-arviz: $(DEV)
-	.ci/arviz
+# A second Python, by the commit: its share of make test.
+extra: $(DEV)
+	.ci/extra
 
 # All that speaks to ArviZ, on Python 3.12, which has ArviZ 1.x.
 test-arviz: $(DEV)

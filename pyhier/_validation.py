@@ -65,6 +65,8 @@ def float_array(name: str, value: object, ndim: int | None) -> Floats:
         array = np.array(plain, dtype=np.float64, order="C")
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be numbers, none missing: {error}") from None
+    except OverflowError as error:
+        raise ValueError(f"{name} must be numbers that a float holds: {error}") from None
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} has {array.ndim} dimensions: it must have {ndim}")
     return array
@@ -144,7 +146,7 @@ def number(name: str, value: object, kind: str = "a finite number") -> float:
     """Return one finite float."""
     if not is_number(value):
         raise TypeError(f"{name} is {value!r}: it must be {kind}")
-    found = float(np.asarray(value, dtype=np.float64).item())
+    found = float(float_array(name, value, None).item())
     if not np.isfinite(found):
         raise ValueError(f"{name} is {value!r}: it must be {kind}")
     return found
@@ -154,7 +156,7 @@ def real(name: str, value: object) -> float:
     """Return one number, which may be infinite."""
     if not is_number(value):
         raise TypeError(f"{name} is {value!r}: it must be a number")
-    found = float(np.asarray(value, dtype=np.float64).item())
+    found = float(float_array(name, value, None).item())
     if np.isnan(found):
         raise ValueError(f"{name} is {value!r}: it must be a number")
     return found

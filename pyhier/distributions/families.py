@@ -175,7 +175,8 @@ class Normal(Frozen):
         return np.column_stack([z, z * z])
 
     def _standard(self, x: Floats) -> Floats:
-        return (x[:, None] - self.mean) / np.sqrt(self.var)
+        with np.errstate(over="ignore"):  # a tail of 0 or 1
+            return (x[:, None] - self.mean) / np.sqrt(self.var)
 
     def cdf(self, x: Floats) -> Floats:
         """Lower tails, shape (points, nodes)."""

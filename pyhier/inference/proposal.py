@@ -10,12 +10,14 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, chi_squares, normals
 from pyhier._types import Floats
-from pyhier._validation import float_array, positive, square_matrix
+from pyhier._validation import float_array, is_number, positive, square_matrix
 from pyhier.inference.laplace import LaplaceFit, laplace
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.sampler import weigh
 from pyhier.models.interface import Model
 from pyhier.rstats.linalg import chol
+
+LEAST_DF = 0.1  # of a proposal: a chi-squared variate of fewer may be 0 in a double
 
 ProposalLike = LaplaceFit | Mapping[str, Any] | ArrayLike
 
@@ -97,6 +99,8 @@ def proposal_of(
         proposal = proposal.var
     centre = laplace(model).mode if mean is None else mean
     factor = 1.0 if scale is None else positive("scale", scale)
+    if is_number(df) and 0.0 < df < LEAST_DF:
+        raise ValueError(f"df is {df!r}: below {LEAST_DF:g} draws leave the doubles; 1 is heavy")
     return normal_or_t("proposal mean", centre, proposal, df, p, factor)
 
 

@@ -150,8 +150,10 @@ class CountModel(Grouped, ABC):
 
         def log_density(phi: Floats) -> Floats:
             a, b = chart.of_phi(phi)
-            first = both[0].logpdf(a) if of_share is None else of_share(phi[..., 0])
-            density: Floats = first + both[1].logpdf(b) + chart.log_jacobian(phi)
+            with np.errstate(all="ignore"):  # scipy's own, far out
+                first = both[0].logpdf(a) if of_share is None else of_share(phi[..., 0])
+                second = both[1].logpdf(b)
+            density: Floats = first + second + chart.log_jacobian(phi)
             return density
 
         return log_density

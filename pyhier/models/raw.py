@@ -103,7 +103,7 @@ def summaries_of(
 
 def pooled_of(variance: str) -> bool:
     """Whether a model's variance= says that all groups share one."""
-    if variance not in ("pooled", "per-group"):
+    if not isinstance(variance, str) or variance not in ("pooled", "per-group"):
         raise ValueError(f"variance is {variance!r}: it must be 'pooled' or 'per-group'")
     return variance == "pooled"
 

@@ -33,7 +33,7 @@ class Options:
         headers: object, transform: object, xlim: object, digits: object,
     ) -> "Options":  # fmt: skip
         """Options as they were given, each checked."""
-        if show is not None and show not in SHOWN:
+        if show is not None and not (isinstance(show, str) and show in SHOWN):
             raise ValueError(f"show is {show!r}: it must be 'raw', 'pooled' or 'both'")
         scale = scale_of(transform)
         if scale is not IDENTITY and source.rates:

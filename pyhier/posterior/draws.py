@@ -118,7 +118,7 @@ class DrawsPosterior(NewCounts, Posterior):
 
     def draws_of(self, name: str) -> Floats:
         """Draws of one of ``names`` or of a coordinate, shape (chain, draw)."""
-        if name == "theta":  # of all groups at once: an array, no quantity
+        if isinstance(name, str) and name == "theta":  # of all groups at once: no quantity
             raise self._unknown(name)
         return self._arrays[name]
 

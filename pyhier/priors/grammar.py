@@ -107,6 +107,8 @@ def _centred(location: float) -> None:
 
 
 def _lognormal(meanlog: float, sdlog: float) -> Any:
+    if abs(meanlog) > 700.0:
+        raise ValueError(f"its median is exp({meanlog:g}), and it must be a double")
     return _stats().lognorm(sdlog, scale=np.exp(meanlog))
 
 

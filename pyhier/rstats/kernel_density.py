@@ -16,6 +16,7 @@ from pyhier.rstats.quantile import quantile
 from pyhier.rstats.results import ByName
 
 Rule = Callable[[Floats], float]
+WIDEST = 1e150  # bandwidths from its inverse to this: slopes of the curve are doubles there
 
 # Half-widths of the cosine kernels with standard deviation 1.
 COSINE = 1.0 / math.sqrt(1.0 / 3.0 - 2.0 / math.pi**2)
@@ -76,6 +77,12 @@ def _sample(x: ArrayLike) -> Floats:
     draws = vector("x", x)
     if draws.size < 2:
         raise ValueError("need at least 2 data points: x has 1")
+    return _finite(draws)
+
+
+def _finite(draws: Floats) -> Floats:
+    if not np.isfinite(draws).all():
+        raise ValueError(f"x[{np.flatnonzero(~np.isfinite(draws))[0]}] is not finite")
     return draws
 
 
@@ -144,12 +151,15 @@ def density(
     (array([-1.672,  3.   ,  7.672]), array([0.001, 0.19 , 0.001]))
     """
     aligned(x=x, weights=weights)
-    draws = vector("x", x)
-    if not np.isfinite(draws).all():
-        raise ValueError(f"x[{np.flatnonzero(~np.isfinite(draws))[0]}] is not finite")
+    draws = _finite(vector("x", x))
     if kernel not in KERNELS:
         raise ValueError(f"kernel is {kernel!r}: it must be one of {', '.join(KERNELS)}")
     width = positive("adjust", adjust) * positive("bw", _bandwidth(draws, bw))
+    if not 1.0 / WIDEST <= width <= WIDEST or np.abs(draws).max() > WIDEST:
+        raise ValueError(
+            f"x is up to {np.abs(draws).max():g} and its bandwidth {width:g}: scale it, "
+            f"so that they lie between {1.0 / WIDEST:g} and {WIDEST:g}"
+        )
     points, beyond = count("n", n), number("cut", cut) * width
     first = draws.min() - beyond if from_ is None else number("from_", from_)
     last = draws.max() + beyond if to is None else number("to", to)

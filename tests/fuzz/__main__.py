@@ -5,13 +5,14 @@ import secrets
 import sys
 import time
 
-from fuzz import FAMILIES
+from fuzz import FAMILIES, runner
 from fuzz.runner import BAD, Outcome, Report, run, run_one
 
 
 def main() -> int:
     """Run, print every fault, and say how many of each kind there were."""
     options = _options()
+    runner.SECONDS = options.slow
     seed = secrets.randbelow(2**31) if options.seed is None else options.seed
     if options.only is not None:
         outcome = run_one(options.family[0], seed, options.only)
@@ -49,6 +50,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", type=int, help="one problem, in this process")
+    parser.add_argument("--slow", type=float, default=runner.SECONDS, help="seconds of a problem")
     parser.add_argument("--show", help="print outcomes of this kind too")
     return parser.parse_args()
 
