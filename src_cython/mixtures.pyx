@@ -4,12 +4,11 @@ Every posterior marginal of mu and of the groups' effects is a mixture over the 
 in log tau. ``tails`` evaluates one (normal_sums.h: eight components at a time, both tails without
 cancellation). ``quantiles`` inverts all of them for all probabilities: a first answer comes from a
 mixture of fewer components, each with the moments of eight neighbours, and a step of Halley's method
-or two on all components finish it. The unknown is the normal score of the tail, which is nearly a
-straight line of x; the step stays inside a bracket that shrinks with every evaluation, and the tail
-below one half is the one inverted. Where the tail's Taylor series of order four says what a further
-step would be, that step is not made.
+or two on all components finish it. The unknown is the normal score of the tail, nearly a straight
+line of x; steps stay inside a shrinking bracket, and the tail below one half is the one inverted. A
+step that the tail's Taylor series of order four tells is not made.
 """
-from libc.math cimport INFINITY, asinh, cbrt, exp, fabs, log, sinh, sqrt
+from libc.math cimport INFINITY, M_SQRT1_2, asinh, cbrt, erfc, exp, fabs, log, sinh, sqrt
 
 from pyhier.kernels.random cimport qnorm
 
@@ -24,6 +23,7 @@ cdef extern from "normal_sums.h" nogil:
 
 
 cdef double INV_SQRT_2PI = 0.398942280401432677939946
+cdef double SLOW = 0.02, ROUGH = 0.25  # decay of no smooth function; how much its error counts
 
 
 cdef struct Mixture:  # components in a multiple of LANES
@@ -90,7 +90,7 @@ def logpdf(const double[::1] x, const double[::1] weight, const double[::1] mean
     cdef double[::1] out = values
     cdef double[::1] scale = np.log(np.asarray(weight)) - np.log(sd)  # -inf for weight 0
     cdef Py_ssize_t i, j
-    cdef double z, term, largest, total
+    cdef double z, largest, total
     with nogil:
         for i in range(x.shape[0]):
             largest = -INFINITY
@@ -100,8 +100,7 @@ def logpdf(const double[::1] x, const double[::1] weight, const double[::1] mean
             total = 0.0
             for j in range(weight.shape[0]):
                 z = (x[i] - mean[j]) / sd[j]
-                term = scale[j] - 0.5 * z * z
-                total += exp(term - largest) if largest > -INFINITY else 0.0
+                total += exp(scale[j] - 0.5 * z * z - largest) if largest > -INFINITY else 0.0
             out[i] = largest + log(total * INV_SQRT_2PI)
     return values
 
@@ -111,20 +110,23 @@ cdef enum:
 
 
 cdef double log_part(double z, int kind) noexcept nogil:
-    """Log of the density at a score, or about that of its lower (-1) or upper (1) tail."""
+    """Log of the density at a score, or of its lower (-1) or upper (1) tail, without a kink."""
+    cdef double u = 1.0 / max(z * z, 1.0)
     if kind == 0:
         return -0.5 * z * z
-    z = kind * z
-    return -0.5 * z * z - log(2.0 + z) if z > 0.0 else -log(2.0)
+    if kind * z < 30.0:
+        return log(0.5 * erfc(kind * z * M_SQRT1_2))
+    u = 1.0 - u * (1.0 - u * (3.0 - u * (15.0 - u * 105.0)))
+    return -0.5 * z * z + log(INV_SQRT_2PI * u / fabs(z))
 
 
-cdef double last_terms(const double *values, const double *last) noexcept nogil:
-    """The last two coefficients of the polynomial through a panel's values, added up."""
+cdef double two_terms(const double *values, const double *row) noexcept nogil:
+    """Two coefficients of the polynomial through a panel's values, added up."""
     cdef double a = 0.0, b = 0.0
     cdef Py_ssize_t i
     for i in range(ORDER):
-        a += last[i] * values[i]
-        b += last[ORDER + i] * values[i]
+        a += row[i] * values[i]
+        b += row[ORDER + i] * values[i]
     return fabs(a) + fabs(b)
 
 
@@ -134,7 +136,8 @@ def resolved(const double[::1] x, int kind, const double[::1] log_density, const
     """Whether components at the nodes of panels tell the mixture at every x, shape (points,).
 
     With a panel's values c_14 and c_15 are its polynomial's last coefficients; what its rule leaves
-    out is about their square, over the highest value.
+    out is about their square, over the highest value; where the last four are hardly less than
+    those amid, as beside a pole, it is about the last four themselves (2.3 times them, or less).
 
     Parameters
     ----------
@@ -143,17 +146,17 @@ def resolved(const double[::1] x, int kind, const double[::1] log_density, const
         0 for the density, -1 for the lower tail, 1 for the upper.
     log_density, rule, mean, sd : in, shape (panels * ORDER,)
         Of the mixing coordinate; the rule's weights; the components.
-    last : in, shape (2, ORDER)
-        From values to the last two coefficients.
+    last : in, shape (8, ORDER)
+        From values to c_14, c_15, c_12, c_13 and those amid, c_6 to c_9.
     log_missing, tolerance : float
-        Log of what may be missing from the integral, and how large errors may be beside it.
+        Log of what may be missing, and how large errors may be beside the integral.
     """
     found = np.zeros(x.shape[0], dtype=np.bool_)
     cdef unsigned char[::1] out = found.view(np.uint8)
     cdef double[::1] terms = np.empty(mean.shape[0])
     cdef double[::1] scale = np.asarray(log_density) - (np.log(sd) if kind == 0 else 0.0)
     cdef Py_ssize_t i, j, k, panel, n = mean.shape[0]
-    cdef double largest, total, off, high, lasts, width
+    cdef double largest, total, off, high, lasts, four, amid, width
     with nogil:
         for i in range(x.shape[0]):
             largest = -INFINITY
@@ -170,8 +173,10 @@ def resolved(const double[::1] x, int kind, const double[::1] log_density, const
                     high, width = max(high, terms[j]), width + rule[j]
                     total += rule[j] * terms[j]
                 if high > 1e-14:
-                    lasts = last_terms(&terms[k], &last[0, 0])
-                    off += width * lasts * lasts / high
+                    lasts = two_terms(&terms[k], &last[0, 0])
+                    four = lasts + two_terms(&terms[k], &last[2, 0])
+                    amid = two_terms(&terms[k], &last[4, 0]) + two_terms(&terms[k], &last[6, 0])
+                    off += width * (ROUGH * four if four > SLOW * amid else lasts * lasts / high)
             out[i] = off <= tolerance * total and log_missing <= largest + log(tolerance * total)
     return found
 
@@ -400,17 +405,12 @@ cdef Given heavy_part(const double *weight, const double *tau2, const double *me
 
 
 def effect_moments(const double[:, ::1] y, const double[:, ::1] v, const double[:, ::1] weight,
-                   const double[:, ::1] tau2, const double[:, ::1] mean,
-                   const double[:, ::1] var):
+                   const double[:, ::1] tau2, const double[:, ::1] mean, const double[:, ::1] var):
     """Mean and variance of every effect of every data set, and how far every other node is off.
 
     Of y and v, (data sets, effects), v is 0 for mu itself, inf for a new group's effect. At nodes of
-    tau, (data sets, nodes), there are weights, tau^2, and mean and variance of mu.
-
-    Returns
-    -------
-    ndarray, shape (3, data sets, effects)
-        Third how far sums over even and over odd nodes are apart, by the sd or the variance.
+    tau, (data sets, nodes), there are weights, tau^2, and mean and variance of mu. Of shape (3, data
+    sets, effects), third how far sums over even and odd nodes are apart, by the sd or the variance.
     """
     cdef Py_ssize_t d, j, i, n = weight.shape[1], top
     table = np.empty((3, y.shape[0], y.shape[1]))
@@ -426,8 +426,7 @@ def effect_moments(const double[:, ::1] y, const double[:, ::1] v, const double[
             for j in range(y.shape[1]):
                 effect_at(y[d, j], v[d, j], g.tau2[top], g.mean[top], g.var[top], &reference,
                           &spread)
-                first = second = odd_first = odd_second = 0.0
-                sign = 1.0
+                first, second, odd_first, odd_second, sign = 0.0, 0.0, 0.0, 0.0, 1.0
                 for i in range(g.size):
                     effect_at(y[d, j], v[d, j], g.tau2[i], g.mean[i], g.var[i], &centre, &spread)
                     centre -= reference
@@ -494,7 +493,6 @@ def effect_quantiles(const double[::1] q, const double[:, ::1] y, const double[:
                 fill_effect(&full, &g, y[d, j], v[d, j])
                 invert_all(&full, &coarse, q, False, &out[0, d, j, 0])
                 for k in range(q.shape[0]):
-                    out[1, d, j, k] = doubt(&full, g.size,
-                                             &alias[d, g.weight - &weight[d, 0]],
+                    out[1, d, j, k] = doubt(&full, g.size, &alias[d, g.weight - &weight[d, 0]],
                                              out[0, d, j, k], q[k] > 0.5)
     return values

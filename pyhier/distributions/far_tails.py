@@ -20,7 +20,7 @@ from pyhier.quadrature.panels import CUT, Cover, Falls, Shape, UnresolvedError
 from pyhier.quadrature.rule import COEFFICIENTS, ORDER, Panels, nodes_of
 
 LOG_SQRT_2PI = 0.5 * float(np.log(2.0 * np.pi))
-LAST = np.ascontiguousarray(COEFFICIENTS[-2:])
+LAST = np.ascontiguousarray(COEFFICIENTS[[14, 15, 12, 13, 6, 7, 8, 9]])
 TOLERANCE = 1e-10  # of what the mixture's own nodes tell
 PROMISE = 1e-9
 ROUNDED = 5e-12  # of the mass: panels that lose more stand beside a pole, or are rough
@@ -305,7 +305,7 @@ class FarTails:
 
     def _first(self, x: float, part: Part, tail: bool) -> tuple[Floats, Floats, "Top"]:
         """Panels to begin with, near the product's mass, one beside the other; and its top."""
-        start, end, law = self._known(x)
+        start, length, law = self._known(x)
         log_density, mean, sd = law
         with np.errstate(over="ignore"):
             own = part(mean, sd)
@@ -320,28 +320,31 @@ class FarTails:
         place = float(start[at // ORDER])
         top = Top(float(height.max()), float(rounding[at]), float(rounding.max()), place)
         if not kept.size:
-            return start[:0], end[:0], top
-        start, end = start[kept[0] : kept[-1] + 1], end[kept[0] : kept[-1] + 1]
+            return start[:0], length[:0], top
+        # Lengths stay as they are: of a peak 1e-7 wide the rounding of ends is 1e-8.
+        start, length = start[kept[0] : kept[-1] + 1], length[kept[0] : kept[-1] + 1]
+        end = start + length
         gap = np.flatnonzero(start[1:] - end[:-1] > 1e-12 * np.maximum(1.0, np.abs(start[1:])))
-        start, end = np.append(start, end[gap]), np.append(end, start[gap + 1])
+        length = np.append(length, start[gap + 1] - end[gap])
+        start = np.append(start, end[gap])
         for side, beyond in enumerate(self.panels.tails):
             if isfinite(beyond.edge):  # how near to a pole panels go is found anew
                 last = self.panels.end if side else float(self.panels.start[0])
                 ends = sorted([beyond.edge, last])
-                start, end = np.append(start, ends[0]), np.append(end, ends[1])
+                start, length = np.append(start, ends[0]), np.append(length, ends[1] - ends[0])
         order = start.argsort()
-        return start[order], (end - start)[order], top
+        return start[order], length[order], top
 
     def _known(self, x: float) -> tuple[Floats, Floats, Parts]:
-        """Starts and ends of panels, further ones with them, and the law at their nodes."""
+        """Starts and lengths of panels, further ones with them, and the law at their nodes."""
         panels, further = self.panels, self._further(x)
-        start, end, law = panels.start, panels.start + panels.length, self.law.on_panels(panels)
+        start, length, law = panels.start, panels.length, self.law.on_panels(panels)
         if not further.size:
-            return start, end, law
+            return start, length, law
         more = self.law(nodes_of(further[:-1], np.diff(further)).ravel())
         whole = [np.concatenate(pair) for pair in zip(law, more, strict=True)]
-        start, end = np.append(start, further[:-1]), np.append(end, further[1:])
-        return start, end, (whole[0], whole[1], whole[2])
+        start, length = np.append(start, further[:-1]), np.append(length, np.diff(further))
+        return start, length, (whole[0], whole[1], whole[2])
 
     def _further(self, x: float) -> Floats:
         """Ends of panels to where sds are as wide as x is away, if that is beyond the others.

@@ -24,6 +24,7 @@ Inversion = tuple[Floats, Floats, NDArray[np.intp]]
 
 
 TOWARDS_POLE = 2.0 ** np.arange(-0.5, -31.0, -0.5)  # of the distance from the last panel
+COARSE = -720.0  # logs of the least doubles, which are 6e-11 of themselves apart and more
 ROUNDED = 1e-6  # of log densities, at most
 FEW = 4096  # terms of sums, whose means are cheap to take once more
 LIGHTEST = 1e-300  # weight
@@ -103,6 +104,8 @@ def panels_of(model: Reduced) -> Panels:
     if not panels.lost <= PROMISE:
         why = f"its error is about {panels.lost:.1g}, and {PROMISE:g} is promised"
         raise ValueError(_refusal(why, panels.worst))
+    if shape.rough is not None:
+        _refuse_underflow(shape.rough, panels)
     if not plain:  # many rows are made once, where the panels have settled
         table = model.collapse(panels.nodes.ravel()).rows
         return replace(panels, values=table.reshape(-1, *panels.nodes.shape))
@@ -111,6 +114,29 @@ def panels_of(model: Reduced) -> Panels:
         table = model.collapse(panels.nodes.ravel()).rows[1:]
         panels.values[1:] = table.reshape(-1, *panels.nodes.shape)
     return panels
+
+
+def _refuse_underflow(log_prior: Callable[[Floats], Floats], panels: Panels) -> None:
+    """Refuse a posterior where its prior of tau is the log of a density that has underflowed.
+
+    Near the end of the doubles a density is a whole number of the least one, so that its log goes
+    down in steps, to -inf: what the posterior makes of them has nothing to do with the prior. Other
+    logs so low are not all logs of such doubles.
+    """
+    log_tau, share = panels.nodes.ravel(), panels.shares.ravel()
+    heavy = share > LIGHT
+    logs = log_prior(log_tau[heavy])
+    low = logs < COARSE
+    if not share[heavy][low].sum() > PROMISE:
+        return
+    with np.errstate(divide="ignore"):
+        away = np.abs(np.log(np.exp(logs[low])) - logs[low])
+    if (away <= 2.0 * np.spacing(-COARSE)).all():
+        at = exp(float(log_tau[heavy][low][0]))
+        raise ValueError(
+            f"exact cannot tell this posterior: prior_tau has underflowed at tau = {at:.4g}, where "
+            "the data say that it is; return the log density itself (logpdf), not the log of pdf"
+        )
 
 
 def _refusal(why: str, place: float) -> str:

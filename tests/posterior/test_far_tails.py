@@ -262,6 +262,21 @@ def test_what_is_0_far_out_is_told_soon():
     assert sum(size > 1 for size in calls) < 100  # several hundred without that
 
 
+def test_a_prior_that_underflows_where_the_mass_is_is_refused():
+    """Its steps are those of the least doubles; a low constant is no such thing."""
+    known, y = stats.lognorm(0.2, scale=4000.0), [7e8, 1.2e9, -6e8, -2e8, -4e8, 6e8]
+    se = [1.3e8, 7e7, 1.2e7, 4.9e6, 9.9e7, 5.8e6]
+    with pytest.raises(ValueError, match="prior_tau has underflowed .*logpdf"):
+        ph.exact(ph.NormalNormal(y, se=se, prior_tau=lambda tau: np.log(known.pdf(tau))))
+
+    def of(lift):
+        prior = stats.halfnorm(scale=1e9)
+        model = ph.NormalNormal(y, se=se, prior_tau=lambda tau: prior.logpdf(tau) + lift)
+        return ph.exact(model)
+
+    assert abs(of(-720.0).log_z - (of(0.0).log_z - 720.0)) < 1e-11
+
+
 def test_effects_where_tau_is_beyond_1e150():
     """Their sds given tau to all digits: a factor of 1e-316 has not as many."""
     model = ph.NormalNormal([2.7e-5], se=[3.5e-7], prior_tau=stats.halfcauchy(scale=1.0))
