@@ -20,6 +20,7 @@ from typing import Any
 
 from pyhier._arrow import BLOCK, arrow, floats
 from pyhier._progress import progress_bar
+from pyhier._threads import thread_count
 from pyhier.cli_files import Files, remove_empty
 from pyhier.inference import exact
 from pyhier.models import BinomialSums, NormalSums, PoissonSums
@@ -179,7 +180,7 @@ def write_effects(files: Files, posterior: Any, probs: tuple[float, ...], folder
         for number, part in enumerate(_parts(files, done * PART), done):
             path = folder / f"part-{number:05}.parquet"
             staged, writer = path.with_suffix(".tmp"), None
-            for table in in_threads(lambda piece: effects_of(piece, posterior, probs), part):
+            for table in few_at_a_time(lambda piece: effects_of(piece, posterior, probs), part):
                 writer = writer or parquet.ParquetWriter(
                     staged, table.schema, use_dictionary=False, compression="none",
                     write_statistics=False,
@@ -207,9 +208,9 @@ def _parts(files: Files, skip: int) -> Iterator[Iterator[Any]]:
         yield rest()
 
 
-def in_threads(function: Callable[[Any], Any], items: Iterator[Any]) -> Iterator[Any]:
-    """A function of items, in their order; a few of them at a time."""
-    workers = len(os.sched_getaffinity(0))
+def few_at_a_time(function: Callable[[Any], Any], items: Iterator[Any]) -> Iterator[Any]:
+    """A function of items of a long stream in threads, in their order; a few are held."""
+    workers = thread_count(None)
     with ThreadPoolExecutor(workers) as pool:
         coming: deque[Future[Any]] = deque()
         for item in items:

@@ -17,7 +17,9 @@
 
 #define TERMS 16
 #define MOMENTS (3 * TERMS)
-#define SHORT_BLOCK 1024 /* groups whose sums are added to a span's at a time */
+#define SHORT_BLOCK 256 /* groups whose sums are added to a span's at a time */
+#define CUMULANTS 9
+#define ROOM (5 * SHORT_BLOCK)
 
 /* T_0 .. T_15 at u: T_{m + 4} = 2 T_4 T_m - T_{|m - 4|}, four at a time. */
 static inline void chebyshev_terms(double u, double *t)
@@ -49,27 +51,92 @@ static void places_in_bins(size_t groups, const double *var, double lowest, doub
     }
 }
 
-/* Sums about the bins' centres, added to table (bins, 3, TERMS); part has as much room. */
-EACH_INSTRUCTION_SET
-static void add_to_bins(size_t groups, size_t bins, const double *y, const int *bin,
-                        const double *u, const double *centre, double *part, double *table)
+/* y and u of each bin's groups side by side, in their order; at holds where each bin begins, and
+ * where it ends afterwards. */
+static void sort_by_bin(size_t groups, const double *y, const int *bin, const double *u, size_t *at,
+                        double *y_sorted, double *u_sorted)
 {
-    double t[TERMS];
-    for (size_t start = 0; start < groups; start += SHORT_BLOCK) {
-        const size_t end = start + SHORT_BLOCK < groups ? start + SHORT_BLOCK : groups;
-        memset(part, 0, bins * MOMENTS * sizeof *part);
-        for (size_t j = start; j < end; j++) {
-            const double away = y[j] - centre[bin[j]], square = away * away;
-            double *row = part + (size_t)bin[j] * MOMENTS;
-            chebyshev_terms(u[j], t);
-            for (int m = 0; m < TERMS; m++) {
-                row[m] += t[m];
-                row[TERMS + m] += away * t[m];
-                row[2 * TERMS + m] += square * t[m];
+    for (size_t j = 0; j < groups; j++) {
+        const size_t place = at[bin[j]]++;
+        y_sorted[place] = y[j];
+        u_sorted[place] = u[j];
+    }
+}
+
+static inline double sum_of_lanes(const double *s)
+{
+    return ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+}
+
+/* The mean of a bin's y, counted from the first: y may be large beside their spread. */
+EACH_INSTRUCTION_SET
+static double mean_of_run(size_t groups, const double *y)
+{
+    double s[LANES] = {0.0};
+    const size_t whole = groups - groups % LANES;
+    for (size_t j = 0; j < whole; j += LANES)
+        for (int i = 0; i < LANES; i++)
+            s[i] += y[j + i] - y[0];
+    for (size_t j = whole; j < groups; j++)
+        s[j - whole] += y[j] - y[0];
+    return y[0] + sum_of_lanes(s) / (double)groups;
+}
+
+/* Sums of at most SHORT_BLOCK groups of a bin about its centre, added to row (3, TERMS): groups lie
+ * side by side in the lanes, and two polynomials are summed at a time. Room holds ROOM numbers. */
+EACH_INSTRUCTION_SET
+static void add_run(size_t groups, const double *restrict y, const double *restrict u,
+                    double centre, double *restrict room, double *restrict row)
+{
+    double *restrict f = room, *restrict g = f + SHORT_BLOCK, *restrict twice = g + SHORT_BLOCK;
+    double *restrict away = twice + SHORT_BLOCK, *restrict square = away + SHORT_BLOCK;
+    const size_t padded = (groups + LANES - 1) / LANES * LANES;
+    double s[6][LANES];
+    for (size_t j = 0; j < groups; j++) {
+        f[j] = 1.0;
+        g[j] = u[j];
+        twice[j] = 2.0 * u[j];
+        away[j] = y[j] - centre;
+        square[j] = away[j] * away[j];
+    }
+    for (size_t j = groups; j < padded; j++) /* these polynomials stay 0 */
+        f[j] = g[j] = twice[j] = away[j] = square[j] = 0.0;
+    for (int m = 0; m < TERMS; m += 2) {
+        memset(s, 0, sizeof s);
+        for (size_t start = 0; start < padded; start += LANES)
+            for (int i = 0; i < LANES; i++) {
+                const size_t j = start + i;
+                const double a = f[j], b = g[j], d = away[j], q = square[j], w = twice[j];
+                const double next = w * b - a;
+                s[0][i] += a;
+                s[1][i] += b;
+                s[2][i] += d * a;
+                s[3][i] += d * b;
+                s[4][i] += q * a;
+                s[5][i] += q * b;
+                f[j] = next;
+                g[j] = w * next - b;
             }
+        for (int k = 0; k < 6; k++)
+            row[k / 2 * TERMS + m + k % 2] += sum_of_lanes(s[k]);
+    }
+}
+
+/* Sums about the bins' means: the bins' groups lie side by side, each ends at end. */
+static void sums_of_bins(size_t bins, const size_t *end, const double *y, const double *u,
+                         double *centre, double *table)
+{
+    double room[ROOM];
+    size_t start = 0;
+    for (size_t k = 0; k < bins; k++) {
+        if (end[k] > start)
+            centre[k] = mean_of_run(end[k] - start, y + start);
+        for (; start < end[k]; start += SHORT_BLOCK) {
+            const size_t left = end[k] - start;
+            add_run(left < SHORT_BLOCK ? left : SHORT_BLOCK, y + start, u + start, centre[k],
+                    room, table + k * MOMENTS);
         }
-        for (size_t k = 0; k < bins * MOMENTS; k++)
-            table[k] += part[k];
+        start = end[k];
     }
 }
 
@@ -96,6 +163,39 @@ static void effects_by_series(size_t groups, const double *y, const int *bin, co
         rest[j] = f[0];
         mean[j] = origin + (f[0] * away + f[1]);
         var[j] = f[2] + (away * (f[3] * away + 2.0 * f[4]) + f[5]);
+    }
+}
+
+/* Quantiles of groups' effects by the third and the fourth cumulant (Cornish and Fisher 1937): these
+ * are polynomials in r = y - origin of degree 3 and 4, by series of their nine coefficients. */
+EACH_INSTRUCTION_SET
+static void quantiles_by_series(size_t groups, const double *y, const int *bin, const double *u,
+                                const double *series, double origin, const double *mean,
+                                const double *sd, size_t points, const double *z, double *out)
+{
+    double t[TERMS];
+    for (size_t j = 0; j < groups; j++) {
+        const double *row = series + (size_t)bin[j] * CUMULANTS * TERMS;
+        const double r = y[j] - origin, inverse = 1.0 / sd[j];
+        double f[CUMULANTS];
+        chebyshev_terms(u[j], t);
+        for (int k = 0; k < CUMULANTS; k++) {
+            double sums[4] = {0.0, 0.0, 0.0, 0.0};
+            for (int m = 0; m < TERMS; m += 4)
+                for (int i = 0; i < 4; i++)
+                    sums[i] += row[k * TERMS + m + i] * t[m + i];
+            f[k] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+        }
+        const double third = f[0] + r * (f[1] + r * (f[2] + r * f[3]));
+        const double fourth = f[4] + r * (f[5] + r * (f[6] + r * (f[7] + r * f[8])));
+        const double skew = third * inverse * inverse * inverse;
+        const double excess = fourth * inverse * inverse * inverse * inverse;
+        for (size_t i = 0; i < points; i++) {
+            const double square = z[i] * z[i];
+            const double moved = skew * (square - 1.0) / 6.0 + excess * z[i] * (square - 3.0) / 24.0
+                                 - skew * skew * z[i] * (2.0 * square - 5.0) / 36.0;
+            out[j * points + i] = mean[j] + sd[j] * (z[i] + moved);
+        }
     }
 }
 

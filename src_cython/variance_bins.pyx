@@ -10,11 +10,16 @@ cdef extern from "variance_bins.h" nogil:
     int TERMS
     void places_in_bins(size_t groups, const double *var, double lowest, double last, int *bin,
                         double *u)
-    void add_to_bins(size_t groups, size_t bins, const double *y, const int *bin, const double *u,
-                     const double *centre, double *part, double *table)
+    void sort_by_bin(size_t groups, const double *y, const int *bin, const double *u, size_t *at,
+                     double *y_sorted, double *u_sorted)
+    void sums_of_bins(size_t bins, const size_t *end, const double *y, const double *u,
+                      double *centre, double *table)
     void effects_by_series(size_t groups, const double *y, const int *bin, const double *u,
                            const double *series, double origin, double *mean, double *var,
                            double *rest)
+    void quantiles_by_series(size_t groups, const double *y, const int *bin, const double *u,
+                             const double *series, double origin, const double *mean,
+                             const double *sd, size_t points, const double *z, double *out)
 
 
 def span_sums(const double[::1] y, const double[::1] var, double lowest, Py_ssize_t bins):
@@ -29,21 +34,19 @@ def span_sums(const double[::1] y, const double[::1] var, double lowest, Py_ssiz
     """
     cdef Py_ssize_t groups = y.shape[0], j
     centres, table = np.zeros(bins), np.zeros((bins, 3, TERMS))
-    cdef double[::1] centre = centres, u = np.empty(groups), part = np.empty(bins * 3 * TERMS)
-    cdef double[::1] count = np.zeros(bins), first = np.zeros(bins)
+    cdef double[::1] centre = centres, u = np.empty(groups)
+    cdef double[::1] y_sorted = np.empty(groups), u_sorted = np.empty(groups)
+    cdef size_t[::1] at = np.zeros(bins + 1, dtype=np.uintp)
     cdef double[:, :, ::1] out = table
     cdef int[::1] bin = np.empty(groups, dtype=np.intc)
     with nogil:
         places_in_bins(groups, &var[0], lowest, bins - 1.0, &bin[0], &u[0])
-        for j in range(groups):  # from the first of each bin: y may be large beside their spread
-            if count[bin[j]] == 0.0:
-                first[bin[j]] = y[j]
-            count[bin[j]] += 1.0
-            centre[bin[j]] += y[j] - first[bin[j]]
+        for j in range(groups):
+            at[bin[j] + 1] += 1
         for j in range(bins):
-            if count[j] > 0.0:
-                centre[j] = first[j] + centre[j] / count[j]
-        add_to_bins(groups, bins, &y[0], &bin[0], &u[0], &centre[0], &part[0], &out[0, 0, 0])
+            at[j + 1] += at[j]
+        sort_by_bin(groups, &y[0], &bin[0], &u[0], &at[0], &y_sorted[0], &u_sorted[0])
+        sums_of_bins(bins, &at[0], &y_sorted[0], &u_sorted[0], &centre[0], &out[0, 0, 0])
     return centres, table
 
 
@@ -62,4 +65,23 @@ def effects(const double[::1] y, const double[::1] var, double lowest,
         places_in_bins(groups, &var[0], lowest, series.shape[0] - 1.0, &bin[0], &u[0])
         effects_by_series(groups, &y[0], &bin[0], &u[0], &series[0, 0, 0], origin, &out[0, 0],
                           &out[1, 0], &out[2, 0])
+    return table
+
+
+def quantiles(const double[::1] y, const double[::1] var, double lowest,
+              const double[:, :, ::1] series, double origin, const double[::1] mean,
+              const double[::1] sd, const double[::1] z):
+    """Quantiles of groups' effects at normal quantiles z, shape (groups, points).
+
+    ``series`` has shape (bins, 9, TERMS): see variance_bins.h.
+    """
+    cdef Py_ssize_t groups = y.shape[0]
+    table = np.empty((groups, z.shape[0]))
+    cdef double[:, ::1] out = table
+    cdef double[::1] u = np.empty(groups)
+    cdef int[::1] bin = np.empty(groups, dtype=np.intc)
+    with nogil:
+        places_in_bins(groups, &var[0], lowest, series.shape[0] - 1.0, &bin[0], &u[0])
+        quantiles_by_series(groups, &y[0], &bin[0], &u[0], &series[0, 0, 0], origin, &mean[0],
+                            &sd[0], z.shape[0], &z[0], &out[0, 0])
     return table

@@ -6,6 +6,7 @@ of log var are analytic as in models/variance_bins.py, and are taken by the same
 """
 
 from collections.abc import Sequence
+from functools import partial
 from math import ceil, floor, log
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from pyhier.kernels.variance_bins import effects
 from pyhier.models.normal_sums import checked_groups
 from pyhier.models.variance_bins import CENTRED, TO_SERIES
 from pyhier.posterior.line_quadrature import MOST_PARTS, Nodes, finer, nodes_for_mixtures
+from pyhier.posterior.near_normal import MANY, NearNormal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +78,34 @@ def quantiles(nodes: Nodes, y: Floats, var: Floats, q: Floats) -> tuple[Floats, 
     return found, steps
 
 
+def by_mixtures(posterior: Any, q: Floats, y: Floats, var: Floats) -> Floats:
+    """Quantiles of groups' effects of an exact posterior, from nodes that are close enough."""
+    found, steps = quantiles(posterior.nodes.heavy, y, var, q)
+    coarse = np.flatnonzero(steps > STEP)
+    if coarse.size:
+        parts = min(MOST_PARTS, ceil(float(steps.max()) / STEP))
+        panels = finer(posterior.model, posterior._panels, parts)
+        nodes = nodes_for_mixtures(posterior.model, panels)
+        found[coarse] = quantiles(nodes, y[coarse], var[coarse], q)[0]
+    return found
+
+
+def many_quantiles(posterior: Any, q: Floats, y: Floats, var: Floats, table: Floats) -> Floats:
+    """The same of very many groups, whose means and sds are in a table (3, groups)."""
+    if y.size < MANY or q.min() <= 0.0 or q.max() >= 1.0:
+        return by_mixtures(posterior, q, y, var)
+    known = posterior.__dict__.setdefault("_near_normal", {})
+    near = known.get(q.tobytes())
+    if near is None:
+        near = NearNormal(posterior.nodes.heavy, q, moments, partial(by_mixtures, posterior, q))
+        known[q.tobytes()] = near
+    found: Floats
+    found, rest = near(y, var, table[0], table[1])
+    if rest.size:
+        found[rest] = by_mixtures(posterior, q, y[rest], var[rest])
+    return found
+
+
 class OfGivenGroups:
     """What an exact posterior of the normal model says of groups that are given to it again."""
 
@@ -94,7 +124,9 @@ class OfGivenGroups:
         y, se, var : array_like, shape (groups,)
             A chunk of the data that the model was made of.
         probs : sequence of float, optional
-            Probabilities of quantiles; they take some 10 microseconds a group, all else 0.1.
+            Probabilities of quantiles. They take some 10 microseconds a group, all else 0.1; in
+            chunks of 4096 groups and more, where tau is known well, 0.1 too: they are then by their
+            cumulants, to 1e-9 sds, which is checked on a lattice of such groups.
 
         Returns
         -------
@@ -112,12 +144,6 @@ class OfGivenGroups:
         table = moments(nodes, values, spread)
         columns = dict(zip(("mean", "sd", "shrinkage"), table, strict=True))
         if q is not None:
-            found, steps = quantiles(nodes, values, spread, q)
-            coarse = np.flatnonzero(steps > STEP)
-            if coarse.size:
-                parts = min(MOST_PARTS, ceil(float(steps.max()) / STEP))
-                panels = finer(exact.model, exact._panels, parts)
-                nodes = nodes_for_mixtures(exact.model, panels)
-                found[coarse] = quantiles(nodes, values[coarse], spread[coarse], q)[0]
+            found = many_quantiles(exact, q, values, spread, table)
             columns |= dict(zip(percents(q), found.T, strict=True))
         return pd.DataFrame(columns, index=y.index if isinstance(y, pd.Series) else None)
