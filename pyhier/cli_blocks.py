@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyhier._arrow import BLOCK, arrow, floats
+from pyhier._arrow import arrow, floats
 from pyhier._progress import progress_bar
 from pyhier._threads import thread_count
 from pyhier.cli_files import Files, remove_empty
@@ -29,7 +29,8 @@ from pyhier.priors.tau import PRIOR_NAMES
 
 AnySums = NormalSums | BinomialSums | PoissonSums
 PART, PIECE = 2**22, 2**17  # rows of a file of effects, and of what is worked out at a time
-KEPT = 4  # blocks of sums between two times that they are saved
+BLOCK = 2**18  # rows that are summed at a time: some 10 MB
+KEPT = 16  # blocks of sums between two times that they are saved
 ELSEWHERE = ("--formula", "--levels", "--weights", "--missing", "--prior-sigma", "--prior-rho",
              "--prior-beta", "--seed", "--r-stream", "--model")  # fmt: skip
 KINDS: tuple[tuple[type[Any], str, tuple[str, ...]], ...] = (

@@ -51,7 +51,7 @@ def test_quantiles_are_the_mixtures(copies, scale, offset):
 
 
 def test_the_expansion_is_used_where_it_is_right(monkeypatch):
-    """For all groups but outlying ones when there are millions; for none where tau is not known."""
+    """For all groups but outlying ones when there are millions; few where tau is not known."""
     plain, asked = group_effects.by_mixtures, []
 
     def counted(post, q, y, var):
@@ -65,11 +65,11 @@ def test_the_expansion_is_used_where_it_is_right(monkeypatch):
     assert asked[-1] == 1
     assert sum(asked) < 5000
     few = ph.NormalSums()
-    few.update(y[:30], se[:30])
+    few.update(y[8:38], se[8:38])
     post = ph.exact(few.model())
     asked.clear()
     found = post.effects(y, se, probs=[0.1])
-    assert asked[-1] == y.size
+    assert asked[-1] > 0.5 * y.size
     np.testing.assert_allclose(found["10%"][:9], post.effects(y[:9], se[:9], probs=[0.1])["10%"])
 
 
