@@ -93,7 +93,7 @@ class NearNormal:
         sd_y = np.sqrt(var + self._tau2)
         out = np.concatenate([-OUT[:0:-1], OUT])
         y = (self._origin + sd_y[:, None] * out).ravel()
-        spread = np.repeat(var, out.size)
+        spread: Floats = np.repeat(var, out.size)
         mean, sd, _ = self._moments(self._nodes, y, spread)
         found = kernel.quantiles(
             y, spread, float(number), series[None], self._origin, mean, sd, self._z
