@@ -17,7 +17,7 @@ export PYHIER_CYTHON_CACHE := $(CURDIR)/build/cython
 
 SECONDS ?= 600  # of make fuzz
 
-.PHONY: demo test test-all extra test-arviz wheels quick fuzz sanitize campaign bench bench-check docs check clean
+.PHONY: demo test test-all extra test-arviz wheels quick fuzz sanitize campaign calibration bench bench-check docs check clean
 
 demo: $(EXTENSIONS)
 	$(BIN)/pyhier demo
@@ -40,6 +40,10 @@ sanitize: $(DEV)
 # 200,000 draws of nuts on every model and parameterisation against the exact posterior: an hour.
 campaign: $(DEV)
 	cd tests && ../$(BIN)/python -m campaign
+
+# Every model by every engine on data drawn from its prior (--n, --only, --engine: OPTIONS).
+calibration: $(DEV)
+	cd tests && ../$(BIN)/python -m calibration $(OPTIONS)
 
 # A second Python, by the commit: its share of make test.
 extra: $(DEV)

@@ -61,6 +61,7 @@ from pyhier.posterior.diagnostics import ConvergenceWarning
 from pyhier.priors.check import PriorCheck, check_prior
 from pyhier.priors.tau import PRIOR_NAMES, NormalInvChi2
 from pyhier.rstats import RStream
+from pyhier.workflow.calibration import Calibration, calibrate
 from pyhier.workflow.grading import Grade, grade
 from pyhier.workflow.leave_out import leave_group_out
 from pyhier.workflow.prior_predictive import PriorDraws, prior_predictive
@@ -75,6 +76,7 @@ __all__ = [
     "BetaBinomial",
     "BinomialNormal",
     "BinomialSums",
+    "Calibration",
     "ConvergenceWarning",
     "Grade",
     "GroupMoments",
@@ -103,6 +105,7 @@ __all__ = [
     "Sensitivity",
     "VarianceGamma",
     "anova",
+    "calibrate",
     "check_prior",
     "compare_poolings",
     "complete_pooling",

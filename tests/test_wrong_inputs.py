@@ -487,7 +487,7 @@ def test_the_right_arguments_work():
 
 def test_every_public_callable_is_in_the_table():
     results = {
-        "ConvergenceWarning", "Grade", "LaplaceFit", "Lmer", "MetaRegression",
+        "Calibration", "ConvergenceWarning", "Grade", "LaplaceFit", "Lmer", "MetaRegression",
         "MultilevelEffects", "MultivariateEffects", "PriorCheck", "PriorDraws", "RandomEffects",
         "RandomEffectsMany", "Sensitivity", "GroupMoments",
     }  # fmt: skip
@@ -495,5 +495,6 @@ def test_every_public_callable_is_in_the_table():
     from test_wrong_inputs_of_more import ROWS as MORE
 
     assert public <= set(CALLS) | set(MORE) | {"NormalSums", "BinomialSums", "PoissonSums"}
-    drawn = set(plots.__all__) - {"contour", "densities", "predictive_check", "sensitivity"}
+    rest = {"calibration", "contour", "densities", "predictive_check", "sensitivity"}
+    drawn = set(plots.__all__) - rest
     assert drawn == set(OF_PLOTS) | {"baujat", "caterpillar", "radial", "ridges", "save"}

@@ -90,7 +90,16 @@ def load(path=None):
         return ph.NormalSums.load(f"{folder}/sums.npz")
 
 
+KNOWN = ph.NormalNormal(Y, se=SE, prior_mu=stats.norm(0, 1), prior_tau=stats.halfnorm(scale=1))
+CALIBRATED = ph.calibrate(KNOWN, n=20, rng=1)
 ROWS = PICTURES | {
+    "calibrate": (ph.calibrate, {"model": KNOWN, "n": 20}, {
+        "model": Kind(3.0, None, ph.NormalNormal), "engine": Kind(3, "exact", lambda model: 3),
+        "n": Kind(0, 19, 2.5, "x", None), "names": Kind("mu", 3, [], ["nix"], [3]),
+        "rng": Kind(-1, "x", 1.5), "threads": Kind(0, 1.5, "2")}),
+    "plots.calibration": (plotted("calibration"), {"found": CALIBRATED}, {
+        "found": Kind(3.0, None, FIT), "names": Kind("mu", 3, [], ["nix"]),
+        "ax": Kind(3.0, "ax")}),
     **{f"{engine.__name__} in a file": (in_a_file(engine), {}, IN_A_FILE)
        for engine in (ph.rwmetrop, ph.gibbs, ph.indepmetrop)},
     "nuts in a file": (in_a_file(ph.nuts, tune=5), {}, IN_A_FILE),

@@ -129,6 +129,11 @@ class HypergeometricNormal(CountNormal):
         remake = partial(HypergeometricNormal, labels=self._labels, **self._priors)
         return remake, self._arms
 
+    def with_response(self, y: Floats) -> Any:
+        """The same margins and priors with other events in the first arm."""
+        make, arms = self.__reduce__()
+        return make(y, arms[1], self.events + self.control_events - y, arms[3])
+
     @property
     def _arms(self) -> tuple[Floats, Floats, Floats, Floats]:
         return self.events, self.size, self.control_events, self.control_size

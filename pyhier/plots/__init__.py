@@ -3,6 +3,7 @@
 matplotlib loads when this package does; ``import pyhier`` does not load it.
 """
 
+from pyhier.plots.calibrations import calibration
 from pyhier.plots.chains import autocorr, trace
 from pyhier.plots.checks import predictive_check, sensitivity
 from pyhier.plots.covariates import levels, regression
@@ -19,6 +20,7 @@ __all__ = [
     "autocorr",
     "baujat",
     "by_size",
+    "calibration",
     "caterpillar",
     "conditional_means",
     "contour",

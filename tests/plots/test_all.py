@@ -37,8 +37,8 @@ def test_axes_are_taken_and_returned(post, name):
 
 def test_every_public_picture_is_looked_at():
     others = {
-        "autocorr", "baujat", "caterpillar", "levels", "radial", "regression", "ridges", "save",
-        "sensitivity", "trace",
+        "autocorr", "baujat", "calibration", "caterpillar", "levels", "radial", "regression",
+        "ridges", "save", "sensitivity", "trace",
     }  # fmt: skip
     here = {*PICTURES, *others}
     assert set(plots.__all__) == here
