@@ -46,6 +46,7 @@ from pyhier.quadrature.rule import Panels as Panels
 Function = Callable[[Floats], Floats]
 
 CUT = 80.0  # panels below the peak by exp(-CUT) = 2e-35 are left out
+NONE = -1e290  # log density, of which polynomials and slopes overflow: as good as none
 CHANGE = 8.0
 
 # To the left panels are long, for there the density is a power of tau; to the right they are of
@@ -215,8 +216,8 @@ class Cover:
         rows = self.function(nodes.ravel())
         values = rows.reshape(len(rows), len(start), ORDER)
         best, tilted, once, finite = kernel.survey(values, start, self.tilt)
-        if not finite:
-            values[0][~(values[0] > -inf)] = -inf
+        if not finite or values[0].min() < NONE:
+            values[0][~(values[0] > NONE)] = -inf
         self.best, self.best_tilted = max(self.best, best), max(self.best_tilted, tilted)
         self.best_once = max(self.best_once, once)
         return values
