@@ -123,24 +123,24 @@ cdef class IntegratedGroups:
         return gradient, hessian
 
 
-    def each(self, beta, const double[:, ::1] away, const double[::1] log_tau):
-        """Log likelihoods of each group, once, shape (groups, log taus, k).
+    def each(self, beta, const double[:, ::1] away, const double[::1] log_tau, Py_ssize_t first):
+        """Log likelihoods of groups from the first on, once each, shape (groups, log taus, k).
 
         At means that are ``away``, shape (groups, k), from those at ``beta``, (p,).
         """
         cdef const Integrated *c = &self.model
         cdef double[::1] x = np.array(beta, dtype=np.float64)
-        found = np.empty((c.groups, log_tau.shape[0], away.shape[1]))
+        found = np.empty((away.shape[0], log_tau.shape[0], away.shape[1]))
         cdef double[:, :, ::1] out = found
         cdef Py_ssize_t j, i, k
         cdef double mean
         with nogil:
-            for j in range(c.groups):
-                mean = mean_of(c, j, &x[0])
+            for j in range(away.shape[0]):
+                mean = mean_of(c, first + j, &x[0])
                 for i in range(log_tau.shape[0]):
                     for k in range(away.shape[1]):
-                        out[j, i, k] = c.of_group(c.data, j, mean + away[j, k], log_tau[i],
-                                                  NULL, NULL)
+                        out[j, i, k] = c.of_group(c.data, first + j, mean + away[j, k],
+                                                  log_tau[i], NULL, NULL)
         return found
 
 

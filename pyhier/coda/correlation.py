@@ -173,6 +173,7 @@ def autocorrelations(x: Floats, last: int) -> Floats:
     array, shape (last + 1, p)
     """
     out = np.full((last + 1, x.shape[1]), np.nan)
+    x = _of_one(x)
     for j in range(x.shape[1]):
         column, products = x[:, j].copy(), np.empty(last + 1)
         if (column != column[0]).any():
@@ -182,9 +183,14 @@ def autocorrelations(x: Floats, last: int) -> Floats:
     return out
 
 
+def _of_one(x: Floats) -> Floats:
+    """Columns about as large as one, by a power of two: correlations keep every bit of theirs."""
+    return np.ldexp(x, -np.frexp(np.abs(x).max(axis=0, initial=0.0))[1])
+
+
 def cross_autocorrelations(x: Floats, steps: Sequence[int]) -> Floats:
     """Correlations of column i, some steps later, with column j, shape (steps, p, p)."""
-    n = x.shape[0]
+    n, x = x.shape[0], _of_one(x)
     centred = x - x.mean(axis=0)
     centred[:, (x == x[0]).all(axis=0)] = 0.0
     scale = np.sqrt((centred**2).sum(axis=0))

@@ -11,13 +11,11 @@ import numpy as np
 from pyhier._types import Floats
 from pyhier.kernels import group_tables as kernel
 from pyhier.kernels.integrated_groups import IntegratedGroups
+from pyhier.quadrature.surface import chebyshev_nodes
 
 ORDER = 16  # nodes of a panel
 
-_ANGLES = np.pi * (np.arange(ORDER) + 0.5) / ORDER
-_PLACES = np.cos(_ANGLES)
-_TO_COEFFICIENTS = np.cos(np.outer(np.arange(ORDER), _ANGLES)) * (2.0 / ORDER)
-_TO_COEFFICIENTS[0] *= 0.5
+_PLACES, _TO_COEFFICIENTS = chebyshev_nodes(ORDER)
 
 
 class GroupTables:

@@ -20,12 +20,13 @@ from pyhier._frozen import Frozen
 from pyhier._types import Floats
 from pyhier.kernels.integrated_groups import IntegratedGroups
 from pyhier.models.covariates import NormalPrior
+from pyhier.quadrature.surface import chebyshev_nodes
 
 WIDTH = 0.5  # of a panel of log tau; singularities are pi / 2 away from the line
 RUNGS = 14  # nodes on it
 REACHES = (13.0, 9.0, 7.0)  # sds of the coefficients at that log tau, to which the polynomial goes
 DEGREES = {1: (18, 48), 2: (18, 34), 3: (16, 30)}  # at most, by the number of coefficients
-BLOCK = 512  # groups, or points, at a time
+BLOCK, TOGETHER = 512, 20_000  # groups, or points, at a time; and groups whose series are kept
 HELD_OUT = 24  # points at which it is compared
 ROUGH, OF_SIZE = 3e-12, 1e-15  # how close it must be there, or of the height, to which sums round
 WORTH = 150  # points from which a polynomial pays
@@ -207,8 +208,13 @@ class PredictorSums:
         """The polynomial of the degree that is enough, up to one; None where more is needed."""
         own = self._design @ root
         length = np.sqrt((own * own).sum(axis=1))
-        series = self._series(panel, beta, length, most)
-        rest = np.abs(series[..., ::-1]).sum(axis=0).max(axis=0).cumsum()[::-1]  # from a degree on
+        towards = own / np.where(length > 0.0, length, 1.0)[:, np.newaxis]
+        blocks = [slice(k, k + TOGETHER) for k in range(0, len(own), TOGETHER)]
+        size: Floats = np.zeros((RUNGS, most + 1))
+        for some in blocks:
+            series = self._series(panel, beta, length, most, some)
+            size += np.abs(series).sum(axis=0)
+        rest = size[:, ::-1].max(axis=0).cumsum()[::-1]  # from a degree on
         if rest[-1] > CUT:
             return None
         degree = max(1, int(np.argmax(rest <= CUT)) - 1)
@@ -216,34 +222,35 @@ class PredictorSums:
         powers = np.zeros((degree + 1, degree + 1))
         for k in range(degree + 1):
             powers[: k + 1, k] = cheb2poly(np.eye(degree + 1)[k, : k + 1])
-        powered: Floats = np.tensordot(powers, series[..., : degree + 1], (1, 2))
         ways, degrees = multinomials(beta.size, degree)
         sums = np.zeros((ways.size, RUNGS))
-        towards = own / np.where(length > 0.0, length, 1.0)[:, np.newaxis]
-        for start in range(0, len(own), BLOCK):
-            some = slice(start, start + BLOCK)
-            terms = monomials(towards[some], degree)
-            for d in range(degree + 1):
-                of_degree = degrees == d
-                sums[of_degree] += terms[:, of_degree].T @ powered[d, some]
+        for some in blocks:
+            if len(blocks) > 1:  # made again, for all of them take too much memory
+                series = self._series(panel, beta, length, most, some)
+            powered: Floats = np.tensordot(powers, series[..., : degree + 1], (1, 2))
+            _add_products(sums, towards[some], powered, degrees)
         inverse = np.asarray(np.linalg.inv(root), dtype=np.float64)
         return Piece(beta, root, inverse, degree, height, ways[:, np.newaxis] * sums)
 
-    def _series(self, panel: int, beta: Floats, length: Floats, degree: int) -> Floats:
-        """Each group's series in log tau and its mean, (groups, RUNGS, degree + 1)."""
-        place, rung = _nodes(degree + 1), _nodes(RUNGS)
+    def _series(self, panel: int, beta: Floats, length: Floats, degree: int, some: slice) -> Floats:
+        """Some groups' series in log tau and their means, (groups, RUNGS, degree + 1)."""
+        place, rung = chebyshev_nodes(degree + 1), chebyshev_nodes(RUNGS)
         log_tau = WIDTH * (panel + 0.5 + 0.5 * rung[0])
-        none = np.zeros((length.size, 1))
-        middle = self._groups.each(beta, none, WIDTH * np.array([panel + 0.5]))
-        values = self._groups.each(beta, length[:, np.newaxis] * place[0], log_tau) - middle
+        away = length[some, np.newaxis]
+        middle = self._groups.each(beta, 0.0 * away, WIDTH * np.array([panel + 0.5]), some.start)
+        values = self._groups.each(beta, away * place[0], log_tau, some.start) - middle
         series: Floats = (rung[1] @ values) @ place[1].T
-        series *= self._times[:, np.newaxis, np.newaxis]
+        series *= self._times[some, np.newaxis, np.newaxis]
         return series
 
 
-def _nodes(n: int) -> tuple[Floats, Floats]:
-    """Chebyshev's nodes from -1 to 1, and what takes values there to coefficients, (n, n)."""
-    angles = np.pi * (np.arange(n) + 0.5) / n
-    to_coefficients = np.cos(np.outer(np.arange(n), angles)) * (2.0 / n)
-    to_coefficients[0] *= 0.5
-    return np.cos(angles), to_coefficients
+def _add_products(
+    sums: Floats, towards: Floats, powered: Floats, degrees: NDArray[np.intp]
+) -> None:
+    """Add groups' coefficients, (degrees, groups, RUNGS), times products of their directions."""
+    for start in range(0, len(towards), BLOCK):
+        some = slice(start, start + BLOCK)
+        terms = monomials(towards[some], len(powered) - 1)
+        for d, own in enumerate(powered):
+            of_degree = degrees == d
+            sums[of_degree] += terms[:, of_degree].T @ own[some]

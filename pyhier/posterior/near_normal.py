@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 
 from pyhier._types import Floats
 from pyhier.kernels import variance_bins as kernel
@@ -60,6 +59,8 @@ class NearNormal:
     """
 
     def __init__(self, nodes: Nodes, q: Floats, moments: Moments, exact: Quantiles) -> None:
+        from scipy.special import ndtri
+
         self._nodes, self._z, self._moments, self._exact = nodes, ndtri(q), moments, exact
         self._origin = float(nodes.weight @ nodes.mean)
         self._tau2 = float(nodes.weight @ np.exp(2.0 * nodes.log_tau))

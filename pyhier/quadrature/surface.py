@@ -104,14 +104,19 @@ def surface(function: Function, centre: Floats, root: Floats) -> Surface | None:
 def _coefficients(
     function: Function, centre: Floats, reach: Floats, height: float, degree: int
 ) -> Floats:
-    angles = np.pi * (np.arange(degree) + 0.5) / degree
-    node = np.cos(angles)
+    node, to_coefficients = chebyshev_nodes(degree)
     points = np.stack(np.meshgrid(node, node, indexing="ij"), -1).reshape(-1, 2)
     values = (function(centre + points @ reach.T) - height).reshape(degree, degree)
-    to_coefficients = np.cos(np.outer(np.arange(degree), angles)) * (2.0 / degree)
-    to_coefficients[0] *= 0.5
     found: Floats = to_coefficients @ values @ to_coefficients.T
     return found
+
+
+def chebyshev_nodes(n: int) -> tuple[Floats, Floats]:
+    """Chebyshev's nodes, from 1 down to -1, and what takes values there to coefficients, (n, n)."""
+    angles = np.pi * (np.arange(n) + 0.5) / n
+    to_coefficients = np.cos(np.outer(np.arange(n), angles)) * (2.0 / n)
+    to_coefficients[0] *= 0.5
+    return np.cos(angles), to_coefficients
 
 
 def mode_and_root(

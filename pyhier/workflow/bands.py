@@ -9,7 +9,6 @@ number of the other n - c (Saeilynoja, Buerkner and Vehtari 2022, section 3).
 from functools import cache
 
 import numpy as np
-from scipy import special
 
 from pyhier._types import Floats, Ints
 
@@ -67,17 +66,23 @@ def _kept(gamma: float, n: int) -> tuple[Ints, Ints]:
 
 
 def _cdf(k: Ints, n: int, p: Floats) -> Floats:
+    from scipy import special
+
     return np.asarray(special.bdtr(np.asarray(k, dtype=np.float64), n, p), dtype=np.float64)
 
 
 def _sf(k: Ints, n: int, p: Floats) -> Floats:
     """P(count > k); 1 for k = -1."""
+    from scipy import special
+
     tail = special.bdtrc(np.maximum(k, 0).astype(np.float64), n, p)
     return np.asarray(np.where(k < 0, 1.0, tail), dtype=np.float64)
 
 
 def _steps(k: Ints, n: Ints, p: float) -> Floats:
     """The binomial probabilities of k of n; 0 where k is negative or above n."""
+    from scipy import special
+
     ok = (k >= 0) & (k <= n)
     k = np.where(ok, k, 0)
     log = (

@@ -144,3 +144,12 @@ def test_negative_control():
     assert coda.effectiveSize(x[0])[0] < 20
     late = coda.mcmc(np.where(np.arange(1000) < 490, 3.0, 0.0) + rng.normal(size=1000))
     assert coda.heidel_diag(late).stest[0] == 0.0
+
+
+@pytest.mark.parametrize("unit", [2.0**-1000, 2.0**520, 2.0**1000])
+def test_units_of_a_chain_leave_its_correlations_as_they_are(unit):
+    """To the last bit, where squares are beyond doubles too."""
+    draws = np.random.default_rng(3).normal(size=(200, 3)) + 5.0
+    for found in (coda.crosscorr, coda.autocorr, coda.autocorr_diag):
+        wanted, scaled = (np.asarray(found(coda.mcmc(k * draws))) for k in (1.0, unit))
+        np.testing.assert_array_equal(scaled, wanted)

@@ -80,3 +80,15 @@ def test_a_likelihood_without_a_mode_has_none():
     found = model._sums(points)
     wanted = model.log_marginal_likelihood(points[:1])[0]
     assert np.isnan(found).all() or np.abs(found - wanted).max() < 1e-10
+
+
+def test_groups_may_come_in_blocks(monkeypatch):
+    """As they do where the series of all of them would take too much memory."""
+    model = next(models(250, 1))
+    points = np.tile(model.start(), (300, 1))
+    points[:, 0] += np.linspace(-0.1, 0.1, 300)
+    whole = model._sums(points)
+    monkeypatch.setattr("pyhier.models.predictor_sums.TOGETHER", 100)
+    parts = model.with_prior()._sums(points)
+    assert np.isfinite(whole).all()
+    np.testing.assert_allclose(parts, whole, rtol=1e-15, atol=1e-12)
