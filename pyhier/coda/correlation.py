@@ -185,7 +185,8 @@ def autocorrelations(x: Floats, last: int) -> Floats:
 
 def _of_one(x: Floats) -> Floats:
     """Columns about as large as one, by a power of two: correlations keep every bit of theirs."""
-    return np.ldexp(x, -np.frexp(np.abs(x).max(axis=0, initial=0.0))[1])
+    scaled: Floats = np.ldexp(x, -np.frexp(np.abs(x).max(axis=0, initial=0.0))[1])
+    return scaled
 
 
 def cross_autocorrelations(x: Floats, steps: Sequence[int]) -> Floats:
