@@ -218,7 +218,7 @@ class Oracle:
         at[:, far] = pieces.high[:, None] - (pieces.high - pieces.low)[:, None] * (1.0 - share[far])
         coordinate = np.exp(np.asarray(at.ravel(), dtype=Long))
         if pieces.end is None:
-            tau, prior = coordinate, self.prior.log_density(coordinate.astype(float))
+            tau, prior = coordinate, self.prior.log_density(self._off_places(coordinate))
         else:
             tau = Long(pieces.end) + pieces.sign * coordinate
             given = self.prior.from_low if pieces.sign > 0 else self.prior.from_high
@@ -229,6 +229,11 @@ class Oracle:
             logs = logs + self.factor(tau, mean, var)
         logs = np.where(np.isnan(logs), -np.inf, logs)
         return [part.reshape(at.shape) for part in (tau, logs, mean, var)]
+
+    def _off_places(self, tau):
+        """Doubles beside the places: on a pole a function's value is what its author made of inf."""
+        tau = tau.astype(float)
+        return np.where(np.isin(tau, np.ravel(self.prior.places)), np.nextafter(tau, 0.0), tau)
 
     # --- The sum ----------------------------------------------------------------------------------
 
