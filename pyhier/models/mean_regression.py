@@ -27,9 +27,11 @@ from pyhier.models.mean_and_spread import MeanAndSpread
 from pyhier.models.predictor_sums import DEGREES, PredictorSums
 from pyhier.priors.tau import TauPrior
 from pyhier.quadrature.fitting import Coordinate
+from pyhier.quadrature.surface import mode_and_root
 
 TABLED = 300  # points from which tables pay
 SUMMED = 20  # points from which polynomials of sums pay
+NARROW = 0.15  # sd of log tau up to which they do
 RUNGS = 25  # of tau, along the ridge
 NO_MU = "prior_mu= is of a model without X: give prior_beta="
 
@@ -160,13 +162,19 @@ class MeanRegression(PlainEffects, MeanAndSpread):
 
     @cached_property
     def _sums(self) -> PredictorSums | None:
-        """The log likelihood of many groups by polynomials; None of few."""
+        """The log likelihood of many groups by polynomials; None of few, or where tau is open.
+
+        Of a wide posterior of log tau they would be many, and tables cost less.
+        """
         _, x, times = self._different
         if x is None or x.shape[1] not in DEGREES or times.size < self.many * x.shape[1]:
             return None
-        start = self.start()[:-1]
+        found = mode_and_root(self.derivatives, self.start())
+        if found is None or found[1][-1, -1] > NARROW:
+            return None
+        beta = found[0][:-1]
         return PredictorSums(
-            self._likelihood, self.log_marginal_likelihood, x, times, self._beta_prior, start
+            self._likelihood, self.log_marginal_likelihood, x, times, self._beta_prior, beta
         )
 
     @property

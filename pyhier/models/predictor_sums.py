@@ -28,11 +28,13 @@ REACHES = (13.0, 9.0, 7.0)  # sds of the coefficients at that log tau, to which 
 DEGREES = {1: (18, 48), 2: (18, 34), 3: (16, 30)}  # at most, by the number of coefficients
 BLOCK, TOGETHER = 512, 20_000  # groups, or points, at a time; and groups whose series are kept
 HELD_OUT = 24  # points at which it is compared
-ROUGH, OF_SIZE = 3e-12, 1e-15  # how close it must be there, or of the height, to which sums round
-WORTH = 150  # points from which a polynomial pays
+# How close it must be there: always; of the height; of the root of the number of groups, for a
+# group's own integral is right to 4e-14 (kernels/normal_effects).
+ROUGH, OF_SIZE, OF_GROUPS = 3e-12, 1e-15, 2e-13
+WORTH, FAILURES = 150, 3  # points from which a polynomial pays; panels without, and no more tries
 FAR = 2.0**30  # panels from 0 to which there are any
 NEAR = 1e-4  # squared sds by which a mode may be missed
-CUT = 1e-11  # what is left out of the sum, if it were all of one sign
+CUT, CUT_OF_EACH = 1e-11, 2e-15  # what is left out of the sum, if it were all of one sign
 FALL = 4.0  # logs below the highest at which e times as much will do
 NEWTON = 20  # steps to the coefficients at which a panel's middle has its mode
 
@@ -132,6 +134,7 @@ class PredictorSums:
     ) -> None:
         self._groups, self._log_likelihood = groups, log_likelihood
         self._design, self._times, self._prior, self._start = design, times, prior, start
+        self._cut = CUT + CUT_OF_EACH * times.size
         self._pieces: dict[int, Piece | None] = {}
         self._asked: Counter[int] = Counter()
         self._lock = Lock()
@@ -151,7 +154,8 @@ class PredictorSums:
         """The polynomial of a panel, made once it is asked for at many points."""
         if panel not in self._pieces:
             self._asked[panel] += points
-            if self._asked[panel] < WORTH:
+            failed = sum(piece is None for piece in self._pieces.values())
+            if self._asked[panel] < WORTH or failed >= FAILURES:
                 return None
             self._pieces[panel] = self._made(panel)
         return self._pieces[panel]
@@ -166,7 +170,7 @@ class PredictorSums:
             held = self._held_out(panel, beta, root)
             wanted = self._log_likelihood(held)
             enough = np.exp(np.clip(wanted[0] - wanted, 0.0, 400.0) / FALL)
-            enough *= max(ROUGH, OF_SIZE * abs(wanted[0]))
+            enough *= max(ROUGH, OF_SIZE * abs(wanted[0]), OF_GROUPS * self._times.size**0.5)
             for degree in DEGREES[beta.size]:
                 piece = self._of_degree(panel, beta, root, degree, float(wanted[0]))
                 if piece is not None and (np.abs(piece(held) - wanted) <= enough).all():
@@ -215,9 +219,9 @@ class PredictorSums:
             series = self._series(panel, beta, length, most, some)
             size += np.abs(series).sum(axis=0)
         rest = size[:, ::-1].max(axis=0).cumsum()[::-1]  # from a degree on
-        if rest[-1] > CUT:
+        if rest[-1] > self._cut:
             return None
-        degree = max(1, int(np.argmax(rest <= CUT)) - 1)
+        degree = max(1, int(np.argmax(rest <= self._cut)) - 1)
         # Not in one step with what makes series of values: their rounding would be of such powers.
         powers = np.zeros((degree + 1, degree + 1))
         for k in range(degree + 1):
