@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pyhier._types import Floats
 from pyhier.kernels import mixtures as kernel
-from pyhier.quadrature.edges import bisect_ends
+from pyhier.quadrature.edges import bisect_ends, noise
 from pyhier.quadrature.panels import CUT, Cover, Falls, Shape, UnresolvedError
 from pyhier.quadrature.rule import COEFFICIENTS, ORDER, Panels, nodes_of
 
@@ -170,18 +170,15 @@ class FarTails:
         """How far the density goes: it may underflow on the way, beyond the panels."""
         nodes, found = self.panels.nodes, list(self._reach)
 
-        def log_density(place: Floats) -> Floats:
-            return self.law(place)[0]
-
         for side, sign in ((0, -1.0), (1, 1.0)):
             inner = float(nodes[-side, -side])
             steps = inner + sign * LADDER
             steps = steps[sign * steps < sign * found[side]]
-            dead = ~(log_density(steps) > -inf)
+            dead = ~(self._log_law(steps) > -inf)
             if dead.any():
                 first = int(dead.argmax())
                 inside = np.array([steps[first - 1] if first else inner])
-                found[side] = float(bisect_ends(log_density, inside, steps[[first]])[0])
+                found[side] = float(bisect_ends(self._log_law, inside, steps[[first]])[0])
         return found[0], found[1]
 
     @property
@@ -253,7 +250,8 @@ class FarTails:
         start, length, top = self._first(x, part, power == 0.0)
         if not start.size:  # nowhere is it a double, nor its log
             return -inf
-        shape = replace(self._like, powers=self._falls(x, power), rounding=top.roughest)
+        rounding = max(top.roughest, self._roughness)
+        shape = replace(self._like, powers=self._falls(x, power), rounding=rounding)
         cover = Cover(rows, shape)
         cover.edges = [*self.panels.edges, *self._underflows]
         beyond = self._beyond_doubles(x)
@@ -288,6 +286,22 @@ class FarTails:
             self.shape, low=0.0, high=0.0, right_of_high=0.0, places=None, rough=None,
             support=(low, high),
         )  # fmt: skip
+
+    @cached_property
+    def _roughness(self) -> float:
+        """How rough the density's values are by rounding, where that is more than it can be small.
+
+        What was averaged out once, and normalised, is to be taken at the very same nodes again:
+        others are rounded alike too, but not to the same whole.
+        """
+        panels = self.panels
+        if not panels.lost > ROUNDED:
+            return 0.0
+        at = [int(panels.values[0].max(axis=1).argmax())]
+        return 10.0 * float(noise(self._log_law, panels.start[at], panels.length[at])[0])
+
+    def _log_law(self, place: Floats) -> Floats:
+        return self.law(place)[0]
 
     def _falls(self, x: float, power: float) -> Falls:
         """How the product falls off far out, where normal parts are a power of their sds."""
