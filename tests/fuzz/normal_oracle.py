@@ -231,7 +231,7 @@ class Oracle:
         return [part.reshape(at.shape) for part in (tau, logs, mean, var)]
 
     def _off_places(self, tau):
-        """Doubles beside the places: on a pole a function's value is what its author made of inf."""
+        """Doubles beside the places: on a pole a function gives what its author made of inf."""
         tau = tau.astype(float)
         return np.where(np.isin(tau, np.ravel(self.prior.places)), np.nextafter(tau, 0.0), tau)
 
