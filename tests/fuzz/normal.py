@@ -208,7 +208,8 @@ def _check_tails(name, answer, oracle, tolerance, far, rounding):
         if log_density is not None and np.isfinite(log_density):
             # x is rounded too: by so much, times how steep the log density may be.
             digits = 1e-15 * abs(x) / oracle_sd(oracle, name) * (2.0 + abs(log_density)) ** 0.5
-            allowed = tolerance + 1e-15 * abs(log_density) + digits + 2.0 * rounding
+            allowed = tolerance + 1e-15 * abs(log_density) + digits
+            allowed += 2.0 * max(rounding, oracle.far_rounding)
             # Less another log, of the whole, both of the size of the evidence's and so rounded.
             allowed += 4e-16 * abs(oracle.log_z)
             _close(where + "log density", given, log_density, allowed)

@@ -153,7 +153,7 @@ class Oracle:
         about = float(np.median(np.ravel(prior.places))) if np.size(prior.places) else 1.0
         self.likelihood = likelihood or Likelihood(y, se, mu, about)
         self.prior, self.watch = prior, tuple(watch)
-        self.factor, self.began = None, time.process_time()
+        self.factor, self.began, self.far_rounding = None, time.process_time(), 0.0
         self.least = np.sort([x for x in np.ravel(cuts) if x > 0.0])[:1]
         tau, logs, mean, var = self._nodes(cuts)
         order = np.argsort(tau)
@@ -384,11 +384,14 @@ class Oracle:
 
     def prior_rounding(self):
         """How the prior's own values are rounded where tau is (More and Wild 2011, ECnoise)."""
-        mean = float((self.weight * self.tau).sum())
-        sd = float(np.sqrt((self.weight * (self.tau - mean) ** 2).sum()))
-        below = np.cumsum(self.weight)
+        return self._rounding(self.tau, self.weight)
+
+    def _rounding(self, tau, weight):
+        mean = float((weight * tau).sum())
+        sd = float(np.sqrt((weight * (tau - mean) ** 2).sum()))
+        below = np.cumsum(weight)
         at = np.searchsorted(below, [1e-6, 0.1, 0.5, 0.9, 1.0 - 1e-6])
-        at = self.tau[at.clip(max=below.size - 1)]
+        at = tau[at.clip(max=below.size - 1)]
         near = at[:, None] * (1.0 + 1e-5 * min(1.0, sd / mean) * np.arange(7.0))
         values = np.asarray(self.prior.log_density(near.ravel().astype(float)), dtype=float)
         with np.errstate(invalid="ignore"):
@@ -437,7 +440,7 @@ class Oracle:
 
         That is None where it takes pieces made for it and ``far`` is not asked for.
         """
-        mean, sd = self.law(name)
+        self.far_rounding, (mean, sd) = 0.0, self.law(name)
         z = (Long(x) - self.likelihood.base - mean) / sd
         short = z.astype(float)
         logs = -0.5 * z * z - np.log(sd) - 0.5 * LOG_2PI
@@ -485,10 +488,12 @@ class Oracle:
 
         self.factor = factor
         try:
-            logs = self._nodes(self.least)[1]  # as far down as the sum that was made
+            tau, logs = self._nodes(self.least)[:2]  # as far down as the sum that was made
         finally:
             self.factor = None
-        whole = logs.max() + np.log(np.exp(logs - logs.max()).sum()) - self.log_z
+        parts, order = np.exp(logs - logs.max()), np.argsort(tau)
+        self.far_rounding = self._rounding(tau[order], (parts / parts.sum())[order])
+        whole = logs.max() + np.log(parts.sum()) - self.log_z
         with np.errstate(divide="ignore"):
             beneath = np.log(self.at_zero) + factor(self.tau[:1], self.mean[:1], self.var[:1])[0]
         return np.logaddexp(whole, beneath)
