@@ -18,7 +18,6 @@
 #define TERMS 16
 #define MOMENTS (3 * TERMS)
 #define SHORT_BLOCK 256 /* groups whose sums are added to a span's at a time */
-#define CUMULANTS 9
 #define ROOM (5 * SHORT_BLOCK)
 
 /* T_0 .. T_15 at u: T_{m + 4} = 2 T_4 T_m - T_{|m - 4|}, four at a time. */
@@ -163,39 +162,6 @@ static void effects_by_series(size_t groups, const double *y, const int *bin, co
         rest[j] = f[0];
         mean[j] = origin + (f[0] * away + f[1]);
         var[j] = f[2] + (away * (f[3] * away + 2.0 * f[4]) + f[5]);
-    }
-}
-
-/* Quantiles of groups' effects by the third and the fourth cumulant (Cornish and Fisher 1937): these
- * are polynomials in r = y - origin of degree 3 and 4, by series of their nine coefficients. */
-EACH_INSTRUCTION_SET
-static void quantiles_by_series(size_t groups, const double *y, const int *bin, const double *u,
-                                const double *series, double origin, const double *mean,
-                                const double *sd, size_t points, const double *z, double *out)
-{
-    double t[TERMS];
-    for (size_t j = 0; j < groups; j++) {
-        const double *row = series + (size_t)bin[j] * CUMULANTS * TERMS;
-        const double r = y[j] - origin, inverse = 1.0 / sd[j];
-        double f[CUMULANTS];
-        chebyshev_terms(u[j], t);
-        for (int k = 0; k < CUMULANTS; k++) {
-            double sums[4] = {0.0, 0.0, 0.0, 0.0};
-            for (int m = 0; m < TERMS; m += 4)
-                for (int i = 0; i < 4; i++)
-                    sums[i] += row[k * TERMS + m + i] * t[m + i];
-            f[k] = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-        }
-        const double third = f[0] + r * (f[1] + r * (f[2] + r * f[3]));
-        const double fourth = f[4] + r * (f[5] + r * (f[6] + r * (f[7] + r * f[8])));
-        const double skew = third * inverse * inverse * inverse;
-        const double excess = fourth * inverse * inverse * inverse * inverse;
-        for (size_t i = 0; i < points; i++) {
-            const double square = z[i] * z[i];
-            const double moved = skew * (square - 1.0) / 6.0 + excess * z[i] * (square - 3.0) / 24.0
-                                 - skew * skew * z[i] * (2.0 * square - 5.0) / 36.0;
-            out[j * points + i] = mean[j] + sd[j] * (z[i] + moved);
-        }
     }
 }
 

@@ -17,9 +17,6 @@ cdef extern from "variance_bins.h" nogil:
     void effects_by_series(size_t groups, const double *y, const int *bin, const double *u,
                            const double *series, double origin, double *mean, double *var,
                            double *rest)
-    void quantiles_by_series(size_t groups, const double *y, const int *bin, const double *u,
-                             const double *series, double origin, const double *mean,
-                             const double *sd, size_t points, const double *z, double *out)
 
 
 def span_sums(const double[::1] y, const double[::1] var, double lowest, Py_ssize_t bins):
@@ -65,23 +62,4 @@ def effects(const double[::1] y, const double[::1] var, double lowest,
         places_in_bins(groups, &var[0], lowest, series.shape[0] - 1.0, &bin[0], &u[0])
         effects_by_series(groups, &y[0], &bin[0], &u[0], &series[0, 0, 0], origin, &out[0, 0],
                           &out[1, 0], &out[2, 0])
-    return table
-
-
-def quantiles(const double[::1] y, const double[::1] var, double lowest,
-              const double[:, :, ::1] series, double origin, const double[::1] mean,
-              const double[::1] sd, const double[::1] z):
-    """Quantiles of groups' effects at normal quantiles z, shape (groups, points).
-
-    ``series`` has shape (bins, 9, TERMS): see variance_bins.h.
-    """
-    cdef Py_ssize_t groups = y.shape[0]
-    table = np.empty((groups, z.shape[0]))
-    cdef double[:, ::1] out = table
-    cdef double[::1] u = np.empty(groups)
-    cdef int[::1] bin = np.empty(groups, dtype=np.intc)
-    with nogil:
-        places_in_bins(groups, &var[0], lowest, series.shape[0] - 1.0, &bin[0], &u[0])
-        quantiles_by_series(groups, &y[0], &bin[0], &u[0], &series[0, 0, 0], origin, &mean[0],
-                            &sd[0], z.shape[0], &z[0], &out[0, 0])
     return table

@@ -5,13 +5,3 @@ Floats = NDArray[np.float64]
 
 def span_sums(y: Floats, var: Floats, lowest: float, bins: int) -> tuple[Floats, Floats]: ...
 def effects(y: Floats, var: Floats, lowest: float, series: Floats, origin: float) -> Floats: ...
-def quantiles(
-    y: Floats,
-    var: Floats,
-    lowest: float,
-    series: Floats,
-    origin: float,
-    mean: Floats,
-    sd: Floats,
-    z: Floats,
-) -> Floats: ...

@@ -29,11 +29,12 @@ from pyhier.kernels.mixtures import components
 from pyhier.kernels.normal_groups import draw_phi
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Reduced, Regression, is_regression
+from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.posterior.events import Probability
-from pyhier.posterior.group_effects import OfGivenGroups
+from pyhier.posterior.group_effects import OfGivenGroups, many_columns
 from pyhier.posterior.line_quadrature import (
     LEAST_ERROR,
     MOST_PARTS,
@@ -47,6 +48,7 @@ from pyhier.posterior.line_quadrature import (
     nodes_for_mixtures,
     panels_of,
 )
+from pyhier.posterior.quantile_series import WORTH
 from pyhier.posterior.summaries import PROBS, mean_pooling
 from pyhier.quadrature.rule import Panels
 from pyhier.rstats.streams import RStream
@@ -285,11 +287,18 @@ class ExactPosterior(OfGivenGroups, Posterior):
     def columns(self, probs: Sequence[float] = PROBS) -> dict[str, Any]:
         """The summary as plain columns: what `summary` frames and the command line prints."""
         q = probabilities("probs", probs).ravel()
-        slices, tau = self._slices(), self._tau
-        first = self._reduced.coefficients
-        whole: tuple[str | slice, ...] = (*first, *slices, "theta_new")
-        blocks = [whole] if len(slices) == 1 else [(part,) for part in whole]
-        others = np.hstack([*in_threads(lambda block: _columns(self._mixtures(*block), q), blocks)])
+        first, tau = self._reduced.coefficients, self._tau
+        model, groups = self.model, len(self._group_of)
+        if type(model) is NormalNormal and groups >= WORTH:
+            alone = _columns(self._mixtures(*first, "theta_new"), q)
+            of_groups = np.vstack([many_columns(self, q, model.y, model.var), np.zeros(groups)])
+            others = np.hstack([alone[:, :-1], of_groups, alone[:, -1:]])
+        else:
+            slices = self._slices()
+            whole: tuple[str | slice, ...] = (*first, *slices, "theta_new")
+            blocks = [whole] if len(slices) == 1 else [(part,) for part in whole]
+            parts = in_threads(lambda block: _columns(self._mixtures(*block), q), blocks)
+            others = np.hstack([*parts])
         names = (*first, *self._group_of, "theta_new")
         for k in np.flatnonzero(np.minimum(q, 1.0 - q) < THIN):  # the nodes may not tell enough
             others[2 + k] = [float(self[name].ppf(q[k])) for name in names]

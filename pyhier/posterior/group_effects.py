@@ -6,7 +6,7 @@ of log var are analytic as in models/variance_bins.py, and are taken by the same
 """
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cached_property, partial
 from math import ceil, floor, log
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from pyhier.kernels.variance_bins import effects
 from pyhier.models.normal_sums import checked_groups
 from pyhier.models.variance_bins import CENTRED, TO_SERIES
 from pyhier.posterior.line_quadrature import MOST_PARTS, Nodes, finer, nodes_for_mixtures
-from pyhier.posterior.near_normal import MANY, NearNormal
+from pyhier.posterior.quantile_series import WORTH, QuantileSeries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,22 +92,34 @@ def by_mixtures(posterior: Any, q: Floats, y: Floats, var: Floats) -> Floats:
 
 def many_quantiles(posterior: Any, q: Floats, y: Floats, var: Floats, table: Floats) -> Floats:
     """The same of very many groups, whose means and sds are in a table (3, groups)."""
-    if y.size < MANY or q.min() <= 0.0 or q.max() >= 1.0:
+    inside = q.size and q.min() > 0.0 and q.max() < 1.0
+    if not inside or y.size < WORTH:
         return by_mixtures(posterior, q, y, var)
-    known = posterior.__dict__.setdefault("_near_normal", {})
-    near = known.get(q.tobytes())
-    if near is None:
-        near = NearNormal(posterior.nodes.heavy, q, moments, partial(by_mixtures, posterior, q))
-        known[q.tobytes()] = near
+    known = posterior._quantile_series
+    series = known.get(q.tobytes())
+    if series is None:
+        exact = partial(by_mixtures, posterior, q)
+        series = known[q.tobytes()] = QuantileSeries(posterior.nodes.heavy, q, moments, exact)
     found: Floats
-    found, rest = near(y, var, table[0], table[1])
+    found, rest = series(y, var, table[0], table[1])
     if rest.size:
         found[rest] = by_mixtures(posterior, q, y[rest], var[rest])
     return found
 
 
+def many_columns(posterior: Any, q: Floats, y: Floats, var: Floats) -> Floats:
+    """Means, sds and quantiles of very many groups' effects, a column each, (2 + q, groups)."""
+    table = moments(posterior.nodes.heavy, y, var)
+    return np.vstack([table[:2], many_quantiles(posterior, q, y, var, table).T])
+
+
 class OfGivenGroups:
     """What an exact posterior of the normal model says of groups that are given to it again."""
+
+    @cached_property
+    def _quantile_series(self) -> dict[bytes, QuantileSeries]:
+        """By the probabilities' bytes."""
+        return {}
 
     def effects(
         self,
@@ -125,8 +137,8 @@ class OfGivenGroups:
             A chunk of the data that the model was made of.
         probs : sequence of float, optional
             Probabilities of quantiles. They take some 10 microseconds a group, all else 0.1; in
-            chunks of 4096 groups and more, where tau is known well, 0.1 too: they are then by their
-            cumulants, to 1e-9 sds, which is checked on a lattice of such groups.
+            chunks of thousands of groups less than 1: they are then by series in log var and y, to
+            1e-9 sds, which is checked at such groups.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Quantiles of very many groups' effects by their cumulants, against the mixtures themselves."""
+"""Quantiles of very many groups' effects by series, against the mixtures themselves."""
 
 import pickle
 
@@ -9,7 +9,7 @@ from scipy import stats
 import pyhier as ph
 from pyhier.models.variance_bins import Bins
 from pyhier.posterior import group_effects
-from pyhier.posterior.near_normal import MANY
+from pyhier.posterior.quantile_series import WORTH
 
 PROBS = [1e-6, 0.025, 0.5, 0.9]
 
@@ -37,7 +37,7 @@ def test_quantiles_are_the_mixtures(copies, scale, offset):
     found = post.effects(y, se, probs=PROBS).iloc[:, 3:].to_numpy()
     alone = post.effects(y[:4], se[:4], probs=PROBS).iloc[:, 3:].to_numpy()
     np.testing.assert_allclose(found[:4], alone, rtol=1e-15, atol=1e-9 * se[:4].min())
-    assert y.size > MANY
+    assert y.size > 10 * WORTH
     nodes, some = post.nodes.heavy, np.r_[4:20, 500:20_000:997]
     tau2, var = np.exp(2.0 * nodes.log_tau), (se[some] ** 2)[:, None]
     rest = tau2 / (var + tau2)
@@ -50,8 +50,8 @@ def test_quantiles_are_the_mixtures(copies, scale, offset):
         assert (np.abs(chance - p) <= slope * size + 1e-12 * p).all()
 
 
-def test_the_expansion_is_used_where_it_is_right(monkeypatch):
-    """For all groups but outlying ones when there are millions; few where tau is not known."""
+def test_series_are_used_where_they_are_right(monkeypatch):
+    """For all groups but outlying ones when there are many; of thirty too."""
     plain, asked = group_effects.by_mixtures, []
 
     def counted(post, q, y, var):
@@ -69,8 +69,25 @@ def test_the_expansion_is_used_where_it_is_right(monkeypatch):
     post = ph.exact(few.model())
     asked.clear()
     found = post.effects(y, se, probs=[0.1])
-    assert asked[-1] > 0.5 * y.size
+    assert asked[-1] == 1
     np.testing.assert_allclose(found["10%"][:9], post.effects(y[:9], se[:9], probs=[0.1])["10%"])
+    monkeypatch.setattr("pyhier.posterior.quantile_series.GOOD", -1.0)
+    asked.clear()
+    ph.exact(few.model()).effects(y, se, probs=[0.1])
+    assert asked[-1] == y.size
+
+
+def test_a_summary_of_many_groups_has_them():
+    """Rows of the table are what each group's own marginal says."""
+    _, y, se = posterior(1)
+    y[17] = 40.0
+    post = ph.exact(ph.NormalNormal(y[:6000], se=se[:6000], prior_mu=stats.norm(0, 3)))
+    table = post.summary(probs=[0.05, 0.5, 0.9])
+    assert table.index.tolist() == list(post.names)
+    for name in ("mu", "tau", "theta[1]", "theta[18]", "theta[4711]", "theta[6000]", "theta_new"):
+        own, row = post[name], table.loc[name].to_numpy()
+        wanted = own.mean(), own.std(), *own.ppf([0.05, 0.5, 0.9])
+        np.testing.assert_allclose(row, wanted, rtol=4e-15, atol=1e-9 * own.std())
 
 
 def test_a_posterior_that_has_been_asked_can_be_pickled():
