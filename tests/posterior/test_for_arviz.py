@@ -92,6 +92,48 @@ def test_arviz_works_on_it(found):
     assert response in data["observed_data"]
 
 
+def more_models():
+    schools, rats = ph.load_dataset("eight_schools"), ph.load_dataset("rat_tumors")
+    pumps, bcg = ph.load_dataset("pumps"), ph.load_dataset("bcg")
+    arms = bcg["vaccinated_cases"], bcg["vaccinated"], bcg["control_cases"], bcg["control"]
+    y, se, x = schools["y"], schools["sigma"], {"x": np.arange(8.0)}
+    tumors, some, square = rats["tumors"][-12:], rats["rats"][-12:], [[0.1, 0.03], [0.03, 0.1]]
+    levels = {"district": list("aabbcc"), "school": [1, 2] * 3}
+    pairs = [[0.4, 0.1], [0.2, np.nan], [0.9, 0.5], [0.6, 0.2]]
+    return {
+        "covariates": ph.NormalNormal(y, se=se, X=x),
+        "heavy tails": ph.NormalT(y, se=se, nu=[2, 8]),
+        "two normals": ph.NormalMixture(y, se=se, weight=0.1, ratio=5),
+        "log odds": ph.BinomialNormal(tumors, some),
+        "log rates": ph.PoissonNormal(pumps["failures"], pumps["khours"]),
+        "two arms": ph.HypergeometricNormal(*arms),
+        "variances": ph.VarianceGamma([1.0, 2.0, 3.0, 4.0], [3, 4, 5, 6]),
+        "levels": ph.MultilevelNormal([1.0, 1.4, 0.2, 0.1, 0.7, 1.1], se=[0.2] * 6, levels=levels),
+        "outcomes": ph.MultivariateNormal(pairs, cov=np.tile(square, (4, 1, 1))),
+        "rows": ph.HierarchicalRegression(
+            [1, 2, 4, 0, 2, 2, 3, 5, 6.5], X={"x": [0, 1, 2] * 3}, groups=list("aaabbbccc")
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(more_models()))
+def test_plots_run_on_every_model(kind):
+    """The least that each of ArviZ's pictures needs: names, dimensions, pointwise likelihoods."""
+    import matplotlib.pyplot as plt
+
+    data = ph.exact(more_models()[kind]).to_arviz(draws=100, chains=2, rng=1)
+    assert groups_of(data) == GROUPS
+    assert np.isfinite(data["posterior"]["theta"].values).all()
+    names = [name for name in data["posterior"].data_vars if name[:5] != "theta"][:2]
+    assert len(arviz.summary(data, var_names=names)) >= 2
+    arviz.plot_trace(data, var_names=names)
+    arviz.plot_pair(data, var_names=names)
+    arviz.plot_rank(data, var_names=names[:1])
+    arviz.plot_forest(data, var_names=["theta"], combined=True)
+    assert np.isfinite(arviz.loo(data).elpd if LATER else arviz.loo(data).elpd_loo)
+    plt.close("all")
+
+
 def test_loo_and_waic_of_eight_schools():
     """Expected log predictive densities under the uniform prior of tau.
 
