@@ -75,4 +75,7 @@ def _tree(drawn: DrawArrays, groups: Mapping[str, Mapping[str, Floats]]) -> Any:
         }  # fmt: skip
         used = {dim for dims, _ in arrays.values() for dim in dims}
         datasets[group] = xr.Dataset(arrays, {dim: coords[dim] for dim in used}, attributes)
+    known = np.isfinite(np.asarray(model.response, dtype=np.float64))
+    if "log_likelihood" in datasets and not known.all():  # of what was not observed there is none
+        datasets["log_likelihood"] = datasets["log_likelihood"].isel({dimension: known})
     return arviz_object(datasets)

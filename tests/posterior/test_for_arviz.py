@@ -124,6 +124,9 @@ def test_plots_run_on_every_model(kind):
     data = ph.exact(more_models()[kind]).to_arviz(draws=100, chains=2, rng=1)
     assert groups_of(data) == GROUPS
     assert np.isfinite(data["posterior"]["theta"].values).all()
+    response = next(iter(data["observed_data"].data_vars))
+    seen = np.isfinite(data["observed_data"][response].values).sum()
+    assert data["log_likelihood"][response].shape[-1] == seen  # of missing outcomes there is none
     names = [name for name in data["posterior"].data_vars if name[:5] != "theta"][:2]
     assert len(arviz.summary(data, var_names=names)) >= 2
     arviz.plot_trace(data, var_names=names)
