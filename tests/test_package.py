@@ -1,6 +1,7 @@
 """The package as a whole: its data, its names, and that it installs from its distributions."""
 
 import _thread
+import ast
 import importlib
 import os
 import signal
@@ -23,6 +24,23 @@ def test_public_names_are_documented():
         found = importlib.import_module(module)
         for name in found.__all__:
             assert (getattr(found, name).__doc__ or "").strip(), f"{module}.{name}"
+
+
+def test_names_are_loaded_when_they_are_asked_for():
+    """Neither NumPy nor a model with the package itself; each name from where it says."""
+    code = "import sys, pyhier; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout
+    assert "pyhier" in loaded.split()
+    assert not {"numpy", "pyhier.models"} & set(loaded.split())
+    tree = ast.parse(Path(ph.__file__).read_text())
+    told = next(node for node in tree.body if isinstance(node, ast.If))
+    typed = {a.name: node.module for node in told.body for a in node.names}
+    assert typed == {name: f"pyhier.{room}" for name, room in ph._HOMES.items()}
+    assert sorted(typed) == sorted(ph.__all__)
+    assert set(ph.__all__) <= set(dir(ph))
+    assert ph.testing is sys.modules["pyhier.testing"]
+    with pytest.raises(AttributeError, match="module 'pyhier' has no attribute 'exakt'"):
+        _ = ph.exakt
 
 
 def test_eight_schools(schools):
