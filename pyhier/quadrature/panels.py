@@ -389,6 +389,8 @@ class Cover:
             return start, length, values, loose
         before, after, is_step = bisect_steps(self._log_density, low[found], high[found])
         found[found] = is_step
+        if not is_step.any():
+            return start, length, values, loose
         before, after = before[is_step], after[is_step]
         new_start = np.concatenate([start[found], after])
         new_length = np.concatenate([before - start[found], (start + length)[found] - after])
