@@ -289,7 +289,8 @@ class ExactPosterior(OfGivenGroups, Posterior):
         q = probabilities("probs", probs).ravel()
         first, tau = self._reduced.coefficients, self._tau
         model, groups = self.model, len(self._group_of)
-        if type(model) is NormalNormal and groups >= WORTH:
+        many = groups >= WORTH and type(model) is NormalNormal
+        if many:
             alone = _columns(self._mixtures(*first, "theta_new"), q)
             of_groups = np.vstack([many_columns(self, q, model.y, model.var), np.zeros(groups)])
             others = np.hstack([alone[:, :-1], of_groups, alone[:, -1:]])
@@ -300,8 +301,10 @@ class ExactPosterior(OfGivenGroups, Posterior):
             parts = in_threads(lambda block: _columns(self._mixtures(*block), q), blocks)
             others = np.hstack([*parts])
         names = (*first, *self._group_of, "theta_new")
+        of_series = slice(len(first), len(first) + groups) if many else slice(0)
+        rest = np.delete(np.arange(len(names)), of_series)
         for k in np.flatnonzero(np.minimum(q, 1.0 - q) < THIN):  # the nodes may not tell enough
-            others[2 + k] = [float(self[name].ppf(q[k])) for name in names]
+            others[2 + k, rest] = [float(self[names[j]].ppf(q[k])) for j in rest]
         for k in np.flatnonzero(others[-1] > STEP):
             others[2:-1, k] = self[names[k]].ppf(q)
         table = np.insert(others[:-1], len(first), (tau.mean(), tau.std(), *tau.ppf(q)), axis=1)

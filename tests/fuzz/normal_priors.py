@@ -78,7 +78,7 @@ def frozen(name, shapes, scale, loc=0.0, words=None):
         from_high = _beta_from_high(a, b, scale)
     from_low = base.logpdf if loc > 0.0 and low == loc else None
     return Prior(prior, log_density, places, low, high, words=words, from_high=from_high,
-                 from_low=from_low, mass_below=prior.cdf)  # fmt: skip
+                 from_low=from_low, mass_below=_below(prior.cdf))  # fmt: skip
 
 
 def _beta_from_high(a, b, scale):
@@ -294,6 +294,18 @@ def _spike(rng, scale):
     places = at + width * np.arange(-9.0, 10.0)
     return Prior(log_density, _vector(log_density), [*places, scale],
                  words=f"halfnormal {scale!r}, spike at {at!r}, {width!r}, {share!r}")  # fmt: skip
+
+
+def _below(cdf):
+    """A distribution function by its power of tau where tau over a scale is hardly a double."""
+
+    def mass(tau):
+        near, far = cdf(1e-290), cdf(1e-270)
+        if tau >= 1e-290 or not near > 0.0:
+            return cdf(tau)
+        return near * (tau / 1e-290) ** (math.log(far / near) / math.log(1e20))
+
+    return mass
 
 
 def _pole(rng, scale):
