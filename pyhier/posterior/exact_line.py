@@ -40,6 +40,7 @@ from pyhier.posterior.line_quadrature import (
     MOST_PARTS,
     Always,
     Inversion,
+    LineDensity,
     LineLaw,
     Nodes,
     WithNoise,
@@ -118,6 +119,10 @@ class ExactPosterior(OfGivenGroups, Posterior):
             self._reduced.support,
         )
 
+    @cached_property
+    def _density(self) -> LineDensity:
+        return LineDensity(self._reduced, self._panels)
+
     def _log_density(self, log_tau: Floats) -> Floats:
         return self._reduced.collapse(log_tau).log_density
 
@@ -152,8 +157,7 @@ class ExactPosterior(OfGivenGroups, Posterior):
             growth = self._reduced.tail_indices[1]
             beyond = self._beyond * float(sd[-1]) ** 2
         panels = self._panels
-        law = LineLaw(self._reduced, linear, panels)
-        far = FarTails(law, panels, self._reduced.shape)
+        far = FarTails(LineLaw(self._density, linear), panels, self._reduced.shape)
         return MixtureMarginal(nodes.weight, mean, sd, growth, beyond, far)
 
     def _finer(self, parts: int) -> Nodes:
@@ -289,10 +293,10 @@ class ExactPosterior(OfGivenGroups, Posterior):
         q = probabilities("probs", probs).ravel()
         first, tau = self._reduced.coefficients, self._tau
         model, groups = self.model, len(self._group_of)
-        many = groups >= WORTH and type(model) is NormalNormal
-        if many:
+        many = model if type(model) is NormalNormal and groups >= WORTH else None
+        if many is not None:
             alone = _columns(self._mixtures(*first, "theta_new"), q)
-            of_groups = np.vstack([many_columns(self, q, model.y, model.var), np.zeros(groups)])
+            of_groups = np.vstack([many_columns(self, q, many.y, many.var), np.zeros(groups)])
             others = np.hstack([alone[:, :-1], of_groups, alone[:, -1:]])
         else:
             slices = self._slices()
@@ -301,7 +305,7 @@ class ExactPosterior(OfGivenGroups, Posterior):
             parts = in_threads(lambda block: _columns(self._mixtures(*block), q), blocks)
             others = np.hstack([*parts])
         names = (*first, *self._group_of, "theta_new")
-        of_series = slice(len(first), len(first) + groups) if many else slice(0)
+        of_series = slice(len(first), len(first) + groups) if many is not None else slice(0)
         rest = np.delete(np.arange(len(names)), of_series)
         for k in np.flatnonzero(np.minimum(q, 1.0 - q) < THIN):  # the nodes may not tell enough
             others[2 + k, rest] = [float(self[names[j]].ppf(q[k])) for j in rest]

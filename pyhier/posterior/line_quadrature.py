@@ -17,6 +17,7 @@ from pyhier.quadrature.rule import ORDER, Panels, cut, in_order, nodes_of
 from pyhier.quadrature.scan import scan
 
 PROMISE = 1e-9  # relative, of everything but what says otherwise
+REMEMBERED = 500  # lots of places at which the density is kept
 LEAST_ERROR = 1e-13  # a few hundred roundings: no sum is better
 CELLS, GUIDE = 64, 4096  # of the inversion: cells a panel; entries of the guide table
 
@@ -195,34 +196,35 @@ def _with_pole(
 
 
 @dataclass(frozen=True)
-class LineLaw:
-    """A linear function of the coefficients, given log tau.
+class LineDensity:
+    """The log density of log tau made anew, for all quantities: they ask for it at the same places.
 
     Attributes
     ----------
     model : Reduced
-    linear : callable
-        At an array of log tau.
     panels : Panels
         Of the density of log tau.
     """
 
     model: Reduced
-    linear: Callable[[Floats], Linear]
     panels: Panels
 
-    @cached_property
-    def grows(self) -> bool:
-        """Whether its sd grows with tau."""
-        return self.linear(np.array([self.model.scales[0]])).grows
+    def __call__(self, log_tau: Floats) -> Collapsed:
+        """What the model says at places."""
+        key = log_tau.tobytes()
+        found = self._known.get(key)
+        if found is None:
+            found = self.model.collapse(log_tau)
+            if len(self._known) < REMEMBERED:
+                self._known[key] = found
+        return found
 
-    def __call__(self, log_tau: Floats) -> tuple[Floats, Floats, Floats]:
-        """Log density of log tau, and mean and sd given it."""
-        log_density, mean, sd = self._of(log_tau, self.model.collapse(log_tau))
-        return log_density - self._log_of_made_anew, mean, sd
+    @cached_property
+    def _known(self) -> dict[bytes, Collapsed]:
+        return {}
 
     @cached_property
-    def _log_of_made_anew(self) -> float:
+    def log_total(self) -> float:
         """Log of the integral by densities like those of a call, by that of the panels.
 
         Of the size of 1e6 they are rounded alike over a whole peak, by 2e-9, and the panels', which
@@ -235,17 +237,46 @@ class LineLaw:
         near = np.abs(away) < ROUNDED
         return float(np.log1p(panels.shares.ravel()[near] @ np.expm1(away[near])))
 
+    def normalised(self, collapsed: Collapsed) -> Floats:
+        """The log density, less the log of the panels' integral.
+
+        Of logs of the size of 1e7 the log of the integral alone would lose what is left.
+        """
+        return collapsed.log_density - self.panels.peak - self.panels.lowered.log_total
+
+
+@dataclass(frozen=True)
+class LineLaw:
+    """A linear function of the coefficients, given log tau.
+
+    Attributes
+    ----------
+    density : LineDensity
+        Of log tau.
+    linear : callable
+        At an array of log tau.
+    """
+
+    density: LineDensity
+    linear: Callable[[Floats], Linear]
+
+    @cached_property
+    def grows(self) -> bool:
+        """Whether its sd grows with tau."""
+        return self.linear(np.array([self.density.model.scales[0]])).grows
+
+    def __call__(self, log_tau: Floats) -> tuple[Floats, Floats, Floats]:
+        """Log density of log tau, and mean and sd given it."""
+        collapsed = self.density(log_tau)
+        mean, sd = self.linear(log_tau).moments(collapsed)
+        return self.density.normalised(collapsed) - self.density.log_total, mean, sd
+
     def on_panels(self, panels: Panels) -> tuple[Floats, Floats, Floats]:
         """The same at the nodes of the panels of log tau."""
-        plain = len(self.model.coefficients) == 1
-        rows = panels.values.reshape(len(panels.values), -1)
-        return self._of(panels.nodes.ravel(), Collapsed(rows, plain))
-
-    def _of(self, log_tau: Floats, collapsed: Collapsed) -> tuple[Floats, Floats, Floats]:
-        mean, sd = self.linear(log_tau).moments(collapsed)
-        # Of logs of the size of 1e7 the log of the integral alone would lose what is left.
-        log_rest = self.panels.lowered.log_total
-        return collapsed.log_density - self.panels.peak - log_rest, mean, sd
+        plain = len(self.density.model.coefficients) == 1
+        collapsed = Collapsed(panels.values.reshape(len(panels.values), -1), plain)
+        mean, sd = self.linear(panels.nodes.ravel()).moments(collapsed)
+        return self.density.normalised(collapsed), mean, sd
 
 
 @dataclass(frozen=True)
