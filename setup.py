@@ -72,6 +72,7 @@ KERNELS = (
     "normal_effects",
     "group_tables",
     "hypergeometric",
+    "two_binomials",
     "scale_mixtures",
     "variance_bins",
 )

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         PoissonGamma,
         PoissonNormal,
         PoissonSums,
+        TwoBinomialNormal,
         VarianceGamma,
     )
     from pyhier.models.raw import group_summaries
@@ -102,7 +103,7 @@ _ROOMS = {
     "models": (
         "BetaBinomial BinomialNormal BinomialSums GroupMoments HierarchicalRegression "
         "HypergeometricNormal MultilevelNormal MultivariateNormal NormalMixture NormalNormal "
-        "NormalSums NormalT PoissonGamma PoissonNormal PoissonSums VarianceGamma"
+        "NormalSums NormalT PoissonGamma PoissonNormal PoissonSums TwoBinomialNormal VarianceGamma"
     ),
     "models.raw": "group_summaries",
     "posterior.diagnostics": "ConvergenceWarning",
@@ -166,6 +167,7 @@ __all__ = [
     "RandomEffects",
     "RandomEffectsMany",
     "Sensitivity",
+    "TwoBinomialNormal",
     "VarianceGamma",
     "anova",
     "calibrate",

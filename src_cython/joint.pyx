@@ -2,7 +2,7 @@
 
 theta_j ~ N(m_j, tau^2) with m_j = mu, or a linear predictor x_j'beta; data y_j given theta_j is
 normal with a known variance, binomial with logit theta_j (plus an offset), Poisson with log rate
-theta_j, or hypergeometric with log odds ratio theta_j, whose likelihood stands in a table. The
+theta_j, or of two arms with log odds ratio theta_j, whose likelihood stands in a table. The
 coordinates are (beta_1, ..., beta_k, log tau, effect_1, ..., effect_J), of which an effect is
 
 - centred: theta_j itself;
@@ -52,10 +52,10 @@ cdef extern from "likelihood_table.h" nogil:
 cdef double LOG_SQRT_2PI = 0.918938533204672741780329736406
 
 cdef enum Likelihood:
-    NORMAL, BINOMIAL, POISSON, HYPERGEOMETRIC
+    NORMAL, BINOMIAL, POISSON, TABLE
 
 LIKELIHOODS = {"normal": NORMAL, "binomial": BINOMIAL, "poisson": POISSON,
-               "hypergeometric": HYPERGEOMETRIC}
+               "table": TABLE}
 
 
 cdef struct EffectsData:
@@ -107,7 +107,7 @@ cdef inline double one_group(EffectsData *e, Py_ssize_t j, double theta,
         r = e.y[j] - theta
         slope[0] = e.size[j] * r
         return -0.5 * slope[0] * r
-    if e.kind == HYPERGEOMETRIC:
+    if e.kind == TABLE:
         slope[0] = 0.0
         if e.size[j] == 0.0:
             return 0.0
@@ -187,7 +187,7 @@ cdef class NormalEffects(GradientDensity):
 
     Parameters
     ----------
-    likelihood : "normal", "binomial", "poisson" or "hypergeometric"
+    likelihood : "normal", "binomial", "poisson" or "table"
     y, size : in, shape (groups,)
         The response; the variances, trials, exposures, or the most that the response can be.
     centred : whether an effect's coordinate is theta itself
@@ -199,7 +199,7 @@ cdef class NormalEffects(GradientDensity):
     kappa : with it above 0, mu's prior variance is tau^2 / kappa
     design : in, shape (groups, k), or None: one mu for all
     offset : in, shape (groups,), of logits, or None
-    tables, start : in; of hypergeometric ones: start has shape (groups,)
+    tables, start : in; of tables: start has shape (groups,)
     """
     cdef EffectsData model
     cdef const double[::1] y, size, mean, offset, tables, start

@@ -1,8 +1,8 @@
 /* A group's count given a normal effect: the likelihood, and the integrand about its mode.
  *
  * The count is binomial with logit theta, or Poisson with log rate theta (plus the log of an
- * exposure), or its log likelihood stands in a table (likelihood_table.h), which Fisher's noncentral
- * hypergeometric one does; theta ~ N(eta, tau^2). The integrand is log-concave. With t its mode, d = theta - t and
+ * exposure), or its log likelihood stands in a table (likelihood_table.h), as those of two arms
+ * do; theta ~ N(eta, tau^2). The integrand is log-concave. With t its mode, d = theta - t and
  * p = expit(t), the log of what it is there over what it is at the mode is
  *
  *     -n [log(1 + p (e^d - 1)) - p d] - d^2 / (2 tau^2),   or   -rate (e^d - 1 - d) - d^2 / (2 tau^2),
@@ -165,7 +165,9 @@ static double mode_between(const count *g, double eta, double precision, double 
         const double total = bend + precision;
         double step = f / total, next = t + step;
         /* Of a halving it says nothing, where the integrand is wide. */
-        int close = step == 0.0 || step * step * total < 1e-20;
+        /* The slope there is as steep as the mode is known, and tau times it is much in a wide one. */
+        int close = step == 0.0
+                    || (step * step * total < 1e-20 && fabs(step) < 1e-7 * (1.0 + fabs(t)));
         if (f > 0.0)
             low = t;
         else
@@ -192,17 +194,33 @@ static double mode_inside(const count *g, double eta, double precision)
                         eta + bend / (bend + precision) * (g->hat - eta));
 }
 
-/* The mode where a table's count is at an end: its slope is at most that of a Poisson count of none
- * whose rate is the table's first term, so the mode is between that count's and eta. */
+/* The end of the line that a table's count, which is none or all, leaves open. */
+static inline const double *open_end(const count *g)
+{
+    return g->table + (g->y == 0.0 ? TABLE_BELOW : TABLE_ABOVE);
+}
+
+/* The mode where a table's count is at an end. It is between eta and where the slope at eta would
+ * take it; and, where the end has a rate, between eta and the mode of a Poisson count of none. Where
+ * the likelihood grows like a line, it is about a root of a quadratic. */
 static double mode_at_end(const count *g, double eta, double log_tau, double precision)
 {
-    const int none = g->y == 0.0;
-    const double rate = g->table[(none ? TABLE_BELOW : TABLE_ABOVE) + 2];
-    const count far = {POISSON_COUNT, 0.0, rate, -INFINITY, 0.0, NULL};
-    double away = distance_of_none(&far, none ? eta : -eta, log_tau);
-    away = fmin(away, g->size / precision);
-    return none ? mode_between(g, eta, precision, eta - away, eta, eta - away)
-                : mode_between(g, eta, precision, eta, eta + away, eta + away);
+    const double *end = open_end(g), out = g->y == 0.0 ? -1.0 : 1.0;
+    double bend, away = fabs(count_slope(g, eta, &bend)) / precision;
+    if (end[END_RATE] < INFINITY) {
+        const count far = {POISSON_COUNT, 0.0, end[END_RATE], -INFINITY, 0.0, NULL};
+        away = fmin(away, distance_of_none(&far, -out * eta, log_tau));
+    }
+    away *= 1.0 + 1e-15; /* as eta plus it is rounded */
+    double first = away;
+    if (end[END_GROWTH] > 0.0) {
+        const double edge = g->table[out < 0.0 ? TABLE_LEFT : TABLE_RIGHT];
+        const double from = out * (eta - edge) + 1.0 / end[END_GROWTH]; /* where the line is 0 */
+        const double root = hypot(from, 2.0 * exp(log_tau));
+        first = fmin(away, from > 0.0 ? 2.0 / precision / (from + root) : 0.5 * (root - from));
+    }
+    return mode_between(g, eta, precision, out < 0.0 ? eta - away : eta,
+                        out < 0.0 ? eta : eta + away, eta + out * first);
 }
 
 /* Seen from the other end, failures are successes: theta and eta change their signs. */
@@ -272,9 +290,9 @@ static inline double log_fall_at(const count *g, const mode *m, double d, double
         *slope = *bend = 0.0;
         if (g->size == 0.0)
             return -0.5 * d * d * m->precision;
-        const double height = table_at(g->table, m->t + d, slope, bend);
+        const double change = table_change(g->table, m->t, m->height, d, m->pull, slope, bend);
         *slope -= m->pull;
-        return height - m->height - m->pull * d - 0.5 * d * d * m->precision;
+        return change - 0.5 * d * d * m->precision;
     }
     if (g->kind == POISSON_COUNT) {
         const double rise = expm1(d);
@@ -302,8 +320,7 @@ static int sinh_centre(const count *g, const mode *m, double *c)
     if (m->scale <= WIDE_EFFECT || g->size == 0.0)
         return 0;
     if (g->kind == TABLE_COUNT)
-        *c = g->y == 0.0 ? -log(g->table[TABLE_BELOW + 2])
-             : g->y == g->size ? log(g->table[TABLE_ABOVE + 2]) : g->hat;
+        *c = g->y == 0.0 || g->y == g->size ? open_end(g)[END_CORNER] : g->hat;
     else if (g->kind == POISSON_COUNT)
         *c = g->y == 0.0 ? -log(g->size) : g->hat;
     else

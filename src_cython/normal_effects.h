@@ -245,6 +245,8 @@ static double count_integral(const count *g, double eta, double log_tau, int det
         more = g->y == 0.0 || g->y == g->size ? 0.0 : MOST_LOG_TAU - log_tau;
         if (g->kind == POISSON_COUNT && g->y > 0.0)
             more = MOST_LOG_TAU - log_tau;
+        if (g->kind == TABLE_COUNT && g->size > 0.0 && more == 0.0 && open_end(g)[END_GROWTH] > 0.0)
+            more = log_tau - MOST_LOG_TAU;
         eta *= exp(MOST_LOG_TAU - log_tau);
         log_tau = MOST_LOG_TAU;
     }

@@ -42,7 +42,7 @@ cdef extern from "normal_effects.h" nogil:
                           const double *node, const double *weight)
     double drawn_effect(const count *g, const mode *m, double first, double second)
 
-KINDS = {"binomial": 0, "poisson": 1, "hypergeometric": 2}
+KINDS = {"binomial": 0, "poisson": 1, "table": 2}
 
 # Rows of ``data``, shape (6, groups). The last is where the group's table starts in ``tables``.
 cdef enum:

@@ -148,12 +148,14 @@ ROWS = PICTURES | {
         "labels": Kind("AB", 3, ["A"]), "prior_mu": PRIOR_MU, "prior_tau": PRIOR_TAU, **more})
         for name, make, more in (
             ("HypergeometricNormal", ph.HypergeometricNormal, {}),
+            ("TwoBinomialNormal", ph.TwoBinomialNormal, {}),
             ("from_two_arms", ph.BinomialNormal.from_two_arms, {"measure": Kind("RR", None, 3)}),
         )},
-    "HypergeometricNormal by x": (ph.HypergeometricNormal, {
+    **{f"{make.__name__} by x": (make, {
         **{name: [*column, 3] for name, column in ARMS.items()}, "X": [0, 1, 3]}, {
         "X": Kind("x", [1.0], [np.nan] * 3), "prior_beta": Kind(3, "x", {"nix": stats.norm(0, 1)}),
-        "prior_mu": Kind(stats.norm(0, 1)), "prior_tau": PRIOR_TAU}),
+        "prior_mu": Kind(stats.norm(0, 1)), "prior_tau": PRIOR_TAU})
+        for make in (ph.HypergeometricNormal, ph.TwoBinomialNormal)},
     "exact_many of counts": (ph.exact_many, {"successes": [[1, 2, 0]], "trials": [4, 5, 3]}, {
         "successes": Kind("abc", [1, 2, 0], [[1.5, 1, 1]], [[9, 1, 1]], [[np.nan] * 3], 3.0),
         "trials": Kind("x", [4], [4, 5, -1], [4, 5, np.nan]), "prior": Kind("nix", 3, {"K": 3}),

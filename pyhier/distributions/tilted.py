@@ -11,7 +11,7 @@ import numpy as np
 from pyhier._frozen import Frozen
 from pyhier._types import Floats, Ints
 from pyhier.distributions.families import ByMoments
-from pyhier.distributions.hypergeometric import LikelihoodTables, Margins
+from pyhier.distributions.likelihood_tables import EffectLikelihood, LikelihoodTables
 from pyhier.kernels import normal_effects as kernel
 from pyhier.kernels.count_masses import log_mass
 from pyhier.quadrature.transforms import Line
@@ -21,7 +21,7 @@ NODES, WEIGHTS = np.polynomial.legendre.leggauss(16)
 NO_TABLES = np.zeros(1)
 OFFSET = 4  # the row of offsets
 
-Kind = Literal["binomial", "poisson", "hypergeometric"]
+Kind = Literal["binomial", "poisson", "table"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,13 @@ class Counts(Frozen):
 
     Attributes
     ----------
-    kind : {"binomial", "poisson", "hypergeometric"}
+    kind : {"binomial", "poisson", "table"}
         The line of effects is that of logits, of logs, or of log odds ratios.
     data : ndarray, shape (6, groups)
         Counts, trials or exposures, the effects (plus offsets) that make the counts likeliest, the
         logs of their probabilities there, offsets, and where tables start.
     tables : ndarray
-        Log likelihoods of hypergeometric counts.
+        Log likelihoods of log odds ratios.
     """
 
     kind: Kind
@@ -66,11 +66,11 @@ class Counts(Frozen):
         return cls(kind, np.ascontiguousarray([y, size, hat, highest, moved, none]))
 
     @classmethod
-    def of_margins(cls, margins: Margins, tables: LikelihoodTables) -> "Counts":
-        """Counts of events given both margins of 2 x 2 tables."""
-        none = np.zeros(margins.y.size)
-        rows = [margins.y, margins.most, tables.hat, tables.highest, none, tables.start]
-        return cls("hypergeometric", np.ascontiguousarray(rows), tables.tables)
+    def of_tables(cls, likelihood: EffectLikelihood, tables: LikelihoodTables) -> "Counts":
+        """Events of two arms, whose log likelihoods of the log odds ratio stand in tables."""
+        none = np.zeros(likelihood.y.size)
+        rows = [likelihood.y, likelihood.most, tables.hat, tables.highest, none, tables.start]
+        return cls("table", np.ascontiguousarray(rows), tables.tables)
 
     def take(self, groups: int | Ints | Sequence[int]) -> "Counts":
         """Those of some groups."""

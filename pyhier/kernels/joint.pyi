@@ -11,7 +11,7 @@ Floats = NDArray[np.float64]
 class NormalEffects(GradientDensity):
     def __init__(
         self,
-        likelihood: Literal["normal", "binomial", "poisson", "hypergeometric"],
+        likelihood: Literal["normal", "binomial", "poisson", "table"],
         y: Floats,
         size: Floats,
         centred: bool,

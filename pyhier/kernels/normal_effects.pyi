@@ -8,7 +8,7 @@ from pyhier.kernels.gradients import GradientDensity
 from pyhier.kernels.integrated_groups import IntegratedGroups
 
 Floats = NDArray[np.float64]
-_Kind = Literal["binomial", "poisson", "hypergeometric"]
+_Kind = Literal["binomial", "poisson", "table"]
 KINDS: dict[str, int]
 
 class CountsWithPriors(IntegratedGroups):

@@ -9,6 +9,7 @@ from pyhier.models.count_normal_families import (
     BinomialNormalRegression,
     HypergeometricNormalRegression,
     PoissonNormalRegression,
+    TwoBinomialNormalRegression,
 )
 from pyhier.models.group_moments import GroupMoments
 from pyhier.models.heavy_families import NormalMixtureRegression, NormalTRegression
@@ -26,6 +27,7 @@ from pyhier.models.poisson_gamma import PoissonGamma
 from pyhier.models.poisson_normal import PoissonNormal
 from pyhier.models.poisson_sums import PoissonSums, SummedPoissonGamma
 from pyhier.models.regression import HierarchicalRegression
+from pyhier.models.two_binomial_normal import TwoBinomialNormal
 from pyhier.models.variance_gamma import VarianceGamma
 
 __all__ = [
@@ -58,5 +60,7 @@ __all__ = [
     "SummedBetaBinomial",
     "SummedNormal",
     "SummedPoissonGamma",
+    "TwoBinomialNormal",
+    "TwoBinomialNormalRegression",
     "VarianceGamma",
 ]

@@ -68,6 +68,11 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
     def _coefficients(self) -> Floats:
         """Logs of binomial coefficients, or of their like, shape (groups,)."""
 
+    @property
+    def _growing(self) -> int:
+        """How many groups' likelihoods grow like the size of their effects."""
+        return 0
+
     _both: str  # what groups must have for their data to bound their effects
 
     @property
@@ -116,7 +121,7 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
             return ""
         bounded = int(self._bounded.sum())
         if self.prior.name == "uniform":
-            need = 2 + self._flat
+            need = 2 + self._flat + self._growing
             why = f"the uniform prior of tau, which needs at least {need} groups with {self._both}"
         else:
             where = "tau = 0" if left <= 1e-6 else "large tau"
@@ -133,10 +138,11 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
 
         It behaves like exp(left * log tau) towards tau = 0 and exp(-right * log tau) for large
         tau: there a group whose data bound its effect has a probability that falls as 1 / tau, and
-        one whose data do not has half of one.
+        one whose data do not has half of one, or grows as tau.
         """
         zero, far = self.prior.structure(*self.scales).powers
-        return zero + 1.0, far + float(self._bounded.sum()) - 1.0 - self._flat
+        held = float(self._bounded.sum()) - self._growing
+        return zero + 1.0, far + held - 1.0 - self._flat
 
     # --- Effects --------------------------------------------------------------------------------
 

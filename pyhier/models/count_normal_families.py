@@ -1,4 +1,4 @@
-"""`BinomialNormal`, `PoissonNormal` and `HypergeometricNormal` with covariates."""
+"""`BinomialNormal`, `PoissonNormal` and the models of two arms with covariates."""
 
 from functools import partial
 from typing import Any
@@ -13,6 +13,8 @@ from pyhier.models.groups import Labels
 from pyhier.models.hypergeometric_normal import HypergeometricNormal
 from pyhier.models.mean_regression import NO_MU
 from pyhier.models.poisson_normal import PoissonNormal
+from pyhier.models.two_arms_normal import TwoArmsNormal
+from pyhier.models.two_binomial_normal import TwoBinomialNormal
 from pyhier.priors.tau import TauPrior
 
 
@@ -49,11 +51,8 @@ class BinomialNormalRegression(CountNormalRegression, BinomialNormal):
         return some & others, some & ~others, others & ~some
 
 
-class HypergeometricNormalRegression(CountNormalRegression, HypergeometricNormal):
-    """`HypergeometricNormal` with covariates: log odds ratios about x_j' beta.
-
-    ``HypergeometricNormal(events, size, control_events, control_size, X=)`` makes these.
-    """
+class TwoArmsNormalRegression(CountNormalRegression, TwoArmsNormal):
+    """What the models of two arms become where they have covariates."""
 
     def __init__(
         self,
@@ -73,13 +72,27 @@ class HypergeometricNormalRegression(CountNormalRegression, HypergeometricNormal
         if prior_mu is not None:
             raise ValueError(NO_MU)
         arms = (events, size, control_events, control_size)
-        HypergeometricNormal.__init__(self, *arms, labels=labels, prior_tau=prior_tau)
+        TwoArmsNormal.__init__(self, *arms, labels=labels, prior_tau=prior_tau)
         self._regress(X, intercept, prior_beta, prior_tau, design)
 
     @property
     def _kinds(self) -> tuple[Any, Any, Any]:
         some, fewer = self._sides
         return some & fewer, some & ~fewer, fewer & ~some
+
+
+class HypergeometricNormalRegression(TwoArmsNormalRegression, HypergeometricNormal):
+    """`HypergeometricNormal` with covariates: log odds ratios about x_j' beta.
+
+    ``HypergeometricNormal(events, size, control_events, control_size, X=)`` makes these.
+    """
+
+
+class TwoBinomialNormalRegression(TwoArmsNormalRegression, TwoBinomialNormal):
+    """`TwoBinomialNormal` with covariates: log odds ratios about x_j' beta.
+
+    ``TwoBinomialNormal(events, size, control_events, control_size, X=)`` makes these.
+    """
 
 
 class PoissonNormalRegression(CountNormalRegression, PoissonNormal):
@@ -118,5 +131,6 @@ class PoissonNormalRegression(CountNormalRegression, PoissonNormal):
 
 
 HypergeometricNormal.with_covariates = HypergeometricNormalRegression
+TwoBinomialNormal.with_covariates = TwoBinomialNormalRegression
 BinomialNormal.with_covariates = BinomialNormalRegression
 PoissonNormal.with_covariates = PoissonNormalRegression

@@ -109,6 +109,20 @@ def test_exact_two_arms(rma):
     np.testing.assert_allclose(estimates(ph.HypergeometricNormal(a, n, c, m)), wanted, atol=1e-4)
 
 
+def test_two_binomials(rma):
+    """Of large studies, whose risks are known: what a maximum and an integral differ by is small.
+
+    An integral is the maximum times the width of the integrand, whose log changes with an effect by
+    at most a half. So a study's estimate moves by at most half its error variance: 0.002 where the
+    smallest cell has 400 people, 0.0001 in the largest studies.
+    """
+    a, n, c, m = (100.0 * column for column in ARMS)
+    call = "ai = a, n1i = n, ci = c, n2i = m, measure = 'OR', model = 'UM.FS', nAGQ = 7, " + STEPS
+    wanted = rma(call, a=a, n=n, c=c, m=m)
+    found = estimates(ph.TwoBinomialNormal(a, n, c, m))
+    np.testing.assert_allclose(found[:2], wanted[:2], atol=1e-3)
+
+
 def test_log_poisson_normal(r):
     """LearnBayes' log mean of counts with a normal prior is a group's effect given mu and tau."""
     y, mu, tau = [4, 0, 3, 7], 1.2, 0.6

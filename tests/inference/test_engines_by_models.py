@@ -76,10 +76,13 @@ def with_normal_effects(model, name, y, size):
     return make
 
 
-def two_arms():
-    d = ph.load_dataset("bcg")
-    columns = ("vaccinated_cases", "vaccinated", "control_cases", "control")
-    return ph.HypergeometricNormal(*(d[name] for name in columns))
+def two_arms(model):
+    def make():
+        d = ph.load_dataset("bcg")
+        columns = ("vaccinated_cases", "vaccinated", "control_cases", "control")
+        return model(*(d[name] for name in columns))
+
+    return make
 
 
 def heavy(model, **law):
@@ -114,7 +117,8 @@ MODELS = {
     "t: eight schools": heavy(ph.NormalT, nu=4),
     "contaminated: eight schools": heavy(ph.NormalMixture),
     "Poisson-normal: pumps": with_normal_effects(ph.PoissonNormal, "pumps", "failures", "khours"),
-    "hypergeometric-normal: BCG": two_arms,
+    "hypergeometric-normal: BCG": two_arms(ph.HypergeometricNormal),
+    "two binomials: BCG": two_arms(ph.TwoBinomialNormal),
 }
 
 FAMILIES = ("normal", "beta-binomial", "Poisson-gamma", "variances")

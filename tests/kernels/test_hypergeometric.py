@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pyhier.distributions.hypergeometric import Margins, likelihood_tables
+from pyhier.distributions.hypergeometric import Margins
+from pyhier.distributions.likelihood_tables import likelihood_tables
 from pyhier.distributions.tilted import Counts, TiltedNormal
 
 # Events and people in the first arm and in the second.
@@ -31,7 +32,7 @@ def digits():
 
 def counts_of(*tables):
     margins = Margins.of(*np.array(tables, dtype=float).T)
-    return Counts.of_margins(margins, likelihood_tables(margins))
+    return Counts.of_tables(margins, likelihood_tables(margins))
 
 
 class Reference:
