@@ -229,12 +229,9 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
         if isinstance(quantity, slice):
             table = kernel.effects_given_tau(self.y[quantity], self.var[quantity], last)
             return Linear(table[0], table[1], table[2], False)
-        tau2 = np.exp(2.0 * last)
         if isinstance(quantity, str):
-            return Linear(0.0, 1.0, tau2, True)
-        total = self.var[quantity] + tau2
-        shrinkage, rest = self.var[quantity] / total, tau2 / total  # one may leave the doubles
-        return Linear(self.y[quantity] * rest, shrinkage, self.var[quantity] * rest, False)
+            return Linear(0.0, 1.0, np.exp(2.0 * last), True)
+        return effect_given_tau(self.y[quantity], self.var[quantity], last)
 
     def difference(self, first: int | str, second: int | str, last: Floats) -> Linear:
         """The difference of two of these, given log tau."""
@@ -415,6 +412,14 @@ class NormalNormal(Sources, NormalTargets, NormalPriors, EstimatedGroups):
             kept = {"prior_mu": self._priors["prior_mu"], "prior_tau": self._priors["prior_tau"]}
             priors = kept | priors if priors else dict(self._priors)
         return NormalNormal(self.y, labels=self._labels, **self._spread, **priors)
+
+
+def effect_given_tau(y: float, var: float, log_tau: Floats) -> Linear:
+    """A group's effect, given log tau: BDA3 eq. 5.17."""
+    tau2 = np.exp(2.0 * log_tau)
+    total = var + tau2
+    shrinkage, rest = var / total, tau2 / total  # one may leave the doubles
+    return Linear(y * rest, shrinkage, var * rest, False)
 
 
 _arguments = list(signature(NormalNormal.__init__).parameters.values())[1:]

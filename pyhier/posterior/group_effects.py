@@ -20,8 +20,8 @@ from pyhier.distributions.normal_mixtures import STEP, THIN, Mixtures
 from pyhier.kernels.mixtures import components
 from pyhier.kernels.normal_groups import effects_given_tau
 from pyhier.kernels.variance_bins import effects
+from pyhier.models.normal_normal import effect_given_tau
 from pyhier.models.normal_sums import checked_groups
-from pyhier.models.reductions import Linear
 from pyhier.models.variance_bins import CENTRED, TO_SERIES
 from pyhier.posterior.line_quadrature import MOST_PARTS, Nodes, finer, nodes_for_mixtures
 from pyhier.posterior.quantile_series import WORTH, QuantileSeries
@@ -91,17 +91,9 @@ def by_mixtures(posterior: Any, q: Floats, y: Floats, var: Floats) -> Floats:
     thin = np.flatnonzero((np.minimum(q, 1.0 - q) < THIN) & (q > 0.0) & (q < 1.0))
     if thin.size:  # the nodes may not tell enough: each group's marginal knows
         for j in range(y.size):
-            own = posterior._mixture(partial(_given_tau, float(y[j]), float(var[j])))
+            own = posterior._mixture(partial(effect_given_tau, float(y[j]), float(var[j])))
             found[j, thin] = own.ppf(q[thin])
     return found
-
-
-def _given_tau(y: float, var: float, log_tau: Floats) -> Linear:
-    """A group's effect, given tau: BDA3 eq. 5.17."""
-    tau2 = np.exp(2.0 * log_tau)
-    total = var + tau2
-    shrinkage, rest = var / total, tau2 / total  # one may leave the doubles
-    return Linear(y * rest, shrinkage, var * rest, False)
 
 
 def many_quantiles(posterior: Any, q: Floats, y: Floats, var: Floats, table: Floats) -> Floats:
