@@ -32,6 +32,8 @@ class Comparison:
         Why that tolerance.
     refuses : str
         Why ours raises ValueError where R returns something; empty where it never may.
+    slow : int
+        How many cases one of a function counts for that takes R long.
     """
 
     package: str
@@ -42,6 +44,7 @@ class Comparison:
     tolerance: float
     why: str
     refuses: str = ""
+    slow: int = 1
 
     def cases(self, n: int, seed: int = 0) -> Iterator[Inputs]:
         """The same n inputs for the same seed, whatever other functions are compared."""
@@ -106,6 +109,7 @@ def compare(comparison: Comparison, n: int, seed: int = 0) -> Outcome:
     ----------
     comparison : Comparison
     n : int
+        Of a function that is slow in R accordingly fewer.
     seed : int
         Other seeds are other inputs.
 
@@ -114,7 +118,7 @@ def compare(comparison: Comparison, n: int, seed: int = 0) -> Outcome:
     Outcome
     """
     outcome = Outcome(comparison)
-    for case, inputs in enumerate(comparison.cases(n, seed)):
+    for case, inputs in enumerate(comparison.cases(-(-n // comparison.slow), seed)):
         theirs, r_seconds = in_r(comparison, inputs)
         begun = time.perf_counter()
         ours = answer(comparison, inputs)

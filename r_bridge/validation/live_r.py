@@ -16,7 +16,7 @@ import numpy as np
 
 INSTALL = (
     "install R (Debian: apt-get install r-base-core r-base-dev libtirpc-dev r-cran-learnbayes "
-    "r-cran-coda r-cran-metafor), then pip install 'pyhier[r]'"
+    "r-cran-coda r-cran-metafor r-cran-lme4), then pip install 'pyhier[r]'"
 )
 
 
@@ -234,7 +234,7 @@ def versions() -> dict[str, str]:
     """Versions of R and of those packages compared with that are installed, for reports."""
     return dict(
         evaluate(
-            "compared <- c('LearnBayes', 'coda', 'metafor');"
+            "compared <- c('LearnBayes', 'coda', 'metafor', 'lme4');"
             "here <- compared[nzchar(vapply(compared, function(p) system.file(package = p), ''))];"
             "c(list(R = paste(R.version$major, R.version$minor, sep = '.')), "
             "sapply(here, function(p) as.character(packageVersion(p)), simplify = FALSE))"

@@ -136,8 +136,10 @@ def validate(
     begun = time.perf_counter()
     about = {"pyhier": __version__, "numpy": np.__version__, "python": platform.python_version()}
     about |= versions() | _linear_algebra()
-    outcomes = []
-    for comparison in all_comparisons(packages):
+    compared, outcomes = all_comparisons(packages), []
+    for package in {comparison.package: None for comparison in compared}:
+        evaluate(f"loadNamespace('{package}')$.packageName")  # a missing one is said at once
+    for comparison in compared:
         outcome = compare(comparison, FULL if full else CASES, seed)
         outcomes.append(outcome)
         progress(line(_row(outcome)) + ("" if outcome.good else f"  {outcome.failures[0]}"))
@@ -154,7 +156,7 @@ def save(text: str, path: Path) -> None:
 def line(row: Sequence[str]) -> str:
     """A row as the terminal shows it."""
     name, *rest = row
-    return f"{name:34}" + "".join(
+    return f"{name:36}" + "".join(
         f"{cell:>{max(9, len(h) + 2)}}" for cell, h in zip(rest, HEAD[1:], strict=True)
     )
 

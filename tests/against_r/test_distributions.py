@@ -11,45 +11,18 @@ import mpmath as mp
 import numpy as np
 import pytest
 from pyhier.r_bridge.validation.comparisons.distributions import FAMILIES, ours
+from pyhier.r_bridge.validation.comparisons.whole_range import (
+    LOST_IN_R,
+    WIDE,
+    far_tails,
+    points,
+    wide,
+)
 
 from pyhier import rstats
 
 N = 400
-WIDE = {
-    "gamma": {"shape": (-3, 9), "rate": (-3, 3)},
-    "chisq": {"df": (-2, 9)},
-    "beta": {"shape1": (-3, 7), "shape2": (-3, 7)},
-    "f": {"df1": (-2, 7), "df2": (-2, 7)},
-    "t": {"df": (-1.5, 12)},
-    "pois": {"lambda": (-5, 12)},
-    "nbinom": {"size": (-3, 7), "prob": (-6, 0)},
-}
-# R's own rounding where it is the larger one (checked below): exp(log p) at log p = -700 has 1e-13;
-# the densities of R 4.2's dpois_raw have 3e-9 of it at means of 4e7.
-LOST_IN_R = {"gamma", "chisq", "pois"}
-
-
-def given_of(family, rng):
-    given = {}
-    for name, draw in FAMILIES[family].items():
-        low, high = WIDE.get(family, {}).get(name, (None, None))
-        values = np.concatenate([draw(rng) for _ in range(N // 25)])
-        given[name] = values if low is None else 10.0 ** rng.uniform(low, high, N)
-    if family == "hyper":
-        given["k"] = np.floor(rng.random(N) * (given["m"] + given["n"]))
-    return given
-
-
-def far_tails(rng):
-    """Logarithms of probabilities, half of them out to 1e-290."""
-    return np.where(rng.random(N) < 0.5, np.log(rng.random(N)), -(10.0 ** rng.uniform(-1, 2.82, N)))
-
-
-def points_of(family, given, rng):
-    quantile, p, left = ours("q", family), far_tails(rng), rng.random(N) < 0.5
-    x = np.where(left, quantile(p, given, log_p=True),
-                 quantile(p, given, lower_tail=False, log_p=True))  # fmt: skip
-    return np.where(np.isfinite(x), x, 1.0)
+FAR = 2.82  # log10 of how far the logarithms of probabilities go: 1e-290
 
 
 def in_r(r, function, x, given, **options):
@@ -70,8 +43,8 @@ def apart(theirs, found):
 def test_probabilities(r, family):
     """2e-12: rounding of exp(log p) far in the tails; with shapes of 1e8 x's own is magnified."""
     rng = np.random.default_rng(1)
-    given = given_of(family, rng)
-    x = points_of(family, given, rng)
+    given = wide(family, rng, N)
+    x = points(family, given, rng, FAR)
     for lower in (True, False):
         for log in (False, True):
             options = {"lower_tail": lower, "log_p": log}
@@ -101,8 +74,8 @@ def exact_log_density(family, x, given, i):
 def test_densities(r, family):
     """R's digits; where R 4.2 has lost its own (large means), the exact value is ours."""
     rng = np.random.default_rng(2)
-    given = given_of(family, rng)
-    x = points_of(family, given, rng)
+    given = wide(family, rng, N)
+    x = points(family, given, rng, FAR)
     plain, log = ours("d", family)(x, given), ours("d", family)(x, given, log=True)
     error = apart(in_r(r, f"d{family}", x, given), plain)
     # A logarithm near 0 has the rounding of its terms.
@@ -124,7 +97,7 @@ def test_densities(r, family):
 def test_quantiles(r, family):
     """R's quantile to 1e-11, or one whose probability, by R's p function, is as near or nearer."""
     rng = np.random.default_rng(3)
-    given, log_p = given_of(family, rng), far_tails(rng)
+    given, log_p = wide(family, rng, N), far_tails(rng, N, FAR)
     for lower in (True, False):
         options = {"lower_tail": lower, "log_p": True}
         found = ours("q", family)(log_p, given, **options)

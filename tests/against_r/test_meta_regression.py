@@ -1,90 +1,25 @@
-"""random_effects with covariates against metafor's rma: random problems, and metadat's data sets.
+"""random_effects with covariates against metafor's rma: metadat's data sets, and what else it says.
+
+Random problems: `r_bridge.validation.comparisons.moderators`.
 
 The estimates are scaled to order 1, so that absolute tolerances are relative ones, too.
 """
 
 import numpy as np
 import pytest
+from pyhier.r_bridge.validation.comparisons import moderators
+from pyhier.r_bridge.validation.comparisons.moderators import FIT, METHODS, TESTS
 
 import pyhier as ph
 from pyhier.classical import baujat, radial
 
-METHODS = ("DL", "REML", "ML", "PM", "EB", "HE", "SJ", "HS", "FE")
-TESTS = ("z", "knha", "adhoc", "t")
 # Closed forms: rounding, times what Q - (J - p) cancels. Iterated ones stop where tau^2 moves by
 # 1e-13, nearer by a constant factor a step.
 TOLERANCE = dict.fromkeys(METHODS, 1e-11) | dict.fromkeys(("REML", "ML", "PM", "EB"), 1e-8)
 
-FIT = """
-    fit <- rma(y, vi = v, mods = X, method = method, test = test,
-      control = list(threshold = 1e-13, tol = 1e-13, maxiter = 20000, stepadj = 0.5))
-    new <- predict(fit, level = 90)
-    effects <- if (method == "FE") NULL else blup(fit)
-    list(tau2 = fit$tau2, tau2_se = fit$se.tau2, beta = as.numeric(fit$beta), se = fit$se,
-      vb = as.numeric(vcov(fit)), QE = fit$QE, QEp = fit$QEp, QM = fit$QM, QMp = fit$QMp,
-      I2 = fit$I2, H2 = fit$H2, R2 = if (is.null(fit$R2)) NA_real_ else fit$R2,
-      mean = as.numeric(new$pred), mean_se = as.numeric(new$se), ci = as.numeric(new$ci.lb),
-      pi = as.numeric(if (is.null(new$pi.lb)) new$ci.lb else new$pi.lb),
-      theta = as.numeric(effects$pred), hat = as.numeric(hatvalues(fit)),
-      standard = as.numeric(rstandard(fit)$z), pvalue = as.numeric(fit$pval))
-"""
-
 
 def problem(seed):
-    """Groups, variances over decades, one to four covariates, a third without heterogeneity."""
-    rng = np.random.default_rng([17, seed])
-    p = int(rng.integers(1, 5))
-    groups = int(rng.integers(p + 4, 40))
-    x = rng.normal(size=(groups, p)) * np.exp(rng.normal(0.0, 1.0, p))
-    if seed % 4 == 1:
-        x[:, 0] = rng.integers(0, 2, groups)
-        x[:2, 0] = 0.0, 1.0
-    var = np.exp(rng.normal(0.0, 1.2, groups))
-    tau = 0.0 if seed % 3 == 0 else np.exp(rng.uniform(np.log(0.05), np.log(4.0)))
-    y = 1.0 + x @ rng.normal(size=p) * 0.5 + rng.normal(size=groups) * np.sqrt(var + tau**2)
-    return y, var, x
-
-
-def check(ours, theirs, tol):
-    """Everything that both print; coefficients move by about tau^2's error times ten."""
-    loose = max(10.0 * tol, 1e-10)
-    assert ours.tau2 == pytest.approx(theirs["tau2"], rel=loose, abs=tol)
-    if ours.method != "FE":
-        assert ours.tau2_se == pytest.approx(theirs["tau2_se"], rel=loose)
-        np.testing.assert_allclose(ours.theta, theirs["theta"], rtol=loose, atol=loose)
-    for name in ("beta", "se", "QE", "QM", "H2"):
-        found = np.atleast_1d(getattr(ours, name))
-        np.testing.assert_allclose(found, theirs[name], rtol=loose, atol=loose, err_msg=name)
-    np.testing.assert_allclose(ours.vb.ravel(), theirs["vb"], rtol=loose, atol=loose)
-    for name in ("QEp", "QMp", "I2", "R2"):  # percent, and tails
-        wanted = float(np.asarray(theirs[name]).ravel()[0])
-        found = getattr(ours, name)
-        if name == "R2" and theirs["tau2"] < 1e-9:
-            continue  # a share of what may be nothing: metafor stops at 1e-14, not at 0
-        if np.isfinite(wanted) or np.isfinite(found):
-            assert found == pytest.approx(wanted, rel=1e-6, abs=100 * loose), name
-    here = ours.predict(level=0.9)
-    for found, name in ((here.mean, "mean"), (here.se, "mean_se"), (here.interval[:, 0], "ci"),
-                        (here.prediction_interval[:, 0], "pi")):  # fmt: skip
-        np.testing.assert_allclose(found, theirs[name], rtol=loose, atol=loose, err_msg=name)
-    np.testing.assert_allclose(ours.hat_values, theirs["hat"], rtol=loose, atol=loose)
-    np.testing.assert_allclose(
-        ours.standardized_residuals, theirs["standard"], rtol=loose, atol=loose
-    )
-    np.testing.assert_allclose(ours.table()["p"], theirs["pvalue"], rtol=1e-6, atol=100 * loose)
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_random_problems(r, method):
-    zeros = 0
-    for seed in range(24):
-        y, var, x = problem(seed)
-        test = TESTS[seed % 4]
-        ours = ph.random_effects(ph.NormalNormal(y, var=var, X=x), method, test)
-        theirs = r(FIT, y=y, v=var, X=x, method=method, test=test)
-        check(ours, theirs, TOLERANCE[method])
-        zeros += ours.tau2 == 0.0
-    assert 2 <= zeros <= 22 or method in ("SJ", "FE")
+    return moderators.problem(np.random.default_rng([17, seed]), seed)
 
 
 def test_without_an_intercept_metafor_centres_y(r):

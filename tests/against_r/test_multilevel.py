@@ -1,8 +1,8 @@
 """random_effects of groups within groups against metafor's rma.mv: random trees, metadat's data."""
 
 import numpy as np
-import pandas as pd
 import pytest
+from pyhier.r_bridge.validation.comparisons import several_variances
 
 import pyhier as ph
 
@@ -26,22 +26,7 @@ FIT = """
 
 
 def problem(seed):
-    """A tree of two or three levels, some covariates, taus that may be 0."""
-    rng = np.random.default_rng([23, seed])
-    depth = 2 + seed % 2
-    sizes = rng.integers(2, 5, depth - 1).tolist()
-    paths = [path for path in np.ndindex(*rng.integers(4, 8, 1), *sizes) if rng.random() < 0.8]
-    levels = {"abc"[k]: np.array([path[k] for path in paths]) for k in range(depth)}
-    n, p = len(paths), int(rng.integers(1, 4))
-    x = np.column_stack([np.ones(n), rng.normal(size=(n, p - 1))])
-    var = np.exp(rng.normal(-1.0, 0.7, n))
-    y = x @ rng.normal(size=p) + rng.normal(size=n) * np.sqrt(var)
-    frame = pd.DataFrame(levels)
-    for k in range(depth):
-        tau = 0.0 if (seed + k) % 3 == 0 else np.exp(rng.normal(-0.5, 0.5))
-        group = frame.groupby([*"abc"[: k + 1]]).ngroup().to_numpy()
-        y = y + tau * rng.normal(size=group.max() + 1)[group]
-    return y, var, levels, x
+    return several_variances.tree(np.random.default_rng([23, seed]), seed)
 
 
 def fitted(r, y, var, levels, x, method, sigma2, test="z"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from pyhier.r_bridge.validation.comparisons import several_variances
 from scipy.linalg import block_diag
 
 import pyhier as ph
@@ -23,19 +24,7 @@ FIT = """
 
 
 def problem(seed):
-    """Two outcomes, some of them missing, effects that may agree altogether."""
-    rng = np.random.default_rng([41, seed])
-    groups = int(rng.integers(8, 20))
-    root = rng.normal(size=(groups, 2, 2)) * 0.3 + 0.3 * np.eye(2)
-    cov = root @ np.swapaxes(root, 1, 2)
-    rho = 0.97 if seed % 4 == 0 else rng.uniform(-0.6, 0.8)
-    tau = np.exp(rng.normal(-0.5, 0.4, 2))
-    sigma = np.array([[tau[0] ** 2, rho * tau[0] * tau[1]], [rho * tau[0] * tau[1], tau[1] ** 2]])
-    y = rng.multivariate_normal([0.5, -0.3], sigma, groups)
-    y = y + (root @ rng.normal(size=(groups, 2, 1)))[..., 0]
-    for j in range(0, groups, 5):
-        y[j, j % 2] = np.nan
-    return y, cov
+    return several_variances.outcomes(np.random.default_rng([41, seed]), seed)
 
 
 def compared(r, y, cov, names, method):

@@ -7,34 +7,16 @@ import re
 
 import numpy as np
 import pytest
+from pyhier.r_bridge.validation.comparisons.whole_range import ABSOLUTE, noncentral
 
 from pyhier import rstats
 
 N = 150
-# R's algorithms for beta and F stop at an absolute error of 1e-9, for t at 1e-12, in its lower tail
-# of the positive side; its densities of t are differences of such.
-ABSOLUTE = {"chisq": 1e-12, "beta": 3e-9, "f": 3e-9, "t": 1e-9}
-
-
-def drawn(family, rng):
-    """Parameters, and points amid their mass."""
-    shapes, ncp = 10.0 ** rng.uniform(-0.3, 2, (2, N)), 10.0 ** rng.uniform(-2, 2, N)
-    if family == "chisq":
-        return {"df": shapes[0], "ncp": ncp}, rng.noncentral_chisquare(shapes[0], ncp)
-    if family == "t":
-        shift = np.clip(rng.normal(0, 8, N), -35, 35)
-        scale = np.sqrt(rng.chisquare(shapes[0]) / shapes[0])
-        return {"df": shapes[0], "ncp": shift}, (rng.normal(size=N) + shift) / scale
-    ratio = rng.noncentral_f(2 * shapes[0], 2 * shapes[1], ncp)
-    if family == "f":
-        return {"df1": 2 * shapes[0], "df2": 2 * shapes[1], "ncp": ncp}, ratio
-    odds = ratio * shapes[0] / shapes[1]
-    return {"shape1": shapes[0], "shape2": shapes[1], "ncp": ncp}, odds / (1 + odds)
 
 
 @pytest.mark.parametrize("family", ABSOLUTE)
 def test_amid_the_mass(r, family):
-    given, x = drawn(family, np.random.default_rng(1))
+    given, x = noncentral(family, np.random.default_rng(1), N)
     code = "suppressWarnings(do.call(f, c(list(x), given)))"
     theirs = r(code.replace("f,", f"p{family},"), x=x, given=given)
     ours = getattr(rstats, f"p{family}")(x, **given)

@@ -1,7 +1,7 @@
 #' Compare pyhier with R
 #'
 #' Runs `pyhier validate`: every function beside the R function that it stands for, on many inputs,
-#' with the installed LearnBayes, coda and metafor. It prints a line a function: the cases tried, how
+#' with the installed LearnBayes, coda, metafor and lme4. It prints a line a function: the cases, how
 #' many agree to the last bit, the largest difference and its tolerance, and both times. The Python
 #' that pyhier uses must have the package rpy2 for it; it runs in a process of its own.
 #'
@@ -14,8 +14,8 @@
 #'   tolerance is a warning.
 #' @examples
 #' \dontshow{if (pyhier_available() && reticulate::py_module_available("rpy2") &&
-#'   requireNamespace("metafor", quietly = TRUE)) withAutoprint(\{}
-#' head(validate("metafor"))
+#'   requireNamespace("coda", quietly = TRUE)) withAutoprint(\{}
+#' head(validate("coda"))
 #' \dontshow{\})}
 #' @export
 validate <- function(packages = NULL, full = FALSE, seed = 0, json = NULL, html = NULL) {

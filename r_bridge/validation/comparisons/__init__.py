@@ -5,19 +5,25 @@ from collections.abc import Sequence
 from pyhier.r_bridge.validation.comparison import Comparison
 from pyhier.r_bridge.validation.comparisons import (
     coda,
+    count_effects,
     distributions,
     learnbayes,
     metafor,
+    mixed_models,
+    moderators,
     posteriors,
     priors,
     samplers,
+    several_variances,
     standard_models,
     stats,
+    whole_range,
 )
 
 COMPARISONS = (
     *stats.COMPARISONS,
     *distributions.COMPARISONS,
+    *whole_range.COMPARISONS,
     *learnbayes.COMPARISONS,
     *samplers.COMPARISONS,
     *standard_models.COMPARISONS,
@@ -25,6 +31,10 @@ COMPARISONS = (
     *priors.COMPARISONS,
     *coda.COMPARISONS,
     *metafor.COMPARISONS,
+    *moderators.COMPARISONS,
+    *several_variances.COMPARISONS,
+    *count_effects.COMPARISONS,
+    *mixed_models.COMPARISONS,
 )
 
 

@@ -4,14 +4,14 @@ test_that("validate() runs pyhier validate and reads its report", {
   expect_error(capture.output(validate("nosuch")), "ended with status 2", class = "pyhier_error")
   if (!identical(Sys.getenv("CI"), "true")) {
     skip_if_not(reticulate::py_module_available("rpy2"), "no rpy2")
-    skip_if_not_installed("metafor")
+    skip_if_not_installed("coda")
   }
   page <- tempfile(fileext = ".html")
   on.exit(unlink(page))
-  table <- validate("metafor", html = page)
+  table <- validate("coda", html = page)
   expect_true(all(table$good))
-  expect_true("rma, DL" %in% table[["function"]])
+  expect_true("effectiveSize" %in% table[["function"]])
   expect_true(all(table$largest_difference <= table$tolerance))
-  expect_true("metafor" %in% names(attr(table, "versions")))
+  expect_true("coda" %in% names(attr(table, "versions")))
   expect_true(file.exists(page))
 })
