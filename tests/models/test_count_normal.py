@@ -47,7 +47,7 @@ def by_sums(mass, mu, log_tau, log_prior, wanted, size=201):
 
 
 def test_surgical_of_posteriordb():
-    """posteriordb's reference draws: Stan, 10 chains of 1,000; BUGS' own priors."""
+    """Its model with BUGS' own priors, of which it keeps no reference draws; also by plain sums."""
     model = surgical(
         prior_mu=stats.norm(0, 1000), prior_tau=lambda t: -1.002 * np.log(t) - 0.001 / t**2
     )
