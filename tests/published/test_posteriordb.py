@@ -54,4 +54,6 @@ def test_files_are_in_its_form(script, tmp_path):
         (tmp_path / "mean_value/mean_value/surgical_data-surgical_model.json").read_text()
     )
     values = dict(zip(surgical["names"], surgical["mean_value"], strict=True))
-    assert [values["mu"], values["sigma"]] == pytest.approx([-2.5537746, 0.4035445], abs=2e-5)
+    # By plain sums over mu in (-14, 9), log tau in (-5, 5) and 401 places of each effect.
+    wanted = {"mu": -2.55377454248, "sigma": 0.40354280503, "b[1]": -2.95712936180}
+    assert {name: values[name] for name in wanted} == pytest.approx(wanted, abs=2e-10)
