@@ -42,7 +42,7 @@ def test_many_callbacks(r):
 
 
 def test_versions(r):
-    assert set(versions()) == {"R", "LearnBayes", "coda", "metafor"}
+    assert set(versions()) == {"R", "LearnBayes", "coda", "lme4", "metafor"}
 
 
 def test_without_r():
