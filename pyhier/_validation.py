@@ -50,13 +50,23 @@ def optional(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
+def as_array(name: str, value: object) -> NDArray[Any]:
+    """Return an array of whatever kind; ragged lists make none."""
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # ragged
+        raise ValueError(f"{name} is {value!r}: it must be numbers ({error})") from None
+
+
+def size_of(name: str, value: object) -> int:
+    """Return how many there are of what is yet to be checked."""
+    return as_array(name, value).size
+
+
 def float_array(name: str, value: object, ndim: int | None) -> Floats:
     """Return a new contiguous float64 array of so many dimensions, of any number for None."""
     plain = np.ma.filled(value, np.nan) if isinstance(value, np.ma.MaskedArray) else value
-    try:
-        raw = np.asarray(plain)
-    except ValueError as error:  # ragged
-        raise ValueError(f"{name} is {value!r}: it must be numbers ({error})") from None
+    raw = as_array(name, plain)
     text = raw.dtype == object and any(isinstance(item, str | bytes) for item in raw.ravel())
     if raw.dtype.kind in "cMmUSVb" or text:
         holds = "text" if text or raw.dtype.kind in "US" else raw.dtype
@@ -306,10 +316,7 @@ def probability_list(name: str, value: object) -> Floats:
 
 def numbers(name: str, value: object) -> Floats:
     """Return numbers of any shape as float64, a view where they are it already."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # ragged
-        raise ValueError(f"{name} is {value!r}: it must be numbers ({error})") from None
+    array = as_array(name, value)
     if array.dtype.kind not in "iuf":
         if array.dtype == object and any(item is None for item in array.flat):
             raise TypeError(f"{name} is {value!r}: it must be numbers, none missing")

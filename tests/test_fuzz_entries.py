@@ -24,6 +24,25 @@ def test_wild_input_is_answered_or_refused(name):
     limits(given(strategy)(check))()
 
 
+@pytest.mark.parametrize(
+    ("module", "name", "argument"),
+    [
+        ("basic", "BetaBinomial", "successes"), ("basic", "PoissonGamma", "counts"),
+        ("basic", "NormalT", "nu"), ("basic", "PosteriorBatch.quantile", "p"),
+        ("basic", "nuts of a density", "lower"), ("basic", "vi of a density", "upper"),
+        ("coda", "coda_options", "quantiles"), ("coda", "crosscorr_plot", "colours"),
+        ("learnbayes", "bayes_probit", "y"), ("more", "VarianceGamma", "s2"),
+        ("more", "VarianceGamma", "df"), ("more", "HypergeometricNormal", "events"),
+        ("rstats", "rstats ppois", "lambda_"), ("rstats", "rstats optimHess", "par"),
+        ("rstats", "rstats rmultinom", "prob"), ("rstats", "rstats sample", "x"),
+        ("rstats", "rstats solve", "b"),
+    ],
+)  # fmt: skip
+def test_ragged_lists_are_errors_that_name_the_argument(module, name, argument):
+    """Once NumPy's own words; all 1,275 arguments of the tables were tried."""
+    wild_calls.check((module, name, {argument: [[1.0], [1.0, 2.0]]}))
+
+
 def _raise(example):
     raise KeyError(example)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pyhier._types import Floats
-from pyhier._validation import checked, count, flag
+from pyhier._validation import as_array, checked, count, flag
 from pyhier.coda.access import window
 from pyhier.coda.correlation import autocorrelations, crosscorr
 from pyhier.coda.graphics import COLOURS, colours_of, with_graphics
@@ -253,7 +253,7 @@ def crosscorr_plot(x: Any, colours: Any = 10, axes: Any = None) -> Panels:
     """
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
-    own = isinstance(colours, str) or np.ndim(colours) == 0
+    own = isinstance(colours, str) or as_array("colours", colours).ndim == 0
     kinds = count("colours", colours, 2) if own else len(colours)
     colormap = _diverging(kinds) if own else ListedColormap(colours_of("colours", colours))
     made = panels(1, axes, height=4.4)

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from pyhier._validation import check_level, checked, count, flag, function, probability_list
+from pyhier._validation import (
+    as_array,
+    check_level,
+    checked,
+    count,
+    flag,
+    function,
+    probability_list,
+)
 from pyhier.coda.plots import bandwidth
 from pyhier.rstats.format import format_number
 
@@ -101,7 +109,7 @@ def _check(name: str, value: Any) -> None:
     if name in _FRACTIONS:
         check_level(value, name)
     elif name == "quantiles":
-        probability_list(name, np.atleast_1d(value))
+        probability_list(name, np.atleast_1d(as_array(name, value)))
     elif name == "bandwidth":
         function(name, value, "an array of draws")
     elif isinstance(DEFAULTS[name], bool):

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier._validation import float_array
+from pyhier._validation import as_array, float_array
 from pyhier.kernels.gradients import (
     Bounded,
     CheckedGradient,
@@ -166,7 +166,7 @@ def bounds(lower: ArrayLike | None, upper: ArrayLike | None, ndim: int) -> Float
 
 
 def _end(name: str, value: Any, ndim: int) -> Floats:
-    ends = np.array([np.nan if v is None else v for v in np.ravel(np.asarray(value, object))])
+    ends = as_array(name, [np.nan if v is None else v for v in np.ravel(np.asarray(value, object))])
     array = float_array(name, ends, 1)
     array[[v is None for v in np.ravel(np.asarray(value, object))]] = (
         -np.inf if name == "lower" else np.inf

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import RNG
 from pyhier._types import Floats
-from pyhier._validation import aligned, amount, is_number
+from pyhier._validation import aligned, amount, as_array, is_number
 from pyhier.kernels.gibbs import probit
 from pyhier.learnbayes._arguments import entries, factor, flat, numbers, rows
 from pyhier.learnbayes.regression import covariates, design_matrix, regression_data
@@ -88,7 +88,7 @@ def bayes_probit(
     (array([-2.3 ,  0.55]), None)
     """
     aligned(y=y, X=X)
-    logical = np.asarray(y).dtype == bool  # R's TRUE and FALSE are 1 and 0
+    logical = as_array("y", y).dtype == bool  # R's TRUE and FALSE are 1 and 0
     responses, x = regression_data(np.asarray(y, dtype=np.float64) if logical else y, X, spare=0)
     rows("y", responses, (responses == 0.0) | (responses == 1.0), "responses are 0 or 1")
     p = x.shape[1]

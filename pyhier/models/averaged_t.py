@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import Generator, picks
 from pyhier._types import Floats
-from pyhier._validation import numbers
+from pyhier._validation import as_array, numbers
 from pyhier.models.covariates import BetaPrior, Covariates
 from pyhier.models.groups import Grouped, Labels
 from pyhier.models.normal_data import NormalData
@@ -157,7 +157,7 @@ class AveragedT(NormalData, Grouped):
 def prior_of_nu(nu: Any) -> tuple[Floats, Floats]:
     """Ascending values of nu and their prior probabilities, checked."""
     given = dict(nu) if isinstance(nu, Mapping) else None
-    if given is None and np.ndim(nu) > 1:
+    if given is None and as_array("nu", nu).ndim > 1:
         raise ValueError(f"nu has {np.ndim(nu)} dimensions: give a sequence of values")
     values = list(given if given is not None else np.ravel(np.asarray(nu, dtype=object)))
     if not values:

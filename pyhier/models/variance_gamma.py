@@ -16,7 +16,15 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, gammas
 from pyhier._types import Floats, Ints
-from pyhier._validation import aligned, each_group, names_aligned, positive, vector
+from pyhier._validation import (
+    aligned,
+    as_array,
+    each_group,
+    names_aligned,
+    positive,
+    size_of,
+    vector,
+)
 from pyhier.distributions.families import InverseGamma
 from pyhier.kernels.count_density import VarianceGammaMarginal
 from pyhier.kernels.count_masses import log_mass
@@ -122,9 +130,9 @@ class VarianceGamma(CountModel):
         labels: Labels = None,
     ) -> None:
         names_aligned("labels", labels, s2=s2)
-        super().__init__(np.size(np.asarray(s2)), labels, prior, "s2")
+        super().__init__(size_of("s2", s2), labels, prior, "s2")
         self.s2 = vector("s2", s2)
-        self._df = df if np.ndim(df) == 0 else None
+        self._df = df if as_array("df", df).ndim == 0 else None
         if self._df is None:
             aligned(s2=s2, df=df)
             names_aligned("labels", labels, df=df)

@@ -12,7 +12,7 @@ from pyhier._frame import percents
 from pyhier._frozen import Frozen
 from pyhier._random import RNG, Generator, as_generator
 from pyhier._types import Floats
-from pyhier._validation import check_level, count, probability_list
+from pyhier._validation import as_array, check_level, count, probability_list
 from pyhier.models.data_sets import number_of
 from pyhier.posterior.events import parse_comparison
 from pyhier.posterior.summaries import PROBS
@@ -154,7 +154,7 @@ class PosteriorBatch(Frozen, ABC):
             Of shape (data sets,), of theta (data sets, groups); of several probabilities these are
             the first axis.
         """
-        q = probability_list("p", np.atleast_1d(p))
+        q = probability_list("p", np.atleast_1d(as_array("p", p)))
         inside = bool(np.all((q > 0.0) & (q < 1.0)))
         if not inside:
             raise ValueError("p holds 0 or 1: quantiles are asked for between them")

@@ -27,12 +27,12 @@ COUNTS = ("binom", "geom", "hyper", "nbinom", "pois")
 def numbers(name: str, value: ArrayLike) -> Floats:
     """An argument as floats."""
     name = name.rstrip("_")  # of R's lambda
-    if value is None or np.iscomplexobj(value):
-        raise TypeError(f"{name} is {value!r}: it must be numbers")
     try:
-        return np.asarray(value, dtype=np.float64)
+        if value is not None and not np.iscomplexobj(value):
+            return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
-        raise TypeError(f"{name} is {value!r}: it must be numbers") from None
+        pass
+    raise TypeError(f"{name} is {value!r}: it must be numbers")
 
 
 def recycled(arguments: Given) -> tuple[list[Floats], tuple[int, ...]]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pyhier._types import Floats
-from pyhier._validation import count
+from pyhier._validation import as_array, count
 from pyhier.kernels.count_streams import fill_multinomial
 from pyhier.rstats import recycling
 from pyhier.rstats.recycling import drawn, parameter, size_of
@@ -181,7 +181,7 @@ class CountVariates:
         wanted, trials = size_of(n), count("size", size, 0)
         if trials >= 2**31:
             raise ValueError(f"size is {trials}: R takes at most 2147483647 trials")
-        p = probabilities(prob, np.size(prob))
+        p = probabilities(prob, as_array("prob", prob).size)
         out = np.empty((wanted, p.size))
         with self.bit_generator.lock:
             fill_multinomial(self.bit_generator, float(trials), p, out)

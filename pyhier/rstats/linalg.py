@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier._validation import float_array, square_matrix
+from pyhier._validation import as_array, float_array, square_matrix
 
 
 def lu(a: ArrayLike) -> tuple[list[list[float]], list[int]]:
@@ -83,7 +83,8 @@ def solve(a: ArrayLike, b: ArrayLike | None = None) -> Floats:
 
 def _right_sides(b: ArrayLike, n: int) -> Floats:
     """One column for each right side."""
-    sides = float_array("b", b, np.ndim(b) if np.ndim(b) in (1, 2) else 1)
+    ndim = as_array("b", b).ndim
+    sides = float_array("b", b, ndim if ndim in (1, 2) else 1)
     if len(sides) != n:
         raise ValueError(f"b has {len(sides)} rows: a has {n}")
     return sides.reshape(n, -1)

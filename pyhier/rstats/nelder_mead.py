@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier._validation import flag, function, numbers, vector
+from pyhier._validation import as_array, flag, function, numbers, vector
 from pyhier.rstats.results import ByName, one_number
 
 Objective = Callable[[Sequence[float]], float]
@@ -173,7 +173,7 @@ def minimise(
     hessian: bool,
 ) -> OptimResult:
     """Do what `optim` does, without its warning about one dimension."""
-    start = vector("par", np.atleast_1d(par)).tolist()
+    start = vector("par", np.atleast_1d(as_array("par", par))).tolist()
     if not all(map(math.isfinite, start)):
         raise ValueError(f"par is {start}: start at finite numbers")
     options = _Control.of(control)
@@ -379,7 +379,7 @@ def optimHess(  # noqa: N802
     """
     function("fn", fn, "a vector")
     options = _Control.of(control)
-    point = vector("par", np.atleast_1d(par)).tolist()
+    point = vector("par", np.atleast_1d(as_array("par", par))).tolist()
     p = len(point)
     parscale = options.per_parameter("parscale", p)
     ndeps = options.per_parameter("ndeps", p)

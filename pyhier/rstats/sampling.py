@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pyhier._validation import aligned, count, flag, float_array
+from pyhier._validation import aligned, as_array, count, flag, float_array
 from pyhier.kernels import sampling
 
 Integers = NDArray[np.int64]
@@ -28,7 +28,7 @@ def sample(
     aligned(x=x, prob=prob)
     replace = flag("replace", replace)
     population: NDArray[Any] | None = None
-    if np.ndim(x) == 0:
+    if as_array("x", x).ndim == 0:
         n = _population(x)
     else:
         population = np.asarray(x)
