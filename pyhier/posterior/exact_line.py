@@ -305,9 +305,9 @@ class ExactPosterior(OfGivenGroups, Posterior):
             parts = in_threads(lambda block: _columns(self._mixtures(*block), q), blocks)
             others = np.hstack([*parts])
         names = (*first, *self._group_of, "theta_new")
-        of_series = slice(len(first), len(first) + groups) if many is not None else slice(0)
-        rest = np.delete(np.arange(len(names)), of_series)
-        for k in np.flatnonzero(np.minimum(q, 1.0 - q) < THIN):  # the nodes may not tell enough
+        thin = np.flatnonzero(np.minimum(q, 1.0 - q) < THIN)  # the nodes may not tell enough
+        for k in thin:
+            rest = [j for j, name in enumerate(names) if many is None or name not in self._group_of]
             others[2 + k, rest] = [float(self[names[j]].ppf(q[k])) for j in rest]
         for k in np.flatnonzero(others[-1] > STEP):
             others[2:-1, k] = self[names[k]].ppf(q)
