@@ -58,11 +58,6 @@ def as_array(name: str, value: object) -> NDArray[Any]:
         raise ValueError(f"{name} is {value!r}: it must be numbers ({error})") from None
 
 
-def size_of(name: str, value: object) -> int:
-    """Return how many there are of what is yet to be checked."""
-    return as_array(name, value).size
-
-
 def float_array(name: str, value: object, ndim: int | None) -> Floats:
     """Return a new contiguous float64 array of so many dimensions, of any number for None."""
     plain = np.ma.filled(value, np.nan) if isinstance(value, np.ma.MaskedArray) else value

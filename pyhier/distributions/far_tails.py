@@ -289,7 +289,7 @@ class FarTails:
 
     @cached_property
     def _roughness(self) -> float:
-        """How rough the density's values are by rounding, where that is more than it can be small.
+        """How rough the density's values are by rounding; 0 where its panels lost nothing by it.
 
         What was averaged out once, and normalised, is to be taken at the very same nodes again:
         others are rounded alike too, but not to the same whole.

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, betas, binomials
 from pyhier._types import Floats, Ints
-from pyhier._validation import count, each_group, names_aligned, size_of
+from pyhier._validation import as_array, count, each_group, names_aligned
 from pyhier.distributions.families import Beta
 from pyhier.kernels.count_density import BetaBinomialMarginal
 from pyhier.kernels.count_masses import log_mass
@@ -143,7 +143,7 @@ class BetaBinomial(SuccessSources, CountModel):
     ) -> None:
         no_covariates(prior_beta=prior_beta, prior_K=prior_K)
         names_aligned("labels", labels, successes=successes, trials=trials)
-        super().__init__(size_of("successes", successes), labels, prior, "successes")
+        super().__init__(as_array("successes", successes).size, labels, prior, "successes")
         self.successes = whole_numbers("successes", successes, self.label)
         self.trials = whole_numbers("trials", trials, self.label)
         check_lengths(self.successes, self.trials, "successes", "trials")

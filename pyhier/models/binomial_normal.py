@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import Generator, binomials
 from pyhier._types import Floats
-from pyhier._validation import aligned, count, each_group, names_aligned, size_of, vector
+from pyhier._validation import aligned, as_array, count, each_group, names_aligned, vector
 from pyhier.distributions.tilted import Counts
 from pyhier.models.count_normal import CountNormal
 from pyhier.models.count_sources import SuccessSources
@@ -112,7 +112,7 @@ class BinomialNormal(SuccessSources, CountNormal):
         if prior_beta is not None:
             raise ValueError("prior_beta is the prior of covariates' coefficients: give X=")
         names_aligned("labels", labels, successes=successes, trials=trials)
-        groups = size_of("successes", successes)
+        groups = as_array("successes", successes).size
         super().__init__(groups, labels, "successes", prior_mu, prior_tau)
         self.successes = whole_numbers("successes", successes, self.label)
         self.trials = whole_numbers("trials", trials, self.label)

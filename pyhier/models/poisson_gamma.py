@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from pyhier._random import Generator, gammas, poissons
 from pyhier._types import Floats, Ints
-from pyhier._validation import each_group, names_aligned, positive, size_of, vector
+from pyhier._validation import as_array, each_group, names_aligned, positive, vector
 from pyhier.distributions.families import Gamma
 from pyhier.kernels.count_density import PoissonGammaMarginal
 from pyhier.kernels.count_masses import log_mass
@@ -147,7 +147,7 @@ class PoissonGamma(EventSources, CountModel):
     ) -> None:
         no_covariates(prior_beta=prior_beta, prior_alpha=prior_alpha)
         names_aligned("labels", labels, counts=counts, exposure=exposure)
-        super().__init__(size_of("counts", counts), labels, prior, "counts")
+        super().__init__(as_array("counts", counts).size, labels, prior, "counts")
         self.counts = whole_numbers("counts", counts, self.label)
         self.exposure = vector("exposure", exposure)
         check_lengths(self.counts, self.exposure, "counts", "exposure")

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pyhier._random import Generator, poissons
 from pyhier._types import Floats
-from pyhier._validation import each_group, names_aligned, positive, size_of, vector
+from pyhier._validation import as_array, each_group, names_aligned, positive, vector
 from pyhier.distributions.tilted import Counts
 from pyhier.models.count_normal import CountNormal
 from pyhier.models.count_sources import EventSources
@@ -98,7 +98,7 @@ class PoissonNormal(EventSources, CountNormal):
         if prior_beta is not None:
             raise ValueError("prior_beta is the prior of covariates' coefficients: give X=")
         names_aligned("labels", labels, counts=counts, exposure=exposure)
-        groups = size_of("counts", counts)
+        groups = as_array("counts", counts).size
         super().__init__(groups, labels, "counts", prior_mu, prior_tau)
         self.events = whole_numbers("counts", counts, self.label)
         self.exposure = vector("exposure", exposure)

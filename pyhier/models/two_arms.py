@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from pyhier._types import Floats
-from pyhier._validation import aligned, each_group, size_of, vector
+from pyhier._validation import aligned, as_array, each_group, vector
 from pyhier.models.counts import whole_numbers
 from pyhier.models.groups import Grouped, Labels, check_lengths
 
@@ -35,7 +35,7 @@ def sizes_of_rates(given: Mapping[str, ArrayLike], labels: Labels) -> Arms:
 
 def _groups(given: Mapping[str, ArrayLike], labels: Labels) -> Grouped:
     aligned(**given)
-    return Grouped(size_of("events", given["events"]), labels, "events")
+    return Grouped(as_array("events", given["events"]).size, labels, "events")
 
 
 def _together(columns: Mapping[str, Floats], groups: Grouped, too_few: str) -> Arms:

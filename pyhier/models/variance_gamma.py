@@ -22,7 +22,6 @@ from pyhier._validation import (
     each_group,
     names_aligned,
     positive,
-    size_of,
     vector,
 )
 from pyhier.distributions.families import InverseGamma
@@ -130,7 +129,7 @@ class VarianceGamma(CountModel):
         labels: Labels = None,
     ) -> None:
         names_aligned("labels", labels, s2=s2)
-        super().__init__(size_of("s2", s2), labels, prior, "s2")
+        super().__init__(as_array("s2", s2).size, labels, prior, "s2")
         self.s2 = vector("s2", s2)
         self._df = df if as_array("df", df).ndim == 0 else None
         if self._df is None:

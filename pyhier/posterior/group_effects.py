@@ -144,7 +144,8 @@ class OfGivenGroups:
         probs : sequence of float, optional
             Probabilities of quantiles. They take some 10 microseconds a group, all else 0.1; in
             chunks of thousands of groups less than 1: they are then by series in log var and y, to
-            1e-9 sds, which is checked at such groups.
+            1e-9 sds, which is checked at such groups. Groups without series take a quadrature each
+            for probabilities below 0.002 or above 0.998.
 
         Returns
         -------
