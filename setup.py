@@ -42,6 +42,7 @@ KERNELS = (
     "count_data",
     "count_masses",
     "count_density",
+    "count_planes",
     "count_sums",
     "count_regression",
     "posteriors",

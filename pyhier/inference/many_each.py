@@ -1,87 +1,39 @@
-"""The exact posteriors of many data sets of counts, or of estimates with covariates."""
+"""The exact posteriors of many data sets one by one: of estimates with covariates, for one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pyhier._frozen import Frozen
 from pyhier._threads import in_threads
 from pyhier._types import Floats
 from pyhier.inference.exact import exact
-from pyhier.models.beta_binomial import BetaBinomial
-from pyhier.models.data_sets import DataSets, paired, raise_first
+from pyhier.models.data_sets import DataSets, raise_first
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.normal_regression import NormalRegression
-from pyhier.models.poisson_gamma import PoissonGamma
+from pyhier.posterior.count_parts import CountPart
 from pyhier.posterior.each_batch import EachBatch, Solved
 
-# What is counted, what it is of, and the model.
-FAMILIES: dict[str, tuple[str, Any]] = {
-    "successes": ("trials", BetaBinomial),
-    "counts": ("exposure", PoissonGamma),
-}
 
-
-@dataclass(frozen=True)
-class CountSets(Frozen):
-    """Counts of data sets.
-
-    Attributes
-    ----------
-    kind : str
-        A key of `FAMILIES`: what is counted.
-    counts, size : ndarray, shape (data sets, groups)
-        NaN where a group is missing; trials or exposures.
-    priors : mapping
-        As of the model.
-    """
-
-    kind: str
-    counts: Floats
-    size: Floats
-    priors: Mapping[str, Any]
+class EachSets(Protocol):
+    """Data sets of one model."""
 
     @property
     def shape(self) -> tuple[int, int]:
         """How many data sets and groups there are."""
-        sets, groups = self.counts.shape
-        return sets, groups
 
-    @cached_property
-    def prototype(self) -> BetaBinomial | PoissonGamma:
-        """The model of one group, for what all have in common; errors of the priors are its."""
-        found: BetaBinomial | PoissonGamma = FAMILIES[self.kind][1]([0.0], [1.0], **self.priors)
-        return found
-
-    @cached_property
-    def missing(self) -> NDArray[np.bool_]:
-        """Which groups are."""
-        return np.isnan(self.counts)
-
-    def model(self, i: int) -> BetaBinomial | PoissonGamma:
-        """One data set; its groups have the names of their columns, from 1."""
-        at = np.flatnonzero(~self.missing[i])
-        if not at.size:
-            raise ValueError(f"no group has {self.kind}")
-        labels = (at + 1).tolist()
-        given = self.counts[i, at], self.size[i, at]
-        found: BetaBinomial | PoissonGamma = FAMILIES[self.kind][1](
-            *given, labels=labels, **self.priors
-        )
-        return found
-
-    def posterior(self, i: int) -> Any:
-        """Its posterior."""
-        return exact(self.model(i))
+    @property
+    def prototype(self) -> Any:
+        """The model of other data."""
 
     @property
     def hyper(self) -> tuple[str, ...]:
         """Names of the hyperparameters."""
-        return tuple(self.prototype.hyperparameters(np.zeros(2)))
+
+    def posterior(self, i: int) -> Any:
+        """Of one data set."""
 
 
 @dataclass(frozen=True)
@@ -127,26 +79,19 @@ class CovariateSets(DataSets):
         return (*self.prototype.coefficients, "tau")
 
 
-def counts_of(given: Mapping[str, Any], priors: Mapping[str, Any]) -> CountSets:
-    """Data sets of what was given as successes and trials, or counts and exposure."""
-    kind = next(name for name in FAMILIES if name in given or FAMILIES[name][0] in given)
-    size = FAMILIES[kind][0]
-    if set(given) != {kind, size}:
-        raise ValueError(
-            f"{', '.join(given)} given: give y with se or var, successes with trials, or counts "
-            "with exposure"
-        )
-    return CountSets(kind, *paired(kind, given[kind], size, given[size]), priors)
-
-
 def exact_each(
-    sets: CountSets | CovariateSets, errors: str, workers: int, failed: dict[int, str]
+    sets: EachSets,
+    errors: str,
+    workers: int,
+    failed: dict[int, str],
+    parts: Sequence[CountPart] = (),
 ) -> EachBatch:
-    """The posteriors of data sets, one by one in threads."""
+    """The posteriors of data sets, one by one in threads, but of those that parts have."""
     improper = sets.prototype.why_improper()
     raise_first(failed, errors)
     solved: dict[int, Solved] = {}
-    index: list[int] = np.setdiff1d(np.arange(sets.shape[0]), list(failed)).tolist()
+    done = [*failed, *(i for part in parts for i in part.index.tolist())]
+    index: list[int] = np.setdiff1d(np.arange(sets.shape[0]), done).tolist()
 
     def solve(i: int) -> Solved | str:
         try:
@@ -160,7 +105,9 @@ def exact_each(
             raise_first(failed, errors)
         else:
             solved[i] = found
-    return EachBatch(sets.shape, sets.hyper, sets.posterior, solved, failed, workers, improper)
+    return EachBatch(
+        sets.shape, sets.hyper, sets.posterior, solved, failed, workers, improper, parts=parts
+    )
 
 
 def covariates_of(

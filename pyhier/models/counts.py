@@ -235,8 +235,13 @@ class CountModel(Grouped, ABC):
                 f"there are no draws of the prior {self.prior_name}: give a mapping of two "
                 "scipy.stats distributions"
             )
-        chart, first, second = self._chart(self.prior)
-        return chart.to_phi(first.ppf(uniforms(rng, n)), second.ppf(uniforms(rng, n)))
+        return self.prior_quantiles(uniforms(rng, n), uniforms(rng, n))
+
+    def prior_quantiles(self, first: Floats, second: Floats) -> Floats:
+        """Phi at quantiles, each (n,), of the two distributions of a prior; shape (n, 2)."""
+        assert isinstance(self.prior, Mapping)
+        chart, *both = self._chart(self.prior)
+        return chart.to_phi(*(dist.ppf(q) for dist, q in zip(both, (first, second), strict=True)))
 
     def why_improper(self) -> str:
         """Which prior is improper; empty when it is proper."""

@@ -210,6 +210,14 @@ def smooth(prior: ResolvedPrior, low: float, high: float) -> bool:
         _one_peak(values + ladder) and _one_peak(_far_ladder(prior, low, high)[1])
     ):
         return False
+    return is_even(values)
+
+
+def is_even(values: Floats) -> bool:
+    """Whether log densities in steps of RUNG are a smooth function's, wherever they are not small.
+
+    Beside a kink, a step or a narrow peak fourth differences are large.
+    """
     heavy = values > values.max() - 60.0
     with np.errstate(invalid="ignore"):
         rough = np.abs(np.diff(values, 4))

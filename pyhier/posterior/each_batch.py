@@ -12,6 +12,7 @@ from pyhier._random import Generator
 from pyhier._threads import in_threads
 from pyhier._types import Floats
 from pyhier.posterior.batch import PosteriorBatch, columns_of, sealed
+from pyhier.posterior.count_parts import CountPart
 from pyhier.posterior.exact_plane import PlanePosterior
 
 T = TypeVar("T")
@@ -65,6 +66,8 @@ class EachBatch(PosteriorBatch):
         Which prior is.
     labels : sequence, optional
         Names of the data sets.
+    parts : sequence of CountPart
+        Data sets that were worked out together.
     """
 
     def __init__(
@@ -77,14 +80,22 @@ class EachBatch(PosteriorBatch):
         workers: int,
         improper: str,
         labels: Sequence[Any] | None = None,
+        parts: Sequence[CountPart] = (),
     ) -> None:
         super().__init__(shape, hyper, one, failed, labels)
         self._solved, self._workers, self._why = dict(solved), workers, improper
+        self._parts = tuple(parts)
+        if parts:
+            self.alone = tuple(sorted(solved))
         mean, sd = self._empty(), self._empty()
         log_z = np.full(len(self), np.nan)
+        for part in self._parts:
+            self._write_part(mean, part, part.hyper[0], part.effects[0])
+            self._write_part(sd, part, *(np.sqrt(var[1]) for var in (part.hyper, part.effects)))
+            log_z[part.index] = part.log_total
         for i, row in self._solved.items():
-            self._write(mean, i, row.mean)
-            self._write(sd, i, row.sd)
+            self._write(mean, i, row.columns, row.mean)
+            self._write(sd, i, row.columns, row.sd)
             log_z[i] = row.log_z
         self._both, self._log_z = (sealed(mean), sealed(sd)), log_z
         log_z.flags.writeable = False
@@ -93,20 +104,34 @@ class EachBatch(PosteriorBatch):
         """The same with names of the data sets."""
         return EachBatch(
             self._shape, self._hyper, self._one, self._solved, self._failed, self._workers,
-            self._why, labels,
+            self._why, labels, self._parts,
         )  # fmt: skip
 
-    def _write(self, found: dict[str, Floats], i: int, table: Floats) -> None:
+    def _write_part(
+        self, found: dict[str, Floats], part: CountPart, hyper: Floats, effects: Floats
+    ) -> None:
+        """Put numbers of a part's data sets, (..., data sets, quantities), into arrays."""
+        for k, name in enumerate(self._hyper):
+            found[name][..., part.index] = hyper[..., k]
+        found["theta"][..., part.index[:, None], part.columns] = effects[..., :-1]
+        found["theta_new"][..., part.index] = effects[..., -1]
+
+    def _write(self, found: dict[str, Floats], i: int, columns: list[int], table: Floats) -> None:
         """Put a data set's numbers, (..., quantities), into arrays."""
         for k, name in enumerate(self._hyper):
             found[name][..., i] = table[..., k]
         size = len(self._hyper)
-        found["theta"][..., i, self._solved[i].columns] = table[..., size:-1]
+        found["theta"][..., i, columns] = table[..., size:-1]
         found["theta_new"][..., i] = table[..., -1]
+
+    def _columns(self, i: int) -> list[int]:
+        """Where a data set's groups stand."""
+        columns: list[int] = np.flatnonzero(~np.isnan(self._both[0]["theta"][i])).tolist()
+        return columns
 
     def _each(self, function: Callable[[Any], T]) -> Iterator[tuple[int, T]]:
         """What a function says of every posterior."""
-        index = sorted(self._solved)
+        index = np.flatnonzero(~np.isnan(self._log_z)).tolist()
         made = in_threads(lambda i: function(self._one(i)), index, self._workers)
         yield from zip(index, made, strict=True)
 
@@ -127,7 +152,7 @@ class EachBatch(PosteriorBatch):
         found = self._empty(q.size)
         different, place = np.unique(q, return_inverse=True)
         for i, table in self._each(partial(_quantile_table, different)):
-            self._write(found, i, table[place])
+            self._write(found, i, self._columns(i), table[place])
         return found
 
     def _probability(self, left: str | float, sign: str, right: str | float) -> Floats:
@@ -163,11 +188,11 @@ class EachBatch(PosteriorBatch):
 
     def _draws(self, n: int, generator: Generator) -> dict[str, Floats]:
         found = self._empty(n)
-        for i in sorted(self._solved):
+        for i in np.flatnonzero(~np.isnan(self._log_z)).tolist():
             drawn = self._one(i).sample(n, generator)
             for name in (*self._hyper, "theta_new"):
                 found[name][:, i] = drawn[name]
-            found["theta"][:, i, self._solved[i].columns] = drawn["theta"]
+            found["theta"][:, i, self._columns(i)] = drawn["theta"]
         return found
 
 
