@@ -74,6 +74,7 @@ KERNELS = (
     "group_tables",
     "hypergeometric",
     "two_binomials",
+    "two_risks",
     "scale_mixtures",
     "variance_bins",
 )

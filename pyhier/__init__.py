@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         PoissonNormal,
         PoissonSums,
         TwoBinomialNormal,
+        TwoBinomialNormalRisks,
         VarianceGamma,
     )
     from pyhier.models.raw import group_summaries
@@ -103,7 +104,8 @@ _ROOMS = {
     "models": (
         "BetaBinomial BinomialNormal BinomialSums GroupMoments HierarchicalRegression "
         "HypergeometricNormal MultilevelNormal MultivariateNormal NormalMixture NormalNormal "
-        "NormalSums NormalT PoissonGamma PoissonNormal PoissonSums TwoBinomialNormal VarianceGamma"
+        "NormalSums NormalT PoissonGamma PoissonNormal PoissonSums TwoBinomialNormal "
+        "TwoBinomialNormalRisks VarianceGamma"
     ),
     "models.raw": "group_summaries",
     "posterior.diagnostics": "ConvergenceWarning",
@@ -168,6 +170,7 @@ __all__ = [
     "RandomEffectsMany",
     "Sensitivity",
     "TwoBinomialNormal",
+    "TwoBinomialNormalRisks",
     "VarianceGamma",
     "anova",
     "calibrate",

@@ -184,7 +184,8 @@ def _by_bayes(model: Model, phi: Floats, rng: Generator) -> float:
     theta = model.draw_theta(one, rng)[0]
     new = _law(model, None, one).logpdf(theta)
     own = [_law(model, j, one).logpdf(value) for j, value in enumerate(theta)]
-    return float((model.log_likelihood(theta) + new - np.array(own)).sum())
+    drawn = Draws(one, theta[np.newaxis], np.empty(1))
+    return float((log_likelihoods(model, drawn)[0] + new - np.array(own)).sum())
 
 
 def _law(model: Model, quantity: int | str | None, phi: Floats) -> FamilyMixture:

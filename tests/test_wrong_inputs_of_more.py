@@ -149,6 +149,9 @@ ROWS = PICTURES | {
         for name, make, more in (
             ("HypergeometricNormal", ph.HypergeometricNormal, {}),
             ("TwoBinomialNormal", ph.TwoBinomialNormal, {}),
+            ("TwoBinomialNormalRisks", ph.TwoBinomialNormalRisks, {
+                "coding": Kind(2.0, "x", None, np.nan), "prior_alpha": PRIOR_MU,
+                "prior_sigma": PRIOR_TAU}),
             ("from_two_arms", ph.BinomialNormal.from_two_arms, {"measure": Kind("RR", None, 3)}),
         )},
     **{f"{make.__name__} by x": (make, {

@@ -28,6 +28,7 @@ from pyhier.models.poisson_normal import PoissonNormal
 from pyhier.models.poisson_sums import PoissonSums, SummedPoissonGamma
 from pyhier.models.regression import HierarchicalRegression
 from pyhier.models.two_binomial_normal import TwoBinomialNormal
+from pyhier.models.two_binomial_risks import TwoBinomialNormalRisks
 from pyhier.models.variance_gamma import VarianceGamma
 
 __all__ = [
@@ -62,5 +63,6 @@ __all__ = [
     "SummedPoissonGamma",
     "TwoBinomialNormal",
     "TwoBinomialNormalRegression",
+    "TwoBinomialNormalRisks",
     "VarianceGamma",
 ]

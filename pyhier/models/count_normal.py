@@ -179,19 +179,8 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
         groups = len(self.labels)
         flat = np.ascontiguousarray(phi).reshape(-1, phi.shape[-1])
         eta = np.broadcast_to(self._eta(flat), (len(flat), groups)).ravel()
-        drawn = np.empty(eta.size)
-        for start in range(0, eta.size, BLOCK):
-            left = np.arange(start, min(start + BLOCK, eta.size))
-            while left.size:
-                u = uniforms(rng, 2 * left.size)
-                row, group = np.divmod(left, groups)
-                found = kernel.draws(
-                    self.counts.kind, self.counts.data, self.counts.tables, group.astype(np.int64),
-                    eta[left], np.ascontiguousarray(flat[row, -1]), u[: left.size], u[left.size :],
-                )  # fmt: skip
-                taken = ~np.isnan(found)
-                drawn[left[taken]] = found[taken]
-                left = left[~taken]
+        row, group = np.divmod(np.arange(eta.size), groups)
+        drawn = drawn_effects(self.counts, group, eta, flat[row, -1], rng)
         return drawn.reshape(*phi.shape[:-1], groups)
 
     def _noise(self, rng: Generator, draws: tuple[int, ...], groups: int) -> Floats:
@@ -200,3 +189,22 @@ class CountNormal(MeanAndSpread, NormalEffectTargets):
     def log_likelihood(self, theta: Floats) -> Floats:
         """Log probability of each group's count given theta, shape (..., groups)."""
         return self.counts.log_likelihood(theta)
+
+
+def drawn_effects(
+    counts: Counts, group: Ints, eta: Floats, log_tau: Floats, rng: Generator
+) -> Floats:
+    """Exact draws of effects of groups, one each, given their means and log sds, (n,)."""
+    drawn = np.empty(eta.size)
+    for start in range(0, eta.size, BLOCK):
+        left = np.arange(start, min(start + BLOCK, eta.size))
+        while left.size:
+            u = uniforms(rng, 2 * left.size)
+            found = kernel.draws(
+                counts.kind, counts.data, counts.tables, group[left].astype(np.int64), eta[left],
+                log_tau[left], u[: left.size], u[left.size :],
+            )  # fmt: skip
+            taken = ~np.isnan(found)
+            drawn[left[taken]] = found[taken]
+            left = left[~taken]
+    return drawn

@@ -51,8 +51,8 @@ class HypergeometricNormal(TwoArmsNormal):
     estimates of ``rma.glmm(measure = "OR", model = "CM.EL")``.
 
     `TwoBinomialNormal` has both arms binomial, and integrates every study's risk out where
-    ``UM.FS`` of ``rma.glmm`` takes the likeliest. ``UM.RS``, whose risks are normal too, is not
-    here: take this model, which needs no distribution of them. `BinomialNormal.from_two_arms` is
+    ``UM.FS`` of ``rma.glmm`` takes the likeliest. `TwoBinomialNormalRisks`
+    is ``UM.RS``, whose risks are normal too. `BinomialNormal.from_two_arms` is
     ``CM.AL``, for rare events and for rates.
 
     Source: Stijnen, T., Hamza, T. H. and Oezdemir, P. (2010), Statistics in Medicine 29, 3046-3067.

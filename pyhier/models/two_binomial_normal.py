@@ -63,8 +63,7 @@ class TwoBinomialNormal(TwoArmsNormal):
     Log likelihoods are by a unit of a_j, so there is no evidence; differences between models of
     this class are meaningful. ``predict`` draws the events in the first arm given those in both.
 
-    The model ``UM.RS``, where the risks have a normal distribution too, is not here: take
-    `HypergeometricNormal`, which needs no distribution of them.
+    ``UM.RS``, where the risks have a normal distribution too, is `TwoBinomialNormalRisks`.
 
     Source: Jackson, D., Law, M., Stijnen, T., Viechtbauer, W. and White, I. R. (2018), Statistics
     in Medicine 37, 1059-1085.

@@ -123,6 +123,26 @@ def test_two_binomials(rma):
     np.testing.assert_allclose(found[:2], wanted[:2], atol=1e-3)
 
 
+def risks(r, arms):
+    """The mean, both spreads and the log likelihood by Laplace's approximation."""
+    r("suppressMessages(library(metafor))")
+    names = dict(zip("ancm", arms, strict=True))
+    found = r("local({ f <- suppressWarnings(rma.glmm(ai = a, n1i = n, ci = c, n2i = m, "
+              f"measure = 'OR', model = 'UM.RS', {STEPS})); "
+              "c(f$beta, sqrt(f$tau2), sqrt(f$sigma2), logLik(f)) })", **names)  # fmt: skip
+    fit = ph.empirical_bayes(model := ph.TwoBinomialNormalRisks(*arms)).estimate
+    at = model.log_marginal_likelihood(model.phi_at(**fit)[np.newaxis])[0]
+    return np.array([fit["mu"], fit["tau"], fit["sigma"], at]), np.asarray(found)
+
+
+@pytest.mark.parametrize(("times", "atol", "of_log"), [(1, 3e-3, 0.1), (100, 3e-5, 3e-3)])
+def test_two_binomials_with_normal_risks(r, times, atol, of_log):
+    """Laplace's approximation is off by about the inverse of the smallest counts: 3 and 300."""
+    found, wanted = risks(r, [times * column for column in ARMS])
+    np.testing.assert_allclose(found[:3], wanted[:3], atol=atol)
+    np.testing.assert_allclose(found[3], wanted[3], rtol=0, atol=of_log)
+
+
 def test_log_poisson_normal(r):
     """LearnBayes' log mean of counts with a normal prior is a group's effect given mu and tau."""
     y, mu, tau = [4, 0, 3, 7], 1.2, 0.6
