@@ -1,6 +1,6 @@
 """Priors of log odds ratios' mean and spread, and of those of the studies' risks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -143,6 +143,4 @@ def risk_priors(
         centre = resolve_prior(None, prior_alpha, "uniform", var_of_risks).mu
     except (ValueError, TypeError) as error:
         raise type(error)(str(error).replace("prior_mu", "prior_alpha")) from error
-    from dataclasses import replace
-
     return RiskPriors((effects, replace(spread, mu=centre)))

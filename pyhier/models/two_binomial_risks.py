@@ -77,6 +77,9 @@ class TwoBinomialNormalRisks(HierarchicalModel):
     takes by Laplace's approximation, which is low where studies have few events: of 13 trials of
     BCG its tau^2 is 0.3198, and 0.3218 by the integral. ``cor = TRUE`` is not here.
 
+    Its four hyperparameters are for the samplers, `laplace` and `empirical_bayes`: `exact` does not
+    take it. ``predict`` draws the events in the first arm given those in both.
+
     `TwoBinomialNormal` takes all risks alike, which suits few events badly; `HypergeometricNormal`
     does without their distribution. Source: Turner, R. M., Omar, R. Z., Yang, M., Goldstein, H. and
     Thompson, S. G. (2000), Statistics in Medicine 19, 3417-3432; Jackson, D., Law, M., Stijnen, T.,
