@@ -43,8 +43,8 @@ def exact_many(
     Each is what ``exact(NormalNormal(y[i], se=se[i], ...))`` returns, to 1e-9 of an sd or better,
     several times as fast. Of counts (``successes=`` and ``trials=``, the model `BetaBinomial`;
     ``counts=`` and ``exposure=``, `PoissonGamma`) moments and evidences are worked out together,
-    quantiles and the rest by `exact` one by one in threads, when they are asked for. With ``X=``
-    everything is that of `exact`, one by one.
+    of trials also quantiles (to 1e-8 of the whole mass, as `exact` has them); the rest is that of
+    `exact`, one by one in threads, when it is asked for. With ``X=`` everything is.
 
     Parameters
     ----------

@@ -156,6 +156,31 @@ class CountMany(Frozen):
         found: Floats = spread + (mean - centre) ** 2
         return found
 
+    def component(self, location: Floats, log_size: Floats) -> Floats:
+        """The inverse width of a new group's effect on its line."""
+        size = np.exp(np.clip(log_size, -MOST_LOG, MOST_LOG))
+        small = np.exp(-np.abs(location))
+        bend = small / (1.0 + small) ** 2 if self.binomial else np.ones_like(small)
+        return np.maximum(np.sqrt(size * bend), 1.0)
+
+    def least_shape(self, phi: Floats) -> float:
+        """The smallest shape of a new group's effect at points, (n, 2): its tail's exponent."""
+        location, log_size = phi[:, 0], phi[:, 1]
+        if not self.binomial:
+            return float(np.exp(location.min()))
+        return float(np.exp((log_size - np.logaddexp(0.0, np.abs(location))).min()))
+
+    @property
+    def whole(self) -> Floats:
+        """All trials, or events, (data sets,): the size at which rows are as wide as effects."""
+        found: Floats = (self.size if self.binomial else self.y).sum(axis=1)
+        return np.maximum(found, 1.0)
+
+    def model(self, i: int) -> BetaBinomial | PoissonGamma:
+        """The model of one, under a named prior: what its effects are given the hyperparameters."""
+        kind = BetaBinomial if self.binomial else PoissonGamma
+        return kind(self.y[i], self.size[i])
+
     # --- Where it is ------------------------------------------------------------------------------
 
     def ridge(self, rows: Ints, log_size: Floats) -> tuple[Floats, Floats]:

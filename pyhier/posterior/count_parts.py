@@ -54,6 +54,12 @@ class Planes(Frozen):
         share = np.linspace(0.0, 1.0, nodes)
         return self.low[:, None] + (self.high - self.low)[:, None] * share
 
+    @staticmethod
+    def spread(centre: Floats, width: Floats, t: Floats) -> tuple[Floats, Floats]:
+        """Locations at t, and the logs of their slopes."""
+        location = centre + width * (np.sinh(BEND * t) / BEND)
+        return location, np.log(np.cosh(BEND * t)) + np.log(width)
+
     def log_area(self, rows: int, nodes: int) -> Floats:
         """Log of what a node stands for, (data sets,)."""
         inner = (self.high - self.low) / (nodes - 1.0)
@@ -70,11 +76,11 @@ def inner_values(
     """
     shape = (*log_size.shape, t.shape[1])
     centre, width = data.ridge(which, log_size)
-    location = centre[..., None] + width[..., None] * (np.sinh(BEND * t) / BEND)[:, None, :]
+    location, slope = Planes.spread(centre[..., None], width[..., None], t[:, None, :])
     flat = location.reshape(-1, shape[2])
     sizes = np.broadcast_to(log_size[..., None], shape).reshape(flat.shape)
     values = data.log_density(np.repeat(which, shape[1]), flat, sizes).reshape(shape)
-    values += np.log(np.cosh(BEND * t))[:, None, :] + np.log(width)[..., None]
+    values += slope
     return location, values
 
 

@@ -10,12 +10,16 @@ import numpy as np
 from pyhier._frame import percents
 from pyhier._random import Generator
 from pyhier._threads import in_threads
-from pyhier._types import Floats
+from pyhier._types import Floats, Ints
 from pyhier.posterior.batch import PosteriorBatch, columns_of, sealed
 from pyhier.posterior.count_parts import CountPart
+from pyhier.posterior.count_quantiles import part_quantiles
 from pyhier.posterior.exact_plane import PlanePosterior
 
 T = TypeVar("T")
+
+BLOCK = 64  # data sets whose quantiles are worked out at a time
+LEAST_TAIL = 1e-5  # of a quantile of several data sets at a time
 
 
 @dataclass(frozen=True)
@@ -129,9 +133,12 @@ class EachBatch(PosteriorBatch):
         columns: list[int] = np.flatnonzero(~np.isnan(self._both[0]["theta"][i])).tolist()
         return columns
 
-    def _each(self, function: Callable[[Any], T]) -> Iterator[tuple[int, T]]:
-        """What a function says of every posterior."""
-        index = np.flatnonzero(~np.isnan(self._log_z)).tolist()
+    def _each(
+        self, function: Callable[[Any], T], index: list[int] | None = None
+    ) -> Iterator[tuple[int, T]]:
+        """What a function says of every posterior, or of some."""
+        if index is None:
+            index = np.flatnonzero(~np.isnan(self._log_z)).tolist()
         made = in_threads(lambda i: function(self._one(i)), index, self._workers)
         yield from zip(index, made, strict=True)
 
@@ -151,7 +158,20 @@ class EachBatch(PosteriorBatch):
     def _quantiles(self, q: Floats) -> dict[str, Floats]:
         found = self._empty(q.size)
         different, place = np.unique(q, return_inverse=True)
-        for i, table in self._each(partial(_quantile_table, different)):
+        done: set[int] = set()
+        some = [part for part in self._parts if part.data.binomial and _within(different)]
+        pieces = [part[rows] for part in some for rows in _blocks(part.index.size)]
+        of_part = partial(part_quantiles, names=self._hyper, q=different)
+        for part, (values, good) in zip(
+            pieces, in_threads(of_part, pieces, self._workers), strict=True
+        ):
+            rows = np.flatnonzero(good)
+            table = np.moveaxis(values[rows], 2, 0)[place]
+            hyper = len(self._hyper)
+            self._write_part(found, part[rows], table[..., :hyper], table[..., hyper:])
+            done |= set(part.index[rows].tolist())
+        rest = [i for i in np.flatnonzero(~np.isnan(self._log_z)).tolist() if i not in done]
+        for i, table in self._each(partial(_quantile_table, different), rest):
             self._write(found, i, self._columns(i), table[place])
         return found
 
@@ -194,6 +214,16 @@ class EachBatch(PosteriorBatch):
                 found[name][:, i] = drawn[name]
             found["theta"][:, i, self._columns(i)] = drawn["theta"]
         return found
+
+
+def _blocks(size: int) -> list[Ints]:
+    """Numbers of so many data sets, a block at a time."""
+    return [np.arange(i, min(i + BLOCK, size)) for i in range(0, size, BLOCK)]
+
+
+def _within(q: Floats) -> bool:
+    """Whether probabilities are so far from 0 and 1 that panels' errors do not show."""
+    return bool((np.minimum(q, 1.0 - q) >= LEAST_TAIL).all())
 
 
 def _quantile_table(q: Floats, post: Any) -> Floats:

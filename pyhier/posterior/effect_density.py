@@ -14,7 +14,7 @@ from pyhier._types import Floats
 from pyhier.kernels.effect_panels import panel_sums
 from pyhier.kernels.effect_sums import sums
 from pyhier.models.interface import PlaneModel
-from pyhier.posterior.effect_nodes import ORDERS, RULES, EffectNodes, Rows
+from pyhier.posterior.effect_nodes import ORDERS, RULES, EffectRows, Rows
 from pyhier.posterior.heavy_density import HeavyDensities
 
 DEPTH = 45.0  # below which components are left out
@@ -33,7 +33,7 @@ class Population:
     Parameters
     ----------
     model : PlaneModel
-    nodes : EffectNodes
+    nodes : EffectRows
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class Population:
         Logs of the nodes' weights, and of their components at the highest.
     """
 
-    def __init__(self, model: PlaneModel, nodes: EffectNodes) -> None:
+    def __init__(self, model: PlaneModel, nodes: EffectRows) -> None:
         parts = (nodes.linear, nodes.close, nodes.narrow.nodes)
         self.line, self.form, self._nodes, self._model = nodes.line, nodes.form, nodes, model
         self.phi = np.concatenate([part.phi for part in parts])

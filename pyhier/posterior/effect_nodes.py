@@ -21,6 +21,7 @@ are: for analytic densities what is left is about the square.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +107,30 @@ class Grids:
     spacing: Floats
     concentration: Floats
     order: NDArray[np.int32]
+
+
+class EffectRows(Protocol):
+    """Nodes for effects, by the form that the sums take them in."""
+
+    @property
+    def line(self) -> Line:
+        """The effect's line."""
+
+    @property
+    def form(self) -> Form:
+        """Which distribution a component is there."""
+
+    @property
+    def linear(self) -> Nodes:
+        """Nodes whose components' log densities are taken as linear functions."""
+
+    @property
+    def close(self) -> Nodes:
+        """Nodes whose are taken by distances."""
+
+    @property
+    def narrow(self) -> Grids:
+        """Grids of rows of narrow components."""
 
 
 @dataclass

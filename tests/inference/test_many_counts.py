@@ -7,6 +7,8 @@ from scipy import stats
 import pyhier as ph
 from pyhier.kernels.count_planes import log_densities
 from pyhier.models.count_many import CountMany, shared_prior
+from pyhier.posterior.count_nodes import GAUSS, gauss_rules
+from pyhier.posterior.count_quantiles import part_quantiles
 
 KINDS = {"successes": ("trials", ph.BetaBinomial), "counts": ("exposure", ph.PoissonGamma)}
 PRIORS = {
@@ -164,3 +166,54 @@ def test_densities_are_scipys():
             share = k / (k + size[rows][:, None] * np.exp(place)[..., None])
             logs = stats.nbinom.logpmf(y[rows][:, None], k, share)
         np.testing.assert_allclose(found, logs.sum(axis=2), rtol=1e-9, atol=1e-8)
+
+
+def together(batch):
+    """The parts of a batch whose quantiles are worked out together."""
+    return [part for part in batch._parts if part.data.binomial]
+
+
+@pytest.mark.parametrize(("groups", "size", "prior"), [
+    (5, 50.0, "bda3"), (8, 4.0, "betabinexch"), (6, 2e4, "bda3"),
+    (12, 30.0, PRIORS["successes"]["mean and size"]), (7, 40.0, PRIORS["successes"]["shapes"]),
+])  # fmt: skip
+def test_quantiles_together_have_exacts_probabilities(groups, size, prior):
+    """To 1e-8, as good as `exact` promises its own; nearly always 1e-10."""
+    rng = np.random.default_rng(groups)
+    y, trials = made("successes", 2, groups, rng, size)
+    y = y.astype(float)
+    y[1, 1] = np.nan
+    batch = batch_of("successes", y, trials, prior=prior)
+    q = np.array([0.975, 0.025, 0.5])
+    for part in together(batch):
+        assert part_quantiles(part, batch.names[:4], np.sort(q))[1].all()
+    found = batch.quantile(q)
+    assert np.isnan(found["theta"][:, 1, 1]).all()
+    one = ph.exact(ph.BetaBinomial(y[0], trials[0], prior=prior))
+    for name in ("alpha", "beta", "eta", "K", "theta[1]", "theta[3]", "theta_new"):
+        column = int(name[6]) - 1 if "[" in name else None
+        at = (slice(None), 0) if column is None else (slice(None), 0, column)
+        np.testing.assert_allclose(one[name].cdf(found[name.split("[")[0]][at]), q, atol=1e-8)
+
+
+def test_quantiles_do_not_depend_on_threads_and_small_tails_are_exacts():
+    rng = np.random.default_rng(11)
+    y, trials = made("successes", 16, 8, rng, 40.0)
+    one, two = (batch_of("successes", y, trials, threads=k).interval(0.9) for k in (1, 2))
+    for name, ends in one.items():
+        np.testing.assert_array_equal(ends, two[name])
+        assert (ends[..., 0] < ends[..., 1]).all()
+    batch = batch_of("successes", y[:1], trials[:1])
+    right = ph.exact(ph.BetaBinomial(y[0], trials[0]))["eta"].ppf(1e-7)
+    assert batch.quantile(1e-7)["eta"][0] == right
+
+
+def test_gauss_rules_integrate_cubics():
+    """Two nodes: sums of powers up to the third are kept, to rounding."""
+    rng = np.random.default_rng(2)
+    x, weight = rng.uniform(0.0, 1.0, (5, 9)), rng.exponential(1.0, (5, 9))
+    weight[3, 1:], weight[4] = 0.0, 0.0
+    nodes, mass = gauss_rules(x, weight)
+    for power in range(2 * GAUSS):
+        wanted = (weight * x**power).sum(axis=1)
+        np.testing.assert_allclose((mass * nodes**power).sum(axis=1), wanted, atol=1e-13)

@@ -1,0 +1,228 @@
+"""Quantiles of many data sets of counts, all marginals on panels of their lines together.
+
+A hyperparameter's density at a place is an integral along its axis, summed over the nodes of the
+plane in coordinates that the axis goes with (exact_plane.py has the same, adaptively); an effect's
+is a sum over nodes of its own (count_nodes.py). Which integrate to what the plane does, and are as
+smooth as their panels want them, is told; the others are left to `exact`.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyhier._types import Floats, Ints
+from pyhier.distributions.line_panels import LIMIT, LinePanels
+from pyhier.posterior.count_nodes import CountNodes, nodes_of_part
+from pyhier.posterior.count_parts import CountPart, inner_values, log_sums
+from pyhier.posterior.effect_density import EffectDensities, Population
+from pyhier.quadrature.transforms import Line
+
+PROMISE = 1e-8  # of a marginal's mass
+ROWS, NODES = 40, 40  # that say about where marginals are
+WIDER = 1.5  # of t, for the integrals along other axes than the plane's own
+THIN = 0.1  # shapes down to which no mass is beyond the doubles' logs
+SHARED = 8.0  # widths within which effects' panels have one centre: they share exponentials
+MOST = 6000  # nodes of a data set for its effects
+LARGEST = 2.0  # width on its line that a guess of an effect has at most
+
+Table = tuple[Floats, NDArray[np.bool_]]
+
+
+def part_quantiles(part: CountPart, names: Sequence[str], q: Floats) -> Table:
+    """Quantiles of hyperparameters and effects, (data sets, quantities, q), and which hold."""
+    try:
+        return _quantiles(part, names, q)
+    except ValueError:  # of one, whose mass does not end
+        if len(part.index) == 1:
+            shape = 1, len(names) + part.columns.shape[1] + 1, q.size
+            return np.full(shape, np.nan), np.zeros(1, dtype=np.bool_)
+    half = len(part.index) // 2
+    some = (part_quantiles(part[np.arange(*ends)], names, q)
+            for ends in ((0, half), (half, len(part.index))))  # fmt: skip
+    values, good = zip(*some, strict=True)
+    return np.concatenate(values), np.concatenate(good)
+
+
+def _quantiles(part: CountPart, names: Sequence[str], q: Floats) -> Table:
+    nodes = nodes_of_part(part)
+    few = np.array([each.linear.w.size + each.close.w.size <= MOST for each in nodes])
+    if not few.all():
+        rows = np.flatnonzero(few)
+        values = np.full((few.size, len(names) + part.columns.shape[1] + 1, q.size), np.nan)
+        if rows.size:
+            values[rows], few[rows] = _quantiles(part[rows], names, q)
+        return values, few
+    look = Look(part)
+    found, good = [], np.ones(len(part.index), dtype=np.bool_)
+    for name in names:
+        table = LinePanels(look.line(name), Along(part, name), *look.guess(name))
+        off = np.maximum(np.abs(table.log_mass - part.log_total), table.error)
+        good &= off <= PROMISE
+        found.append(table.quantiles(q, False)[:, None])
+    effects = Effects(part, nodes)
+    centre, scale = look.effects()
+    table = LinePanels(
+        effects.line, effects, centre.ravel(), scale.ravel(), effects.beyond(), effects.on_panels
+    )
+    off = np.maximum(np.abs(table.log_mass), table.error + table.doubt).reshape(centre.shape)
+    good &= (off <= PROMISE).all(axis=1)
+    found.append(table.quantiles(q, False).reshape(*centre.shape, q.size))
+    return np.concatenate(found, axis=1), good
+
+
+class Look:
+    """About where the marginals of a part's data sets are."""
+
+    def __init__(self, part: CountPart) -> None:
+        self._part, data = part, part.data
+        z = part.planes.grids.nodes(ROWS)
+        log_size = part.planes.grids.x(z)
+        every = np.arange(len(data))
+        self._location, logs = inner_values(data, every, log_size, part.planes.t(NODES))
+        logs += part.planes.grids.log_slope(z)[..., None]
+        weight = np.exp(logs - logs.max(axis=(1, 2), keepdims=True))
+        self._weight = weight / weight.sum(axis=(1, 2), keepdims=True)
+        self._log_size = log_size[..., None]
+
+    def line(self, name: str) -> Line:
+        """The line of a hyperparameter."""
+        return "logit" if name == "eta" else "log"
+
+    def guess(self, name: str) -> tuple[Floats, Floats]:
+        """Centres and scales of a hyperparameter on its line, each (data sets,)."""
+        axis, sign = _axis(self._part, name)
+        place = self._location if axis == "location" else self._log_size - self._bend(sign)
+        return self._about(np.broadcast_to(place, self._weight.shape))
+
+    def _bend(self, sign: float) -> Floats | float:
+        if sign == 0.0:
+            return 0.0
+        return bend(self._part, sign, self._location)
+
+    def _about(self, place: Floats) -> tuple[Floats, Floats]:
+        mean = (self._weight * place).sum(axis=(1, 2))
+        var = (self._weight * (place - mean[:, None, None]) ** 2).sum(axis=(1, 2))
+        return mean, np.sqrt(var)
+
+    def effects(self) -> tuple[Floats, Floats]:
+        """Of effects, a new one's last, each (data sets, groups + 1): of a coarse grid."""
+        part = self._part
+        mean, sd = part.effects[0, :, :-1], np.sqrt(part.effects[1, :, :-1])
+        if part.data.binomial:
+            centre, slope = np.log(mean) - np.log1p(-mean), mean * (1.0 - mean)
+        else:
+            centre, slope = np.log(mean), mean
+        middle, width = self._about(self._location)
+        inner = part.data.component(self._location, self._log_size)
+        width = np.hypot(width, (self._weight / inner).sum(axis=(1, 2)))
+        centre = np.column_stack([centre, middle])
+        scale = np.minimum(np.column_stack([sd / slope, width]), LARGEST)
+        scale = 2.0 ** np.round(np.log2(scale))
+        return SHARED * scale * np.round(centre / (SHARED * scale)), scale
+
+
+def _axis(part: CountPart, name: str) -> tuple[str, float]:
+    """Along which axis a hyperparameter lies, and how the location bends it."""
+    if name in ("eta", "mu"):
+        return "location", 0.0
+    if name == "K" or (name == "alpha" and not part.data.binomial):
+        return "size", 0.0
+    return "bent", 1.0 if name == "alpha" else -1.0
+
+
+def bend(part: CountPart, sign: float, location: Floats) -> Floats:
+    """What the log of the size is above a place of log alpha (1), log beta (-1) or the log rate."""
+    if part.data.binomial:
+        return np.logaddexp(0.0, -sign * location)
+    return location
+
+
+class Along:
+    """Log densities of a hyperparameter's places, for `LinePanels`: a row a data set."""
+
+    def __init__(self, part: CountPart, name: str) -> None:
+        self._part = part
+        self._axis, self._sign = _axis(part, name)
+
+    def __call__(self, row: Ints, place: Floats) -> Floats:
+        """At places of data sets, shape (n,)."""
+        if self._axis == "location":
+            return self._over_sizes(row, place)
+        nodes = self._part.shape[1]
+        t = self._part.planes.t(nodes)
+        if self._axis == "size":
+            logs = inner_values(self._part.data, row, place[:, None], t[row])[1][:, 0]
+            step = t[:, 1] - t[:, 0]
+            return log_sums(logs) + np.log(step)[row]
+        return self._bent(row, place, t * WIDER)
+
+    def _over_sizes(self, row: Ints, place: Floats) -> Floats:
+        part, rows = self._part, self._part.shape[0]
+        z = part.planes.grids.nodes(rows)
+        log_size, slope = part.planes.grids.x(z), part.planes.grids.log_slope(z)
+        location = np.broadcast_to(place[:, None], (row.size, rows))
+        logs = part.data.log_density(row, location, log_size[row]) + slope[row]
+        return log_sums(logs) + np.log(part.planes.grids.step(rows))[row]
+
+    def _bent(self, row: Ints, place: Floats, t: Floats) -> Floats:
+        """Over locations, at which the size is another; about the ridge, where it crosses."""
+        part = self._part
+        log_size = place[:, None]
+        for _ in range(4):
+            centre, width = part.data.ridge(row, log_size)
+            log_size = place[:, None] + bend(part, self._sign, centre)
+        location, slope = part.planes.spread(centre, width, t[row])
+        log_size = place[:, None] + bend(part, self._sign, location)
+        logs = part.data.log_density(row, location, log_size) + slope
+        return log_sums(logs) + np.log(t[:, 1] - t[:, 0])[row]
+
+
+class Effects:
+    """Log densities of effects, for `LinePanels`: data sets' groups and new ones, in rows."""
+
+    def __init__(self, part: CountPart, given: list[CountNodes]) -> None:
+        self._size = part.columns.shape[1] + 1
+        self._all: list[EffectDensities] = []
+        self._thin: list[bool] = []
+        quantities = [*range(self._size - 1), None]
+        for d, nodes in enumerate(given):
+            model = part.data.model(d)
+            population = Population(model, nodes)
+            self._all.append(EffectDensities(model, population, quantities))
+            self._thin.append(part.data.least_shape(population.phi) < THIN)
+        self.line: Line = "logit" if part.data.binomial else "log"
+        self._part = part
+
+    def beyond(self) -> Floats:
+        """Mass that is beyond the doubles' logs, (rows, 2)."""
+        found = np.zeros((len(self._all), self._size, 2))
+        for d, densities in enumerate(self._all):
+            if self._thin[d]:
+                found[d] = densities.beyond(LIMIT)
+        return found.reshape(-1, 2)
+
+    def __call__(self, row: Ints, z: Floats) -> Floats:
+        """At places, each (n,)."""
+        return self._by_data_set(row, z, lambda densities, effect, at: (densities(effect, at),))[0]
+
+    def on_panels(self, row: Ints, z: Floats) -> tuple[Floats, Floats]:
+        """Log densities at nodes of panels, (panels, ORDER), and about their relative errors."""
+        logs, error = self._by_data_set(row, z, EffectDensities.on_panels)
+        return logs.ravel(), error.ravel()
+
+    def _by_data_set(
+        self, row: Ints, z: Floats, of: Callable[[EffectDensities, Ints, Floats], Sequence[Floats]]
+    ) -> list[Floats]:
+        which, effect = np.divmod(row, self._size)
+        order = np.argsort(which, kind="stable")
+        ends = np.searchsorted(which[order], np.arange(len(self._all) + 1))
+        found: list[Floats] = []
+        for d, densities in enumerate(self._all):
+            some = order[ends[d] : ends[d + 1]]
+            if some.size:
+                values = of(densities, effect[some], z[some])
+                found = found or [np.empty(z.shape) for _ in values]
+                for whole, part in zip(found, values, strict=True):
+                    whole[some] = part.reshape(z[some].shape)
+        return found
