@@ -1,6 +1,6 @@
 """Columns of tables that come in batches: pyarrow, polars, DuckDB, all by Arrow's C stream."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,14 @@ def arrow() -> Any:
     return pyarrow
 
 
+def as_pandas(data: Any) -> Any:
+    """A table of polars, pyarrow or DuckDB as a frame of pandas; anything else as it is."""
+    own = hasattr(data, "items") or not hasattr(data, "columns")
+    return (
+        data if own or not hasattr(data, "__arrow_c_stream__") else arrow().table(data).to_pandas()
+    )
+
+
 def tables(batches: Iterator[Any], size: int) -> Iterator[Any]:
     """Batches put together and cut into tables of so many rows; they share the batches' memory."""
     pa = arrow()
@@ -84,13 +92,13 @@ def _readers(data: Any) -> Iterator[Any]:
     elif hasattr(data, "__arrow_c_array__"):
         batch = pa.record_batch(data)
         yield pa.RecordBatchReader.from_batches(batch.schema, [batch])
-    elif isinstance(data, Iterator):
+    elif isinstance(data, Iterable) and not isinstance(data, str | bytes | Mapping):
         for part in data:
             yield from _readers(part)
     else:
         raise TypeError(
             f"data is {type(data).__name__}: give a table of pyarrow, polars, pandas or DuckDB, "
-            "whatever has __arrow_c_stream__, or an iterator of such"
+            "whatever has __arrow_c_stream__, or an iterable of such"
         )
 
 

@@ -51,16 +51,25 @@ def optional(check: Check) -> Check:
 
 
 def as_array(name: str, value: object) -> NDArray[Any]:
-    """Return an array of whatever kind; ragged lists make none."""
+    """Return an array of whatever kind, NaN where it is masked; ragged lists make none."""
     try:
-        return np.asarray(value)
+        return np.asarray(_unmasked(value))
     except ValueError as error:  # ragged
         raise ValueError(f"{name} is {value!r}: it must be numbers ({error})") from None
 
 
+def _unmasked(value: object) -> object:
+    """Masked numbers as NaN, which whole numbers have none of: they become floats."""
+    if not isinstance(value, np.ma.MaskedArray):
+        return value
+    kind = value.dtype.kind
+    floats: Any = value.astype(np.float64) if kind in "iu" else value
+    return floats.filled(np.nan) if kind in "iufO" else value.data
+
+
 def float_array(name: str, value: object, ndim: int | None) -> Floats:
     """Return a new contiguous float64 array of so many dimensions, of any number for None."""
-    plain = np.ma.filled(value, np.nan) if isinstance(value, np.ma.MaskedArray) else value
+    plain = _unmasked(value)
     raw = as_array(name, plain)
     text = raw.dtype == object and any(isinstance(item, str | bytes) for item in raw.ravel())
     if raw.dtype.kind in "cMmUSVb" or text:
@@ -207,6 +216,14 @@ def string(name: str, value: object) -> str:
     """Return a string."""
     if not isinstance(value, str):
         raise TypeError(f"{name} is {value!r}: it must be a string")
+    return value
+
+
+def column_name(name: str, value: object) -> Any:
+    """Return what may be the name of a column: a column itself is none."""
+    if value is None or (hasattr(value, "__len__") and not isinstance(value, str | bytes | tuple)):
+        given = "None" if value is None else f"a {type(value).__name__}"
+        raise TypeError(f"{name} is {given}: give the name of a column")
     return value
 
 

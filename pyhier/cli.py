@@ -69,7 +69,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 2
     except (ValueError, TypeError, OSError) as error:
-        print(f"pyhier: error: {printable(in_shell_words(str(error)))}", file=sys.stderr)
+        message = str(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            message = f"{error.filename}: {error.strerror}"
+        print(f"pyhier: error: {printable(in_shell_words(message))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as error:
         print(f"pyhier: {str(error) or 'interrupted, nothing was written'}", file=sys.stderr)

@@ -372,7 +372,8 @@ def test_other_bad_input(capsys, csv, tmp_path):
     binary = tmp_path / "binary.csv"
     binary.write_bytes(b"y,s\n\xff\xfe,1\n")
     assert "is not UTF-8 text" in run(capsys, "fit", str(binary), "--y", "y", "--se", "s")[2]
-    assert "No such file" in run(capsys, "fit", "nowhere.csv", *COLUMNS)[2]
+    missing = run(capsys, "fit", "nowhere.csv", *COLUMNS)[2]
+    assert missing == "pyhier: error: nowhere.csv: No such file or directory\n"
     assert "binary.csv cannot be read" in run(capsys, "fit", str(tmp_path), *COLUMNS)[2]
     assert "--draws is 2.5" in run(capsys, "fit", SCHOOLS, *COLUMNS, "--draws", "2.5")[2]
     assert "--seed is -1" in run(capsys, "fit", SCHOOLS, *COLUMNS, "--seed", "-1")[2]

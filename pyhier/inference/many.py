@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhier._arrow import as_pandas
 from pyhier._threads import thread_count
-from pyhier._validation import float_array
+from pyhier._validation import column_name, float_array
 from pyhier.inference.many_counts import counts_of, exact_counts
 from pyhier.inference.many_each import covariates_of, exact_each
 from pyhier.inference.many_normal import exact_normal
@@ -188,6 +189,7 @@ def from_frame(
     >>> batch.labels, batch.mean["mu"].round(4).tolist()
     (('a', 'b'), [2.339, 0.4928])
     """
+    frame = as_pandas(frame)
     if not hasattr(frame, "groupby"):
         raise TypeError(f"frame is a {type(frame).__name__}: give a DataFrame with a row a group")
     columns = {
@@ -196,7 +198,7 @@ def from_frame(
     }  # fmt: skip
     given = {name: column for name, column in columns.items() if column is not None}
     for name, column in {"by": by, **given}.items():
-        if not isinstance(column, str | int) or column not in frame.columns:
+        if column_name(name, column) not in frame.columns:
             raise ValueError(f"{name} is {column!r}: there is no such column")
     import pandas as pd
 

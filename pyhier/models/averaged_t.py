@@ -154,9 +154,16 @@ class AveragedT(NormalData, Grouped):
         return np.column_stack([self.cases[0].draw_prior(n, rng), nu])
 
 
+def _is_weighted(nu: Any) -> bool:
+    """Whether it is a mapping, or a Series whose index is none that pandas made up."""
+    if not hasattr(nu, "index") or not hasattr(nu, "items"):
+        return isinstance(nu, Mapping)
+    return list(nu.index) != list(range(len(nu)))
+
+
 def prior_of_nu(nu: Any) -> tuple[Floats, Floats]:
     """Ascending values of nu and their prior probabilities, checked."""
-    given = dict(nu) if isinstance(nu, Mapping) else None
+    given = dict(nu.items()) if _is_weighted(nu) else None
     if given is None and as_array("nu", nu).ndim > 1:
         raise ValueError(f"nu has {np.ndim(nu)} dimensions: give a sequence of values")
     values = list(given if given is not None else np.ravel(np.asarray(nu, dtype=object)))

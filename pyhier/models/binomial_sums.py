@@ -101,7 +101,7 @@ class BinomialSums(Sums[Tally]):
         ----------
         data : object
             A table of pyarrow, polars or pandas, a relation of DuckDB, or whatever else has Arrow's
-            C stream (``__arrow_c_stream__``); or an iterator of such.
+            C stream (``__arrow_c_stream__``); or an iterable of such.
         successes : str
             The column of the successes.
         trials : str

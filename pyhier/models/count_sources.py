@@ -2,6 +2,7 @@
 
 from typing import Any, Self
 
+from pyhier._arrow import as_pandas
 from pyhier.models.formula import Design, column_of
 
 
@@ -10,6 +11,7 @@ def of_formula(
 ) -> Any:
     """A model of a formula's columns, and of the column of the groups' sizes."""
     name, column = sized
+    data = as_pandas(data)
     design = Design(formula, data)
     labels = {} if label is None else {"labels": column_of(data, label, "label")}
     size = column_of(data, column, name)

@@ -18,14 +18,17 @@ from pyhier.priors.frozen import frozen, refuse_unfrozen
 from pyhier.priors.pairs import Chart, PairPrior, log_density_of_share
 from pyhier.rstats.streams import RStream
 
+MOST_COUNT = 2.0**53  # beyond it not every whole number is a double
 MOST_EVENTS = 9.2e18  # the mean of a Poisson variate that NumPy draws
 
 
 def whole_numbers(name: str, value: ArrayLike, label: Callable[[int], str]) -> Floats:
     """Return counts as floats; none may be negative or fractional."""
     counts = vector(name, value)
-    valid = (counts >= 0.0) & (counts == np.floor(counts)) & (counts <= 2.0**53)
+    valid = (counts >= 0.0) & (counts == np.floor(counts)) & np.isfinite(counts)
     each_group(name, counts, valid, label, "counts must be whole numbers from 0 up")
+    within = counts <= MOST_COUNT
+    each_group(name, counts, within, label, f"counts are taken up to {MOST_COUNT:,.0f} (2^53)")
     return counts
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pyhier._arrow import as_pandas
 from pyhier._frozen import Frozen
 from pyhier._types import Floats
-from pyhier._validation import flag, float_array
+from pyhier._validation import as_array, flag, float_array, number
 
 INTERCEPT = "Intercept"
 RANK = (
@@ -120,7 +121,7 @@ class Covariates(Frozen):
             raise TypeError(f"{what} is {weights!r}: give a mapping of coefficients to numbers")
         vector = np.zeros(self.size)
         for name, value in weights.items():
-            vector[self._place(str(name), what)] = _number(f"{what}[{name!r}]", value)
+            vector[self._place(str(name), what)] = number(f"{what}[{name!r}]", value)
         return vector
 
     def _place(self, name: str, what: str) -> int:
@@ -147,7 +148,7 @@ class Covariates(Frozen):
         return self._by_place(new)
 
     def _by_name(self, columns: Mapping[str, Any]) -> Floats:
-        given = {str(name): np.atleast_1d(np.asarray(value)) for name, value in columns.items()}
+        given = {str(name): np.atleast_1d(as_array("x", value)) for name, value in columns.items()}
         wanted = [name for name in self.names if name != INTERCEPT]
         missing = [name for name in wanted if name not in given]
         if missing:
@@ -157,7 +158,9 @@ class Covariates(Frozen):
             raise ValueError(f"x has {', '.join(surplus)}, which is no covariate of the model")
         size = max((given[name].size for name in wanted), default=1)
         given.setdefault(INTERCEPT, np.ones(1))
-        columns_of = [np.broadcast_to(float_array("x", given[n], 1), size) for n in self.names]
+        columns_of = [
+            np.broadcast_to(float_array(f"x[{n!r}]", given[n], 1), size) for n in self.names
+        ]
         return _finite("x", np.column_stack(columns_of), self.names)
 
     def _by_place(self, new: Any) -> Floats:
@@ -211,8 +214,9 @@ def covariates(
 
 def _columns(x: Any, groups: int, what: str) -> tuple[tuple[str, ...], Floats]:
     """Names and columns of what was given for a design."""
+    x = as_pandas(x)
     if hasattr(x, "items") and not hasattr(x, "dtype"):  # a frame, or a mapping of columns
-        parts = {str(name): np.asarray(column) for name, column in x.items()}
+        parts = {str(name): as_array(what, column) for name, column in x.items()}
         for column, part in parts.items():
             if part.dtype.kind not in "fiub":
                 raise TypeError(
@@ -248,13 +252,6 @@ def _finite(what: str, columns: Floats, names: Sequence[str] = ()) -> Floats:
             f"{what}[{row}, {k}]{name} is {columns[row, k]}: it must be finite, and at most 1e100"
         )
     return columns
-
-
-def _number(what: str, value: Any) -> float:
-    number = float(value)
-    if not np.isfinite(number):
-        raise ValueError(f"{what} is {value!r}: it must be finite")
-    return number
 
 
 def _prior(prior: BetaPrior, names: tuple[str, ...]) -> NormalPrior:

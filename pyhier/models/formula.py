@@ -1,13 +1,16 @@
 """Formulas over frames, by formulae (which also knows ``(x | g)``), loaded when one is given."""
 
 import io
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import numpy as np
 
+from pyhier._arrow import as_pandas
 from pyhier._types import Floats
+from pyhier._validation import as_array, column_name
 
 
 class _NumPy:
@@ -66,24 +69,48 @@ def new_frame(new: Any, formula: str, what: str = "x") -> Any:
     """Columns of new data as a frame."""
     import pandas as pd
 
+    new = as_pandas(new)
     if not hasattr(new, "items"):
         raise TypeError(f"{what} is {new!r}: give a frame or a mapping of what {formula!r} names")
-    return pd.DataFrame({str(name): np.atleast_1d(value) for name, value in new.items()})
+    columns = {str(name): np.atleast_1d(as_array(what, value)) for name, value in new.items()}
+    return pd.DataFrame(columns)
 
 
 def coded(matrix: Any, frame: Any, formula: str, what: str = "x") -> Floats:
     """Rows of a design of new data, coded as the old was, shape (rows, columns)."""
     try:
-        with redirect_stdout(io.StringIO()):
-            made = matrix.evaluate_new_data(frame).design_matrix
+        with _silent():
+            made = np.asarray(matrix.evaluate_new_data(frame).design_matrix).astype(np.float64)
     except (KeyError, ValueError, TypeError) as error:
+        _refuse_text(matrix, frame, what)
         raise ValueError(f"{what} cannot be coded as {formula!r} was: {error}") from None
-    table = np.broadcast_to(
-        np.array(np.asarray(made), dtype=np.float64), (len(frame), np.shape(made)[-1])
-    )
+    table = np.broadcast_to(made, (len(frame), made.shape[-1]))
     if not np.isfinite(table).all():
         raise ValueError(f"{what} has values that {formula!r} makes no numbers of")
     return np.array(table)
+
+
+def _refuse_text(matrix: Any, frame: Any, what: str) -> None:
+    """Raise for the first covariate that was numbers and is text."""
+    parts = [part for term in matrix.terms.values() for part in getattr(term, "components", ())]
+    numeric = {name for part in parts if part.kind == "numeric" for name in part.var_names}
+    for name in frame.columns:
+        for item in frame[name] if name in numeric else ():
+            if isinstance(item, str | bytes):
+                raise TypeError(f"{what}[{name!r}] is {item!r}: it must be a number")
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """The library prints before it raises, and logs what we make errors of."""
+    log = logging.getLogger("formulae")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _levels(formula: str, group: Any) -> tuple[str, ...]:
@@ -123,6 +150,7 @@ def frame_of(formula: str, data: Any) -> Any:
 
     if not isinstance(formula, str) or "~" not in formula:
         raise ValueError(f"formula is {formula!r}: write it as 'effect ~ latitude'")
+    data = as_pandas(data)
     if not hasattr(data, "items"):
         raise TypeError(f"data is a {type(data).__name__}: give a frame, or a mapping of columns")
     frame = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
@@ -177,7 +205,7 @@ def names_in(side: str) -> tuple[str, ...]:
 def _quietly(make: Callable[[], Any], formula: str) -> Any:
     """Whatever goes wrong within the formula library is about the formula or the columns."""
     try:
-        with redirect_stdout(io.StringIO()):  # the library prints before it raises
+        with _silent():
             return make()
     except (KeyError, NameError) as error:
         raise ValueError(f"formula {formula!r}: the data has no column {error}") from None
@@ -198,6 +226,7 @@ def _check_missing(matrices: Any, frame: Any, formula: str) -> None:
 
 def column_of(data: Any, name: str, argument: str) -> Any:
     """A column by its name."""
+    name = column_name(argument, name)
     columns = data if isinstance(data, Mapping) else getattr(data, "columns", ())
     if name not in columns:
         raise ValueError(f"{argument} is {name!r}: the data has no such column")

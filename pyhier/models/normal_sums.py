@@ -108,7 +108,7 @@ class NormalSums(Sums[Bins]):
         ----------
         data : object
             A table of pyarrow, polars or pandas, a relation of DuckDB, or whatever else has Arrow's
-            C stream (``__arrow_c_stream__``); or an iterator of such, as ``collect_batches`` of
+            C stream (``__arrow_c_stream__``); or an iterable of such, as ``collect_batches`` of
             polars and ``Dataset.to_batches`` of pyarrow return.
         y : str
             The column of the estimates.

@@ -29,7 +29,7 @@ class NormalT(HeavyTailed):
     nu : float, sequence of float, or mapping of float to float
         The degrees of freedom, from 0.1 to 1e7, or ``inf``, which is the normal model. With several
         values nu is unknown: a sequence has equal prior probabilities, a mapping gives them,
-        ``{1: 0.2, 4: 0.3, inf: 0.5}``.
+        ``{1: 0.2, 4: 0.3, inf: 0.5}``, and so does a Series with an index of its own.
     X : frame or array, shape (groups,) or (groups, covariates), optional
         Covariates of the groups: theta_j ~ t_nu(x_j' beta, tau). An intercept is added where no
         column is constant. Categories are coded by ``from_formula``.

@@ -137,7 +137,7 @@ class PoissonSums(Sums[Events]):
         ----------
         data : object
             A table of pyarrow, polars or pandas, a relation of DuckDB, or whatever else has Arrow's
-            C stream (``__arrow_c_stream__``); or an iterator of such.
+            C stream (``__arrow_c_stream__``); or an iterable of such.
         counts : str
             The column of the events.
         exposure : str

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyhier._arrow import as_pandas
 from pyhier._frozen import Frozen
 from pyhier._random import Generator, normals
 from pyhier._types import Floats
-from pyhier._validation import aligned, vector
+from pyhier._validation import aligned, as_array, vector
 from pyhier.models.covariates import INTERCEPT, LOG_2PI, BetaPrior, Covariates, covariates
 from pyhier.models.nesting import Nesting, nesting_of, text_of
 
@@ -210,9 +211,10 @@ class RowData:
 
     def new_rows(self, new: Any) -> NewRows:
         """New rows by their columns: covariates, and the groups'."""
+        new = as_pandas(new)
         if not hasattr(new, "items"):
             raise TypeError(f"new is a {type(new).__name__}: give a frame, or a mapping of columns")
-        columns = {str(name): np.atleast_1d(np.asarray(value)) for name, value in new.items()}
+        columns = {str(name): np.atleast_1d(as_array("new", value)) for name, value in new.items()}
         if self.design is not None:
             x, z, offset = self.design.rows(new)
         else:

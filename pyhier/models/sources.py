@@ -5,6 +5,7 @@ from typing import Any, Literal, Self
 
 from numpy.typing import ArrayLike
 
+from pyhier._arrow import as_pandas
 from pyhier.models.formula import Design, column_of
 from pyhier.models.raw import group_summaries, pooled_of
 
@@ -93,6 +94,7 @@ class Sources:
         >>> ph.NormalNormal.from_formula("effect ~ dose", trials, se="se")
         NormalNormal: 4 groups, standard errors given (se), beta[Intercept], beta[dose] flat, ...
         """
+        data = as_pandas(data)
         design = Design(formula, data)
         columns = {"se": se, "var": var, "label": label}
         found = {name: column_of(data, c, name) for name, c in columns.items() if c is not None}
@@ -135,6 +137,7 @@ class NestedSources:
         >>> ph.MultilevelNormal.from_formula("effect ~ (1 | district/school)", data, se="se")
         MultilevelNormal: 6 schools in 3 districts, standard errors given (se), beta[Intercept] ...
         """
+        data = as_pandas(data)
         design = Design(formula, data, nested=True)
         columns = {"se": se, "var": var}
         given = {name: column_of(data, c, name) for name, c in columns.items() if c is not None}

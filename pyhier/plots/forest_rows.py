@@ -99,6 +99,7 @@ def source_of(result: object, level: float, effect: str | None) -> Source:
 
 
 def _of_posterior(posterior: Posterior, level: float, effect: str | None) -> Source:
+    need_groups("plots.forest", posterior.model)
     if posterior.group_means() is None:
         raise ValueError("the group effects were not drawn: ask the engine for theta=True")
     groups = groups_of(posterior, effect)

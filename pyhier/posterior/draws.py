@@ -16,6 +16,7 @@ from pyhier._validation import count, probabilities
 from pyhier.distributions.draws import SampleMarginal
 from pyhier.models.draws import Draws, LateDraws
 from pyhier.models.interface import Model, is_plane, is_reduced
+from pyhier.models.requirements import need_groups
 from pyhier.models.target import MarginalTarget
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.diagnostics import (
@@ -156,6 +157,7 @@ class DrawsPosterior(NewCounts, Posterior):
 
     def group_means(self) -> Floats | None:
         """Posterior mean of each group's effect, shape (groups,); None if it was not drawn."""
+        need_groups("group_means", self.model)
         return self.theta.mean(axis=(0, 1)) if self.has_theta else None
 
     def _without_draws(self, event: str) -> None:

@@ -20,6 +20,7 @@ from pyhier.distributions.normal_mixtures import MixtureMarginal, Mixtures
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Covaried, Integrated, is_covaried
 from pyhier.models.reductions import Collapsed, Linear
+from pyhier.models.requirements import need_groups
 from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.events import Probability
 from pyhier.posterior.lattice_base import OnLattice
@@ -367,6 +368,7 @@ class LatticePosterior(PointHypotheses, OnLattice):
 
     def group_means(self) -> Floats:
         """Posterior mean of each effect, shape (effects,)."""
+        need_groups("group_means", self.model)
         return np.concatenate([self._mixtures(part).moments()[0] for part in self._slices()])
 
     def _compare(self, left: str, sign: str, right: str) -> Probability | None:

@@ -31,6 +31,7 @@ from pyhier.models.draws import Draws
 from pyhier.models.interface import Reduced, Regression, is_regression
 from pyhier.models.normal_normal import NormalNormal
 from pyhier.models.reductions import Collapsed, Linear
+from pyhier.models.requirements import need_groups
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.posterior.events import Probability
@@ -320,6 +321,7 @@ class ExactPosterior(OfGivenGroups, Posterior):
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
+        need_groups("group_means", self.model)
         means = [self._mixtures(part).moments()[0] for part in self._slices()]
         return np.concatenate([np.empty(0), *means])
 

@@ -23,6 +23,7 @@ from pyhier.distributions.line_panels import LIMIT, LinePanels, Rows
 from pyhier.distributions.mixtures import amid
 from pyhier.distributions.scale_mixtures import ScaleMixture
 from pyhier.models.interface import Model, PlaneModel, effect_indices, is_hilly
+from pyhier.models.requirements import need_groups
 from pyhier.posterior.effect_density import EffectDensities, EffectDensity, Population
 from pyhier.posterior.effect_nodes import EffectNodes
 from pyhier.posterior.given_counts import OfGivenCounts
@@ -312,6 +313,7 @@ class PlanePosterior(OfGivenCounts, NodesPosterior):
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
+        need_groups("group_means", self.model)
         firsts = np.unique(self._alike, return_index=True)[1].tolist()
         return self._moments(firsts)[0][self._alike]
 

@@ -19,6 +19,7 @@ from pyhier.distributions.families import Family
 from pyhier.distributions.mixtures import FamilyMixture, flattened
 from pyhier.models.draws import Draws
 from pyhier.models.interface import Model, new_effects_of
+from pyhier.models.requirements import need_groups
 from pyhier.posterior.base import Posterior
 from pyhier.posterior.draws import DrawsPosterior, as_draws
 from pyhier.posterior.new_counts import NewCounts
@@ -93,6 +94,7 @@ class NodesPosterior(NewCounts, Posterior):
 
     def group_means(self) -> Floats:
         """Posterior mean of each group's effect, shape (groups,)."""
+        need_groups("group_means", self.model)
         effects = (self._effect(name) for name in self._group_of)
         return np.array([weight @ family.mean for family, weight in effects])
 

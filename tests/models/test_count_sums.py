@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 
 import pyhier as ph
+from pyhier import plots
 from pyhier.models import tallies
 from pyhier.models.tallies import Histograms, Pairs
 
@@ -303,3 +304,16 @@ def test_bad_rows_are_named_and_nothing_of_their_chunk_is_added(kind, chunk, mes
         kind().model()
     with pytest.raises(TypeError, match="unsupported operand"):
         sums + ph.NormalSums()
+
+
+@pytest.mark.parametrize("engine", [ph.exact, lambda model: ph.rwmetrop(model, 50, rng=1)])
+@pytest.mark.parametrize("make", [ph.BinomialSums, ph.PoissonSums, ph.NormalSums])
+def test_what_is_of_groups_says_that_there_are_none(make, engine):
+    sums = make()
+    sums.update([1, 2, 3, 0, 5], [4, 5, 6, 7, 8])
+    posterior = engine(sums.model())
+    pictures = ("forest", "caterpillar", "ridges", "shrinkage")
+    asked = [posterior.group_means, posterior.shrinkage]
+    for ask in [*asked, *(lambda name=name: getattr(plots, name)(posterior) for name in pictures)]:
+        with pytest.raises(ValueError, match=r"keeps no groups' (counts|estimates): take "):
+            ask()

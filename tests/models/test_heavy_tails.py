@@ -2,6 +2,7 @@
 
 import mpmath
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import optimize, stats
 
@@ -338,6 +339,17 @@ def test_draws_over_a_grid_are_of_the_averaged_posterior():
     assert abs(share - post.case_probabilities[1.0]) < 0.012
     assert list(post.summary().index[:3]) == ["mu", "tau", "nu"]
     assert post.predict(draws=50, rng=1).shape == (1, 50, 4)
+
+
+def test_a_series_of_nu_is_values_or_a_mapping():
+    weighted = ph.NormalT(Y, se=SE, nu=pd.Series([0.25, 0.75], index=[1, 4]))
+    assert repr(weighted) == repr(ph.NormalT(Y, se=SE, nu={1: 0.25, 4: 0.75}))
+    np.testing.assert_array_equal(weighted.prior_weights, [0.25, 0.75])
+    values = ph.NormalT(Y, se=SE, nu=pd.Series([1, 4]))
+    np.testing.assert_array_equal(values.case_values, [1.0, 4.0])
+    np.testing.assert_array_equal(values.prior_weights, [0.5, 0.5])
+    with pytest.raises(ValueError, match="probabilities of nu add up to 5"):
+        ph.NormalT(Y, se=SE, nu=pd.Series([1, 4], index=[3, 7]))
 
 
 def test_samplers_take_one_nu():

@@ -48,6 +48,7 @@ SOURCES = {
     "pandas": lambda: pd.DataFrame(COLUMNS),
     "polars": lambda: pl.DataFrame(COLUMNS),
     "lazy polars": lambda: iter([pl.DataFrame(COLUMNS)[:40], pl.DataFrame(COLUMNS)[40:]]),
+    "list of batches": lambda: TABLE.to_batches(13),
     "duckdb": relation,
     "C stream": lambda: Streamed(TABLE),
     "dataset": lambda: ds.dataset(TABLE).to_batches(batch_size=11),
@@ -139,6 +140,7 @@ def broken(at):
         (TABLE, {"y": 3}, TypeError, "y is 3: it must be a string"),
         ({"y": [1.0]}, {}, TypeError, "data is dict: give a table of pyarrow"),
         (iter([3]), {}, TypeError, "data is int"),
+        (["y", "se"], {}, TypeError, "data is str"),
         (broken(4), {}, OSError, "the disk has gone"),
     ],
 )
