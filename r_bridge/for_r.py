@@ -214,7 +214,10 @@ def _deviations(posterior: Any, centre: str, probs: Floats) -> dict[str, Any]:
     elif isinstance(posterior, ExactPosterior):
         found = [posterior.difference(name, centre) for name in names]
     else:
-        raise TypeError("this posterior has no distribution of differences: ask hier_draws() of it")
+        raise TypeError(
+            "the differences of these effects from their mean have no exact distribution: take "
+            "ranef(hier_draws(fit, 4000)), or fitted(fit), which has the effects themselves"
+        )
     rows = np.array([(one.mean(), one.std(), *one.ppf(probs)) for one in found])
     columns = dict(zip(("pred", "se", "pi.lb", "pi.ub"), rows.T, strict=True))
     return {"columns": columns, "rows": names}

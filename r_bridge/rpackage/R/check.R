@@ -1,5 +1,19 @@
 # Arguments as R users give them: each error says what to do.
 
+# match.arg(), whose error says "'arg'" and not which: the choices are the caller's own defaults.
+one_of <- function(arg) {
+  name <- as.character(substitute(arg))
+  choices <- eval(formals(sys.function(sys.parent()))[[name]], parent.frame())
+  if (identical(arg, choices)) {
+    return(choices[[1]])
+  }
+  at <- if (is.character(arg) && length(arg) == 1 && !is.na(arg)) pmatch(arg, choices) else NA
+  if (is.na(at)) {
+    stop_pyhier(name, " is ", shown(arg), ": it must be ", paste0('"', choices, '"', collapse = " or "))
+  }
+  choices[[at]]
+}
+
 # A vector of finite-or-not doubles; what is no such vector, or has an NA, is an error.
 numbers <- function(name, x) {
   if (is.null(x)) {

@@ -83,7 +83,7 @@ hier_binomial.default <- function(successes, trials, labels = NULL, prior = "bda
   given <- list(
     prior = if (!base::missing(prior)) prior, prior_K = prior_K, prior_mu = prior_mu, prior_tau = prior_tau
   )
-  model <- count_model("binomial", data, match.arg(effects), mods, prior_beta, given)
+  model <- count_model("binomial", data, one_of(effects), mods, prior_beta, given)
   with_call(model, match.call())
 }
 
@@ -97,7 +97,7 @@ hier_binomial.formula <- function(successes, data = NULL, ..., labels, subset, w
   }
   call <- match.call()
   check_columns(successes, data)
-  parts <- count_parts(successes, data, call, mods, match.arg(missing))
+  parts <- count_parts(successes, data, call, mods, one_of(missing))
   response <- parts$response
   if (!is.matrix(response) || ncol(response) != 2) {
     stop_pyhier("the left side must be cbind(successes, failures), as for glm()")
@@ -136,7 +136,7 @@ hier_poisson.default <- function(counts, exposure, labels = NULL, prior = "poiss
     prior = if (!base::missing(prior)) prior, z0 = if (!base::missing(z0)) numbers("z0", z0),
     prior_alpha = prior_alpha, prior_mu = prior_mu, prior_tau = prior_tau
   )
-  model <- count_model("poisson", data, match.arg(effects), mods, prior_beta, given)
+  model <- count_model("poisson", data, one_of(effects), mods, prior_beta, given)
   with_call(model, match.call())
 }
 
@@ -149,7 +149,7 @@ hier_poisson.formula <- function(counts, data = NULL, ..., exposure, labels, sub
     stop_pyhier("weights: a group counts by its exposure; give offset(log(exposure)), or exposure =")
   }
   call <- match.call()
-  parts <- count_parts(counts, data, call, mods, match.arg(missing))
+  parts <- count_parts(counts, data, call, mods, one_of(missing))
   if (is.null(parts$offset) && is.null(parts$exposure)) {
     stop_pyhier("the right side must have offset(log(exposure)), as for glm(); or give exposure =")
   }

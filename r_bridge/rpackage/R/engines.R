@@ -251,7 +251,7 @@ hier_grid <- function(model, size = 100, limits = NULL) {
 #' @export
 hier_empirical_bayes <- function(model, method = c("ml", "moments")) {
   check_model(model)
-  method <- match.arg(method)
+  method <- one_of(method)
   fit <- run_engine("hier_empirical_bayes", model, "empirical_bayes", method = method)
   refit_by(fit, hier_empirical_bayes, method = method)
 }

@@ -14,7 +14,9 @@
 #' * `confint()`: a matrix of central posterior intervals, with the rows of `coef()`.
 #' * `vcov()`: the posterior covariance of what `fixef()` has.
 #' * `ranef()`: a data frame with a row a group, as metafor's: mean and sd of its effect less the
-#'   groups' mean, and the ends of its 95% interval; of a model with levels a list of them.
+#'   groups' mean, and the ends of its 95% interval; of a model with levels a list of them. Of counts
+#'   such differences have no exact distribution: `ranef(hier_draws(fit, 4000))` has them by draws, and
+#'   `fitted()` the effects themselves.
 #' * `VarCorr()`: a data frame of the posterior means of the effects' variance and sd, a row a level.
 #' * `residuals()`: of each group's own estimate; infinite where that is, as the logit of no success.
 #' * `logLik()`: the log likelihood of the hyperparameters, the effects integrated out, at their
@@ -116,7 +118,7 @@ check_level <- function(level) {
 #' @export
 residuals.hier_posterior <- function(object, type = c("response", "pearson"), ...) {
   no_dots(...)
-  type <- match.arg(type)
+  type <- one_of(type)
   effects <- fitted(object)
   rest <- setNames(object$model$estimates$estimate - effects, object$model$labels)
   if (type == "response") rest else rest / estimate_sd(object$model, effects)

@@ -132,7 +132,7 @@ hier_normal.formula <- function(y, data = NULL, se, var, labels, mods = NULL, ra
     )
   } else {
     if (!is.null(mods)) stop_pyhier("mods are of estimates with se or var, not of raw observations")
-    model <- raw_normal(parts, match.arg(variance), ...)
+    model <- raw_normal(parts, one_of(variance), ...)
   }
   with_call(model, match.call(), y)
 }

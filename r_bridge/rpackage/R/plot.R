@@ -24,7 +24,7 @@
 #' @export
 plot.hier_posterior <- function(x, what = c("forest", "density", "trace"), name = x$names[[2]],
                                 ...) {
-  what <- match.arg(what)
+  what <- one_of(what)
   switch(what,
     forest = plot_forest(x, ...),
     density = plot_density(x, name, ...),

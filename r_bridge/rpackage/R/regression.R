@@ -50,7 +50,7 @@ hier_regression <- function(formula, data, weights = NULL, missing = c("raise", 
     stop_pyhier("data must be a data frame with the formula's variables", kind = "TypeError")
   }
   data <- decoded_columns(as.data.frame(data))
-  missing <- match.arg(missing)
+  missing <- one_of(missing)
   heavy <- eval(substitute(weights), data, environment(formula))
   rows <- rows_of(formula, data, heavy, missing)
   model <- new_model(

@@ -220,7 +220,7 @@ print.hier_varcorr <- function(x, digits = max(3, getOption("digits") - 2), ...)
 predict.hier_of_rows <- function(object, newdata = NULL, interval = c("prediction", "confidence"),
                                  level = 0.95, ...) {
   no_dots(...)
-  interval <- match.arg(interval)
+  interval <- one_of(interval)
   tail <- (1 - check_level(level)) / 2
   rows <- object$model$rows
   new <- if (!is.null(newdata)) new_rows_of(rows, newdata)
@@ -292,7 +292,7 @@ group_of_rows <- function(model) {
 #' @export
 residuals.hier_of_rows <- function(object, type = c("response", "pearson"), ...) {
   no_dots(...)
-  type <- match.arg(type)
+  type <- one_of(type)
   rest <- object$model$rows$y - fitted(object)
   if (type == "response") rest else rest * sqrt(weights(object)) / sigma(object)
 }

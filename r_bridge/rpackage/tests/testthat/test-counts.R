@@ -225,3 +225,12 @@ test_that("models of counts are updated and saved", {
   drawn <- hier_draws(plain, 50, seed = 1)
   expect_identical(forest(drawn), drawn)
 })
+
+test_that("effects that are none are named", {
+  for (make in list(hier_binomial, hier_poisson)) {
+    for (wrong in list("t", 3, NA, c("normal", "t"))) {
+      expect_error(make(1:3, 4:6, effects = wrong), 'effects is .*: it must be "conjugate" or "normal"')
+    }
+    expect_identical(make(1:3, 4:6, effects = "norm")$effects, "normal")
+  }
+})

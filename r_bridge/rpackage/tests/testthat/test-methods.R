@@ -48,7 +48,15 @@ test_that("fixef, vcov, VarCorr and ranef are what mixed models have", {
   expect_equal(found["A", "se"], sd(apart), tolerance = 0.04)
   expect_equal(found["A", "pi.ub"], quantile(apart, 0.975)[[1]], tolerance = 0.06)
   expect_equal(ranef(hier_draws(fit, 20000, seed = 1))["A", "se"], sd(apart))
-  expect_error(ranef(counts), "hier_draws")
+  for (effects in c("conjugate", "normal")) {
+    events <- c(a = 1, b = 5, c = 9, d = 3, e = 7, f = 4)
+    of_counts <- hier_exact(hier_binomial(events, c(20, 24, 22, 20, 25, 30), effects = effects))
+    expect_error(ranef(of_counts), "take ranef(hier_draws(fit, 4000)), or fitted(fit)", fixed = TRUE)
+    by_draws <- ranef(hier_draws(of_counts, 4000, seed = 1))
+    expect_identical(rownames(by_draws), names(events))
+    mean <- fitted(of_counts) - fixef(of_counts)
+    expect_lt(max(abs(by_draws$pred - mean) / by_draws$se), 0.1)
+  }
   # At known hyperparameters, by the textbook's formula.
   known <- ranef(hier_draws(hier_given(model, mu = 8, tau = 5), 50, seed = 1))
   expect_identical(dim(known), c(8L, 4L))
@@ -65,7 +73,7 @@ test_that("residuals are of the estimates", {
   rate <- fitted(events)
   expected <- c(94.3, 15.7, 62.9, 125.8) * rate
   expect_equal(residuals(events, type = "pearson"), (c(5, 1, 5, 14) - expected) / sqrt(expected))
-  expect_error(residuals(fit, "deviance"), "arg")
+  expect_error(residuals(fit, "deviance"), 'type is "deviance": it must be "response" or "pearson"')
   expect_error(fitted(hier_rwmetrop(model, m = 10, theta = FALSE, seed = 1)), "theta = TRUE")
 })
 

@@ -207,5 +207,5 @@ test_that("what is wrong is named", {
   expect_error(wrong(y ~ x + (1 | g), prior_rho = 2), "no correlation")
   expect_error(wrong(y ~ x + (x | g), prior_rho = "flat"), "prior_rho is")
   expect_error(wrong(y ~ x + (x | g), prior_rho = -1), "prior_rho")
-  expect_error(wrong(y ~ x + (1 | g), missing = "omit"), "arg")
+  expect_error(wrong(y ~ x + (1 | g), missing = "omit"), 'missing is "omit"')
 })
