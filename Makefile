@@ -56,6 +56,7 @@ test-arviz: $(DEV)
 	    tests/inference/test_nuts_use.py
 
 # Every Python that is here, and the oldest packages that are claimed; no R. SUITE: what pytest takes.
+test-all: SUITE ?= -n auto --dist worksteal
 test-all: $(DEV)
 	for python in $$(.ci/suite list); do .ci/suite $$python newest $(SUITE) || exit 1; done
 	.ci/suite $(PYTHON) oldest $(SUITE)

@@ -6,7 +6,6 @@ The differences asserted here are the ones on the differences page (vignettes/di
 import numpy as np
 import pandas as pd
 import pytest
-from pyhier.r_bridge.validation.live_r import evaluate
 from scipy import stats
 
 import pyhier as ph
@@ -202,7 +201,7 @@ def test_start_where_the_density_is_nan(r):
 
 
 @pytest.mark.parametrize("step", [0.1, 0.5, 1.0, 1 / 3])
-def test_discrete_posteriors_as_r_prints_them(step):
+def test_discrete_posteriors_as_r_prints_them(r, step):
     values = step * np.arange(1, 30)
     code = """
     prior <- rep(1, length(v)); names(prior) <- v
@@ -210,7 +209,7 @@ def test_discrete_posteriors_as_r_prints_them(step):
     paste(capture.output(print(d)), collapse = "\\n")
     """
     post = lb.discrete_bayes(stats.poisson.pmf, pd.Series(1.0, index=values), [2, 4, 0, 3])
-    assert str(post) == evaluate(code, v=values)
+    assert str(post) == r(code, v=values)
 
 
 def test_beta_select_with_rs_early_stop(r):

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ def run(tmp_path_factory):
     """Run R in a folder of its own; without R, a skip on a laptop and a failure in CI."""
     if shutil.which("R") is None or shutil.which("pandoc") is None:
         _absent("there is no R, or no pandoc: see .ci/setup r")
+    if find_spec("rpy2") is None:  # the package's own tests ask for pyhier's bridge
+        _absent("there is no rpy2: pip install 'pyhier[r]'")
     folder = tmp_path_factory.mktemp("rpackage")
     environment = {
         # rpy2, in this process, sets the first two for itself.
