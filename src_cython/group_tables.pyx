@@ -2,12 +2,12 @@
 
 A panel is a group's log likelihood at one log tau, for means in an interval [k, k + 1] by a width
 that grows with tau. Its Chebyshev coefficients are made where it is first asked for, and kept in a
-hash table with open addressing. A point's panels are found one after the other, and their
-polynomials evaluated eight at a time.
+hash table with open addressing; those that were asked for since log tau changed are found by their
+distance from the first of them. A point's polynomials are evaluated eight at a time.
 """
 from libc.math cimport NAN, exp, fabs, floor
-from libc.stdint cimport uint64_t
-from libc.string cimport memcpy
+from libc.stdint cimport int32_t, uint64_t
+from libc.string cimport memcpy, memset
 
 from pyhier.kernels.integrated_groups cimport Integrated, IntegratedGroups
 
@@ -20,7 +20,8 @@ cdef enum:
     LOG_TAU = 0, PANEL, ALIKE, KEYS # its row: what it is of, and then the coefficients
     ROW = KEYS + ORDER
     ROOM = 1024                     # panels, to begin with
-    MOST = 131072                   # beyond which all are forgotten where there is no room
+    MOST = 262144                   # beyond which all are forgotten where there is no room
+    NEAR = 64                       # panels of a group that are found without a search
 
 ctypedef const double *row_t
 
@@ -86,7 +87,9 @@ cdef class GroupTables:
     cdef double[:, ::1] panels
     cdef Py_ssize_t[::1] slots
     cdef Py_ssize_t used
-    cdef Py_ssize_t[::1] latest     # the column of the panel that each group had last
+    cdef double log_tau             # of the latest point; at it
+    cdef double[::1] first          # for each group the panel with which its row of these begins:
+    cdef int32_t[:, ::1] near       # the rows of panels, or -1
 
     def __init__(self, IntegratedGroups owner, const double[::1] alike, const double[::1] middle,
                  const double[::1] least, double width, const double[::1] place,
@@ -96,7 +99,8 @@ cdef class GroupTables:
         self.model, self.width, self.alike = &owner.model, width, &alike[0]
         self.place, self.to_coefficients = &place[0], &to_coefficients[0, 0]
         self.panels, self.slots = np.full((ROOM, ROW), np.nan), np.full(2 * ROOM, -1)
-        self.latest = np.zeros(owner.model.groups, np.intp)
+        self.log_tau, self.first = NAN, np.empty(owner.model.groups)
+        self.near = np.empty((owner.model.groups, NEAR), np.int32)
 
     cdef void make_room(self):
         """Make room for one more point's panels."""
@@ -107,7 +111,7 @@ cdef class GroupTables:
             room *= 2
         panels = np.full((room, ROW), np.nan)
         panels[:self.used] = self.panels[:self.used]
-        self.panels, self.slots = panels, np.full(2 * room, -1)
+        self.panels, self.slots, self.log_tau = panels, np.full(2 * room, -1), NAN
         for k in range(self.used):
             self.slots[self.slot_of(&self.panels[k, 0])] = k
 
@@ -120,17 +124,35 @@ cdef class GroupTables:
 
     cdef const double *coefficients(self, Py_ssize_t j, const double *key,
                                     double width) noexcept nogil:
-        """Those of the panel with a key, which is group j's."""
-        cdef Py_ssize_t slot
-        if is_of(&self.panels[self.latest[j], 0], key):
-            return &self.panels[self.latest[j], KEYS]
-        slot = self.slot_of(key)
+        """Those of the panel with a key, which is group j's, at the latest log tau."""
+        cdef double away
+        cdef Py_ssize_t k
+        if self.first[j] != self.first[j]:
+            self.first[j] = key[PANEL] - NEAR // 2
+        away = key[PANEL] - self.first[j]
+        if not 0.0 <= away < NEAR:
+            return &self.panels[self.row_of(j, key, width), KEYS]
+        k = self.near[j, <Py_ssize_t>away]
+        if k < 0:
+            k = self.near[j, <Py_ssize_t>away] = <int32_t>self.row_of(j, key, width)
+        return &self.panels[k, KEYS]
+
+    cdef Py_ssize_t row_of(self, Py_ssize_t j, const double *key, double width) noexcept nogil:
+        """The row of the panel with a key, made where it is not known."""
+        cdef Py_ssize_t slot = self.slot_of(key)
         if self.slots[slot] < 0:
             self.make(&self.panels[self.used, 0], j, key, width)
             self.slots[slot] = self.used
             self.used += 1
-        self.latest[j] = self.slots[slot]
-        return &self.panels[self.slots[slot], KEYS]
+        return self.slots[slot]
+
+    cdef void move_to(self, double log_tau) noexcept nogil:
+        """Forget what is near: that was at another log tau."""
+        cdef Py_ssize_t j
+        self.log_tau = log_tau
+        memset(&self.near[0, 0], 0xff, self.near.shape[0] * NEAR * sizeof(int32_t))
+        for j in range(self.first.shape[0]):
+            self.first[j] = NAN
 
     cdef void make(self, double *row, Py_ssize_t j, const double *key, double width) noexcept nogil:
         """A new panel; NaN where its polynomial does not resolve the log likelihood."""
@@ -164,6 +186,8 @@ cdef class GroupTables:
         cdef int lane = 0
         if not fabs(log_tau) < LARGE:
             return NAN
+        if log_tau != self.log_tau:
+            self.move_to(log_tau)
         tau = exp(log_tau)
         key[LOG_TAU] = log_tau
         for j in range(c.groups):

@@ -29,7 +29,7 @@ from pyhier.priors.tau import TauPrior
 from pyhier.quadrature.fitting import Coordinate
 from pyhier.quadrature.surface import mode_and_root
 
-TABLED = 300  # points from which tables pay
+TABLED = 30  # points from which tables pay
 SUMMED = 20  # points from which polynomials of sums pay
 NARROW = 0.15  # sd of log tau up to which they do
 RUNGS = 25  # of tau, along the ridge
