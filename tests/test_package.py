@@ -162,6 +162,15 @@ def test_ctrl_c_waits_for_an_import(module):
     assert found.stdout == "interrupted True\n(7, 7)\n", found.stderr
 
 
+@pytest.fixture
+def ctrl_c():
+    """Python's own Ctrl-C: it is ignored in the background of a shell without jobs."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_waits_once_and_only_then():
     with pytest.raises(KeyboardInterrupt):  # noqa: PT012
         with ctrl_c_waits(), ctrl_c_waits():

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RUNGS = 13  # log tau of every level among which the maximum is looked for
 NOTHING = 20.0  # so far below the standard errors a log tau is as good as -inf
 STEPS, CLOSE = 100, 1e-9  # of Newton's method; the last of them
+NEXT_TO, LEVEL = 1e-3, 1e-13  # of a top, in log tau and in height, which rounding does not tell
 SHARES = 0.5 ** np.arange(12.0)  # of a step, of which the best is taken
 CORRELATIONS = np.linspace(-4.0, 4.0, 11)  # atanh of those among which it is looked for
 NEAR = 6.0  # the atanh from which on a correlation may well be 1
@@ -356,6 +357,19 @@ def _climb(height: Any, start: Floats, ends: Floats, margin: Floats) -> tuple[Fl
                     break
         else:
             break
+    return _polished(height, psi, value, ends)
+
+
+def _polished(height: Any, psi: Floats, value: float, ends: Floats) -> tuple[Floats, float]:
+    """One more step, that of the slopes alone: heights cannot tell the top from what is near it."""
+    free = np.flatnonzero((psi > ends[0]) & (psi < ends[1]))
+    if free.size:
+        tried = psi.copy()
+        tried[free] += _newton(height, psi, free)
+        found = float(height(tried[np.newaxis])[0])
+        near = np.abs(tried - psi).max() < NEXT_TO
+        if near and found > value - LEVEL * max(1.0, abs(value)):
+            return tried, found
     return psi, value
 
 

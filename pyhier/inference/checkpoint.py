@@ -202,6 +202,10 @@ def read(path: Path) -> Stored:
         told, more = _read_one(beside, path)
         if told["run"] != about["run"]:
             raise ValueError(f"checkpoint is {str(path)!r}: {beside.name} is of another run")
+        if told.get("part") != k:
+            raise ValueError(
+                f"checkpoint is {str(path)!r}: {beside.name} is not the part that its name says"
+            )
         parts.append(more)
     return Stored(about, arrays, parts)
 
@@ -332,7 +336,7 @@ class Keeper:
             for name, table in chain.tables.items()
         }
         if sum(part.nbytes for part in rows.values()) > SEALED:
-            write(part_of(self.path, self.parts), {"run": self.run}, rows)
+            write(part_of(self.path, self.parts), {"run": self.run, "part": self.parts}, rows)
             self.sealed, self.parts, rows = [m.filled for m in moments], self.parts + 1, {}
         about = {
             "run": self.run, "parts": self.parts, "identity": self.identity,
