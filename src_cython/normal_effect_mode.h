@@ -39,6 +39,7 @@ typedef struct mode {
 #define LEAST_LOG_TAU (-300.0) /* below which tau is as good as 0 */
 #define MOST_LOG_TAU 300.0     /* above which all lengths but tau and eta are */
 #define WIDE_EFFECT 1.5        /* scales beyond which steps are taken by sinh */
+#define FAR_OUT 1e6            /* an eta whose last digits are many of a mode near 0 */
 #define FAR_FROM_END 9.5       /* sds at which the likelihood's end is out of sight */
 
 /* e^d - 1 - d */
@@ -230,6 +231,38 @@ static inline count other_side(const count *g)
     return other;
 }
 
+/* Where the likelihood is open and eta far out beside the mode: as its distance from eta the mode has
+ * lost the digits that a wide integrand needs of it. By the rate or probability that balances the
+ * normal density's slope, which a mode so near hardly moves; and by Newton's method. */
+static double closer_mode(const count *g, double eta, double precision, double t)
+{
+    const double out = g->y == 0.0 ? 1.0 : -1.0;
+    for (int i = 0; g->kind != TABLE_COUNT && i < 4; i++) {
+        const double rate = out * (eta - t) * precision / g->size;
+        const double next = log(rate) - (g->kind == BINOMIAL_COUNT ? log1p(-rate) : 0.0);
+        if (!(fabs(next) < fabs(eta))) /* NaN, too */
+            break;
+        t = out * next;
+    }
+    for (int i = 0; i < 3; i++) {
+        double bend;
+        const double off = count_slope(g, t, &bend) - (t - eta) * precision;
+        const double step = off / (bend + precision);
+        if (!(fabs(step) <= 1e-6 * (1.0 + fabs(t))))
+            break;
+        t += step;
+    }
+    return t;
+}
+
+/* eta - t of a count of none, or how far eta is from 0 where the mode is near that. */
+static double distance_or_all(const count *g, double eta, double log_tau, double precision)
+{
+    if (eta > FAR_OUT && eta * precision < 0.5 * g->size)
+        return eta;
+    return distance_of_none(g, eta, log_tau);
+}
+
 static mode find_mode(const count *g, double eta, double log_tau)
 {
     mode m;
@@ -244,16 +277,21 @@ static mode find_mode(const count *g, double eta, double log_tau)
         m.away = m.t - eta;
     }
     else if (g->y == 0.0) {
-        m.away = -distance_of_none(g, eta, log_tau);
+        m.away = -distance_or_all(g, eta, log_tau, m.precision);
         m.t = eta + m.away;
     }
     else if (g->kind == BINOMIAL_COUNT && g->y == g->size) {
         const count other = other_side(g);
-        m.away = distance_of_none(&other, -eta, log_tau);
+        m.away = distance_or_all(&other, -eta, log_tau, m.precision);
         m.t = eta + m.away;
     }
     else {
         m.t = mode_inside(g, eta, m.precision);
+        m.away = m.t - eta;
+    }
+    const int open = g->y == 0.0 || (g->kind != POISSON_COUNT && g->y == g->size);
+    if (g->size > 0.0 && open && fabs(m.away) > fabs(m.t)) {
+        m.t = closer_mode(g, eta, m.precision, m.t);
         m.away = m.t - eta;
     }
     m.height = m.slope = m.bend = 0.0;

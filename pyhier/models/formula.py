@@ -53,6 +53,7 @@ class Design:
                 f"formula {formula!r} has varying coefficients, (x | group): models of groups' own "
                 "estimates take covariates alone; HierarchicalRegression takes raw rows"
             )
+        _refuse_offset(formula, matrices.common)
         if matrices.common is None:
             raise ValueError(f"formula {formula!r} has nothing on its right: write 'effect ~ 1'")
         self.formula = formula
@@ -63,6 +64,17 @@ class Design:
     def rows(self, new: Any) -> Floats:
         """Rows of the design of new groups: a frame, or a mapping of the covariates."""
         return coded(self._matrix, new_frame(new, self.formula), self.formula)
+
+
+def _refuse_offset(formula: str, common: Any) -> None:
+    """An offset is no covariate, whose coefficient would be free."""
+    terms = {} if common is None else common.terms
+    if any(term.kind == "offset" for term in terms.values()):
+        raise ValueError(
+            f"formula {formula!r} has an offset, of which models of groups' own data take none: "
+            "subtract it from estimates, multiply exposure by its exponential, or give "
+            "BinomialNormal offset="
+        )
 
 
 def new_frame(new: Any, formula: str, what: str = "x") -> Any:
@@ -160,12 +172,18 @@ def frame_of(formula: str, data: Any) -> Any:
 
 
 def plain(frame: Any) -> Any:
-    """A frame whose nullable and Arrow columns are NumPy's, which alone the library knows."""
+    """A frame whose nullable and Arrow columns are NumPy's, which alone the library knows.
+
+    It sorts categories unless they are ordered; here they keep their order, as R's levels do, and
+    those that no row has are left out.
+    """
     import pandas as pd
 
     types, found = pd.api.types, {}
     for name, column in frame.items():
         kind = column.dtype
+        if str(kind) == "category":
+            found[name] = column.cat.remove_unused_categories().cat.as_ordered()
         known = not types.is_extension_array_dtype(kind) or str(kind) in ("category", "str")
         if known:
             continue

@@ -163,7 +163,7 @@ class NormalMany(Frozen):
             return GivenTau(density, mean, var, np.exp(2.0 * log_tau))
 
     def _log_prior(self, log_tau: Floats) -> Floats | float:
-        if self.prior.density is None:
+        if all(prior.density is None for prior in self.priors):
             return 0.0
         if len(self.priors) == 1:
             return self.prior.log_density(log_tau)

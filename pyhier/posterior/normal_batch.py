@@ -77,11 +77,11 @@ class NormalBatch(PosteriorBatch):
     @property
     def _improper(self) -> str:
         for part in self._parts:
-            prior = part.data.prior
-            if prior.mu is None:
+            if part.data.prior.mu is None:
                 return "the prior of mu is flat"
-            if not prior.proper:
-                return f"the prior of tau ({prior.name}) is not proper"
+            for prior in part.data.priors:
+                if not prior.proper:
+                    return f"the prior of tau ({prior.name}) is not proper"
         each = (post.model.why_improper() for post in self._alone.values())
         return next((f"{why} is improper" for why in each if why), "")
 
