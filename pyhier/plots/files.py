@@ -37,7 +37,7 @@ def save(ax: Axes, path: str | PathLike[str], dpi: float = 300.0) -> None:
     True
     """
     matplotlib_axes("ax", ax)
-    target, figure = file_path("path", path), ax.get_figure(root=True)
+    target, figure = file_path("path", path), ax.figure.figure
     assert isinstance(figure, Figure)
     kinds = figure.canvas.get_supported_filetypes()
     if target.suffix.removeprefix(".").lower() not in kinds:

@@ -187,6 +187,6 @@ def widen_figure(ax: Axes, points: float) -> None:
 
 
 def _root(ax: Axes) -> Figure:
-    figure = ax.get_figure(root=True)
+    figure = ax.figure.figure
     assert isinstance(figure, Figure)
     return figure

@@ -281,6 +281,20 @@ def test_a_prior_for_each_data_set(simulated):
         assert off_by(batch, i, ph.exact(ph.NormalNormal(y[i], se=se[i], prior_tau=prior))) < 1e-9
 
 
+@pytest.mark.parametrize("first", ["uniform", "sqrt", "jeffreys", stats.halfcauchy(scale=1)])
+def test_priors_do_not_lean_on_the_first(first):
+    """Whatever it is, flat ones too, whose log density is left out where all are."""
+    rng = np.random.default_rng(4)
+    y, se = rng.normal(0.0, 2.0, (6, 9)), rng.uniform(0.3, 2.0, (6, 9))
+    others = ["i2", "jeffreys", "uniform", stats.lomax(1, scale=2), stats.expon(scale=3)]
+    batch = ph.exact_many(y, se=se, prior_tau=[first, *others])
+    for i, prior in enumerate([first, *others]):
+        alone = ph.exact(ph.NormalNormal(y[i], se=se[i], prior_tau=prior))
+        for name in ("mu", "tau"):
+            assert batch.mean[name][i] == pytest.approx(alone[name].mean(), rel=1e-9)
+            assert_allclose(batch.quantile(0.9)[name][i], alone[name].ppf(0.9), rtol=1e-9)
+
+
 def test_tables_and_pickles(simulated):
     y, se = (part[:4].copy() for part in simulated)
     y[1, 7] = np.nan

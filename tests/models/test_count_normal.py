@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.special import betaln, expit, gammaln, logsumexp
+from scipy.special import betaln, digamma, expit, gammaln, logsumexp, polygamma
 
 import pyhier as ph
 
@@ -271,3 +271,55 @@ def test_a_prior_of_tau_far_from_the_data_is_found():
     ends = np.log(share) - np.log1p(-share)
     np.testing.assert_allclose(post["theta[1]"].interval(0.95), ends, rtol=1e-7)
     assert post["tau"].mean() == pytest.approx(1e-8 * np.sqrt(2.0 / np.pi), rel=1e-6)
+
+
+@pytest.mark.parametrize("log_tau", [10.0, 15.0, 20.0, 25.0, 30.0, 36.0, 40.0, 44.0])
+def test_groups_without_events_in_wide_populations(log_tau):
+    """Beside a tau so large the likelihood of none is a step: Phi, shifted by the step's mean.
+
+    (1 - p)^n falls by the density of a logistic beta(1, n), exp(-n e^t) by a Gumbel's; what is not
+    normal of these does not count beside tau^2 from here on.
+    """
+    tau, z = np.exp(log_tau), np.array([-6.0, -2.0, 0.3, 1.0, 3.0, 6.0])
+    mean, var = digamma(1.0) - digamma(10.0), polygamma(1, 1.0) + polygamma(1, 10.0)
+    phi = np.column_stack([z * tau, np.full(z.size, log_tau)])
+    wide = {"prior_tau": stats.halfnorm(scale=1.0)}
+    none = stats.norm.logcdf(-(z * tau - mean) / np.sqrt(tau**2 + var))
+    allowed = 1e-11 + 2.0 / tau**2
+    found = ph.BinomialNormal([0], [10], **wide).log_marginal_likelihood(phi)
+    np.testing.assert_allclose(found, none, rtol=1e-12, atol=allowed)
+    mirrored = ph.BinomialNormal([10], [10], **wide).log_marginal_likelihood(phi * [-1.0, 1.0])
+    np.testing.assert_allclose(mirrored, none, rtol=1e-12, atol=allowed)
+    rate = stats.norm.logcdf(
+        -(z * tau - digamma(1.0) + np.log(3.0)) / np.hypot(tau, np.pi / 6**0.5)
+    )
+    found = ph.PoissonNormal([0], [3.0], **wide).log_marginal_likelihood(phi)
+    np.testing.assert_allclose(found, rate, rtol=1e-12, atol=allowed)
+
+
+def test_few_groups_one_of_them_without_events():
+    """Its posterior's tail is long, and was refused; by a plain sum of own integrals."""
+    y, n = np.array([0, 3, 5, 2, 7]), np.array([10, 12, 13, 14, 15])
+    post = ph.exact(ph.BinomialNormal(y, n))
+    at, step = np.linspace(-24.0, 24.0, 1201, retstep=True)
+    w, near = np.linspace(-8.5, 8.5, 121, retstep=True)
+    log_tau, outer = np.linspace(-9.0, 14.0, 231, retstep=True)
+    v, inner = np.linspace(-6.0, 6.0, 161, retstep=True)
+    masses = []
+    for tau in np.exp(log_tau):
+        mu = -0.5 + max(tau, 0.4) * np.sinh(v)
+        if tau < 1.0:  # theta by its distance from mu, or on a grid of its own
+            theta = mu[:, None] + tau * w
+            density = np.tile(stats.norm.pdf(w) * near, (mu.size, 1))
+        else:
+            theta = np.tile(np.sinh(at), (mu.size, 1))
+            density = stats.norm.pdf(theta, mu[:, None], tau) * np.cosh(at) * step
+        logs = y[:, None, None] * theta - n[:, None, None] * np.logaddexp(0.0, theta)
+        each = (np.exp(logs) * density).sum(axis=2)
+        masses.append((np.prod(each, axis=0) * np.cosh(v)).sum() * inner * max(tau, 0.4) * tau)
+    share = np.cumsum(masses) * outer
+    share = (share - 0.5 * outer * np.array(masses)) / share[-1]
+    low, high = np.interp([0.0, 2.0], log_tau, share)
+    # Beyond the sum's ends there are 1e-4; it is of cells, and right to their squares.
+    assert post["tau"].cdf(1.0) == pytest.approx(low, abs=1e-3)
+    assert post["tau"].cdf(np.exp(2.0)) == pytest.approx(high, abs=1e-3)

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -336,3 +337,42 @@ def test_groups_that_leave_no_degrees_of_freedom(term):
     draws = post.to_dataframe(draws=50_000, rng=1)
     for name in ("beta[x]", "sigma", "tau[x]"):
         assert draws[name].mean() == pytest.approx(post[name].mean(), abs=0.025 * post[name].std())
+
+
+FORMULAS = {
+    "normal": lambda right, d: ph.NormalNormal.from_formula("y ~ " + right, d, se="se"),
+    "t": lambda right, d: ph.NormalT.from_formula("y ~ " + right, d, se="se"),
+    "levels": lambda right, d: ph.MultilevelNormal.from_formula(
+        f"y ~ {right} + (1 | g/h)", d, se="se"
+    ),
+    "logits": lambda right, d: ph.BinomialNormal.from_formula("n ~ " + right, d, trials="ten"),
+    "rates": lambda right, d: ph.PoissonGamma.from_formula("n ~ " + right, d, exposure="ten"),
+}
+
+
+@pytest.fixture
+def columns():
+    return pd.DataFrame(
+        {
+            "y": [1.0, 3.0, 2.0, 5.0, 4.0, 2.5], "se": 1.0, "n": [3, 0, 5, 2, 7, 1], "ten": 10,
+            "z": np.arange(6.0), "g": list("aaabbb"), "h": list("abcdef"),
+            "kind": pd.Categorical(list("aabbcc"), categories=["c", "none", "b", "a"]),
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("make", FORMULAS.values(), ids=FORMULAS)
+def test_an_offset_is_no_covariate(make, columns):
+    with pytest.raises(ValueError, match="has an offset, of which models of groups"):
+        make("1 + offset(z)", columns)
+
+
+@pytest.mark.parametrize("make", FORMULAS.values(), ids=FORMULAS)
+def test_categories_keep_their_order(make, columns):
+    """As R's levels: the first that there is is the reference, ordered or not."""
+    model = make("kind", columns)
+    assert model.coefficients == ("beta[Intercept]", "beta[kind[b]]", "beta[kind[a]]")
+    assert model.covariates.x[:, 1:].tolist() == [[0, 1]] * 2 + [[1, 0]] * 2 + [[0, 0]] * 2
+    assert model.covariates.rows({"kind": "c"}).tolist() == [[1.0, 0.0, 0.0]]
+    text = columns.assign(kind=columns["kind"].astype(str))
+    assert make("kind", text).coefficients[1:] == ("beta[kind[b]]", "beta[kind[c]]")

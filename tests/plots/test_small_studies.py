@@ -4,6 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from plots.readable import boxes, overlaps
+from scipy.integrate import trapezoid
 
 import pyhier as ph
 from pyhier import plots
@@ -94,7 +95,7 @@ def test_ridges_are_densities(model):
     ax = plots.ridges(post)
     curves = [np.array(each.get_data()) for each in ax.lines[:20]]
     heights = [row - curve[1] for row, curve in enumerate(curves)]
-    areas = [np.trapezoid(h, curve[0]) for h, curve in zip(heights, curves, strict=True)]
+    areas = [trapezoid(h, curve[0]) for h, curve in zip(heights, curves, strict=True)]
     np.testing.assert_allclose(areas, areas[0], rtol=5e-3)
     scale = heights[3] / post["theta[Study 3]"].pdf(curves[3][0])
     np.testing.assert_allclose(scale, scale[0], rtol=1e-6)
