@@ -83,6 +83,19 @@ def exact(model: Model) -> Exact:
     (11.4002608704, 8.3414162375)
     """
     need_posterior("exact", model)
+    try:
+        return _by_quadrature(model)
+    except ValueError as error:
+        far = getattr(getattr(model, "covariates", None), "far", ())
+        if not far:
+            raise
+        raise ValueError(
+            f"{error}. X has {', '.join(far)} so far from 0 that doubles hardly tell the groups "
+            "apart: subtract the mean"
+        ) from None
+
+
+def _by_quadrature(model: Model) -> Exact:
     if is_averaged(model):
         return AveragedPosterior(model, [exact(case) for case in model.cases])
     if is_reduced(model):

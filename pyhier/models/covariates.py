@@ -18,6 +18,7 @@ INTERCEPT = "Intercept"
 RANK = (
     1e-11  # of a column of length one, what is left of it beside the others where it adds nothing
 )
+FAR = 1e7  # sds of a covariate, between its mean and 0
 LOG_2PI = float(np.log(2.0 * np.pi))
 
 BetaPrior = Mapping[str, Any] | tuple[ArrayLike, ArrayLike] | None
@@ -114,6 +115,13 @@ class Covariates(Frozen):
     def coefficients(self) -> tuple[str, ...]:
         """Names of the coefficients as quantities: ``beta[NAME]``."""
         return tuple(f"beta[{name}]" for name in self.names)
+
+    @property
+    def far(self) -> tuple[str, ...]:
+        """Those so far from 0 beside their spread that sums with an intercept lose most digits."""
+        spread = self.x.std(axis=0)
+        away = (spread > 0.0) & (np.abs(self.x.mean(axis=0)) > FAR * spread)
+        return tuple(name for name, is_far in zip(self.names, away, strict=True) if is_far)
 
     def combination(self, weights: Mapping[str, float], what: str = "weights") -> Floats:
         """A linear combination of coefficients by their names as a vector, shape (p,)."""

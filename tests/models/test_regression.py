@@ -376,3 +376,16 @@ def test_categories_keep_their_order(make, columns):
     assert model.covariates.rows({"kind": "c"}).tolist() == [[1.0, 0.0, 0.0]]
     text = columns.assign(kind=columns["kind"].astype(str))
     assert make("kind", text).coefficients[1:] == ("beta[kind[b]]", "beta[kind[c]]")
+
+
+@pytest.mark.parametrize("make", ["NormalNormal", "NormalT"])
+def test_a_covariate_far_from_0_is_named(make):
+    rng = np.random.default_rng(1)
+    x, y, se = rng.normal(size=12), rng.normal(size=12), rng.uniform(0.5, 1.5, 12)
+    means = [
+        ph.exact(getattr(ph, make)(y, se=se, X={"x": x + far}))["beta[x]"].mean()
+        for far in (0.0, 1e5)
+    ]
+    assert means[1] == pytest.approx(means[0])
+    with pytest.raises(ValueError, match="X has x so far from 0 .* subtract the mean$"):
+        ph.exact(getattr(ph, make)(y, se=se, X={"x": x + 1e9}))
