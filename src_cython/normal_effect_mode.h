@@ -237,7 +237,7 @@ static inline count other_side(const count *g)
 static double closer_mode(const count *g, double eta, double precision, double t)
 {
     const double out = g->y == 0.0 ? 1.0 : -1.0;
-    for (int i = 0; g->kind != TABLE_COUNT && i < 4; i++) {
+    for (int i = 0; g->kind != TABLE_COUNT && out * eta > FAR_OUT && i < 4; i++) {
         const double rate = out * (eta - t) * precision / g->size;
         const double next = log(rate) - (g->kind == BINOMIAL_COUNT ? log1p(-rate) : 0.0);
         if (!(fabs(next) < fabs(eta))) /* NaN, too */
