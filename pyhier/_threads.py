@@ -28,7 +28,7 @@ def in_threads(
     >>> list(in_threads(abs, [-1, 2, -3], 2))
     [1, 2, 3]
     """
-    workers = min(thread_count(None) if workers is None else workers, len(items))
+    workers = 1 if len(items) < 2 else min(thread_count(workers), len(items))
     if workers < 2:
         yield from map(function, items)
         return

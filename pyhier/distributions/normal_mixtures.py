@@ -12,7 +12,6 @@ from pyhier._types import Floats
 from pyhier.distributions.base import Marginal, flat_points
 from pyhier.distributions.far_tails import DENSITY, LOWER, UPPER, FarTails, doubled, quantile
 from pyhier.kernels import mixtures as kernel
-from pyhier.quadrature.rule import ORDER
 
 THIN = 2e-3  # tails below which it is asked whether the nodes tell enough
 LOG_LEAST = -690.0  # of a tail that is a double with all its digits
@@ -21,17 +20,13 @@ NO_MOMENT = 1e-6  # a tail's exponent is known to about this
 
 
 def steps_between(weight: Floats, mean: Floats, sd: Floats) -> Floats:
-    """How far components (..., nodes) are from the next at most, in their sds, shape (...).
+    """How far components (mixtures, nodes) are from the next at most, in their sds, (mixtures,).
 
     Where that is above STEP a sum of the components shows steps from one to the next. They are
     those of whole panels, the first one's perhaps cut; from one panel to the next there may be a
     gap, which is no step: nothing is in it.
     """
-    last = np.arange(weight.size - 2, -1, -1) % ORDER == ORDER - 1
-    counts = (weight[1:] > HEAVY) & (weight[:-1] > HEAVY) & ~last
-    apart = np.abs(np.diff(mean)) / np.minimum(sd[..., 1:], sd[..., :-1])
-    steps: Floats = np.where(counts, apart, 0.0).max(axis=-1, initial=0.0)
-    return steps
+    return kernel.steps(weight, mean, sd, HEAVY)
 
 
 @dataclass(frozen=True)

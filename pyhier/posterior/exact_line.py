@@ -150,7 +150,7 @@ class ExactPosterior(OfGivenGroups, Posterior):
         nodes = self.nodes
         at_nodes = linear(nodes.log_tau)
         mean, sd = at_nodes.moments(nodes.collapsed)
-        if (steps := steps_between(nodes.weight, mean, sd)) > STEP:
+        if (steps := steps_between(nodes.weight, mean[None], sd[None])[0]) > STEP:
             nodes = self._finer(min(MOST_PARTS, ceil(steps / STEP)))
             mean, sd = linear(nodes.log_tau).moments(nodes.collapsed)
         growth, beyond = inf, 0.0
@@ -312,7 +312,9 @@ class ExactPosterior(OfGivenGroups, Posterior):
             others[2 + k, rest] = [float(self[names[j]].ppf(q[k])) for j in rest]
         for k in np.flatnonzero(others[-1] > STEP):
             others[2:-1, k] = self[names[k]].ppf(q)
-        table = np.insert(others[:-1], len(first), (tau.mean(), tau.std(), *tau.ppf(q)), axis=1)
+        table, at = np.empty((2 + q.size, len(names) + 1)), len(first)
+        table[:, :at], table[:, at + 1 :] = others[:-1, :at], others[:-1, at:]
+        table[:, at] = tau.mean(), tau.std(), *tau.ppf(q)
         return dict(zip(("mean", "sd", *percents(q)), table, strict=True))
 
     def shrinkage_factors(self) -> Floats:

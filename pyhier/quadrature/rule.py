@@ -18,6 +18,7 @@ from pyhier.quadrature.edges import NO_TAIL, Tail
 ORDER = 16
 BLOCK = 16_384  # parts of panels that are integrated at a time
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(ORDER)
+FROM_START = NODES + 1.0
 
 
 def chebyshev(x: Floats) -> Floats:
@@ -40,7 +41,7 @@ _SLOPESAT_ENDS = 2.0 * _ENDS[:, :-1] @ _SLOPE.T @ COEFFICIENTS
 
 def nodes_of(start: Floats, length: Floats) -> Floats:
     """The nodes of panels, shape (panels, ORDER)."""
-    return start[:, None] + 0.5 * length[:, None] * (NODES + 1.0)
+    return start[:, None] + (0.5 * length)[:, None] * FROM_START
 
 
 Parts = tuple[Floats, Floats, Floats, Floats]  # start, length, error and values of panels
@@ -154,9 +155,14 @@ class Panels:
         normalised by it is as far off.
         """
         shares, peak, log_rest = self._sums
-        left, right = (replace(tail, log_mass=tail.log_mass - peak) for tail in self.tails)
+        left, right = (
+            tail if tail is NO_TAIL else replace(tail, log_mass=tail.log_mass - peak)
+            for tail in self.tails
+        )
         values, sums = self.values[:1] - peak, (shares, 0.0, log_rest)
-        return replace(self, values=values, tails=(left, right), known_sums=sums)
+        return Panels(
+            self.start, self.length, values, (left, right), self.lost, self.worst, self.edges, sums
+        )
 
     @cached_property
     def _sums(self) -> tuple[Floats, float, float]:
