@@ -43,9 +43,9 @@ def exact_many(
 
     Each is what ``exact(NormalNormal(y[i], se=se[i], ...))`` returns, to 1e-9 of an sd or better,
     several times as fast. Of counts (``successes=`` and ``trials=``, the model `BetaBinomial`;
-    ``counts=`` and ``exposure=``, `PoissonGamma`) moments and evidences are worked out together,
-    of trials also quantiles (to 1e-8 of the whole mass, as `exact` has them); the rest is that of
-    `exact`, one by one in threads, when it is asked for. With ``X=`` everything is.
+    ``counts=`` and ``exposure=``, `PoissonGamma`) moments, evidences and quantiles (to 1e-8 of the
+    whole mass, as `exact` has them) are worked out together; probabilities and draws are those of
+    `exact`, one by one in threads, when they are asked for. With ``X=`` everything is.
 
     Parameters
     ----------

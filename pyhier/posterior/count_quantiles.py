@@ -16,6 +16,7 @@ from pyhier.distributions.line_panels import LIMIT, LinePanels
 from pyhier.posterior.count_nodes import CountNodes, nodes_of_part
 from pyhier.posterior.count_parts import CountPart, inner_values, log_sums
 from pyhier.posterior.effect_density import EffectDensities, Population
+from pyhier.quadrature.many import Grids, place
 from pyhier.quadrature.transforms import Line
 
 PROMISE = 1e-8  # of a marginal's mass
@@ -25,6 +26,8 @@ THIN = 0.1  # shapes down to which no mass is beyond the doubles' logs
 SHARED = 8.0  # widths within which effects' panels have one centre: they share exponentials
 MOST = 6000  # nodes of a data set for its effects
 LARGEST = 2.0  # width on its line that a guess of an effect has at most
+RATES, SEEN = 33, 1e-18  # lines of equal rates that are looked at; weight of nodes between them
+OF_LINE = 0.75  # nodes of such a line, to a row of the plane
 
 Table = tuple[Floats, NDArray[np.bool_]]
 
@@ -56,7 +59,8 @@ def _quantiles(part: CountPart, names: Sequence[str], q: Floats) -> Table:
     look = Look(part)
     found, good = [], np.ones(len(part.index), dtype=np.bool_)
     for name in names:
-        table = LinePanels(look.line(name), Along(part, name), *look.guess(name))
+        along = AlongRates(look) if name == "beta" and not part.data.binomial else Along(part, name)
+        table = LinePanels(look.line(name), along, *look.guess(name))
         off = np.maximum(np.abs(table.log_mass - part.log_total), table.error)
         good &= off <= PROMISE
         found.append(table.quantiles(q, False)[:, None])
@@ -75,7 +79,7 @@ class Look:
     """About where the marginals of a part's data sets are."""
 
     def __init__(self, part: CountPart) -> None:
-        self._part, data = part, part.data
+        self.part, data = part, part.data
         z = part.planes.grids.nodes(ROWS)
         log_size = part.planes.grids.x(z)
         every = np.arange(len(data))
@@ -91,14 +95,21 @@ class Look:
 
     def guess(self, name: str) -> tuple[Floats, Floats]:
         """Centres and scales of a hyperparameter on its line, each (data sets,)."""
-        axis, sign = _axis(self._part, name)
+        axis, sign = _axis(self.part, name)
         place = self._location if axis == "location" else self._log_size - self._bend(sign)
         return self._about(np.broadcast_to(place, self._weight.shape))
 
     def _bend(self, sign: float) -> Floats | float:
         if sign == 0.0:
             return 0.0
-        return bend(self._part, sign, self._location)
+        return bend(self.part, sign, self._location)
+
+    def rates(self) -> tuple[Floats, Floats]:
+        """Logs of the least and the largest rate of a gamma distribution, each (data sets,)."""
+        log_rate = self._log_size - self._location
+        seen = self._weight > SEEN
+        low = np.where(seen, log_rate, np.inf).min(axis=(1, 2))
+        return low, np.where(seen, log_rate, -np.inf).max(axis=(1, 2))
 
     def _about(self, place: Floats) -> tuple[Floats, Floats]:
         mean = (self._weight * place).sum(axis=(1, 2))
@@ -107,7 +118,7 @@ class Look:
 
     def effects(self) -> tuple[Floats, Floats]:
         """Of effects, a new one's last, each (data sets, groups + 1): of a coarse grid."""
-        part = self._part
+        part = self.part
         mean, sd = part.effects[0, :, :-1], np.sqrt(part.effects[1, :, :-1])
         if part.data.binomial:
             centre, slope = np.log(mean) - np.log1p(-mean), mean * (1.0 - mean)
@@ -136,6 +147,17 @@ def bend(part: CountPart, sign: float, location: Floats) -> Floats:
     if part.data.binomial:
         return np.logaddexp(0.0, -sign * location)
     return location
+
+
+def _crossing(
+    part: CountPart, row: Ints, place: Floats, sign: float
+) -> tuple[Floats, Floats, Floats]:
+    """Where bent lines cross the ridge: log sizes, centres and widths there, each (n, 1)."""
+    log_size = place[:, None]
+    for _ in range(4):
+        centre, width = part.data.ridge(row, log_size)
+        log_size = place[:, None] + bend(part, sign, centre)
+    return log_size, centre, width
 
 
 class Along:
@@ -168,14 +190,64 @@ class Along:
     def _bent(self, row: Ints, place: Floats, t: Floats) -> Floats:
         """Over locations, at which the size is another; about the ridge, where it crosses."""
         part = self._part
-        log_size = place[:, None]
-        for _ in range(4):
-            centre, width = part.data.ridge(row, log_size)
-            log_size = place[:, None] + bend(part, self._sign, centre)
+        _, centre, width = _crossing(part, row, place, self._sign)
         location, slope = part.planes.spread(centre, width, t[row])
         log_size = place[:, None] + bend(part, self._sign, location)
         logs = part.data.log_density(row, location, log_size) + slope
         return log_sums(logs) + np.log(t[:, 1] - t[:, 0])[row]
+
+
+class AlongRates:
+    """Log densities of a gamma distribution's rate, for `LinePanels`: a row a data set.
+
+    The mass along a line of equal rates is where the groups' events want the shape, which may be
+    far from the plane's ridge: that of few events has long tails. So lines get grids of their own,
+    a few of every data set by a look at the density, the others by what lies between these, on the
+    scale of asinh, for tails of the rate's log may be powers.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._part = part = look.part
+        sets, data = len(part.data), part.data
+        self._centre, self._scale = look.guess("beta")
+        which = np.repeat(np.arange(sets), RATES)
+        self._low, high = (self._share(np.arange(sets), rate) for rate in look.rates())
+        self._step = (high - self._low) / (RATES - 1.0)
+        shares = (self._low[:, None] + self._step[:, None] * np.arange(RATES)).ravel()
+        lines = self._centre[which] + self._scale[which] * np.sinh(shares)
+
+        def log_density(rows: Ints, log_size: Floats) -> Floats:
+            return data.log_density(which[rows], log_size - lines[rows, None], log_size)
+
+        least, most = (ends[which] for ends in data.log_scales)
+        crossing = _crossing(part, which, lines, -1.0)[0]
+        falls = data.falls[0][which], np.full(which.size, np.inf)
+        grids, found = place(log_density, least, most, crossing, falls, np.zeros(which.size))
+        table = np.stack(
+            [grids.middle - crossing[:, 0], np.log(grids.width), grids.low, grids.high]
+        )
+        table[:, ~found] = np.nan
+        self._table = table.reshape(4, sets, RATES)
+
+    def _share(self, row: Ints, log_rate: Floats) -> Floats:
+        share: Floats = np.arcsinh((log_rate - self._centre[row]) / self._scale[row])
+        return share
+
+    def __call__(self, row: Ints, place: Floats) -> Floats:
+        """At places of data sets, shape (n,); NaN where a line's mass was not found."""
+        share = (self._share(row, place) - self._low[row]) / self._step[row]
+        at = np.clip(share, 0.0, RATES - 2.0).astype(np.intp)
+        before, after = self._table[:, row, at], self._table[:, row, at + 1]
+        middle, log_width, low, high = before + (share - at) * (after - before)
+        middle += _crossing(self._part, row, place, -1.0)[0][:, 0]
+        grids, size = (
+            Grids(middle, np.exp(log_width), low, high),
+            int(OF_LINE * self._part.shape[0]),
+        )
+        z = grids.nodes(size)
+        log_size = grids.x(z)
+        logs = self._part.data.log_density(row, log_size - place[:, None], log_size)
+        return log_sums(logs + grids.log_slope(z)) + np.log(grids.step(size))
 
 
 class Effects:

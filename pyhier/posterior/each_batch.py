@@ -159,7 +159,7 @@ class EachBatch(PosteriorBatch):
         found = self._empty(q.size)
         different, place = np.unique(q, return_inverse=True)
         done: set[int] = set()
-        some = [part for part in self._parts if part.data.binomial and _within(different)]
+        some = self._parts if _within(different) else ()
         pieces = [part[rows] for part in some for rows in _blocks(part.index.size)]
         of_part = partial(part_quantiles, names=self._hyper, q=different)
         for part, (values, good) in zip(
