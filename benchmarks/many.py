@@ -6,7 +6,8 @@ from collections.abc import Callable
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ import pyhier as ph
 HERE = Path(__file__).parent
 SETS, GROUPS, ONE_BY_ONE = 100_000, 8, 500
 REML_SETS, COUNT_SETS = 20_000, 40
+ENDS = (0.025, 0.975)
 
 
 def made(sets: int) -> tuple[np.ndarray, np.ndarray]:
@@ -50,35 +52,45 @@ def of_pymare(y: np.ndarray, se: np.ndarray) -> float:
     return took
 
 
-def counted(sets: int) -> tuple[np.ndarray, np.ndarray]:
+def counted(kind: str) -> dict[str, np.ndarray]:
+    """Data sets of trials or of events, about ten of a group."""
     rng = np.random.default_rng(0)
-    trials = rng.integers(10, 60, (sets, GROUPS))
-    return rng.binomial(trials, rng.beta(3.0, 9.0, trials.shape)), trials
+    if kind == "trials":
+        trials = rng.integers(10, 60, (COUNT_SETS, GROUPS))
+        return {"successes": rng.binomial(trials, rng.beta(3.0, 9.0, trials.shape)), kind: trials}
+    exposure = rng.uniform(0.3, 1.7, (COUNT_SETS, GROUPS))
+    rate = rng.gamma(3.0, 10.0 / 3.0, exposure.shape)
+    return {"counts": rng.poisson(exposure * rate), "exposure": exposure}
 
 
-def of_counts(table: Callable[..., str]) -> str:
+def processor_ms(function: Callable[[], object]) -> float:
+    """Milliseconds of one data set."""
+    start = process_time()
+    function()
+    return 1e3 * (process_time() - start) / COUNT_SETS
+
+
+def of_counts(kind: str, model: Callable[..., Any], table: Callable[..., str]) -> str:
     """The table of counts."""
-    successes, trials = counted(COUNT_SETS)
-    start = perf_counter()
-    for y, n in zip(successes, trials, strict=True):
-        post = ph.exact(ph.BetaBinomial(y, n))
-        for name in post.names:
-            post[name].mean()
-            post[name].std()
-    alone = (perf_counter() - start) / COUNT_SETS
-    times = []
-    for threads in (1, None):
-        start = perf_counter()
-        ph.exact_many(successes=successes, trials=trials, threads=threads)
-        times.append((perf_counter() - start) / COUNT_SETS)
-    rows = [
-        ["exact, one after the other, means and sds", alone],
-        ["exact_many, one thread", times[0]],
-        ["exact_many, all cores", times[1]],
+    given = counted(kind)
+    models = [model(*pair) for pair in zip(*given.values(), strict=True)]
+    ph.exact(models[0]).columns(ENDS)  # what is imported when it is used
+    alone = (
+        processor_ms(lambda: [ph.exact(m).moments() for m in models]),
+        processor_ms(lambda: [ph.exact(m).columns(ENDS) for m in models]),
+    )
+    together = (
+        processor_ms(lambda: ph.exact_many(**given, threads=1)),
+        processor_ms(lambda: ph.exact_many(**given, threads=1).interval(0.95)),
+    )
+    cells = [
+        ["exact, one after the other", *(f"{ms:,.1f}" for ms in alone)],
+        ["exact_many", *(f"{ms:,.1f}" for ms in together)],
+        ["times", *(f"{a / b:.1f}" for a, b in zip(alone, together, strict=True))],
     ]
-    cells = [[name, f"{1e3 * s:,.1f}", f"{s / times[0]:.2f}"] for name, s in rows]
-    title = f"{COUNT_SETS} data sets of {GROUPS} groups of trials"
-    return table(title, ["means and sds of one", "ms", "times"], cells)
+    title = f"{COUNT_SETS} data sets of {GROUPS} groups of {kind}, one core"
+    head = ["ms of processor time a data set", "means and sds", "with 95% intervals"]
+    return table(title, head, cells)
 
 
 def many(best: Callable[..., float], table: Callable[..., str]) -> str:
@@ -92,7 +104,7 @@ def many(best: Callable[..., float], table: Callable[..., str]) -> str:
 
     def one_by_one() -> None:
         for a, b in zip(some_y, some_se, strict=True):
-            ph.exact(ph.NormalNormal(a, se=b)).columns((0.025, 0.975))
+            ph.exact(ph.NormalNormal(a, se=b)).columns(ENDS)
 
     alone = best(one_by_one, 3) / ONE_BY_ONE
     plug_in, release = of_r(some_y, some_se)
@@ -115,4 +127,6 @@ def many(best: Callable[..., float], table: Callable[..., str]) -> str:
     first = table(
         f"{SETS:,} data sets of {GROUPS} groups, one core", ["fit of one", "us", "times"], cells
     )
-    return first + "\n" + of_counts(table)
+    trials = of_counts("trials", ph.BetaBinomial, table)
+    events = of_counts("events", ph.PoissonGamma, table)
+    return "\n".join([first, trials, events])

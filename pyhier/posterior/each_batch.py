@@ -14,6 +14,7 @@ from pyhier._types import Floats, Ints
 from pyhier.posterior.batch import PosteriorBatch, columns_of, sealed
 from pyhier.posterior.count_parts import CountPart
 from pyhier.posterior.count_quantiles import part_quantiles
+from pyhier.posterior.exact_line import ExactPosterior
 from pyhier.posterior.exact_plane import PlanePosterior
 
 T = TypeVar("T")
@@ -43,7 +44,7 @@ class Solved:
     @classmethod
     def of(cls, post: Any) -> "Solved":
         """Of a posterior."""
-        if isinstance(post, PlanePosterior):
+        if isinstance(post, ExactPosterior | PlanePosterior):
             mean, sd = post.moments()
         else:
             marginals = [post[name] for name in post.names]

@@ -312,10 +312,23 @@ class ExactPosterior(OfGivenGroups, Posterior):
             others[2 + k, rest] = [float(self[names[j]].ppf(q[k])) for j in rest]
         for k in np.flatnonzero(others[-1] > STEP):
             others[2:-1, k] = self[names[k]].ppf(q)
-        table, at = np.empty((2 + q.size, len(names) + 1)), len(first)
-        table[:, :at], table[:, at + 1 :] = others[:-1, :at], others[:-1, at:]
-        table[:, at] = tau.mean(), tau.std(), *tau.ppf(q)
+        table = self._with_tau(others[:-1], (tau.mean(), tau.std(), *tau.ppf(q)))
         return dict(zip(("mean", "sd", *percents(q)), table, strict=True))
+
+    def moments(self) -> tuple[Floats, Floats]:
+        """Means and sds of all names in their order: what `summary` has, without quantiles."""
+        whole = (*self._reduced.coefficients, *self._slices(), "theta_new")
+        mean, var = np.hstack([self._mixtures(part).moments() for part in whole])
+        table = np.stack([mean, np.sqrt(var)])
+        mean, sd = self._with_tau(table, (self._tau.mean(), self._tau.std()))
+        return mean, sd
+
+    def _with_tau(self, others: Floats, of_tau: tuple[float, ...]) -> Floats:
+        """A table with tau's column between the coefficients' and the others."""
+        at = len(self._reduced.coefficients)
+        table = np.empty((len(others), others.shape[1] + 1))
+        table[:, :at], table[:, at], table[:, at + 1 :] = others[:, :at], of_tau, others[:, at:]
+        return table
 
     def shrinkage_factors(self) -> Floats:
         """Posterior mean of each group's shrinkage factor, shape (groups,)."""

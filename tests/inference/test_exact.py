@@ -179,6 +179,21 @@ def test_moments_that_do_not_exist(schools):
     assert mu.var() == pytest.approx(away - mu.mean() ** 2, rel=1e-7)
 
 
+def test_moments_of_all_are_the_digits_of_the_oracle(post, schools):
+    """In the order of the names; NaN and infinite where there are none, as of each marginal."""
+    mean, sd = post.moments()
+    assert len(mean) == len(sd) == len(post.names)
+    np.testing.assert_allclose(mean[2:-1], THETA_MEAN, atol=TEN_DIGITS)
+    np.testing.assert_allclose(sd[2:-1], THETA_SD, atol=TEN_DIGITS)
+    np.testing.assert_allclose(mean[:2], [7.9323750182, 6.5754833467], atol=TEN_DIGITS)
+    np.testing.assert_allclose(sd[:2], [5.1783947798, 5.6503793370], atol=TEN_DIGITS)
+    x = schools["sigma"][:6] - schools["sigma"][:6].mean()
+    model = ph.NormalNormal(schools["y"][:6], se=schools["sigma"][:6], X={"x": x})
+    regression = ph.exact(model)
+    one_by_one = [(regression[name].mean(), regression[name].std()) for name in regression.names]
+    np.testing.assert_allclose(np.array(regression.moments()).T, one_by_one, rtol=1e-11, atol=1e-11)
+
+
 def test_collapse_identities(schools):
     y, se = schools["y"].to_numpy(float), schools["sigma"].to_numpy(float)
     pooled = ph.complete_pooling(ph.NormalNormal(y, se=se))
