@@ -222,23 +222,6 @@ def moments(const double[::1] weight, const double[:, ::1] mean, const double[:,
     return table
 
 
-def steps(const double[::1] weight, const double[:, :] mean, const double[:, :] sd, double least):
-    """How far components are from the next at most, in their sds, shape (mixtures,).
-
-    Between two with weights above ``least``, both of one panel, of which the first may be cut.
-    """
-    found = np.zeros(mean.shape[0])
-    cdef double[::1] out = found
-    cdef Py_ssize_t i, j, last = weight.shape[0] - 1
-    with nogil:
-        for i in range(mean.shape[0]):
-            for j in range(last):
-                if weight[j] > least and weight[j + 1] > least and (last - j) % ORDER != 0:
-                    out[i] = max(out[i], fabs(mean[i, j + 1] - mean[i, j])
-                                 / min(sd[i, j], sd[i, j + 1]))
-    return found
-
-
 # --- Quantiles ------------------------------------------------------------------------------------
 
 cdef void merge(const Mixture *full, Mixture *coarse) noexcept nogil:

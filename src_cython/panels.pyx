@@ -291,6 +291,29 @@ def account(const double[::1] length, const double[::1] error, const double[:, :
     return shares, total, sqrt(lost), worst
 
 
+def steps(const double[::1] weight, const double[:, :] mean, const double[:, :] sd, double least):
+    """How far components at nodes are from the next at most, in their sds, shape (mixtures,).
+
+    Between two with weights above ``least``, both of one panel, of which the first may be cut.
+
+    Parameters
+    ----------
+    weight : in, shape (nodes,)
+    mean, sd : in, shape (mixtures, nodes)
+    least : float
+    """
+    found = np.zeros(mean.shape[0])
+    cdef double[::1] out = found
+    cdef Py_ssize_t i, j, last = weight.shape[0] - 1
+    with nogil:
+        for i in range(mean.shape[0]):
+            for j in range(last):
+                if weight[j] > least and weight[j + 1] > least and (last - j) % ORDER != 0:
+                    out[i] = max(out[i], fabs(mean[i, j + 1] - mean[i, j])
+                                 / min(sd[i, j], sd[i, j + 1]))
+    return found
+
+
 # --- Quantiles ------------------------------------------------------------------------------------
 
 cdef double sum_of_chebyshev(const double *coefficients, double x) noexcept nogil:

@@ -12,6 +12,7 @@ from pyhier._types import Floats
 from pyhier.distributions.base import Marginal, flat_points
 from pyhier.distributions.far_tails import DENSITY, LOWER, UPPER, FarTails, doubled, quantile
 from pyhier.kernels import mixtures as kernel
+from pyhier.kernels.panels import steps
 
 THIN = 2e-3  # tails below which it is asked whether the nodes tell enough
 LOG_LEAST = -690.0  # of a tail that is a double with all its digits
@@ -26,7 +27,7 @@ def steps_between(weight: Floats, mean: Floats, sd: Floats) -> Floats:
     those of whole panels, the first one's perhaps cut; from one panel to the next there may be a
     gap, which is no step: nothing is in it.
     """
-    return kernel.steps(weight, mean, sd, HEAVY)
+    return steps(weight, mean, sd, HEAVY)
 
 
 @dataclass(frozen=True)

@@ -43,9 +43,10 @@ def exact_many(
 
     Each is what ``exact(NormalNormal(y[i], se=se[i], ...))`` returns, to 1e-9 of an sd or better,
     several times as fast. Of counts (``successes=`` and ``trials=``, the model `BetaBinomial`;
-    ``counts=`` and ``exposure=``, `PoissonGamma`) moments, evidences and quantiles (to 1e-8 of the
-    whole mass, as `exact` has them) are worked out together; probabilities and draws are those of
-    `exact`, one by one in threads, when they are asked for. With ``X=`` everything is.
+    ``counts=`` and ``exposure=``, `PoissonGamma`) moments, evidences, quantiles and probabilities
+    (to 1e-8 of the whole mass, as `exact` has them) are worked out together; draws, and tails below
+    1e-5, are those of `exact`, one by one in threads, when they are asked for. With ``X=``
+    everything is.
 
     Parameters
     ----------

@@ -23,6 +23,7 @@ def survey(values: Floats, start: Floats, tilt: float) -> tuple[float, float, fl
 def account(
     length: Floats, error: Floats, values: Floats, weights: Floats, best: float
 ) -> tuple[Floats, float, float, int]: ...
+def steps(weight: Floats, mean: Floats, sd: Floats, least: float) -> Floats: ...
 def quantiles(
     q: Floats,
     upper: bool,

@@ -7,11 +7,13 @@ smooth as their panels want them, is told; the others are left to `exact`.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._types import Floats, Ints
+from pyhier.distributions.density import LineMarginal
 from pyhier.distributions.line_panels import LIMIT, LinePanels
 from pyhier.posterior.count_nodes import CountNodes, nodes_of_part
 from pyhier.posterior.count_parts import CountPart, inner_values, log_sums
@@ -34,45 +36,107 @@ Table = tuple[Floats, NDArray[np.bool_]]
 
 def part_quantiles(part: CountPart, names: Sequence[str], q: Floats) -> Table:
     """Quantiles of hyperparameters and effects, (data sets, quantities, q), and which hold."""
+    shape = len(names) + part.columns.shape[1] + 1, q.size
+    few = partial(_of_few_nodes, of=partial(_quantiles, names=names, q=q), shape=shape)
+    return _in_halves(part, few, shape)
+
+
+def part_chances(part: CountPart, name: str, column: int | None, x: float, upper: bool) -> Table:
+    """Probabilities that a quantity is below (above) x, (data sets,), and which hold.
+
+    Of a group's effect a column of the batch says whose; of other quantities it is None.
+    """
+    if column is not None or name == "theta_new":
+        of_effect = partial(_effect_chances, column=column, x=x, upper=upper)
+        return _in_halves(part, partial(_of_few_nodes, of=of_effect, shape=()), ())
+    return _in_halves(part, partial(_hyper_chances, name=name, x=x, upper=upper), ())
+
+
+def _in_halves(part: CountPart, of: Callable[[CountPart], Table], shape: tuple[int, ...]) -> Table:
+    """What a function says of data sets; NaN, of this shape, of one whose mass does not end."""
     try:
-        return _quantiles(part, names, q)
-    except ValueError:  # of one, whose mass does not end
+        return of(part)
+    except ValueError:
         if len(part.index) == 1:
-            shape = 1, len(names) + part.columns.shape[1] + 1, q.size
-            return np.full(shape, np.nan), np.zeros(1, dtype=np.bool_)
+            return np.full((1, *shape), np.nan), np.zeros(1, dtype=np.bool_)
     half = len(part.index) // 2
-    some = (part_quantiles(part[np.arange(*ends)], names, q)
+    some = (_in_halves(part[np.arange(*ends)], of, shape)
             for ends in ((0, half), (half, len(part.index))))  # fmt: skip
     values, good = zip(*some, strict=True)
     return np.concatenate(values), np.concatenate(good)
 
 
-def _quantiles(part: CountPart, names: Sequence[str], q: Floats) -> Table:
+def _of_few_nodes(
+    part: CountPart, of: Callable[[CountPart, list[CountNodes]], Table], shape: tuple[int, ...]
+) -> Table:
+    """What a function says of data sets whose effects take few nodes; NaN of the others."""
     nodes = nodes_of_part(part)
     few = np.array([each.linear.w.size + each.close.w.size <= MOST for each in nodes])
-    if not few.all():
-        rows = np.flatnonzero(few)
-        values = np.full((few.size, len(names) + part.columns.shape[1] + 1, q.size), np.nan)
-        if rows.size:
-            values[rows], few[rows] = _quantiles(part[rows], names, q)
-        return values, few
-    look = Look(part)
+    if few.all():
+        return of(part, nodes)
+    rows, values = np.flatnonzero(few), np.full((few.size, *shape), np.nan)
+    if rows.size:
+        values[rows], few[rows] = of(part[rows], [nodes[k] for k in rows.tolist()])
+    return values, few
+
+
+def _quantiles(part: CountPart, nodes: list[CountNodes], names: Sequence[str], q: Floats) -> Table:
+    look, shape = Look(part), (len(part.index), part.columns.shape[1] + 1)
     found, good = [], np.ones(len(part.index), dtype=np.bool_)
     for name in names:
-        along = AlongRates(look) if name == "beta" and not part.data.binomial else Along(part, name)
-        table = LinePanels(look.line(name), along, *look.guess(name))
-        off = np.maximum(np.abs(table.log_mass - part.log_total), table.error)
+        table, off = _of_hyper(look, name)
         good &= off <= PROMISE
         found.append(table.quantiles(q, False)[:, None])
-    effects = Effects(part, nodes)
-    centre, scale = look.effects()
+    table, off = _of_effects(look, nodes)
+    good &= (off.reshape(shape) <= PROMISE).all(axis=1)
+    found.append(table.quantiles(q, False).reshape(*shape, q.size))
+    return np.concatenate(found, axis=1), good
+
+
+def _hyper_chances(part: CountPart, name: str, x: float, upper: bool) -> Table:
+    table, off = _of_hyper(Look(part), name)
+    return _tails(table, x, upper), off <= PROMISE
+
+
+def _effect_chances(
+    part: CountPart, nodes: list[CountNodes], column: int | None, x: float, upper: bool
+) -> Table:
+    new = np.full(len(part.index), part.columns.shape[1])
+    places = new if column is None else (part.columns == column).argmax(axis=1)
+    table, off = _of_effects(Look(part), nodes, places)
+    return _tails(table, x, upper), off <= PROMISE
+
+
+def _tails(table: LinePanels, x: float, upper: bool) -> Floats:
+    """The mass of every density below (above) a value."""
+    whole = (LineMarginal(table.line, _none, 0.0, 1.0, table=table.alone(k))
+             for k in range(table.log_mass.size))  # fmt: skip
+    return np.array([float(one.sf(x) if upper else one.cdf(x)) for one in whole])
+
+
+def _none(place: Floats) -> Floats:
+    raise AssertionError("panels that are there need no density")
+
+
+def _of_hyper(look: "Look", name: str) -> tuple[LinePanels, Floats]:
+    """A hyperparameter's densities, and how far probabilities by them may be off."""
+    part = look.part
+    along = AlongRates(look) if name == "beta" and not part.data.binomial else Along(part, name)
+    table = LinePanels(look.line(name), along, *look.guess(name))
+    return table, np.maximum(np.abs(table.log_mass - part.log_total), table.error)
+
+
+def _of_effects(
+    look: "Look", nodes: list[CountNodes], places: Ints | None = None
+) -> tuple[LinePanels, Floats]:
+    """Effects' densities, those at places of every data set or all, and how far they may be off."""
+    effects = Effects(look.part, nodes, places)
+    centre, scale = (part if places is None else np.take_along_axis(part, places[:, None], 1)
+                     for part in look.effects())  # fmt: skip
     table = LinePanels(
         effects.line, effects, centre.ravel(), scale.ravel(), effects.beyond(), effects.on_panels
     )
-    off = np.maximum(np.abs(table.log_mass), table.error + table.doubt).reshape(centre.shape)
-    good &= (off <= PROMISE).all(axis=1)
-    found.append(table.quantiles(q, False).reshape(*centre.shape, q.size))
-    return np.concatenate(found, axis=1), good
+    return table, np.maximum(np.abs(table.log_mass), table.error + table.doubt)
 
 
 class Look:
@@ -253,12 +317,15 @@ class AlongRates:
 class Effects:
     """Log densities of effects, for `LinePanels`: data sets' groups and new ones, in rows."""
 
-    def __init__(self, part: CountPart, given: list[CountNodes]) -> None:
-        self._size = part.columns.shape[1] + 1
+    def __init__(
+        self, part: CountPart, given: list[CountNodes], places: Ints | None = None
+    ) -> None:
+        every: list[int | None] = [*range(part.columns.shape[1]), None]
+        self._size = len(every) if places is None else 1
         self._all: list[EffectDensities] = []
         self._thin: list[bool] = []
-        quantities = [*range(self._size - 1), None]
         for d, nodes in enumerate(given):
+            quantities = every if places is None else [every[places[d]]]
             model = part.data.model(d)
             population = Population(model, nodes)
             self._all.append(EffectDensities(model, population, quantities))

@@ -13,7 +13,7 @@ from pyhier._threads import in_threads
 from pyhier._types import Floats, Ints
 from pyhier.posterior.batch import PosteriorBatch, columns_of, sealed
 from pyhier.posterior.count_parts import CountPart
-from pyhier.posterior.count_quantiles import part_quantiles
+from pyhier.posterior.count_quantiles import part_chances, part_quantiles
 from pyhier.posterior.exact_line import ExactPosterior
 from pyhier.posterior.exact_plane import PlanePosterior
 
@@ -179,11 +179,16 @@ class EachBatch(PosteriorBatch):
     def _probability(self, left: str | float, sign: str, right: str | float) -> Floats:
         needed = {k for k in map(self._column, (left, right)) if k is not None}
         found = np.full(len(self), np.nan)
+        there = ~np.isnan(self._log_z)
+        for k in needed:
+            there &= ~np.isnan(self._both[0]["theta"][:, k])
+        if isinstance(left, str) and isinstance(right, float):
+            self._write_chances(found, left, right, sign == ">")
+        elif isinstance(left, float) and isinstance(right, str):
+            self._write_chances(found, right, left, sign == "<")
         event = " ".join(repr(s) if isinstance(s, float) else s for s in (left, sign, right))
 
         def probability(post: Any) -> float:
-            if not needed <= set(columns_of(post)):
-                return np.nan
             chance = post.probability(event)
             if chance.se > 0.0:
                 raise ValueError(
@@ -191,9 +196,25 @@ class EachBatch(PosteriorBatch):
                 )
             return float(chance)
 
-        for i, chance in self._each(probability):
+        rest: list[int] = np.flatnonzero(there & np.isnan(found)).tolist()
+        for i, chance in self._each(probability, rest):
             found[i] = chance
         return found
+
+    def _write_chances(self, found: Floats, name: str, x: float, upper: bool) -> None:
+        """Write probabilities below (above) a number that parts tell, if neither tail is small.
+
+        Others, and those of missing groups, stay NaN.
+        """
+        column = self._column(name)
+        of = partial(part_chances, name=name, column=column, x=x, upper=upper)
+        parts = [part[np.flatnonzero((part.columns == column).any(axis=1))]
+                 if column is not None else part for part in self._parts]  # fmt: skip
+        pieces = [part[rows] for part in parts for rows in _blocks(part.index.size)]
+        made = in_threads(of, pieces, self._workers)
+        for part, (chance, good) in zip(pieces, made, strict=True):
+            good &= np.minimum(chance, 1.0 - chance) >= LEAST_TAIL
+            found[part.index[good]] = chance[good]
 
     def _column(self, name: str | float) -> int | None:
         """Where a group stands; None of what is none. An error for what is not there."""

@@ -317,7 +317,8 @@ class ExactPosterior(OfGivenGroups, Posterior):
 
     def moments(self) -> tuple[Floats, Floats]:
         """Means and sds of all names in their order: what `summary` has, without quantiles."""
-        whole = (*self._reduced.coefficients, *self._slices(), "theta_new")
+        first = self._reduced.coefficients
+        whole: tuple[str | slice, ...] = (*first, *self._slices(), "theta_new")
         mean, var = np.hstack([self._mixtures(part).moments() for part in whole])
         table = np.stack([mean, np.sqrt(var)])
         mean, sd = self._with_tau(table, (self._tau.mean(), self._tau.std()))

@@ -197,6 +197,29 @@ def test_quantiles_together_have_exacts_probabilities(kind, groups, size, prior,
         np.testing.assert_allclose(one[name].cdf(found[name.split("[")[0]][at]), q, atol=1e-8)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_probabilities_together_are_exacts(kind, monkeypatch):
+    """Of hyperparameters and effects, NaN of a missing group; small tails are exact's."""
+    y, size = made(kind, 3, 9, np.random.default_rng(6), 90.0)
+    y = y.astype(float)
+    y[1, 1] = np.nan
+    batch = batch_of(kind, y, size)
+    one, kept, last = ph.exact(KINDS[kind][1](y[0], size[0])), [0, 2], batch.names[2]
+    medians = batch.quantile(0.5)
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "_one", no_other)
+        for what in ("beta", last, "theta[2]", "theta_new"):
+            x = float(np.mean(medians["theta"][kept, 1] if "[" in what else medians[what]))
+            above, below = (batch.probability(f"{what} {sign} {x!r}") for sign in "><")
+            np.testing.assert_allclose((above + below)[kept], 1.0, atol=1e-12)
+            assert np.isnan(above[1]) == ("[" in what)
+            np.testing.assert_allclose(above[0], one[what].sf(x), atol=1e-8)
+            np.testing.assert_array_equal(batch.probability(f"{x!r} < {what}"), above)
+    small = f"{last} < {float(medians[last][0]) / 20.0!r}"
+    assert batch.probability(small)[0] == one.probability(small) < 1e-5
+    np.testing.assert_allclose(batch.probability(f"{last} > 0"), 1.0, rtol=1e-14)
+
+
 def test_the_rate_of_few_events_has_its_mass():
     """Its log goes far out, with a power for a tail, where lines of equal rates leave the ridge."""
     y = np.array(

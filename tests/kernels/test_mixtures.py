@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from pyhier.kernels.mixtures import logpdf, moments, quantiles, steps, tails
+from pyhier.kernels.mixtures import logpdf, moments, quantiles, tails
 
 EPS = np.finfo(float).eps
 ONE = (np.ones(1), np.zeros(1), np.ones(1))
@@ -101,20 +101,3 @@ def test_quantiles_of_sds_over_150_decades():
     assert together[2] == pytest.approx(2.7e-5, rel=1e-9)
     below = tails(together, weight / weight.sum(), mean, sd)[0]
     np.testing.assert_allclose(below, q, rtol=1e-9)
-
-
-def test_steps(rng):
-    """Between neighbours of one panel of sixteen that both count; the first panel is cut."""
-    weight, mean, sd = random_mixture(rng, 16 + 16 + 5)
-    weight[[2, 20]] = 1e-13
-    table = np.stack([mean, 3.0 * mean, np.zeros(mean.size)])
-    panels = [slice(0, 5), slice(5, 21), slice(21, 37)]
-    expected = np.zeros(3)
-    for panel in panels:
-        w, m, s = weight[panel], table[:, panel], sd[panel]
-        both = (w[1:] > 1e-12) & (w[:-1] > 1e-12)
-        apart = np.abs(np.diff(m, axis=1)) / np.minimum(s[1:], s[:-1])
-        expected = np.maximum(expected, apart[:, both].max(axis=1))
-    found = steps(weight, table, np.tile(sd, (3, 1)), 1e-12)
-    np.testing.assert_allclose(found, expected, rtol=4 * EPS)
-    assert steps(np.ones(1), mean[None, :1], sd[None, :1], 1e-12) == 0.0

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from pyhier.kernels.panels import steps
 from pyhier.quadrature.panels import CHANGE, CUT, NODES, resolve
 
 
@@ -70,3 +71,25 @@ def test_parts_of_panels():
     part = panels.partial(panel, panels.start, middle, 0.0)
     truth = distribution.cdf(middle) - distribution.cdf(panels.start)
     np.testing.assert_allclose(part, truth, rtol=1e-9, atol=1e-15)  # differences of the cdf
+
+
+def test_steps():
+    """Between neighbours of one panel of sixteen that both count; the first panel is cut."""
+    rng = np.random.default_rng(3)
+    weight, mean, sd = (
+        rng.uniform(0.1, 1.0, 37),
+        rng.normal(size=37),
+        10.0 ** rng.uniform(-3, 3, 37),
+    )
+    weight[[2, 20]] = 1e-13
+    table = np.stack([mean, 3.0 * mean, np.zeros(mean.size)])
+    panels = [slice(0, 5), slice(5, 21), slice(21, 37)]
+    expected = np.zeros(3)
+    for panel in panels:
+        w, m, s = weight[panel], table[:, panel], sd[panel]
+        both = (w[1:] > 1e-12) & (w[:-1] > 1e-12)
+        apart = np.abs(np.diff(m, axis=1)) / np.minimum(s[1:], s[:-1])
+        expected = np.maximum(expected, apart[:, both].max(axis=1))
+    found = steps(weight, table, np.tile(sd, (3, 1)), 1e-12)
+    np.testing.assert_allclose(found, expected, rtol=1e-15)
+    assert steps(np.ones(1), mean[None, :1], sd[None, :1], 1e-12) == 0.0
