@@ -45,8 +45,8 @@ def exact_many(
     several times as fast. Of counts (``successes=`` and ``trials=``, the model `BetaBinomial`;
     ``counts=`` and ``exposure=``, `PoissonGamma`) moments, evidences, quantiles and probabilities
     (to 1e-8 of the whole mass, as `exact` has them) are worked out together; draws, and tails below
-    1e-5, are those of `exact`, one by one in threads, when they are asked for. With ``X=``
-    everything is.
+    1e-5, are those of `exact`, one by one in threads, when they are asked for. With ``X=`` every
+    data set is worked out by `exact` alone, in threads.
 
     Parameters
     ----------
