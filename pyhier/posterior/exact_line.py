@@ -202,6 +202,12 @@ class ExactPosterior(OfGivenGroups, Posterior):
         groups, size = len(self._group_of), max(1, 2**18 // self.nodes.heavy.weight.size)
         return [slice(i, min(i + size, groups)) for i in range(0, groups, size)]
 
+    def _blocks(self) -> list[tuple[str | slice, ...]]:
+        """All quantities but tau, so many of them at a time."""
+        slices = self._slices()
+        whole: tuple[str | slice, ...] = (*self._reduced.coefficients, *slices, "theta_new")
+        return [whole] if len(slices) == 1 else [(part,) for part in whole]
+
     # --- Combinations and new groups --------------------------------------------------------------
 
     def linear(self, weights: Mapping[str, float]) -> MixtureMarginal:
@@ -300,14 +306,10 @@ class ExactPosterior(OfGivenGroups, Posterior):
             of_groups = np.vstack([many_columns(self, q, many.y, many.var), np.zeros(groups)])
             others = np.hstack([alone[:, :-1], of_groups, alone[:, -1:]])
         else:
-            slices = self._slices()
-            whole: tuple[str | slice, ...] = (*first, *slices, "theta_new")
-            blocks = [whole] if len(slices) == 1 else [(part,) for part in whole]
-            parts = in_threads(lambda block: _columns(self._mixtures(*block), q), blocks)
-            others = np.hstack([*parts])
+            made = in_threads(lambda some: _columns(self._mixtures(*some), q), self._blocks())
+            others = np.hstack([*made])
         names = (*first, *self._group_of, "theta_new")
-        thin = np.flatnonzero(np.minimum(q, 1.0 - q) < THIN)  # the nodes may not tell enough
-        for k in thin:
+        for k in np.flatnonzero(np.minimum(q, 1.0 - q) < THIN):  # nodes may not tell enough
             rest = [j for j, name in enumerate(names) if many is None or name not in self._group_of]
             others[2 + k, rest] = [float(self[names[j]].ppf(q[k])) for j in rest]
         for k in np.flatnonzero(others[-1] > STEP):
@@ -317,11 +319,9 @@ class ExactPosterior(OfGivenGroups, Posterior):
 
     def moments(self) -> tuple[Floats, Floats]:
         """Means and sds of all names in their order: what `summary` has, without quantiles."""
-        first = self._reduced.coefficients
-        whole: tuple[str | slice, ...] = (*first, *self._slices(), "theta_new")
-        mean, var = np.hstack([self._mixtures(part).moments() for part in whole])
-        table = np.stack([mean, np.sqrt(var)])
-        mean, sd = self._with_tau(table, (self._tau.mean(), self._tau.std()))
+        mean, var = np.hstack([self._mixtures(*block).moments() for block in self._blocks()])
+        of_tau = self._tau.mean(), self._tau.std()
+        mean, sd = self._with_tau(np.stack([mean, np.sqrt(var)]), of_tau)
         return mean, sd
 
     def _with_tau(self, others: Floats, of_tau: tuple[float, ...]) -> Floats:
