@@ -154,22 +154,32 @@ cdef class GroupTables:
         for j in range(self.first.shape[0]):
             self.first[j] = NAN
 
+    cdef void values(self, Py_ssize_t j, const double *mean, double log_tau,
+                     double *value) noexcept nogil:
+        """Group j's log likelihoods at ascending means."""
+        cdef int i
+        if self.model.of_group_at != NULL:
+            self.model.of_group_at(self.model.data, j, mean, ORDER, log_tau, value)
+            return
+        for i in range(ORDER):
+            value[i] = self.model.of_group(self.model.data, j, mean[i], log_tau, NULL, NULL)
+
     cdef void make(self, double *row, Py_ssize_t j, const double *key, double width) noexcept nogil:
         """A new panel; NaN where its polynomial does not resolve the log likelihood."""
         cdef double[ORDER] value
+        cdef double[ORDER] mean
         cdef double highest = 1.0, last
         cdef int i, k
         memcpy(row, key, KEYS * sizeof(double))
         for i in range(ORDER):
-            value[i] = self.model.of_group(
-                self.model.data, j,
-                self.middle[j] + width * (key[PANEL] + 0.5 + 0.5 * self.place[i]),
-                key[LOG_TAU], NULL, NULL)
+            mean[i] = self.middle[j] + width * (key[PANEL] + 0.5 + 0.5 * self.place[ORDER - 1 - i])
+        self.values(j, mean, key[LOG_TAU], value)
+        for i in range(ORDER):
             highest = max(highest, fabs(value[i]))
         for k in range(ORDER):
             row[KEYS + k] = 0.0
             for i in range(ORDER):
-                row[KEYS + k] += self.to_coefficients[k * ORDER + i] * value[i]
+                row[KEYS + k] += self.to_coefficients[k * ORDER + i] * value[ORDER - 1 - i]
         last = max(fabs(row[ROW - 1]), fabs(row[ROW - 2]))
         if not last <= RESOLVED * highest:
             row[KEYS] = NAN

@@ -89,7 +89,7 @@ cdef class IntegratedGroups:
               double constant, prior_tau, bint posterior):
         cdef Integrated *c = &self.model
         self.arrays, self.prior_tau = (times, design, mean, root), prior_tau
-        c.of_group, c.data = of_group, data
+        c.of_group, c.of_group_at, c.data = of_group, NULL, data
         c.groups, c.p, c.known = times.shape[0], mean.shape[0], root.shape[0]
         c.times, c.mean, c.offset = &times[0], &mean[0], NULL
         c.design = NULL if design is None else &design[0, 0]

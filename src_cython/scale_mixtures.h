@@ -21,6 +21,8 @@
 
 #define MIXTURE_CUT 45.0 /* logs below the highest at which components are left out */
 #define MOST_RATIO 1e290 /* of variances */
+#define MIXTURE_PLACES 16
+#define MIXTURE_APART 500.0 /* of logs of densities that have a scale together */
 #define LOG_FAR_RATIO 460.0 /* of tau^2 and var, from which errors are nothing */
 #define HALF_LOG_TWO_PI 0.918938533204672741780329736406
 
@@ -42,7 +44,7 @@ typedef struct mixture {
     double log_density;   /* of y */
     double mean[MIXTURE_SUMS]; /* over components, given y */
     double away, square, ratio, top; /* D^2 is the square */
-    double shrunk;        /* y and mu, and tau, are taken so much nearer where tau is very large */
+    double shrunk, excess; /* y, mu and tau are taken so much nearer where tau is very large; -log */
     size_t first, last;   /* blocks with mass */
 } mixture;
 
@@ -157,18 +159,25 @@ static void find_mass(const scale_law *law, mixture *m, double half)
             break;
 }
 
+/* D^2 and r; where tau is very large y and mu, and tau, are taken nearer. */
+static void set_place(mixture *m, double y, double var, double mu, double log_tau)
+{
+    const double log_ratio = 2.0 * log_tau - log(var);
+    const double excess = fmax(0.0, 0.5 * (log_ratio - LOG_FAR_RATIO));
+    m->excess = excess;
+    m->shrunk = exp(-excess);
+    m->away = y - mu;
+    m->square = (m->away * m->shrunk) * (m->away * m->shrunk) / var;
+    m->ratio = exp(log_ratio - 2.0 * excess);
+}
+
 /* The log density of y, and means over components given y. */
 static double mixture_of(const scale_law *law, double y, double var, double mu, double log_tau,
                          mixture *m)
 {
     double sums[MIXTURE_SUMS][LANES] = {{0.0}};
     size_t start;
-    const double log_ratio = 2.0 * log_tau - log(var);
-    const double excess = fmax(0.0, 0.5 * (log_ratio - LOG_FAR_RATIO));
-    m->shrunk = exp(-excess);
-    m->away = y - mu;
-    m->square = (m->away * m->shrunk) * (m->away * m->shrunk) / var;
-    m->ratio = exp(log_ratio - 2.0 * excess);
+    set_place(m, y, var, mu, log_tau);
     find_mass(law, m, 0.5 * m->square);
     start = m->first * LANES;
     add_components(law->log_weight + start, law->scale + start, (m->last - m->first) * LANES,
@@ -177,10 +186,59 @@ static double mixture_of(const scale_law *law, double y, double var, double mu, 
         const double *a = sums[k];
         m->mean[k] = ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]));
     }
-    m->log_density = m->top + log(m->mean[0]) - HALF_LOG_TWO_PI - 0.5 * log(var) - excess;
+    m->log_density = m->top + log(m->mean[0]) - HALF_LOG_TWO_PI - 0.5 * log(var) - m->excess;
     for (int k = 1; k < MIXTURE_SUMS; k++)
         m->mean[k] /= m->mean[0];
     return m->log_density;
+}
+
+/* Add every component's density at n places by their D^2 / 2, into LANES sums of each. */
+EACH_INSTRUCTION_SET
+static void add_components_at(const double *log_weight, const double *scale, size_t count,
+                              double ratio, double top, const double *half, size_t n,
+                              double (*sums)[LANES])
+{
+    double q[LANES], root[LANES], log_p[LANES];
+    for (size_t k = 0; k < count; k += LANES) {
+        for (int i = 0; i < LANES; i++) {
+            q[i] = 1.0 / (1.0 + ratio_at(ratio, scale[k + i]));
+            root[i] = sqrt(q[i]);
+            log_p[i] = log_weight[k + i] - top;
+        }
+        for (size_t j = 0; j < n; j++)
+            for (int i = 0; i < LANES; i++)
+                sums[j][i] += exp_of(log_p[i] - half[j] * q[i]) * root[i];
+    }
+}
+
+/* Log densities of y at n <= MIXTURE_PLACES ascending mu: they share components. */
+static void log_densities_at(const scale_law *law, double y, double var, const double *mu, size_t n,
+                             double log_tau, double *out)
+{
+    double half[MIXTURE_PLACES], sums[MIXTURE_PLACES][LANES] = {{0.0}};
+    mixture near, far;
+    const double low = mu[0], high = mu[n - 1], first = fabs(y - low), last = fabs(y - high);
+    set_place(&near, y, var, y < low ? low : (y > high ? high : y), log_tau);
+    set_place(&far, y, var, first < last ? high : low, log_tau);
+    if (0.5 * (far.square - near.square) > MIXTURE_APART) {
+        for (size_t j = 0; j < n; j++)
+            out[j] = mixture_of(law, y, var, mu[j], log_tau, &near);
+        return;
+    }
+    find_mass(law, &near, 0.5 * near.square); /* mass is at larger s the further out */
+    find_mass(law, &far, 0.5 * far.square);
+    const size_t start = near.first * LANES;
+    for (size_t j = 0; j < n; j++) {
+        const double away = (y - mu[j]) * near.shrunk;
+        half[j] = 0.5 * (away * away / var);
+    }
+    add_components_at(law->log_weight + start, law->scale + start, (far.last - near.first) * LANES,
+                      near.ratio, near.top, half, n, sums);
+    for (size_t j = 0; j < n; j++) {
+        const double *a = sums[j];
+        const double sum = ((a[0] + a[1]) + (a[2] + a[3])) + ((a[4] + a[5]) + (a[6] + a[7]));
+        out[j] = near.top + log(sum) - HALF_LOG_TWO_PI - 0.5 * log(var) - near.excess;
+    }
 }
 
 /* The variance of q, which is that of u: by the smaller of the two. */

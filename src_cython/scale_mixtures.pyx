@@ -26,6 +26,8 @@ cdef extern from "scale_mixtures.h" nogil:
         double away, square, ratio, top
     double mixture_of(const scale_law *law, double y, double var, double mu, double log_tau,
                       mixture *m)
+    void log_densities_at(const scale_law *law, double y, double var, const double *mu, size_t n,
+                          double log_tau, double *out)
     void mixture_slopes(const mixture *m, double var, double *slopes)
     void mixture_bends(const scale_law *law, const mixture *m, double var, double *bends)
     void effect_moments(const mixture *m, double y, double var, double mu, double *mean,
@@ -180,6 +182,12 @@ cdef double of_group(const void *groups, Py_ssize_t j, double mean, double log_t
     return value
 
 
+cdef void of_group_at(const void *groups, Py_ssize_t j, const double *mean, Py_ssize_t n,
+                      double log_tau, double *value) noexcept nogil:
+    cdef const MixtureData *c = <const MixtureData *>groups
+    log_densities_at(c.law, c.y[j], c.var[j], mean, <size_t>n, log_tau, value)
+
+
 cdef class MixturesWithPriors(IntegratedGroups):
     """The data and priors of a marginal density (integrated_groups.pyx); y and var are (groups,)."""
     cdef MixtureData estimates
@@ -193,3 +201,4 @@ cdef class MixturesWithPriors(IntegratedGroups):
         self.estimates.law, self.estimates.y, self.estimates.var = &law.law, &y[0], &var[0]
         self.take(of_group, &self.estimates, times, design, mean, root, constant, prior_tau,
                   posterior)
+        self.model.of_group_at = of_group_at

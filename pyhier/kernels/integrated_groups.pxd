@@ -7,9 +7,15 @@ ctypedef double (*group_t)(const void *groups, Py_ssize_t j, double mean, double
                            double *slopes, double *bends) noexcept nogil
 
 
+# The same at ascending means, n of them.
+ctypedef void (*group_at_t)(const void *groups, Py_ssize_t j, const double *mean, Py_ssize_t n,
+                            double log_tau, double *value) noexcept nogil
+
+
 cdef struct Integrated:
     Py_ssize_t groups, p, known
     group_t of_group
+    group_at_t of_group_at     # NULL: one mean after the other
     const void *data
     const double *times        # how many groups each is
     const double *offset       # of the effects' means; NULL: none

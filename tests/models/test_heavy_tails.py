@@ -68,6 +68,17 @@ def test_far_out_it_is_the_density_of_the_effect_or_of_the_error(nu):
         np.testing.assert_allclose(far, stats.t.logpdf(1e8, nu), rtol=1e-13)
 
 
+def test_panels_of_means_have_the_densities_of_thirty_digits():
+    """What a lattice takes of a regression: polynomials through sums that share components."""
+    y, x = np.array([1.0, -2.0, 60.0]), np.array([0.0, 1.0, -1.0])
+    model = ph.NormalT(y, se=np.ones(3), nu=4, X=x, intercept=True)
+    for log_tau in (-3.0, 0.0, 2.0):
+        phi = np.array([[0.1, 0.3, log_tau], [20.0, -7.0, log_tau], [61.5, 0.2, log_tau]])
+        away = np.abs(y - phi[:, :1] - phi[:, 1:2] * x)
+        wanted = [sum(integral_in_digits(4, d, np.exp(log_tau)) for d in row) for row in away]
+        np.testing.assert_allclose(model._tables(phi), wanted, rtol=2e-13)
+
+
 def test_beyond_all_components_it_is_next_to_nothing_and_no_infinity():
     """Where tau is e^-84 of an error and the mean 460 errors away no component reaches."""
     law = student(4.0).kernel
