@@ -45,6 +45,7 @@ KERNELS = (
     "count_planes",
     "count_sums",
     "count_regression",
+    "pair_priors",
     "posteriors",
     "undefined",
     "sampler",

@@ -252,6 +252,30 @@ cdef double scaled_inv_chi(int ndim, double *x, void *data) noexcept nogil:
     return 0.693147180559945309417 + stirling(half) - x[0] - half * excess(v)
 
 
+cdef inline double within(double x) noexcept nogil:
+    """A log of tau, of 0 and of infinity as what is next to them: there may be a pole at 0."""
+    return -744.0 if x < -744.0 else (1e3 if x > 1e3 else x)
+
+
+cdef double gamma_law(int ndim, double *x, void *data) noexcept nogil:
+    """Gamma: about its peak, as above."""
+    cdef double *p = <double *>data
+    cdef double at = within(x[0])
+    return stirling(p[1]) - at - p[1] * excess(at - p[2] - log(p[1]))
+
+
+cdef double inverse_gamma(int ndim, double *x, void *data) noexcept nogil:
+    cdef double *p = <double *>data
+    cdef double at = within(x[0])
+    return stirling(p[1]) - at - p[1] * excess(p[2] - at - log(p[1]))
+
+
+cdef double log_normal(int ndim, double *x, void *data) noexcept nogil:
+    cdef double *p = <double *>data
+    cdef double at = within(x[0]), z = (at - p[2]) / p[1]
+    return -0.5 * z * z - log(p[1]) - LOG_SQRT_2PI - at
+
+
 cdef double half_normal_slope(int ndim, double *x, void *data) noexcept nogil:
     cdef double z = exp(x[0]) / (<double *>data)[0]
     return -z * z
@@ -275,16 +299,32 @@ cdef double scaled_inv_chi_slope(int ndim, double *x, void *data) noexcept nogil
     return nu * ratio * ratio - (nu + 1.0)
 
 
+cdef double gamma_law_slope(int ndim, double *x, void *data) noexcept nogil:
+    cdef double *p = <double *>data
+    return -1.0 - p[1] * expm1(x[0] - p[2] - log(p[1]))
+
+
+cdef double inverse_gamma_slope(int ndim, double *x, void *data) noexcept nogil:
+    cdef double *p = <double *>data
+    return -1.0 + p[1] * expm1(p[2] - x[0] - log(p[1]))
+
+
+cdef double log_normal_slope(int ndim, double *x, void *data) noexcept nogil:
+    cdef double *p = <double *>data
+    return -1.0 - (x[0] - p[2]) / (p[1] * p[1])
+
+
 cdef class ScalePrior(LogDensity):
     """A prior of tau with a scale, as a log density of tau (no Jacobian) at x = log tau.
 
-    ``shape`` is nu of "invchi"; the other families have none. "sqrt" has no scale either.
+    ``shape`` is nu of "invchi", a of "gamma" and "invgamma", and the sd of log tau of "lognorm"; the
+    other families have none. "sqrt" has no scale either.
     """
-    cdef double[2] parameters
+    cdef double[3] parameters  # the last: log of the scale
 
     def __init__(self, str family, double scale=1.0, double shape=1.0):
         self.ndim, self.compiled = 1, True
-        self.parameters[0], self.parameters[1] = scale, shape
+        self.parameters[0], self.parameters[1], self.parameters[2] = scale, shape, log(scale)
         self.data = &self.parameters[0]
         if family == "halfnorm":
             self.reference, self.slope = half_normal, half_normal_slope
@@ -296,6 +336,12 @@ cdef class ScalePrior(LogDensity):
             self.reference, self.slope = square_root, square_root_slope
         elif family == "invchi":
             self.reference, self.slope = scaled_inv_chi, scaled_inv_chi_slope
+        elif family == "gamma":
+            self.reference, self.slope = gamma_law, gamma_law_slope
+        elif family == "invgamma":
+            self.reference, self.slope = inverse_gamma, inverse_gamma_slope
+        elif family == "lognorm":
+            self.reference, self.slope = log_normal, log_normal_slope
         else:
             raise ValueError(f"no compiled prior of tau is named {family!r}")
         self.fast = self.reference

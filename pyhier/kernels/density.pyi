@@ -34,7 +34,9 @@ class ForeignDensity(LogDensity):
 class ScalePrior(LogDensity):
     def __init__(
         self,
-        family: Literal["halfnorm", "halfcauchy", "expon", "sqrt", "invchi"],
+        family: Literal[
+            "halfnorm", "halfcauchy", "expon", "sqrt", "invchi", "gamma", "invgamma", "lognorm"
+        ],
         scale: float = 1.0,
         shape: float = 1.0,
     ) -> None: ...

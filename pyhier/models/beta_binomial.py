@@ -61,11 +61,13 @@ _CHARTS = {
         _shapes,
         lambda a, b: np.stack([np.log(a) - np.log(b), np.log(a + b)], axis=-1),
         lambda phi: log_slope("logit", phi[..., 0]) + 2.0 * phi[..., 1],
+        "shapes",
     ),
     ("eta", "K"): Chart(
         _mean_and_size,
         lambda eta, k: np.stack([np.log(eta) - np.log1p(-eta), np.log(k)], axis=-1),
         lambda phi: log_slope("logit", phi[..., 0]) + phi[..., 1],
+        "share",
     ),
 }
 

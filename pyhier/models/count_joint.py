@@ -20,7 +20,10 @@ _NO_GAMMA = (
 
 def _prior(model: Any) -> Any:
     """A named prior's name, or a user's prior as a density of both coordinates."""
-    return model.prior if isinstance(model.prior, str) else PointsGradient(model.log_prior, 2)
+    if isinstance(model.prior, str):
+        return model.prior
+    compiled = model.compiled_prior
+    return PointsGradient(model.log_prior, 2) if compiled is None else compiled
 
 
 def beta_binomial_joint(model: Any, parameterization: str) -> Joint:

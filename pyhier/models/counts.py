@@ -11,11 +11,13 @@ from pyhier._random import Generator, poissons, uniforms
 from pyhier._types import Floats
 from pyhier._validation import each_group, positive, returned, vector
 from pyhier.kernels.count_density import CountMarginal
-from pyhier.kernels.density import CallableDensity
+from pyhier.kernels.density import CallableDensity, LogDensity
+from pyhier.kernels.gradients import ValueDensity
+from pyhier.kernels.pair_priors import IndependentPair
 from pyhier.models.groups import Grouped, Labels
 from pyhier.priors.differences import differences
 from pyhier.priors.frozen import frozen, refuse_unfrozen
-from pyhier.priors.pairs import Chart, PairPrior, log_density_of_share
+from pyhier.priors.pairs import Chart, PairPrior, compiled_pair, log_density_of_share
 from pyhier.rstats.streams import RStream
 
 MOST_COUNT = 2.0**53  # beyond it not every whole number is a double
@@ -87,6 +89,7 @@ class CountModel(Grouped, ABC):
     log_marginal: CountMarginal
     _likelihood: CountMarginal
     z0 = 1.0
+    compiled_prior: IndependentPair | None = None  # of a mapping, where both are compiled
 
     def __init__(self, groups: int, labels: Labels, prior: PairPrior, counted: str) -> None:
         super().__init__(groups, labels, counted)
@@ -149,6 +152,7 @@ class CountModel(Grouped, ABC):
             if name == "eta" and high > 1.0:
                 raise ValueError("prior['eta'] allows values above 1: eta is a probability")
 
+        self.compiled_prior = compiled_pair(chart, *both)
         of_share = log_density_of_share(both[0]) if names[0] == "eta" else None
 
         def log_density(phi: Floats) -> Floats:
@@ -190,7 +194,11 @@ class CountModel(Grouped, ABC):
     def _take(self, likelihood: CountMarginal) -> None:
         """Make the compiled densities: the likelihood alone, and with the prior."""
         own = self._own
-        prior = str(self.prior) if own is None else CallableDensity(lambda x: float(own(x)), (), 2)
+        prior: str | LogDensity = str(self.prior)
+        if self.compiled_prior is not None:
+            prior = ValueDensity(self.compiled_prior)
+        elif own is not None:
+            prior = CallableDensity(lambda x: float(own(x)), (), 2)
         self.log_marginal = likelihood.with_prior(prior, self.z0)
         self._likelihood = likelihood
 

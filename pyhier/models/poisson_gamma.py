@@ -53,11 +53,13 @@ _CHARTS = {
         _shape_and_mean,
         lambda a, mu: np.stack([np.log(a), np.log(mu)], axis=-1),
         lambda phi: phi[..., 0] + phi[..., 1],
+        "log",
     ),
     ("alpha", "beta"): Chart(
         _shape_and_rate,
         lambda a, b: np.stack([np.log(a), np.log(a) - np.log(b)], axis=-1),
         lambda phi: 2.0 * phi[..., 0] - phi[..., 1],
+        "rate",
     ),
 }
 

@@ -60,6 +60,7 @@ _CHARTS = {
         _d0_and_s2_0,
         lambda d0, s2_0: np.stack([np.log(d0), np.log(s2_0)], axis=-1),
         lambda phi: phi[..., 0] + phi[..., 1],
+        "log",
     )
 }
 

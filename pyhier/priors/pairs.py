@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from pyhier._types import Floats
+from pyhier.kernels.pair_priors import IndependentPair, SharePrior
+from pyhier.priors.tau import scale_density
 
 PairPrior = str | Mapping[str, Any] | Callable[[float, float], float]
 
@@ -23,11 +25,31 @@ class Chart:
         The coordinates, (..., 2), of both.
     log_jacobian : callable
         Log of their area by that of phi, at phi.
+    compiled : {"log", "share", "shapes", "rate"}
+        Its name in kernels/pair_priors.
     """
 
     of_phi: Callable[[Floats], tuple[Floats, Floats]]
     to_phi: Callable[[Floats, Floats], Floats]
     log_jacobian: Callable[[Floats], Floats]
+    compiled: Literal["log", "share", "shapes", "rate"]
+
+
+def share_density(prior: Any) -> SharePrior | None:
+    """A frozen distribution of a share for the kernels: a beta one; None for another."""
+    if prior.dist.name != "beta":
+        return None
+    (a, b), loc, scale = prior.dist._parse_args(*prior.args, **prior.kwds)
+    return SharePrior(float(a), float(b)) if loc == 0.0 and scale == 1.0 else None
+
+
+def compiled_pair(chart: Chart, first: Any, second: Any) -> IndependentPair | None:
+    """Two frozen distributions as one density of the coordinates; None if one is not compiled."""
+    one = share_density(first) if chart.compiled == "share" else scale_density(first)
+    other = scale_density(second)
+    if one is None or other is None:
+        return None
+    return IndependentPair(chart.compiled, one, other)
 
 
 def log_density_of_share(prior: Any) -> Callable[[Floats], Floats]:
@@ -36,19 +58,9 @@ def log_density_of_share(prior: Any) -> Callable[[Floats], Floats]:
     From logit 37 on no double is between eta and 1, where the density may have a pole: a beta
     distribution's is taken by the logit itself, another's at the last double before 1.
     """
-    if prior.dist.name == "beta":
-        (a, b), loc, scale = prior.dist._parse_args(*prior.args, **prior.kwds)
-        if loc == 0.0 and scale == 1.0:
-            from scipy.special import betaln
-
-            constant = float(betaln(a, b))
-
-            def log_density(logit: Floats) -> Floats:
-                low, high = -np.logaddexp(0.0, -logit), -np.logaddexp(0.0, logit)
-                density: Floats = (a - 1.0) * low + (b - 1.0) * high - constant
-                return density
-
-            return log_density
+    compiled = share_density(prior)
+    if compiled is not None:
+        return lambda logit: compiled.evaluate(np.reshape(logit, (-1, 1))).reshape(np.shape(logit))
 
     def of_eta(logit: Floats) -> Floats:
         with np.errstate(over="ignore"):

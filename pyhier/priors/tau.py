@@ -29,6 +29,8 @@ LADDER = 130.0  # of log tau, beyond the data's, in which the tails of a callabl
 _COMPILED: dict[str, Powers] = {
     "halfnorm": (0.0, np.inf), "halfcauchy": (0.0, 2.0), "expon": (0.0, np.inf)
 }  # fmt: skip
+_WITH_SHAPE = ("gamma", "invgamma", "lognorm")
+LEAST_SCALE, MOST_SCALE = 1e-280, 1e140  # whose squares are doubles
 
 
 @dataclass(frozen=True)
@@ -346,10 +348,11 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
         raise ValueError(f"prior_tau ({name}) has parameters that make no distribution")
     _, loc, scale = _parameters(prior)
     if name in _COMPILED and loc == 0.0:
-        if not 1e-280 <= scale <= 1e140:
+        density = scale_density(prior)
+        if density is None:
             raise ValueError(f"prior_tau ({name}) has scale {scale:g}: its square leaves a double")
         return ResolvedPrior(
-            name, _vector(ScalePrior(name, scale)), ScalePrior(name, scale), True, mu,
+            name, _vector(density), density, True, mu,
             quantile=prior.ppf, powers=_COMPILED[name], scale=log(scale),
         )  # fmt: skip
 
@@ -366,9 +369,22 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
         return values
 
     return ResolvedPrior(
-        name, log_density, _scalar(log_density), True, mu,
+        name, log_density, scale_density(prior) or _scalar(log_density), True, mu,
         support=(low, high), quantile=prior.ppf, upper=prior.isf,
     )  # fmt: skip
+
+
+def scale_density(prior: Any) -> ScalePrior | None:
+    """A frozen distribution of a positive number for the kernels; None where none is compiled."""
+    name = prior.dist.name
+    shapes, loc, scale = _parameters(prior)
+    if loc != 0.0 or not LEAST_SCALE <= scale <= MOST_SCALE:
+        return None
+    if name in _COMPILED:
+        return ScalePrior(name, scale)
+    if name not in _WITH_SHAPE or not 0.0 < shapes[0] < np.inf:
+        return None
+    return ScalePrior(name, scale, float(np.asarray(shapes[0]).item()))
 
 
 def _logpdf(prior: Any, tau: Floats) -> Floats:

@@ -7,7 +7,7 @@ halving the step changes a sum by epsilon, the error left is about epsilon^2. An
 plane is nested: the inner one at every node of the outer one.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -309,8 +309,22 @@ def nested_quadrature(log_density: Callable[[Floats, Floats], Floats], search: S
     nested = Nested(log_density, outer, inner, scale)
     if known is not None:
         nested.guess(*known)
-    rule = integrate(lambda row, x: nested(x), np.array([outer]), np.array([search.width]))
-    return Plane(rule, nested.rule(rule.x))
+    kept: list[tuple[Floats, Rule]] = []
+
+    def integrated(row: Rows, x: Floats) -> Floats:
+        kept.append((x, nested.rule(x)))
+        return kept[-1][1].log_integral
+
+    rule = integrate(integrated, np.array([outer]), np.array([search.width]))
+    return Plane(rule, _rows_at(rule.x, kept))
+
+
+def _rows_at(outer: Floats, kept: Sequence[tuple[Floats, Rule]]) -> Rule:
+    """The inner rules of outer nodes, of all that have been made, each the last time."""
+    x = np.concatenate([places for places, _ in kept])
+    order = np.argsort(x, kind="stable")
+    last = np.searchsorted(x[order], outer, side="right") - 1
+    return _taken([rule for _, rule in kept], order[last])
 
 
 def thinned(plane: Plane, by_outer: int, by_inner: int) -> Plane:
@@ -345,24 +359,24 @@ def halved(plane: Plane, log_density: Callable[[Floats, Floats], Floats]) -> Pla
     order = np.argsort(both)
     log_weight = np.concatenate([outer.log_weight - np.log(2.0), weight])[order]
     rows = replace(outer, row=np.zeros(both.size, np.intp), x=both[order], log_weight=log_weight)
-    return Plane(rows, _in_order(inner, new, order))
+    return Plane(rows, _taken([inner, new], order))
 
 
-def _in_order(first: Rule, second: Rule, order: Rows) -> Rule:
-    """The rows of two rules as one, in the order given."""
-    place = np.argsort(order)
-    row = np.concatenate([place[first.row], place[second.row + first.centre.size]])
-    by_row = np.argsort(row, kind="stable")
+def _taken(rules: Sequence[Rule], rows: Rows) -> Rule:
+    """Rows of several rules as those of one, in the order given."""
+    sizes = [rule.centre.size for rule in rules]
+    place = np.full(sum(sizes), -1)
+    place[rows] = np.arange(rows.size)
+    before = np.cumsum([0, *sizes[:-1]])
+    row = np.concatenate([place[rule.row + k] for rule, k in zip(rules, before, strict=True)])
+    nodes = np.flatnonzero(row >= 0)
+    nodes = nodes[np.argsort(row[nodes], kind="stable")]
 
-    def nodes(name: str) -> Floats:
-        values: Floats = np.concatenate([getattr(first, name), getattr(second, name)])[by_row]
-        return values
-
-    def rows(name: str) -> Floats:
-        values: Floats = np.concatenate([getattr(first, name), getattr(second, name)])[order]
+    def every(name: str, some: Rows) -> Floats:
+        values: Floats = np.concatenate([getattr(rule, name) for rule in rules])[some]
         return values
 
     return Rule(
-        row[by_row], nodes("x"), nodes("log_weight"), rows("log_integral"), rows("centre"),
-        rows("scale"), rows("low"), rows("high"),
+        row[nodes], every("x", nodes), every("log_weight", nodes), every("log_integral", rows),
+        every("centre", rows), every("scale", rows), every("low", rows), every("high", rows),
     )  # fmt: skip

@@ -1,0 +1,161 @@
+"""Priors of two hyperparameters that the kernels know, against SciPy's and 40 digits."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+from scipy import stats
+
+import pyhier as ph
+from pyhier.kernels.pair_priors import CHARTS, IndependentPair, SharePrior
+from pyhier.priors.tau import scale_density
+
+mp.mp.dps = 40
+
+POSITIVE = {
+    "gamma": stats.gamma(4, scale=2),
+    "spike": stats.gamma(0.01, scale=3),
+    "narrow": stats.gamma(1e9, scale=1e-9),
+    "invgamma": stats.invgamma(2.5, scale=3),
+    "lognorm": stats.lognorm(0.7, scale=2),
+    "halfnorm": stats.halfnorm(scale=2),
+    "halfcauchy": stats.halfcauchy(scale=2),
+    "expon": stats.expon(scale=3),
+}
+
+
+def logs(chart, x):
+    """Logs (or the logit) of both hyperparameters, and the log of their area by that of x."""
+    u, v = map(mp.mpf, x)
+    eta = 1 / (1 + mp.exp(-u))
+    if chart == "share":
+        return eta, mp.exp(v), mp.log(eta) + mp.log(1 - eta) + v
+    if chart == "shapes":
+        return eta * mp.exp(v), (1 - eta) * mp.exp(v), mp.log(eta) + mp.log(1 - eta) + 2 * v
+    if chart == "rate":
+        return mp.exp(u), mp.exp(u - v), 2 * u - v
+    return mp.exp(u), mp.exp(v), u + v
+
+
+def log_gamma_density(a, scale, x):
+    a, scale = mp.mpf(a), mp.mpf(scale)
+    return (a - 1) * mp.log(x) - x / scale - mp.loggamma(a) - a * mp.log(scale)
+
+
+def log_beta_density(a, b, x):
+    return (a - 1) * mp.log(x) + (b - 1) * mp.log(1 - x) - mp.log(mp.beta(a, b))
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_pairs_are_their_densities_with_the_jacobian(chart):
+    """Value and both slopes, the latter by differences of 40 digits."""
+    rng = np.random.default_rng(1)
+    second = scale_density(stats.gamma(2.5, scale=3))
+    first = SharePrior(2.0, 3.5) if chart == "share" else scale_density(stats.gamma(4, scale=2))
+    pair = IndependentPair(chart, first, second)
+
+    def wanted(x):
+        one, other, jacobian = logs(chart, x)
+        own = log_beta_density(2, mp.mpf("3.5"), one)
+        if chart != "share":
+            own = log_gamma_density(4, 2, one)
+        return own + log_gamma_density(2.5, 3, other) + jacobian
+
+    for x in rng.normal(0.0, 3.0, (20, 2)):
+        value, slopes = pair(x)
+        assert value == pytest.approx(float(wanted(x)), rel=1e-13)
+        for k in range(2):
+            h = mp.mpf(10) ** -12
+            ends = [[x[i] + s * h * (i == k) for i in range(2)] for s in (1, -1)]
+            slope = float((wanted(ends[0]) - wanted(ends[1])) / (2 * h))
+            assert slopes[k] == pytest.approx(slope, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("name", POSITIVE)
+def test_compiled_priors_are_scipys(name):
+    rng = np.random.default_rng(1)
+    prior = POSITIVE[name]
+    x = np.log(prior.ppf(rng.uniform(0.001, 0.999, 50)))
+    x = x[x > -700.0]
+    assert x.size > 5
+    compiled = scale_density(prior).evaluate(x[:, np.newaxis])
+    # SciPy's terms cancel where the shape is 1e9: 1e9 times 2e-16.
+    np.testing.assert_allclose(
+        compiled, prior.logpdf(np.exp(x)), rtol=1e-12, atol=1e-5 if name == "narrow" else 1e-12
+    )
+
+
+def test_a_narrow_gamma_keeps_its_digits():
+    density = scale_density(stats.gamma(1e9, scale=1e-9))
+    for x in (-1e-4, -3e-5, 0.0, 2e-5):
+        wanted = log_gamma_density(1e9, 1e-9, mp.exp(mp.mpf(x)))
+        assert density([x]) == pytest.approx(float(wanted), rel=1e-9)
+
+
+@pytest.mark.parametrize("name", POSITIVE)
+def test_far_out_a_density_is_a_number_or_0(name):
+    values = scale_density(POSITIVE[name]).evaluate(
+        [[x] for x in (-np.inf, -800.0, -650.0, 300.0, 700.0, np.inf)]
+    )
+    assert not np.isnan(values).any()
+    assert (values < np.inf).all()
+    assert values[-1] < -100.0
+
+
+@pytest.mark.parametrize(
+    "prior", [stats.gamma(4, loc=1.0), stats.uniform(0, 2), stats.weibull_min(2)]
+)
+def test_what_is_not_compiled_is_none(prior):
+    assert scale_density(prior) is None
+
+
+MODELS = {
+    "eta, K": lambda k: ph.BetaBinomial(
+        [1, 3, 0], [9, 8, 7], prior={"eta": stats.beta(2, 3), "K": k}),
+    "alpha, beta": lambda k: ph.BetaBinomial(
+        [1, 3, 0], [9, 8, 7], prior={"alpha": k, "beta": stats.gamma(2, scale=3)}),
+    "alpha, mu": lambda k: ph.PoissonGamma(
+        [1, 3, 0], [2.0, 3.0, 4.0], prior={"alpha": k, "mu": stats.invgamma(2, scale=3)}),
+    "alpha, rate": lambda k: ph.PoissonGamma(
+        [1, 3, 0], [2.0, 3.0, 4.0], prior={"alpha": stats.lognorm(0.5), "beta": k}),
+    "d0, s2_0": lambda k: ph.VarianceGamma(
+        [1.0, 2.0, 3.0], [4, 5, 6], prior={"d0": k, "s2_0": stats.gamma(2, scale=3)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("prior", [POSITIVE[name] for name in ("gamma", "lognorm", "halfnorm")])
+def test_models_sample_the_density_that_quadrature_takes(name, prior):
+    """The density of the samplers, with compiled priors, is that of arrays, of SciPy's."""
+    rng = np.random.default_rng(1)
+    model = MODELS[name](prior)
+    assert model.log_marginal.compiled
+    phi = rng.normal(0.0, 1.5, (50, 2))
+    chart, first, second = model._chart(model.prior)
+    one, other = chart.of_phi(phi)
+    own = first.logpdf(one) + second.logpdf(other) + chart.log_jacobian(phi)
+    wanted = model.log_marginal_likelihood(phi) + own
+    np.testing.assert_allclose(model.log_marginal.evaluate(phi), wanted, rtol=1e-12)
+    np.testing.assert_allclose(model.log_posterior(phi), wanted, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_joint_densities_have_the_slopes_of_their_values(name):
+    rng = np.random.default_rng(1)
+    joint = MODELS[name](stats.gamma(4, scale=2)).joint("centred").gradient
+    assert joint.compiled
+    x = rng.normal(0.0, 1.0, joint.ndim)
+    slopes = joint(x)[1]
+    for k in range(joint.ndim):
+        h = 1e-4 * (np.arange(joint.ndim) == k)
+        four = [joint(x + s * h)[0] for s in (-2.0, -1.0, 1.0, 2.0)]
+        slope = (four[0] - 8.0 * four[1] + 8.0 * four[2] - four[3]) / 12e-4
+        assert slopes[k] == pytest.approx(slope, rel=1e-7, abs=1e-7)
+
+
+def test_another_prior_of_a_pair_is_still_called():
+    model = ph.BetaBinomial(
+        [1, 3, 0], [9, 8, 7], prior={"eta": stats.beta(2, 3), "K": stats.weibull_min(2)}
+    )
+    assert not model.log_marginal.compiled
+    phi = np.array([[0.1, 0.2], [-1.0, 2.0]])
+    np.testing.assert_allclose(model.log_marginal.evaluate(phi), model.log_posterior(phi))
