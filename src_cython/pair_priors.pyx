@@ -10,8 +10,6 @@ from libc.math cimport INFINITY, exp, fabs, log
 from pyhier.kernels.density cimport LogDensity
 from pyhier.kernels.gradients cimport GradientDensity, Smooth, smooth, with_slope
 
-from scipy.special import betaln
-
 
 cdef extern from "pair_priors.h" nogil:
     double softplus(double s)  # log(1 + exp(s))
@@ -46,6 +44,8 @@ cdef class SharePrior(LogDensity):
     cdef double[3] parameters
 
     def __init__(self, double a, double b):
+        from scipy.special import betaln
+
         self.ndim, self.compiled = 1, True
         self.parameters[0], self.parameters[1], self.parameters[2] = a, b, betaln(a, b)
         self.data = &self.parameters[0]
