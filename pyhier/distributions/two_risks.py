@@ -61,6 +61,10 @@ class Arms(Frozen):
         y, size = np.where(kernel.outer_arms(self.data) == 0, self.data[4:6], self.data[:2])
         return Counts.of("binomial", y, size)
 
+    def tables(self) -> kernel.RiskTables:
+        """What many points share."""
+        return kernel.RiskTables(self.data, self.first)
+
     def laws(self, phi: Floats) -> Floats:
         """Log probabilities, means and variances of effects, shape (3, studies, nodes)."""
         return kernel.laws(self.data, self.first, np.ascontiguousarray(phi))

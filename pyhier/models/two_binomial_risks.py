@@ -237,10 +237,15 @@ class TwoBinomialNormalRisks(HierarchicalModel):
         return self.arms.distinct()
 
     @cached_property
+    def _tables(self) -> kernel.RiskTables:
+        """What points that share coordinates share: of a lattice, above all."""
+        return self._different[0].tables()
+
+    @cached_property
     def log_marginal(self) -> LogDensity:
         """The log posterior density of the coordinates, with all constants."""
         if self.prior.compiled:
-            return kernel.TwoRisksMarginal(self._with_priors(True))
+            return kernel.TwoRisksMarginal(self._with_priors(True), self._tables)
         return super().log_marginal
 
     @property
@@ -252,7 +257,7 @@ class TwoBinomialNormalRisks(HierarchicalModel):
 
     @cached_property
     def _log_likelihood(self) -> LogDensity:
-        return kernel.TwoRisksMarginal(self._with_priors(False))
+        return kernel.TwoRisksMarginal(self._with_priors(False), self._tables)
 
     @cached_property
     def _likelihood_gradient(self) -> GradientDensity:
