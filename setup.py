@@ -75,6 +75,7 @@ KERNELS = (
     "group_tables",
     "hypergeometric",
     "two_binomials",
+    "risk_tables",
     "two_risks",
     "scale_mixtures",
     "variance_bins",

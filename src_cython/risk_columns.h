@@ -8,13 +8,13 @@
 #include "two_risks.h"
 
 #define FALLEN 120.0       /* logs below the highest at which tables of an arm end */
-#define FLAT_FAR 45.0      /* how far they go where one does not fall */
+#define FLAT_FAR 120.0     /* how far they go where one does not fall */
 #define NARROWEST 3.0      /* steps to the sd of a normal density, at least */
-#define NORMAL_REACH 12.0  /* sds of it */
+#define NORMAL_REACH 24.0  /* sds of it */
 #define FINER 3            /* levels beyond the first */
 #define COARSEST 3         /* level */
 #define FINEST_LEVEL 24
-#define MOST_NODES 4096L   /* of a column */
+#define MOST_NODES 16384L   /* of a column */
 #define MOST_TABLED 131072L
 #define EVERY_OTHER 2e-6   /* of a sum, that every other node is off: what is left is the square */
 #define ENDS 1e-14         /* of a sum: its outermost terms */
@@ -47,7 +47,8 @@ typedef struct rule {
     double node[MOST_RULE], weight[MOST_RULE];
 } rule;
 
-/* H over a; of it by log and per node, and means of (theta - mu) / tau and its square there. */
+/* H over a; of it by log and per node, and means of (theta - mu) / tau and its square there, which
+ * are NULL where they were not asked for. */
 typedef struct risk_column {
     long first, count;          /* 0: none that is good */
     double log_scale;
@@ -197,7 +198,9 @@ static void narrow_range(long turn, long from, long count, long *low, long *high
     *high = most < *high ? most : *high;
 }
 
-static void column_node(const column_parts *c, long k, double *sum, double *even, double *ends)
+/* Sums over theta at a place of a: all, those of every other node, the ends. */
+static void column_node(const column_parts *c, long k, int moments, double *sum, double *even,
+                        double *ends)
 {
     const arm_table *p = c->arm[0], *q = c->arm[1];
     const long turn = c->s->turn[0] * c->theta.by, other = c->s->turn[1] * c->theta.by;
@@ -205,18 +208,28 @@ static void column_node(const column_parts *c, long k, double *sum, double *even
     long low = c->theta.first, high = c->theta.first + c->theta.count - 1;
     narrow_range(turn, at, p->count, &low, &high);
     narrow_range(other, beside, q->count, &low, &high);
-    sum[0] = sum[1] = sum[2] = *even = *ends = 0.0;
-    for (long l = low; l <= high; l++) {
-        const double away = c->theta.away[l - c->theta.first];
-        const double value = c->theta.weight[l - c->theta.first] * p->values[at + turn * l]
-                             * q->values[beside + other * l];
-        sum[0] += value;
-        sum[1] += value * away;
-        sum[2] += value * away * away;
-        if (!(l & 1))
-            *even += value;
-        if (l == low || l == high)
-            *ends += value;
+    *even = *ends = sum[0] = sum[1] = sum[2] = 0.0;
+    if (high < low)
+        return;
+    const double *weight = c->theta.weight + (low - c->theta.first);
+    const double *one = p->values + (at + turn * low), *two = q->values + (beside + other * low);
+    const long count = high - low + 1;
+    double sums[4] = {0.0, 0.0, 0.0, 0.0};
+    long i = 0;
+    for (; i + 4 <= count; i += 4)
+        for (int k = 0; k < 4; k++)
+            sums[k] += weight[i + k] * one[turn * (i + k)] * two[other * (i + k)];
+    for (; i < count; i++)
+        sums[i & 3] += weight[i] * one[turn * i] * two[other * i];
+    *even = sums[0] + sums[2];
+    sum[0] = *even + (sums[1] + sums[3]);
+    i = count - 1;
+    *ends = weight[0] * one[0] * two[0] + weight[i] * one[turn * i] * two[other * i];
+    for (i = 0; moments && i < count; i++) {
+        const double away = c->theta.away[low - c->theta.first + i];
+        const double value = weight[i] * one[turn * i] * two[other * i] * away;
+        sum[1] += value;
+        sum[2] += value * away;
     }
 }
 
@@ -302,14 +315,16 @@ static void keep_good(risk_column *v, const double *good)
     for (long k = 0; k < v->count; k++) {
         const double value = v->values[low + k], by = 1.0 / value;
         v->values[k] = value / scale;
-        v->mean[k] = v->mean[low + k] * by;
-        v->square[k] = v->square[low + k] * by;
+        if (v->mean != NULL) {
+            v->mean[k] = v->mean[low + k] * by;
+            v->square[k] = v->square[low + k] * by;
+        }
     }
 }
 
-/* A column at a level of a's steps; without nodes where there can be no good ones. */
+/* A column at a level of a's steps, with moments or without; without nodes where none is good. */
 static void make_column(tabled_study *s, const rule *rules, int level, double mu, double log_tau,
-                        risk_column *v)
+                        int moments, risk_column *v)
 {
     const double tau = exp(held(log_tau));
     double low, high, from, to, *good;
@@ -345,26 +360,28 @@ static void make_column(tabled_study *s, const rule *rules, int level, double mu
     }
     column_range(&c, from, to, &low, &high);
     v->count = high >= low && high - low < MOST_NODES ? (long)(high - low) + 1 : 0;
-    v->values = v->count ? malloc(4 * (size_t)v->count * sizeof *v->values) : NULL;
+    v->values = v->count ? malloc((moments ? 4 : 2) * (size_t)v->count * sizeof *v->values) : NULL;
     if (v->values == NULL)
         v->count = 0;
     v->first = v->count ? (long)low : 0;
     v->log_scale = s->arm[0].highest + s->arm[1].highest;
-    v->mean = v->values + v->count;
-    v->square = v->mean + v->count;
-    good = v->square + v->count;
+    good = v->values + v->count;
+    v->mean = moments && v->count ? good + v->count : NULL;
+    v->square = v->mean == NULL ? NULL : v->mean + v->count;
     for (long k = 0; k < v->count; k++) {
         double sum[3], even, ends;
         good[k] = 1.0;
         if (by_steps) {
-            column_node(&c, v->first + k, sum, &even, &ends);
+            column_node(&c, v->first + k, moments, sum, &even, &ends);
             good[k] = fabs(2.0 * even - sum[0]) <= EVERY_OTHER * sum[0] && ends <= ENDS * sum[0];
         }
         else
             rule_node(&c, r, v->first + k, sum);
         v->values[k] = sum[0];
-        v->mean[k] = sum[1];
-        v->square[k] = sum[2];
+        if (v->mean != NULL) {
+            v->mean[k] = sum[1];
+            v->square[k] = sum[2];
+        }
     }
     if (v->count)
         keep_good(v, good);

@@ -9,8 +9,9 @@
  * are 2^-level and start at 0, so that logits are on the grid too and each arm is tabled once.
  *
  * A spread that is narrower than the steps takes finer ones, and below an eighth of the likelihoods'
- * width a Gauss-Hermite rule: over theta at once, over a by polynomials through the logs of H. Every
- * sum is compared with every other node, and its ends with the whole; what fails goes the other way.
+ * width a Gauss-Hermite rule: over theta at once, over a by polynomials through the logs of H. Sums
+ * over steps are compared with those over every other node, and their ends with the whole; what
+ * fails goes the other way (two_risks.h).
  */
 #ifndef PYHIER_RISK_TABLES_H
 #define PYHIER_RISK_TABLES_H
@@ -18,6 +19,9 @@
 #include "risk_columns.h"
 
 #define STENCIL 12         /* of a polynomial */
+#define BY_RULE 0.125      /* of the likelihoods' width, up to which a rule is enough */
+#define EACH_SIDE 40       /* of a normal density, nodes between the steps of a table */
+#define ROW_STEP 0.4       /* sds from one to the next */
 
 /* A normal density by the step, or a rule's nodes with what polynomials take. */
 typedef struct risk_row {
@@ -35,9 +39,7 @@ static void make_row(const tabled_study *s, const rule *rules, double alpha, dou
 {
     const double sigma = exp(held(log_sigma));
     memset(g, 0, sizeof *g);
-    while (g->finer < FINER && sigma < NARROWEST * ldexp(1.0, -s->level - g->finer))
-        g->finer++;
-    double h = ldexp(1.0, -s->level - g->finer);
+    double h = ldexp(1.0, -s->level);
     g->narrow = sigma < NARROWEST * h;
     if (!g->narrow) {
         const tabled_arm *p = &s->arm[0], *q = &s->arm[1];
@@ -60,17 +62,21 @@ static void make_row(const tabled_study *s, const rule *rules, double alpha, dou
         return;
     }
     const rule *r = rule_for(rules, sigma / s->width);
+    const int by_steps = sigma > BY_RULE * s->width;
     g->finer = 1;
+    g->count = by_steps ? 2 * EACH_SIDE + 1 : r->order;
     h = ldexp(1.0, -s->level - g->finer);
-    g->weight = malloc((size_t)r->order * (1 + STENCIL) * sizeof *g->weight);
-    g->start = malloc((size_t)r->order * sizeof *g->start);
-    if (g->weight == NULL || g->start == NULL)
+    g->weight = malloc((size_t)g->count * (1 + STENCIL) * sizeof *g->weight);
+    g->start = malloc((size_t)g->count * sizeof *g->start);
+    if (g->weight == NULL || g->start == NULL) {
+        g->count = 0;
         return;
-    g->by = g->weight + r->order;
-    g->count = r->order;
-    for (int i = 0; i < r->order; i++) {
-        const double place = (alpha + sigma * r->node[i]) / h, start = floor(place) - STENCIL / 2 + 1;
-        g->weight[i] = r->weight[i];
+    }
+    g->by = g->weight + g->count;
+    for (long i = 0; i < g->count; i++) {
+        const double z = by_steps ? ROW_STEP * (i - EACH_SIDE) : r->node[i];
+        const double place = (alpha + sigma * z) / h, start = floor(place) - STENCIL / 2 + 1;
+        g->weight[i] = by_steps ? ROW_STEP * exp(-0.5 * z * z - HALF_LOG_2PI) : r->weight[i];
         g->start[i] = (long)start;
         for (int k = 0; k < STENCIL; k++) {
             double by = 1.0;
@@ -154,12 +160,19 @@ static int by_rule(const risk_row *g, risk_column *v, int moments, crossed *foun
             v->logs[k] = log(v->values[k]);
     }
     found->sum = found->mean = found->square = 0.0;
+    const int steps = g->count > MOST_RULE;
+    double ends = 0.0, last = 0.0;
     for (long i = 0; i < g->count; i++) {
         const long at = g->start[i] - v->first;
         const double *by = g->by + i * STENCIL;
-        if (at < 0 || at > v->count - STENCIL)
-            return 0;
+        if (at < 0 || at > v->count - STENCIL) {
+            if (!steps)
+                return 0;
+            continue;
+        }
         const double value = g->weight[i] * exp(stencil(by, v->logs + at));
+        ends = found->sum == 0.0 ? value : ends;
+        last = value;
         found->sum += value;
         if (moments) {
             found->mean += value * stencil(by, v->mean + at);
@@ -168,7 +181,7 @@ static int by_rule(const risk_row *g, risk_column *v, int moments, crossed *foun
     }
     found->mean /= found->sum;
     found->square /= found->sum;
-    return found->sum > 0.0;
+    return found->sum > 0.0 && (!steps || ends + last <= ENDS * found->sum);
 }
 
 static int cross(const risk_row *g, risk_column *v, int moments, crossed *found)

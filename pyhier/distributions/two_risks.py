@@ -16,6 +16,7 @@ from pyhier.distributions.families import ByMoments
 from pyhier.distributions.line_panels import LinePanels, Rows
 from pyhier.distributions.tilted import Counts
 from pyhier.kernels import two_risks as kernel
+from pyhier.kernels.risk_tables import RiskTables
 from pyhier.quadrature.transforms import Line
 
 LOG_2PI = float(np.log(2.0 * np.pi))
@@ -47,10 +48,11 @@ class Arms(Frozen):
         data.flags.writeable = False
         return cls(data, first)
 
-    def distinct(self) -> tuple["Arms", Floats]:
-        """Studies that differ, and how many there are of each, shape (different,)."""
-        data, times = np.unique(self.data, axis=1, return_counts=True)
-        return Arms(np.ascontiguousarray(data), self.first), times.astype(np.float64)
+    def distinct(self) -> tuple["Arms", Floats, Ints]:
+        """Studies that differ, how many there are of each, and which of them each study is."""
+        data, which, times = np.unique(self.data, axis=1, return_inverse=True, return_counts=True)
+        different = Arms(np.ascontiguousarray(data), self.first)
+        return different, times.astype(np.float64), which.ravel()
 
     def take(self, study: int) -> "Arms":
         """One of them."""
@@ -61,9 +63,9 @@ class Arms(Frozen):
         y, size = np.where(kernel.outer_arms(self.data) == 0, self.data[4:6], self.data[:2])
         return Counts.of("binomial", y, size)
 
-    def tables(self) -> kernel.RiskTables:
+    def tables(self) -> RiskTables:
         """What many points share."""
-        return kernel.RiskTables(self.data, self.first)
+        return RiskTables(self.data, self.first)
 
     def laws(self, phi: Floats) -> Floats:
         """Log probabilities, means and variances of effects, shape (3, studies, nodes)."""

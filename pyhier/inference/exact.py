@@ -7,6 +7,7 @@ import numpy as np
 from pyhier._types import Floats
 from pyhier.inference.hills import SEPARATE, check_further_hills, check_hills
 from pyhier.inference.laplace import laplace
+from pyhier.models.crossed import Crossed, is_crossed
 from pyhier.models.interface import (
     Integrated,
     Latticed,
@@ -21,6 +22,7 @@ from pyhier.models.interface import (
 )
 from pyhier.models.requirements import is_surfaced, need_posterior
 from pyhier.posterior.averaged import AveragedPosterior
+from pyhier.posterior.crossed_lattice import CrossedPosterior
 from pyhier.posterior.effect_lattice import TOLERANCE, EffectLatticePosterior
 from pyhier.posterior.exact_lattice import LatticePosterior
 from pyhier.posterior.exact_line import ExactPosterior
@@ -37,7 +39,12 @@ MOST = 4  # coordinates of a lattice
 
 
 Exact = (
-    ExactPosterior | PlanePosterior | LatticePosterior | EffectLatticePosterior | AveragedPosterior
+    ExactPosterior
+    | PlanePosterior
+    | LatticePosterior
+    | EffectLatticePosterior
+    | CrossedPosterior
+    | AveragedPosterior
 )
 
 
@@ -53,9 +60,11 @@ def exact(model: Model) -> Exact:
 
     Returns
     -------
-    ExactPosterior, PlanePosterior, LatticePosterior, EffectLatticePosterior or AveragedPosterior
-        Good to 1e-9 with one hyperparameter left, to 1e-8 with two; on a lattice of up to four as
-        good as its `error` says.
+    Posterior
+        An ExactPosterior, PlanePosterior, LatticePosterior, EffectLatticePosterior,
+        CrossedPosterior or AveragedPosterior, by what the model leaves to quadrature. Good to 1e-9
+        with one hyperparameter left, to 1e-8 with two; on a lattice of up to four as good as its
+        `error` says.
 
     Raises
     ------
@@ -106,6 +115,8 @@ def _by_quadrature(model: Model) -> Exact:
         return _of_effects(model)
     if is_plane(model):
         return on_plane(model)
+    if is_crossed(model):
+        return _of_crossed(model)
     raise TypeError(f"{type(model).__name__} cannot be reduced to a few coordinates")
 
 
@@ -152,6 +163,20 @@ def _of_effects(model: Latticed) -> EffectLatticePosterior:
         ) from None
     check_further_hills(model, turned, found)
     return EffectLatticePosterior(model, turned, found)
+
+
+def _of_crossed(model: Crossed) -> CrossedPosterior:
+    try:
+        peaks = model.psi_peaks()
+        start = highest(model.log_psi, model.psi_start(), peaks)
+        found = lattice(model.log_psi, start, model.psi, tails=model.psi_tails())
+        check_peaks(found, peaks)
+    except UnresolvedError as error:
+        raise ValueError(
+            f"the quadrature is not resolved: {error}. Take rwmetrop(model, draws), whose error "
+            f"its draws tell, or {model.mend}"
+        ) from None
+    return CrossedPosterior(model, found)
 
 
 def _round(model: Latticed) -> tuple[Turned, Floats]:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from pyhier.kernels.density import LogDensity
 from pyhier.kernels.gradients import GradientDensity
+from pyhier.kernels.risk_tables import RiskTables
 
 Floats = NDArray[np.float64]
 
@@ -20,11 +21,6 @@ class TwoRisks:
         spreads: Any,
         posterior: bool = True,
     ) -> None: ...
-
-class RiskTables:
-    alone: int
-    crossed: int
-    def __new__(cls, data: Floats, first: float) -> RiskTables: ...
 
 class TwoRisksMarginal(LogDensity):
     def __init__(self, owner: TwoRisks, tables: RiskTables | None = None) -> None: ...

@@ -40,13 +40,14 @@ SECOND = {
 }
 
 
-def _kinds(y: Floats, size: Floats) -> NDArray[np.intp]:
+def kinds(y: Floats, size: Floats) -> NDArray[np.intp]:
+    """Which kinds of people arms have."""
     return np.where(y == 0.0, NONE, np.where(y == size, ALL, HELD))
 
 
 def falls(columns: Columns, coding: float) -> Floats:
     """By which powers the likelihood falls along the three directions, shape (3,)."""
-    first, second = _kinds(*columns[:2]), _kinds(*columns[2:])
+    first, second = kinds(*columns[:2]), kinds(*columns[2:])
     if coding == 0.0:  # the first arm's logit: the arms in each other's place
         first, second = second, first
     table = MIDDLE if coding == 0.5 else SECOND
@@ -91,12 +92,12 @@ def why_improper(
 
 def _why_no_mean(columns: Columns, coding: float, prior: RiskPriors) -> str:
     """Why nothing keeps mu and alpha from infinity; empty where something does."""
-    kinds = np.concatenate([_kinds(*columns[:2]), _kinds(*columns[2:])])
-    studies = kinds.size // 2
-    x = np.column_stack([np.repeat([coding, coding - 1.0], studies), np.ones(kinds.size)])
+    every = np.concatenate([kinds(*columns[:2]), kinds(*columns[2:])])
+    studies = every.size // 2
+    x = np.column_stack([np.repeat([coding, coding - 1.0], studies), np.ones(every.size)])
     root = prior.normal[1]
     names = ("mu", "alpha")
-    direction = separating(x, kinds == HELD, kinds == ALL, kinds == NONE, np.diag(root)[root > 0.0])
+    direction = separating(x, every == HELD, every == ALL, every == NONE, np.diag(root)[root > 0.0])
     if direction is None:
         return ""
     moved = [name for name in involved(direction, x, names) if prior.flat[names.index(name)]]

@@ -229,6 +229,24 @@ def test_samplers_agree_with_exact_on_raw_rows(engine):
     assert np.max(np.abs(far)) < 4.0, rows[int(np.argmax(np.abs(far)))]
 
 
+@cache
+def rows_of_two_arms_with_risks():
+    """Events in two arms with normal risks: four coordinates, and the exact answer."""
+    model = two_arms(ph.TwoBinomialNormalRisks)()
+    post = ph.exact(model)
+    found = ((key, post[key]) for key in post.names)
+    return model, [(key, float(one.mean()), float(one.std())) for key, one in found]
+
+
+@pytest.mark.parametrize("engine", [name for name in SAMPLERS if name != "grid"])
+def test_samplers_agree_with_exact_on_two_arms_with_risks(engine):
+    """All but a grid, which takes three coordinates."""
+    sample, errors_of = SAMPLERS[engine]
+    model, rows = rows_of_two_arms_with_risks()
+    far = distances(sample(model), errors_of, rows)
+    assert np.max(np.abs(far)) < 4.0, rows[int(np.argmax(np.abs(far)))]
+
+
 FAR = {"far": ph.load_dataset("bcg")["latitude"] > 33}
 COVARIATES = {
     "beta-binomial": lambda: counts_of("bcg", "vaccinated_cases", "vaccinated", X=FAR)(),
