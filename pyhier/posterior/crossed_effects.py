@@ -39,6 +39,8 @@ class Slice:
     Attributes
     ----------
     tau : float
+    wide : float
+        The least that is so wide that sums over mu's places do, and tau at least.
     first, count : int
         Of the columns.
     start : int
@@ -50,6 +52,7 @@ class Slice:
     """
 
     tau: float
+    wide: float
     first: int
     count: int
     start: int
@@ -111,7 +114,8 @@ class Table:
             typical = float((mass[a:b] * apart[a:b]).sum() / mass[a:b].sum())
             close = tau > CLOSE * typical
             start, odd = int(columns[a, 1]), bool(columns[a, 0] & 1)
-            found.append(Slice(tau, a, b - a, start, close, odd))
+            wide = max(tau, CLOSE * typical)
+            found.append(Slice(tau, wide, a, b - a, start, close, odd))
         return found
 
     @cached_property
@@ -134,15 +138,17 @@ class Table:
         total = np.zeros(theta.size)
         for one in self.slices:
             part = sums[:, one.columns]
-            if one.close or one.count < POINTS:
-                total += self._by_nodes(one, part, theta)
-            else:
-                total += self._between(one, part, theta, POINTS)
+            if one.close:
+                total += self._by_nodes(one, part, theta, one.tau)
+            elif one.count > 1:  # one alone has next to no mass
+                total += self._between(one, part, theta, min(POINTS, one.count))
         return total
 
-    def _by_nodes(self, one: Slice, sums: Floats, theta: Floats, odd: bool = False) -> Floats:
-        away = (theta[:, np.newaxis] - self.mu[one.columns]) / one.tau
-        density = np.exp(-0.5 * (away * away + LOG_2PI)) / one.tau
+    def _by_nodes(
+        self, one: Slice, sums: Floats, theta: Floats, tau: float, odd: bool = False
+    ) -> Floats:
+        away = (theta[:, np.newaxis] - self.mu[one.columns]) / tau
+        density = np.exp(-0.5 * (away * away + LOG_2PI)) / tau
         if odd:
             density[:, self.odd_mu[one.columns]] *= -1.0
         found: Floats = (sums * density).sum(axis=1)
@@ -176,11 +182,11 @@ class Table:
             parts = np.zeros((4, theta.size))
             for one in self.slices:
                 part = sums[:, one.columns]
-                plain = self._by_nodes(one, part, theta)
+                plain = self._by_nodes(one, part, theta, one.wide)
                 turn = -1.0 if one.odd else 1.0
                 parts[:2] += plain, turn * plain
                 if one.close:
-                    other = self._by_nodes(one, part, theta, odd=True)
+                    other = self._by_nodes(one, part, theta, one.wide, odd=True)
                     parts[2:] += other, turn * other
             changes += list(parts[0 if np.ndim(sign) else 1 :])
         found: Floats = SQUARED * (np.array(changes).T / wanted[:, np.newaxis]) ** 2
@@ -236,14 +242,16 @@ class EffectOnLattice:
         return found
 
     def error(self, theta: Floats) -> float:
-        """The mean relative error of densities at effects that share the mass."""
+        """The mean relative error of densities at effects, each as the density there counts."""
+        given, top = self._given(theta)
+        sums = given @ self._weights
+        wanted = self._table.mixed(sums, theta)
         if self._group is None:
-            given = np.ones((theta.size, 1))
-            sums = given @ self._weights
-            wanted = self._table.mixed(sums, theta)
-            return float((self._table.fewer(sums, theta) / wanted).mean())
-        given, _ = self._given(theta)
-        return float(self._table.change(self._weights, given, theta).sum(axis=1).mean())
+            off = self._table.fewer(sums, theta) / wanted
+        else:
+            off = self._table.change(self._weights, given, theta).sum(axis=1)
+        share = wanted * np.exp(top - top.max())
+        return float((off * share).sum() / share.sum())
 
 
 def _numbered(index: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:

@@ -128,3 +128,21 @@ def test_laws_given_the_hyperparameters_agree(both):
     np.testing.assert_allclose(mean, alone[1], rtol=1e-8, atol=1e-9)
     var = np.exp(2.0 * phi[:20, 1]) * at_once[2][which][:, :20]
     np.testing.assert_allclose(var, alone[2], rtol=1e-8)
+
+
+def test_one_study_of_nearly_no_spread():
+    """Of tau from next to nothing on: by the density, and by the laws given all nodes."""
+    model = ph.TwoBinomialNormalRisks(
+        [4], [30], [9], [28], prior_mu=stats.norm(0, 1), prior_tau=stats.halfnorm(scale=0.5),
+        prior_alpha=stats.norm(-1, 1), prior_sigma=stats.lognorm(0.3, scale=0.9),
+    )  # fmt: skip
+    post = ph.exact(model)
+    marginal, weight, phi = post["theta[1]"], post.lattice.weight, post.lattice.psi
+    _, mean, var = model._tables.laws(np.ascontiguousarray(phi))[:, 0]
+    tau = np.exp(phi[:, 1])
+    mean = phi[:, 0] + tau * mean
+    wanted = weight @ mean
+    sd = np.sqrt(weight @ (tau**2 * var + (mean - wanted) ** 2))
+    assert marginal.mean() == pytest.approx(wanted, abs=1e-7)
+    assert marginal.std() == pytest.approx(sd, rel=1e-6)
+    assert post.group_means() == pytest.approx([wanted], abs=1e-7)
