@@ -78,9 +78,10 @@ class TwoBinomialNormalRisks(OnAxes, HierarchicalModel):
     takes by Laplace's approximation, which is low where studies have few events: of 13 trials of
     BCG its tau^2 is 0.3198, and 0.3218 by the integral. ``cor = TRUE`` is not here.
 
-    `exact` takes all four hyperparameters by a lattice, seconds for 13 trials. Where few studies
-    leave both spreads almost free it takes too many nodes, and says so; the samplers and `laplace`
-    take them all. ``predict`` draws the events in the first arm given those in both.
+    `exact` takes all four hyperparameters by a lattice: six seconds for 13 trials, half a minute
+    for their summary. Where few studies leave both spreads almost free it takes too many nodes, and
+    says so; the samplers and `laplace` take them all. ``predict`` draws the events in the first arm
+    given those in both.
 
     `TwoBinomialNormal` takes all risks alike, which suits few events badly; `HypergeometricNormal`
     does without their distribution. Source: Turner, R. M., Omar, R. Z., Yang, M., Goldstein, H. and
