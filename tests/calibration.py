@@ -50,6 +50,9 @@ MODELS = {
         prior_beta={"Intercept": UNIT, "x1": UNIT}),
     "beta-binomial": lambda: ph.BetaBinomial(
         EVENTS, TRIALS, prior={"eta": stats.beta(2, 2), "K": stats.gamma(2, scale=9)}),
+    "beta-binomial, covariate": lambda: ph.BetaBinomial(
+        EVENTS, TRIALS, X=[0.0, 1.0, 0.5, -1.0], prior_K=stats.gamma(2, scale=9),
+        prior_beta={"Intercept": UNIT, "x1": UNIT}),
     "Poisson-gamma": lambda: ph.PoissonGamma(
         EVENTS, [2.0, 3.0, 4.0, 5.0], prior={"alpha": GAMMA, "mu": stats.gamma(3, scale=0.5)}),
     "Poisson-gamma, covariate": lambda: ph.PoissonGamma(

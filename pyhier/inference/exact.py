@@ -31,11 +31,12 @@ from pyhier.quadrature.axes import coordinate_axis
 from pyhier.quadrature.fitting import Coordinate
 from pyhier.quadrature.growth import UnresolvedError
 from pyhier.quadrature.lattice import lattice
-from pyhier.quadrature.nested import Search, nested_quadrature
+from pyhier.quadrature.nested import Plane, Search, nested_quadrature
 from pyhier.quadrature.peaks import check_peaks, highest
 from pyhier.quadrature.turned import Turned
 
 MOST = 4  # coordinates of a lattice
+LARGEST_LOG, BEYOND = 700.0, 1e-9  # of a double, about; mass beyond it that is borne
 
 
 Exact = (
@@ -208,7 +209,9 @@ def on_plane(model: PlaneModel) -> PlanePosterior:
     else:
         search = known
     if not is_hilly(model):
-        return PlanePosterior(model, nested_quadrature(log_density, search))
+        plane = nested_quadrature(log_density, search)
+        _need_doubles(model, plane)
+        return PlanePosterior(model, plane)
     hills = model.hills()
     try:
         if known is None:
@@ -220,3 +223,15 @@ def on_plane(model: PlaneModel) -> PlanePosterior:
         raise
     check_hills(plane, log_density, *hills)
     return PlanePosterior(model, plane)
+
+
+def _need_doubles(model: PlaneModel, plane: Plane) -> None:
+    """Raise where a hyperparameter has mass beyond what doubles hold."""
+    phi = coordinate_axis(model.location).phi(plane.inner.x, plane.outer.x[plane.inner.row])
+    for name, logs in zip(model.coordinates, phi.T, strict=True):
+        beyond = float(np.exp(plane.log_weight[logs > LARGEST_LOG]).sum())
+        if name.startswith("log_") and beyond > BEYOND:
+            raise ValueError(
+                f"{name[4:]} has {beyond:.1e} of its mass beyond what doubles hold: take a prior "
+                "whose tail falls faster"
+            )

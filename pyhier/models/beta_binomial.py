@@ -21,7 +21,15 @@ from pyhier.kernels.count_density import BetaBinomialMarginal
 from pyhier.kernels.count_masses import log_mass
 from pyhier.models.count_joint import beta_binomial_joint
 from pyhier.models.count_sources import SuccessSources
-from pyhier.models.counts import CountModel, ladder, no_covariates, ridge_means, whole_numbers
+from pyhier.models.counts import (
+    FAR,
+    FARTHER,
+    CountModel,
+    ladder,
+    no_covariates,
+    ridge_means,
+    whole_numbers,
+)
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.models.joint import Joint
 from pyhier.models.own_likelihood import BinomialOwn, OwnLikelihood, of_groups
@@ -257,11 +265,11 @@ class BetaBinomial(SuccessSources, CountModel):
         if name in ("eta", "theta_new", *self.coordinates):
             return np.inf
         centre = self.start()[0]
-        return self._fall(np.array([centre, 100.0]), np.array([centre, 200.0]), 1)
+        return self._fall(np.array([centre, FAR]), np.array([centre, FARTHER]), 1)
 
     def pooling(self, phi: Floats) -> Floats:
         """Shrinkage factors K / (K + n_j), shape (..., groups)."""
-        size = np.exp(phi[..., 1, np.newaxis])
+        size = np.exp(np.minimum(phi[..., 1, np.newaxis], 600.0))
         factors: Floats = size / (size + self.trials)
         return factors
 

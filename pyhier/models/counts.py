@@ -21,6 +21,7 @@ from pyhier.priors.pairs import Chart, PairPrior, compiled_pair, log_density_of_
 from pyhier.rstats.streams import RStream
 
 MOST_COUNT = 2.0**53  # beyond it not every whole number is a double
+FAR, FARTHER = 350.0, 650.0  # logs of what is beyond all scales of priors
 MOST_EVENTS = 9.2e18  # the mean of a Poisson variate that NumPy draws
 
 
@@ -153,6 +154,9 @@ class CountModel(Grouped, ABC):
                 raise ValueError("prior['eta'] allows values above 1: eta is a probability")
 
         self.compiled_prior = compiled_pair(chart, *both)
+        if self.compiled_prior is not None:
+            pair = ValueDensity(self.compiled_prior)
+            return lambda phi: pair.evaluate(phi.reshape(-1, 2)).reshape(phi.shape[:-1])
         of_share = log_density_of_share(both[0]) if names[0] == "eta" else None
 
         def log_density(phi: Floats) -> Floats:

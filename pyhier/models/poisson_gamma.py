@@ -21,6 +21,8 @@ from pyhier.kernels.count_masses import log_mass
 from pyhier.models.count_joint import poisson_gamma_joint
 from pyhier.models.count_sources import EventSources
 from pyhier.models.counts import (
+    FAR,
+    FARTHER,
     CountModel,
     ladder,
     log_share_prior,
@@ -254,15 +256,13 @@ class PoissonGamma(EventSources, CountModel):
         if name == "log_alpha":
             return np.inf
         if name in ("mu", "theta_new"):
-            return self._fall(np.array([-10.0, 100.0]), np.array([-10.0, 200.0]), 1)
-        return self._fall(np.array([100.0, centre[1]]), np.array([200.0, centre[1]]), 0)
+            return self._fall(np.array([-10.0, FAR]), np.array([-10.0, FARTHER]), 1)
+        return self._fall(np.array([FAR, centre[1]]), np.array([FARTHER, centre[1]]), 0)
 
     def pooling(self, phi: Floats) -> Floats:
         """Shrinkage factors alpha / (alpha + e_j mu), shape (..., groups)."""
-        alpha, mu = (part[..., np.newaxis] for part in _shape_and_mean(phi))
-        with np.errstate(over="ignore"):  # far out in a tail e_j mu is inf: nothing is pooled
-            factors: Floats = alpha / (alpha + self.exposure * mu)
-        return factors
+        apart = phi[..., :1] - phi[..., 1:] - np.log(self.exposure)
+        return from_line("logit", apart)
 
     def theta_given(self, quantity: int | Ints | None, phi: Floats) -> Gamma:
         """Distribution of a group's rate, or of a new group's (None), given phi."""

@@ -28,7 +28,7 @@ from pyhier.distributions.families import InverseGamma
 from pyhier.kernels.count_density import VarianceGammaMarginal
 from pyhier.kernels.count_masses import log_mass
 from pyhier.models.count_joint import variance_gamma_joint
-from pyhier.models.counts import CountModel, ladder, log_share_prior, ridge_means
+from pyhier.models.counts import FAR, FARTHER, CountModel, ladder, log_share_prior, ridge_means
 from pyhier.models.groups import Labels, check_lengths
 from pyhier.models.joint import Joint
 from pyhier.models.own_likelihood import OwnLikelihood, VarianceOwn, of_groups
@@ -288,7 +288,7 @@ class VarianceGamma(CountModel):
         if name == "log_d0":
             return np.inf
         log_s2_0 = self.start()[1]
-        return self._fall(np.array([100.0, log_s2_0]), np.array([200.0, log_s2_0]), 0)
+        return self._fall(np.array([FAR, log_s2_0]), np.array([FARTHER, log_s2_0]), 0)
 
     # --- The effects ------------------------------------------------------------------------------
 

@@ -355,6 +355,9 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
             name, _vector(density), density, True, mu,
             quantile=prior.ppf, powers=_COMPILED[name], scale=log(scale),
         )  # fmt: skip
+    known = {"quantile": prior.ppf, "upper": prior.isf}
+    if (density := scale_density(prior)) is not None:  # SciPy's has fewer digits where it is narrow
+        return ResolvedPrior(name, _vector(density), density, True, mu, **known)
 
     def log_density(log_tau: Floats) -> Floats:
         tau = np.exp(log_tau)
@@ -369,9 +372,8 @@ def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
         return values
 
     return ResolvedPrior(
-        name, log_density, scale_density(prior) or _scalar(log_density), True, mu,
-        support=(low, high), quantile=prior.ppf, upper=prior.isf,
-    )  # fmt: skip
+        name, log_density, _scalar(log_density), True, mu, support=(low, high), **known
+    )
 
 
 def scale_density(prior: Any) -> ScalePrior | None:

@@ -159,3 +159,44 @@ def test_another_prior_of_a_pair_is_still_called():
     assert not model.log_marginal.compiled
     phi = np.array([[0.1, 0.2], [-1.0, 2.0]])
     np.testing.assert_allclose(model.log_marginal.evaluate(phi), model.log_posterior(phi))
+
+
+@pytest.mark.parametrize("shape", [1e6, 1e12])
+def test_a_prior_that_is_a_spike_is_resolved(shape):
+    """SciPy's density has 1e-5 of it in rounding; the posterior is the one at tau = 5."""
+    y, se = np.array([28.0, 8, -3, 7, -1, 1, 18, 12]), np.array([15.0, 10, 16, 11, 9, 11, 10, 18])
+    prior = stats.gamma(shape, scale=5.0 / shape)
+    post = ph.exact(ph.NormalNormal(y, se=se, prior_tau=prior, prior_mu=stats.norm(0, 50)))
+    weight = 1.0 / (se**2 + 25.0)
+    mean = weight @ y / (weight.sum() + 1 / 2500)
+    assert post["tau"].mean() == pytest.approx(5.0, rel=10.0 / shape)
+    assert post["mu"].mean() == pytest.approx(mean, rel=30.0 / shape + 1e-9)
+    counts = ph.BetaBinomial([1, 3], [9, 8], prior={"eta": stats.beta(2, 2), "K": prior})
+    assert ph.exact(counts)["K"].mean() == pytest.approx(5.0, rel=10.0 / shape)
+
+
+@pytest.mark.parametrize("scale", [1e8, 1e40, 1e100])
+def test_moments_at_the_scale_of_a_wide_prior(scale):
+    """Where groups are pooled the likelihood is flat in K and alpha: they keep their priors."""
+    prior = stats.gamma(2, scale=scale)
+    binomial = ph.BetaBinomial([1, 3], [9, 8], prior={"eta": stats.beta(2, 2), "K": prior})
+    poisson = ph.PoissonGamma([1, 3], [9.0, 8], prior={"alpha": prior, "mu": stats.gamma(2)})
+    for model, name in ((binomial, "K"), (poisson, "alpha")):
+        found = ph.exact(model)[name]
+        assert found.mean() == pytest.approx(2.0 * scale, rel=1e-6)
+        assert found.std() == pytest.approx(np.sqrt(2.0) * scale, rel=1e-6)
+
+
+def test_mass_beyond_the_doubles_is_said_to_be_there():
+    vague = stats.invgamma(0.001, scale=0.001)  # a tail of K^-0.001
+    prior = {"eta": stats.beta(2, 2), "K": vague}
+    with pytest.raises(ValueError, match="K has .* of its mass beyond what doubles hold"):
+        ph.exact(ph.BetaBinomial([1, 3, 0, 5], [9, 8, 7, 12], prior=prior))
+
+
+@pytest.mark.parametrize("far", [-745.0, 800.0])
+def test_shrinkage_where_no_double_holds_the_hyperparameters(far):
+    binomial, poisson = ph.BetaBinomial([1, 0], [9, 0]), ph.PoissonGamma([1, 3], [9.0, 8.0])
+    whole = float(far > 0.0)
+    assert binomial.pooling(np.array([0.3, far])).tolist() == [whole, 1.0]
+    assert poisson.pooling(np.array([far, 0.1])).tolist() == [whole, whole]
