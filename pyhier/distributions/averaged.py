@@ -46,11 +46,11 @@ class AveragedMarginal(Marginal):
 
     def cdf(self, x: ArrayLike) -> Floats:
         """Probability of at most ``x``, of ``x``'s shape."""
-        return self._sum(lambda part: part.cdf(x), x)
+        return np.minimum(self._sum(lambda part: part.cdf(x), x), 1.0)
 
     def sf(self, x: ArrayLike) -> Floats:
         """Probability of more than ``x``, of ``x``'s shape; accurate in the far tail."""
-        return self._sum(lambda part: part.sf(x), x)
+        return np.minimum(self._sum(lambda part: part.sf(x), x), 1.0)
 
     def _quantiles(self, q: Floats, upper: bool) -> Floats:
         """Between the parts' own."""

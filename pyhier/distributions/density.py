@@ -137,7 +137,7 @@ class LineMarginal(Marginal):
         points = numbers("x", x)
         low, high = self.support
         place = self._to_line(np.clip(points.ravel(), low, high))
-        mass = self._tail(self._table.t(ONE, place), side)
+        mass = np.minimum(self._tail(self._table.t(ONE, place), side), 1.0)
         return np.where(np.isnan(points), np.nan, mass.reshape(points.shape))
 
     def _quantiles(self, q: Floats, upper: bool) -> Floats:

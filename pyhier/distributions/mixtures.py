@@ -82,13 +82,13 @@ class FamilyMixture(Marginal):
         """Probability of at most ``x``, of ``x``'s shape."""
         points = numbers("x", x)
         below: Floats = self._family.cdf(points.ravel()) @ self._weight
-        return below.reshape(points.shape)
+        return np.minimum(below.reshape(points.shape), 1.0)
 
     def sf(self, x: ArrayLike) -> Floats:
         """Probability of more than ``x``, of ``x``'s shape; accurate in the far tail."""
         points = numbers("x", x)
         above: Floats = self._family.sf(points.ravel()) @ self._weight
-        return above.reshape(points.shape)
+        return np.minimum(above.reshape(points.shape), 1.0)
 
     def _quantiles(self, q: Floats, upper: bool) -> Floats:
         """By the density, where panels resolve it; else by their tails."""

@@ -184,7 +184,7 @@ class MixtureMarginal(Marginal):
         for i in self._far_out(flat, UPPER if upper else LOWER, tail < self._thin):
             assert self._far is not None
             tail[i] = doubled(self._far.log_tail, flat[i], upper)
-        return tail.reshape(shape)
+        return np.minimum(tail, 1.0).reshape(shape)
 
     def _quantiles(self, q: Floats, upper: bool) -> Floats:
         values: Floats = self._table.quantiles(q, upper)[0]

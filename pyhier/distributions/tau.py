@@ -162,7 +162,7 @@ class TauMarginal(Marginal):
         positive = (flat > 0.0) & (flat < np.inf)
         mass[positive] = self._tail(np.log(flat[positive]), side)
         mass[flat == np.inf] = 1.0 - side
-        return mass.reshape(shape)
+        return np.minimum(mass, 1.0).reshape(shape)  # of many panels' masses it may be an ulp more
 
     def _tail(self, log_tau: Floats, side: int) -> Floats:
         """Mass below (side 0) or above (side 1) every log tau."""

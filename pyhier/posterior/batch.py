@@ -200,7 +200,7 @@ class PosteriorBatch(Frozen, ABC):
             left, sign, right = parse_comparison(event)
             if left != left or right != right:
                 raise ValueError("a comparison with nan has no probability")
-            return self._probability(left, sign, right)
+            return np.minimum(self._probability(left, sign, right), 1.0)
         except ValueError as error:
             told = str(error)
             raise ValueError(told if told.startswith("event") else f"event: {told}") from None

@@ -78,3 +78,24 @@ def test_probabilities_are_checked_in_one_place():
     assert len(kinds) >= 7
     for kind in kinds:
         assert not {"ppf", "isf"} & set(vars(kind)), kind
+
+
+def test_no_probability_is_above_one():
+    """Sums of many panels' masses were an ulp more."""
+    rng = np.random.default_rng(0)
+    for _ in range(4):
+        trials = rng.integers(5, 60, 6)
+        y = rng.binomial(trials, rng.beta(2, 5, 6))
+        posts = (
+            ph.exact(ph.BetaBinomial(y, trials)),
+            ph.exact(ph.PoissonGamma(y, trials.astype(float))),
+            ph.exact(ph.NormalNormal(y.astype(float), se=trials / 9)),
+        )
+        for post in posts:
+            for name in ("eta", "K", "mu", "alpha", "tau", "theta[1]", "theta_new"):
+                if name not in post.names:
+                    continue
+                marginal = post[name]
+                sure = marginal.sf([0.0, -1e3]), marginal.cdf([1e300, marginal.isf(1e-16)])
+                assert (np.concatenate(sure) <= 1.0).all()
+                assert post.probability(f"{name} > -1e5") <= 1.0
