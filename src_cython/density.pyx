@@ -253,8 +253,8 @@ cdef double scaled_inv_chi(int ndim, double *x, void *data) noexcept nogil:
 
 
 cdef inline double within(double x) noexcept nogil:
-    """A log of tau, of 0 and of infinity as what is next to them: there may be a pole at 0."""
-    return -744.0 if x < -744.0 else (1e3 if x > 1e3 else x)
+    """A log of tau; that of 0, where there may be a pole, as the least double's, and a finite one."""
+    return -744.0 if x == -INFINITY else (1e300 if x > 1e300 else x)
 
 
 cdef double gamma_law(int ndim, double *x, void *data) noexcept nogil:

@@ -31,12 +31,14 @@ from pyhier.quadrature.axes import coordinate_axis
 from pyhier.quadrature.fitting import Coordinate
 from pyhier.quadrature.growth import UnresolvedError
 from pyhier.quadrature.lattice import lattice
-from pyhier.quadrature.nested import Plane, Search, nested_quadrature
+from pyhier.quadrature.nested import NEGLIGIBLE, Plane, Search, nested_quadrature
 from pyhier.quadrature.peaks import check_peaks, highest
 from pyhier.quadrature.turned import Turned
 
 MOST = 4  # coordinates of a lattice
-LARGEST_LOG, BEYOND = 700.0, 1e-9  # of a double, about; mass beyond it that is borne
+# Logs of the largest doubles, about, and the mass beyond them that is borne: of a concentration
+# (K, alpha, d0), of which effects' laws are made, and of their location.
+OF_CONCENTRATION, OF_LOCATION = (640.0, NEGLIGIBLE), (700.0, 0.01)
 
 
 Exact = (
@@ -228,9 +230,10 @@ def on_plane(model: PlaneModel) -> PlanePosterior:
 def _need_doubles(model: PlaneModel, plane: Plane) -> None:
     """Raise where a hyperparameter has mass beyond what doubles hold."""
     phi = coordinate_axis(model.location).phi(plane.inner.x, plane.outer.x[plane.inner.row])
-    for name, logs in zip(model.coordinates, phi.T, strict=True):
-        beyond = float(np.exp(plane.log_weight[logs > LARGEST_LOG]).sum())
-        if name.startswith("log_") and beyond > BEYOND:
+    for k, (name, logs) in enumerate(zip(model.coordinates, phi.T, strict=True)):
+        largest, borne = OF_LOCATION if k == model.location else OF_CONCENTRATION
+        beyond = float(np.exp(plane.log_weight[logs > largest]).sum())
+        if name.startswith("log_") and beyond > borne:
             raise ValueError(
                 f"{name[4:]} has {beyond:.1e} of its mass beyond what doubles hold: take a prior "
                 "whose tail falls faster"

@@ -187,11 +187,19 @@ def test_moments_at_the_scale_of_a_wide_prior(scale):
         assert found.std() == pytest.approx(np.sqrt(2.0) * scale, rel=1e-6)
 
 
-def test_mass_beyond_the_doubles_is_said_to_be_there():
-    vague = stats.invgamma(0.001, scale=0.001)  # a tail of K^-0.001
-    prior = {"eta": stats.beta(2, 2), "K": vague}
-    with pytest.raises(ValueError, match="K has .* of its mass beyond what doubles hold"):
-        ph.exact(ph.BetaBinomial([1, 3, 0, 5], [9, 8, 7, 12], prior=prior))
+@pytest.mark.parametrize("exponent", [0.003, 0.05])
+def test_mass_beyond_the_doubles_is_said_to_be_there(exponent):
+    """Effects had infinite means and NaN for their sds."""
+    vague = stats.invgamma(exponent, scale=exponent)  # a tail of K^-exponent
+    data = [1, 3, 0, 5], [9.0, 8.0, 7.0, 12.0]
+    models = {
+        "K": ph.BetaBinomial(*data, prior={"eta": stats.beta(2, 2), "K": vague}),
+        "alpha": ph.PoissonGamma(*data, prior={"mu": stats.gamma(2), "alpha": vague}),
+        "d0": ph.VarianceGamma([1.0, 2, 3], [4, 5, 6], prior={"d0": vague, "s2_0": vague}),
+    }
+    for name, model in models.items():
+        with pytest.raises(ValueError, match=f"{name} has .* of its mass beyond what doubles hold"):
+            ph.exact(model)
 
 
 @pytest.mark.parametrize("far", [-745.0, 800.0])
