@@ -30,7 +30,7 @@ from pyhier.posterior.exact_plane import PlanePosterior
 from pyhier.quadrature.axes import coordinate_axis
 from pyhier.quadrature.fitting import Coordinate
 from pyhier.quadrature.growth import UnresolvedError
-from pyhier.quadrature.lattice import lattice
+from pyhier.quadrature.lattice import Lattice, lattice
 from pyhier.quadrature.nested import NEGLIGIBLE, Plane, Search, nested_quadrature
 from pyhier.quadrature.peaks import check_peaks, highest
 from pyhier.quadrature.turned import Turned
@@ -113,23 +113,28 @@ def _by_quadrature(model: Model) -> Exact:
     if is_reduced(model):
         return ExactPosterior.of(model)
     if is_integrated(model):
-        return _on_lattice(model)
+        _need_few(model)
+        return LatticePosterior(model, _lattice_of(model))
     if is_latticed(model):
         return _of_effects(model)
     if is_plane(model):
         return on_plane(model)
     if is_crossed(model):
-        return _of_crossed(model)
+        return CrossedPosterior(model, _lattice_of(model))
     raise TypeError(f"{type(model).__name__} cannot be reduced to a few coordinates")
 
 
-def _on_lattice(model: Integrated) -> LatticePosterior:
+def _need_few(model: Integrated) -> None:
     left = len(model.psi)
     if left > MOST:
         raise TypeError(
             f"the model has {left} coordinates that no formula integrates out, and quadrature "
             f"takes {MOST}: take nuts(model), or leave correlations out"
         )
+
+
+def _lattice_of(model: Integrated | Crossed) -> Lattice:
+    """The lattice over the coordinates that no formula integrates out."""
     try:
         peaks = model.psi_peaks()
         start = highest(model.log_psi, model.psi_start(), peaks)
@@ -140,7 +145,7 @@ def _on_lattice(model: Integrated) -> LatticePosterior:
             f"the quadrature is not resolved: {error}. Take rwmetrop(model, draws), whose error "
             f"its draws tell, or {model.mend}"
         ) from None
-    return LatticePosterior(model, found)
+    return found
 
 
 def _of_effects(model: Latticed) -> EffectLatticePosterior:
@@ -166,20 +171,6 @@ def _of_effects(model: Latticed) -> EffectLatticePosterior:
         ) from None
     check_further_hills(model, turned, found)
     return EffectLatticePosterior(model, turned, found)
-
-
-def _of_crossed(model: Crossed) -> CrossedPosterior:
-    try:
-        peaks = model.psi_peaks()
-        start = highest(model.log_psi, model.psi_start(), peaks)
-        found = lattice(model.log_psi, start, model.psi, tails=model.psi_tails())
-        check_peaks(found, peaks)
-    except UnresolvedError as error:
-        raise ValueError(
-            f"the quadrature is not resolved: {error}. Take rwmetrop(model, draws), whose error "
-            f"its draws tell, or {model.mend}"
-        ) from None
-    return CrossedPosterior(model, found)
 
 
 def _round(model: Latticed) -> tuple[Turned, Floats]:

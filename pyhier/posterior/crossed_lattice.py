@@ -7,16 +7,14 @@ from typing import Any
 import numpy as np
 
 from pyhier._frame import percents
-from pyhier._random import RNG, Generator, as_generator
+from pyhier._random import RNG
 from pyhier._types import Floats
-from pyhier._validation import count, probabilities
+from pyhier._validation import probabilities
 from pyhier.distributions.along import AxisMarginal
 from pyhier.distributions.base import Marginal
 from pyhier.distributions.density import LineMarginal
 from pyhier.models.crossed import Crossed
-from pyhier.models.draws import Draws
 from pyhier.posterior.crossed_effects import EffectOnLattice, Table, TooManyError
-from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.lattice_base import OnLattice
 from pyhier.posterior.summaries import PROBS, mean_pooling
 from pyhier.quadrature.lattice import Lattice
@@ -130,12 +128,3 @@ class CrossedPosterior(OnLattice):
     def draw_phi(self, n: int, rng: RNG = None) -> Floats:
         """Independent draws of the model's coordinates, shape (n, 4)."""
         return self.draw_psi(n, rng)
-
-    def _sampled(self, n: int, rng: Generator) -> Draws:
-        return self.model.marginal.restore(self.draw_phi(n, rng)[np.newaxis], rng)
-
-    def to_draws(self, n: int, rng: RNG = None) -> DrawsPosterior:
-        """Independent joint draws, as the posterior that samplers return."""
-        generator = as_generator(rng)
-        phi = self.draw_phi(count("n", n), generator)
-        return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)

@@ -15,15 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyhier._frame import percents
-from pyhier._random import RNG, Generator, as_generator
+from pyhier._random import RNG
 from pyhier._types import Floats
-from pyhier._validation import count, probabilities
+from pyhier._validation import probabilities
 from pyhier.distributions.along import AxisMarginal
 from pyhier.distributions.base import Marginal
 from pyhier.distributions.density import LineMarginal
-from pyhier.models.draws import Draws
 from pyhier.models.interface import Latticed
-from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.lattice_base import OnLattice
 from pyhier.posterior.new_counts import NewCounts
 from pyhier.posterior.predictor_plane import PredictorPosterior
@@ -354,12 +352,3 @@ class EffectLatticePosterior(NewCounts, OnLattice):
     def draw_phi(self, n: int, rng: RNG = None) -> Floats:
         """Independent draws of the model's coordinates, shape (n, d)."""
         return self._turned.psi(self.draw_psi(n, rng))
-
-    def _sampled(self, n: int, rng: Generator) -> Draws:
-        return self.model.marginal.restore(self.draw_phi(n, rng)[np.newaxis], rng)
-
-    def to_draws(self, n: int, rng: RNG = None) -> DrawsPosterior:
-        """Independent joint draws, as the posterior that samplers return."""
-        generator = as_generator(rng)
-        phi = self.draw_phi(count("n", n), generator)
-        return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)

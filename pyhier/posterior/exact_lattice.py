@@ -14,14 +14,12 @@ import numpy as np
 from pyhier._frame import frame, percents
 from pyhier._random import RNG, Generator, as_generator, normals
 from pyhier._types import Floats
-from pyhier._validation import count, number, positive, probabilities, probability_list
+from pyhier._validation import number, positive, probabilities, probability_list
 from pyhier.distributions.base import Marginal
 from pyhier.distributions.normal_mixtures import MixtureMarginal, Mixtures
-from pyhier.models.draws import Draws
 from pyhier.models.interface import Covaried, Integrated, is_covaried
 from pyhier.models.reductions import Collapsed, Linear
 from pyhier.models.requirements import need_groups
-from pyhier.posterior.draws import DrawsPosterior
 from pyhier.posterior.events import Probability
 from pyhier.posterior.lattice_base import OnLattice
 from pyhier.posterior.point_hypotheses import PointHypotheses
@@ -389,15 +387,6 @@ class LatticePosterior(PointHypotheses, OnLattice):
         psi = self.draw_psi(n, generator)
         given = self._integrated.collapse_psi(psi)
         return self._integrated.phi_at_psi(psi, draw_coefficients(given, generator))
-
-    def _sampled(self, n: int, rng: Generator) -> Draws:
-        return self.model.marginal.restore(self.draw_phi(n, rng)[np.newaxis], rng)
-
-    def to_draws(self, n: int, rng: RNG = None) -> DrawsPosterior:
-        """Independent joint draws, as the posterior that samplers return."""
-        generator = as_generator(rng)
-        phi = self.draw_phi(count("n", n), generator)
-        return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
 
 
 def _log_normal(x: float, mean: Floats, sd: Floats) -> Floats:

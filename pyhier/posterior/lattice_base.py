@@ -1,12 +1,17 @@
 """What posteriors by a lattice share: its error, marginals along its axes, exact draws of it."""
 
+from abc import abstractmethod
 from functools import cached_property
 
-from pyhier._random import RNG, as_generator
+import numpy as np
+
+from pyhier._random import RNG, Generator, as_generator
 from pyhier._types import Floats
 from pyhier._validation import count
 from pyhier.distributions.along import AxisMarginal
+from pyhier.models.draws import Draws
 from pyhier.posterior.base import Posterior
+from pyhier.posterior.draws import DrawsPosterior
 from pyhier.quadrature.lattice import Lattice
 from pyhier.quadrature.rejection import LatticeDraws
 
@@ -53,3 +58,16 @@ class OnLattice(Posterior):
     @cached_property
     def _rejection(self) -> LatticeDraws:
         return LatticeDraws(self.lattice)
+
+    @abstractmethod
+    def draw_phi(self, n: int, rng: RNG = None) -> Floats:
+        """Independent draws of the model's coordinates, shape (n, p)."""
+
+    def _sampled(self, n: int, rng: Generator) -> Draws:
+        return self.model.marginal.restore(self.draw_phi(n, rng)[np.newaxis], rng)
+
+    def to_draws(self, n: int, rng: RNG = None) -> DrawsPosterior:
+        """Independent joint draws, as the posterior that samplers return."""
+        generator = as_generator(rng)
+        phi = self.draw_phi(count("n", n), generator)
+        return DrawsPosterior.from_phi(self.model, phi[np.newaxis], generator)
