@@ -317,11 +317,10 @@ def test_a_prior_that_is_nowhere_positive_is_named(engine, value):
         engine(model)
 
 
-def test_pooling_far_out_in_a_tail_of_mu_is_none():
+def test_pooling_far_out_in_a_tail_of_mu_is_next_to_none():
     model = ph.PoissonGamma([1_000_000, 1], [1.0, 1e9])
     factors = model.pooling(np.array([-2.0, 700.0]))  # e mu overflows in the second group
-    assert factors[1] == 0.0
-    assert ((factors >= 0.0) & (factors < 1e-300)).all()
+    np.testing.assert_allclose(factors, np.exp(-702.0) / np.array([1.0, 1e9]), rtol=1e-9)
 
 
 @pytest.mark.parametrize(("y", "n"), [([3, 3], [3, 3]), ([0, 0, 0], [1, 1, 1]), ([5, 2], [5, 9])])
