@@ -14,6 +14,10 @@ from pyhier.kernels.integrated_groups cimport Integrated, IntegratedGroups
 import numpy as np
 
 
+cdef extern from "mixed_bits.h" nogil:
+    uint64_t mixed_bits(uint64_t h)
+
+
 cdef enum:
     LANES = 8
     ORDER = 16                      # coefficients of a panel
@@ -30,19 +34,12 @@ cdef double FAR = 262144.0          # panels, and log tau, from 0 to which there
 cdef double LARGE = 300.0
 
 
-cdef inline uint64_t mixed(uint64_t h) noexcept nogil:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014)."""
-    h = (h ^ (h >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
-    h = (h ^ (h >> 27)) * <uint64_t>0x94D049BB133111EB
-    return h ^ (h >> 31)
-
-
 cdef inline uint64_t hashed(const double *key) noexcept nogil:
     cdef uint64_t h = 0, part
     cdef int i
     for i in range(KEYS):
         memcpy(&part, key + i, sizeof(part))
-        h = mixed(h + part)
+        h = mixed_bits(h + part)
     return h
 
 

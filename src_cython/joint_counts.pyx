@@ -38,6 +38,7 @@ cdef extern from "pair_priors.h" nogil:
         BETABINEXCH
         POISSGAMEXCH
     double softplus(double s)  # log(1 + exp(s))
+    double expit(double s)
     double pair_prior(int kind, double log_z0, const double *x)
     void pair_prior_slopes(int kind, double log_z0, const double *x, double *gradient,
                            double *diagonal)
@@ -85,11 +86,6 @@ cdef inline double binet_slope(double z) noexcept nogil:
         less += z / up
         up += 1.0
     return z * (digamma_series(up) + log(up) - log(z)) - less + 0.5
-
-
-cdef inline double expit(double s) noexcept nogil:
-    cdef double e = exp(-fabs(s))
-    return e / (1.0 + e) if s < 0.0 else 1.0 / (1.0 + e)
 
 
 cdef inline double log_share(double p, double log_p, double log_q, double d) noexcept nogil:

@@ -3,9 +3,10 @@
 #define PYHIER_NUMBER_PAIRS_H
 
 #include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "mixed_bits.h"
 
 #define FIRST_ROOM 4096
 
@@ -29,14 +30,6 @@ static int empty_pairs(number_pairs *p, ptrdiff_t room)
         return 0;
     memset(p->slot, 0xff, 2 * (size_t)room * sizeof *p->slot);
     return 1;
-}
-
-/* The finaliser of SplitMix64 (Steele, Lea and Flood 2014). */
-static inline uint64_t mixed_bits(uint64_t h)
-{
-    h = (h ^ (h >> 30)) * 0xBF58476D1CE4E5B9u;
-    h = (h ^ (h >> 27)) * 0x94D049BB133111EBu;
-    return h ^ (h >> 31);
 }
 
 /* The number of a pair, a new one where it was not there; there is room for one more. */

@@ -13,6 +13,12 @@ static inline double softplus(double s)
     return (s > 0.0 ? s : 0.0) + log1p(exp(-fabs(s)));
 }
 
+static inline double expit(double s)
+{
+    const double e = exp(-fabs(s));
+    return s < 0.0 ? e / (1.0 + e) : 1.0 / (1.0 + e);
+}
+
 static inline double pair_prior(int kind, double log_z0, const double *x)
 {
     if (kind == BDA3) /* p(alpha, beta) ~ (alpha + beta)^(-5/2) */

@@ -5,14 +5,13 @@ logit or log. The charts: "log" (both coordinates are logs of those), "share" (t
 a share), "shapes" (alpha and beta of a beta distribution, at (logit eta, log K)) and "rate" (alpha and
 alpha / mu, at (log alpha, log mu)).
 """
-from libc.math cimport INFINITY, exp, fabs, log
-
 from pyhier.kernels.density cimport LogDensity
 from pyhier.kernels.gradients cimport GradientDensity, Smooth, smooth, with_slope
 
 
 cdef extern from "pair_priors.h" nogil:
     double softplus(double s)  # log(1 + exp(s))
+    double expit(double s)
 
 
 cdef enum chart:
@@ -27,11 +26,6 @@ CHARTS = {"log": LOG, "share": SHARE, "shapes": SHAPES, "rate": RATE}
 cdef double beta_law(int ndim, double *x, void *data) noexcept nogil:
     cdef double *p = <double *>data
     return -(p[0] - 1.0) * softplus(-x[0]) - (p[1] - 1.0) * softplus(x[0]) - p[2]
-
-
-cdef inline double expit(double x) noexcept nogil:
-    cdef double small = exp(-fabs(x))
-    return (1.0 if x > 0.0 else small) / (1.0 + small)
 
 
 cdef double beta_law_slope(int ndim, double *x, void *data) noexcept nogil:

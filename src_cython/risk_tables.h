@@ -21,6 +21,7 @@
 #define STENCIL 12         /* of a polynomial */
 #define BY_RULE 0.125      /* of the likelihoods' width, up to which a rule is enough */
 #define EACH_SIDE 40       /* of a normal density, nodes between the steps of a table */
+#define FARTHEST 1e9       /* of logits */
 #define ROW_STEP 0.4       /* sds from one to the next */
 
 /* A normal density by the step, or a rule's nodes with what polynomials take. */
@@ -39,6 +40,8 @@ static void make_row(const tabled_study *s, const rule *rules, double alpha, dou
 {
     const double sigma = exp(held(log_sigma));
     memset(g, 0, sizeof *g);
+    if (!(fabs(alpha) < FARTHEST)) /* whose places are no numbers of steps */
+        return;
     double h = ldexp(1.0, -s->level);
     g->narrow = sigma < NARROWEST * h;
     if (!g->narrow) {

@@ -1,5 +1,6 @@
 """The exact posterior by quadrature over a few hyperparameters."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -7,11 +8,13 @@ import numpy as np
 from pyhier._types import Floats
 from pyhier.inference.hills import SEPARATE, check_further_hills, check_hills
 from pyhier.inference.laplace import laplace
-from pyhier.models.crossed import Crossed, is_crossed
+from pyhier.models.crossed import is_crossed
 from pyhier.models.interface import (
+    Hilly,
     Integrated,
     Latticed,
     Model,
+    OfPsi,
     PlaneModel,
     is_averaged,
     is_hilly,
@@ -133,7 +136,7 @@ def _need_few(model: Integrated) -> None:
         )
 
 
-def _lattice_of(model: Integrated | Crossed) -> Lattice:
+def _lattice_of(model: OfPsi) -> Lattice:
     """The lattice over the coordinates that no formula integrates out."""
     try:
         peaks = model.psi_peaks()
@@ -201,13 +204,21 @@ def on_plane(model: PlaneModel) -> PlanePosterior:
         search = Search(float(start[axis.free]), float(start[model.location]))
     else:
         search = known
-    if not is_hilly(model):
+    if is_hilly(model):
+        plane = _over_hills(model, log_density, search, known is None)
+    else:
         plane = nested_quadrature(log_density, search)
-        _need_doubles(model, plane)
-        return PlanePosterior(model, plane)
+    _need_doubles(model, plane)
+    return PlanePosterior(model, plane)
+
+
+def _over_hills(
+    model: Hilly, log_density: Callable[[Floats, Floats], Floats], search: Search, guess: bool
+) -> Plane:
+    """The plane of a density that may have several hills; an error if some are not reached."""
     hills = model.hills()
     try:
-        if known is None:
+        if guess:
             search = replace(search, known=model.inner_guess())
         plane = nested_quadrature(log_density, search)
     except ValueError:
@@ -215,7 +226,7 @@ def on_plane(model: PlaneModel) -> PlanePosterior:
             raise ValueError(SEPARATE) from None
         raise
     check_hills(plane, log_density, *hills)
-    return PlanePosterior(model, plane)
+    return plane
 
 
 def _need_doubles(model: PlaneModel, plane: Plane) -> None:

@@ -16,7 +16,7 @@ from pyhier.kernels.gradients import ValueDensity
 from pyhier.kernels.pair_priors import IndependentPair
 from pyhier.models.groups import Grouped, Labels
 from pyhier.priors.differences import differences
-from pyhier.priors.frozen import frozen, refuse_unfrozen
+from pyhier.priors.frozen import frozen, refuse_unfrozen, support_of
 from pyhier.priors.pairs import Chart, PairPrior, compiled_pair, log_density_of_share
 from pyhier.rstats.streams import RStream
 
@@ -147,7 +147,7 @@ class CountModel(Grouped, ABC):
         names = next(pair for pair in self.charts if set(pair) == set(prior))
         both = [frozen(f"prior[{n!r}]", dist) for n, dist in zip(names, given, strict=True)]
         for name, dist in zip(names, both, strict=True):
-            low, high = dist.support()
+            low, high = support_of(f"prior[{name!r}]", dist)
             if low < 0.0:
                 raise ValueError(f"prior[{name!r}] allows negative values: {name} is positive")
             if name == "eta" and high > 1.0:

@@ -3,36 +3,16 @@
 from typing import Any, Protocol, TypeGuard
 
 from pyhier._types import Floats
-from pyhier.models.interface import Model
+from pyhier.models.interface import OfPsi
 from pyhier.quadrature.fitting import Coordinate
 
 
-class Crossed(Model, Protocol):
-    """A model of four coordinates that quadrature takes all, the effects integrated out.
+class Crossed(OfPsi, Protocol):
+    """A model whose effects are integrated out; psi is all of its four coordinates.
 
     They are mean and log sd of the effects, then mean and log sd of what every group has beside
     its effect. Given a group's effect its data depends on the last two alone.
     """
-
-    @property
-    def psi(self) -> tuple[Coordinate, ...]:
-        """What the coordinates are."""
-
-    def psi_start(self) -> Floats:
-        """Where the search for the mode begins, shape (4,)."""
-
-    def psi_tails(self) -> Floats:
-        """Exponents with which the density of every coordinate falls off far out, (4, 2)."""
-
-    def psi_peaks(self) -> list[tuple[int, float, float]]:
-        """Where priors given as functions have peaks: the coordinate, the place, the width."""
-
-    @property
-    def mend(self) -> str:
-        """What of the model or its data to change where the quadrature is not resolved."""
-
-    def log_psi(self, psi: Floats) -> Floats:
-        """Log posterior density with all constants, at points (nodes, 4)."""
 
     def group_log_likelihood(self, group: int, psi: Floats) -> Floats:
         """Of one group, its effect integrated out, at points (nodes, 4)."""

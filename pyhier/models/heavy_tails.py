@@ -95,6 +95,17 @@ class HeavyTailed(Sources, EstimatedGroups, MeanAndSpread):
 
     # --- Where there is mass --------------------------------------------------------------------
 
+    def _best_of(self, points: Floats) -> Floats:
+        """The point with the highest posterior density; an error where the prior is held there."""
+        best = super()._best_of(points)
+        if not self.prior.log_density(best[-1:])[0] > LEAST_PRIOR:
+            raise ValueError(
+                f"the prior of tau ({self.prior.name}) is next to nothing wherever a search for "
+                "mass looked: its peak is too narrow, or too far from what the data say; take a "
+                "scipy.stats distribution, or a wider one"
+            )
+        return best
+
     @cached_property
     def tail_indices(self) -> tuple[float, float]:
         """Exponents of the posterior of log tau on both sides; inf where it falls faster.

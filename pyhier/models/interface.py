@@ -207,16 +207,12 @@ class Regression(Reduced, Protocol):
         """The same data and prior of tau with the intercept alone."""
 
 
-class Integrated(Model, Protocol):
-    """A model that integrates all but one to four coordinates, psi, out by itself.
-
-    Given psi the linear coefficients are normal, and effects are linear functions of them with
-    normal noise.
-    """
+class OfPsi(Model, Protocol):
+    """A model of which quadrature takes one to four coordinates, psi, on a lattice."""
 
     @property
     def psi(self) -> tuple[Coordinate, ...]:
-        """What is left: logs of standard deviations, atanh of correlations."""
+        """What they are: logs of what is positive, atanh of correlations, or plain ones."""
 
     def psi_start(self) -> Floats:
         """Where the search for psi's mode begins, shape (d,)."""
@@ -224,15 +220,23 @@ class Integrated(Model, Protocol):
     def psi_tails(self) -> Floats | None:
         """Exponents with which psi's density falls far out, shape (d, 2); None to look for them."""
 
+    def psi_peaks(self) -> list[tuple[int, float, float]]:
+        """Where priors given as functions have peaks: the coordinate, the place, the width."""
+
     @property
     def mend(self) -> str:
         """What of the model or its data to change where the quadrature is not resolved."""
 
-    def psi_peaks(self) -> list[tuple[int, float, float]]:
-        """Where priors given as functions have peaks: the coordinate, the place, the width."""
-
     def log_psi(self, psi: Floats) -> Floats:
         """Log posterior density of psi, with all constants, at points (nodes, d)."""
+
+
+class Integrated(OfPsi, Protocol):
+    """A model that integrates all coordinates but psi out by itself.
+
+    Given psi the linear coefficients are normal, and effects are linear functions of them with
+    normal noise.
+    """
 
     def collapse_psi(self, psi: Floats) -> Collapsed:
         """The same with the moments of the linear coefficients."""
@@ -283,10 +287,10 @@ class Covaried(Integrated, Protocol):
         """Draws of that effect given phi; without a row of a group with the groups' mean."""
 
 
-class Latticed(Model, Protocol):
-    """A model of one to four coordinates that quadrature takes all, the effects integrated out.
+class Latticed(OfPsi, Protocol):
+    """A model whose effects are integrated out; psi is all of its coordinates.
 
-    Its coordinates are the coefficients of a linear predictor, then one that says how closely the
+    They are the coefficients of a linear predictor, then one that says how closely the
     effects lie about it. An effect's law depends on them by its group's predictor and that last one
     alone: it is the one of a model without covariates, whose two coordinates these are.
 
@@ -305,26 +309,6 @@ class Latticed(Model, Protocol):
     @property
     def coefficients(self) -> tuple[str, ...]:
         """Names of the coefficients."""
-
-    @property
-    def psi(self) -> tuple[Coordinate, ...]:
-        """What the coordinates are: the coefficients on their line, the last on the log line."""
-
-    def psi_start(self) -> Floats:
-        """Where the search for the mode begins, shape (d,)."""
-
-    def psi_tails(self) -> Floats:
-        """Exponents with which the density of every coordinate falls off far out, (d, 2)."""
-
-    def psi_peaks(self) -> list[tuple[int, float, float]]:
-        """Where priors given as functions have peaks: the coordinate, the place, the width."""
-
-    @property
-    def mend(self) -> str:
-        """What of the model or its data to change where the quadrature is not resolved."""
-
-    def log_psi(self, psi: Floats) -> Floats:
-        """Log posterior density with all constants, at points (nodes, d)."""
 
     def plain(self, phi: Floats, rows: Floats) -> Floats:
         """Both coordinates of the model without covariates at rows of the design, (..., n, 2)."""

@@ -185,7 +185,8 @@ class MeanAndSpread(NormalPriors, Grouped):
         if np.ptp(ladder) < 5.0:  # a narrow prior: keep off its edges
             ends = np.clip([low - 2.0, high + 2.0], *self.support)
             ladder = np.linspace(float(ends[0]), float(ends[1]), 27)[1:-1]
-        return ladder
+        # A spike is between two rungs.
+        return ladder if known.places is None else np.append(ladder, known.places)
 
     def _best_of(self, points: Floats) -> Floats:
         """The point with the highest posterior density."""

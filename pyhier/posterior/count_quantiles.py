@@ -304,10 +304,8 @@ class AlongRates:
         before, after = self._table[:, row, at], self._table[:, row, at + 1]
         middle, log_width, low, high = before + (share - at) * (after - before)
         middle += _crossing(self._part, row, place, -1.0)[0][:, 0]
-        grids, size = (
-            Grids(middle, np.exp(log_width), low, high),
-            int(OF_LINE * self._part.shape[0]),
-        )
+        grids = Grids(middle, np.exp(log_width), low, high)
+        size = int(OF_LINE * self._part.shape[0])
         z = grids.nodes(size)
         log_size = grids.x(z)
         logs = self._part.data.log_density(row, log_size - place[:, None], log_size)

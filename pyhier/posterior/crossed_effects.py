@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pyhier._types import Floats
 from pyhier.models.crossed import Crossed
 from pyhier.quadrature.lattice import SQUARED, Lattice
+from pyhier.quadrature.plane_table import weights_near
 from pyhier.quadrature.stretch import Stretch
 
 NEGLIGIBLE = 1e-15  # weight of all nodes that are left out
@@ -161,12 +162,11 @@ class Table:
         place = self._stretch.z(mu.ravel())
         position = (place / self._step - one.start).reshape(mu.shape)
         inside = (position >= 0.0) & (position <= one.count - 1.0)
-        at = np.where(inside, position, 0.0)
-        begin = np.clip(np.floor(at).astype(np.int64) - points // 2 + 1, 0, one.count - points)
+        begin, by = weights_near(np.where(inside, position, 0.0).ravel(), one.count, points)
         logs = np.log(np.maximum(sums, LEAST))
-        row, found = np.arange(theta.size)[:, np.newaxis], np.zeros(at.shape)
-        for k, by in enumerate(_polynomials(at - begin, points)):
-            found += by * logs[row, begin + k]
+        row = np.repeat(np.arange(theta.size), node.size)[:, np.newaxis]
+        near = logs[row, begin[:, np.newaxis] + np.arange(points)]
+        found = (by * near).sum(axis=1).reshape(mu.shape)
         slope = self._stretch.log_slope(place).reshape(mu.shape) + np.log(self._step)
         rule = weight / weight.sum()
         mean: Floats = (rule * np.where(inside, np.exp(found - slope), 0.0)).sum(axis=1)
@@ -261,15 +261,3 @@ def _numbered(index: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.i
 
 def _first(values: Floats, which: NDArray[np.intp]) -> Floats:
     return np.ascontiguousarray(values[np.unique(which, return_index=True)[1]])
-
-
-def _polynomials(at: Floats, points: int) -> list[Floats]:
-    """Lagrange's, through places 0, 1, ..., at places between them."""
-    found = []
-    for k in range(points):
-        by = np.ones_like(at)
-        for j in range(points):
-            if j != k:
-                by = by * ((at - j) / (k - j))
-        found.append(by)
-    return found

@@ -51,3 +51,11 @@ def frozen(argument: str, prior: Any) -> Any:
             )
     args = (np.asarray(value).item() for value in prior.args)
     return prior.dist(*args, **{key: np.asarray(v).item() for key, v in prior.kwds.items()})
+
+
+def support_of(argument: str, prior: Any) -> tuple[float, float]:
+    """The ends of a frozen distribution; ValueError where its parameters make none."""
+    low, high = (float(end) for end in np.ravel(prior.support()))
+    if np.isnan(low) or not low < high:
+        raise ValueError(f"{argument} ({prior.dist.name}) has parameters that make no distribution")
+    return low, high

@@ -25,14 +25,14 @@ class Chart:
         The coordinates, (..., 2), of both.
     log_jacobian : callable
         Log of their area by that of phi, at phi.
-    compiled : {"log", "share", "shapes", "rate"}
+    kernel : {"log", "share", "shapes", "rate"}
         Its name in kernels/pair_priors.
     """
 
     of_phi: Callable[[Floats], tuple[Floats, Floats]]
     to_phi: Callable[[Floats, Floats], Floats]
     log_jacobian: Callable[[Floats], Floats]
-    compiled: Literal["log", "share", "shapes", "rate"]
+    kernel: Literal["log", "share", "shapes", "rate"]
 
 
 def share_density(prior: Any) -> SharePrior | None:
@@ -45,11 +45,11 @@ def share_density(prior: Any) -> SharePrior | None:
 
 def compiled_pair(chart: Chart, first: Any, second: Any) -> IndependentPair | None:
     """Two frozen distributions as one density of the coordinates; None if one is not compiled."""
-    one = share_density(first) if chart.compiled == "share" else scale_density(first)
+    one = share_density(first) if chart.kernel == "share" else scale_density(first)
     other = scale_density(second)
     if one is None or other is None:
         return None
-    return IndependentPair(chart.compiled, one, other)
+    return IndependentPair(chart.kernel, one, other)
 
 
 def log_density_of_share(prior: Any) -> Callable[[Floats], Floats]:

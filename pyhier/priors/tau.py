@@ -15,7 +15,7 @@ import numpy as np
 from pyhier._types import Floats
 from pyhier._validation import number, positive, returned
 from pyhier.kernels.density import CallableDensity, LogDensity, ScalePrior
-from pyhier.priors.frozen import frozen, is_frozen, refuse_unfrozen
+from pyhier.priors.frozen import frozen, is_frozen, refuse_unfrozen, support_of
 from pyhier.priors.peaks import peaks
 from pyhier.priors.standard_errors import NAMED
 from pyhier.priors.structure import Structure, of_quantiles, of_scale, power_tails
@@ -337,15 +337,13 @@ def _value(prior: Callable[[float], float], tau: float) -> float:
 
 
 def _frozen(prior: Any, mu: tuple[float, float] | None) -> ResolvedPrior:
-    low, high = (float(end) for end in np.ravel(prior.support()))
+    low, high = support_of("prior_tau", prior)
     name = prior.dist.name
     if low < 0.0:
         raise ValueError(
             f"prior_tau ({name}) starts at {low}: tau is positive, so take a "
             "distribution on the half line, such as halfnorm for norm"
         )
-    if np.isnan(low) or not low < high:
-        raise ValueError(f"prior_tau ({name}) has parameters that make no distribution")
     _, loc, scale = _parameters(prior)
     if name in _COMPILED and loc == 0.0:
         density = scale_density(prior)

@@ -38,8 +38,6 @@ TOGETHER = 400_000  # nodes at a time, about
 DEEP = 2e3  # below the highest, where logs stop
 MARGIN = 3  # steps beyond the nodes that a lattice has
 
-_BARYCENTRIC = np.array([(-1.0) ** j * comb(POINTS - 1, j) for j in range(POINTS)])
-
 
 def _midway(points: int) -> Floats:
     """Weights of so many values at equal steps in the middle of them."""
@@ -133,8 +131,9 @@ class PlaneTable:
 
     def _between(self, i: Floats, j: Floats) -> Floats:
         """By polynomials along both axes, at positions on the grid."""
-        (a, left), (b, right) = (_weights(x, size) for x, size in zip((i, j), self.values.shape,
-                                                                      strict=True))  # fmt: skip
+        (a, left), (b, right) = (
+            weights_near(x, size) for x, size in zip((i, j), self.values.shape, strict=True)
+        )
         found = np.empty(i.size)
         near = np.arange(POINTS)
         for k in range(0, i.size, 4096):
@@ -176,12 +175,15 @@ def _rows(row: NDArray[np.intp], x: Floats, weight: Floats, rows: int) -> Rule:
     return Rule(row, x, weight, found, centre, scale, ends[0], ends[1])
 
 
-def _weights(position: Floats, size: int) -> tuple[NDArray[np.int64], Floats]:
-    """The first of the nearest places, and their weights, (n, POINTS)."""
-    start = np.clip(np.floor(position).astype(np.int64) - POINTS // 2 + 1, 0, size - POINTS)
-    away = (position - start)[:, None] - np.arange(POINTS)
+def weights_near(
+    position: Floats, size: int, points: int = POINTS
+) -> tuple[NDArray[np.int64], Floats]:
+    """The first of the nearest of ``size`` places, and their weights, (n, points)."""
+    start = np.clip(np.floor(position).astype(np.int64) - points // 2 + 1, 0, size - points)
+    away = (position - start)[:, None] - np.arange(points)
     exact = away == 0.0
-    weight = _BARYCENTRIC / np.where(exact, 1.0, away)
+    barycentric = np.array([(-1.0) ** j * comb(points - 1, j) for j in range(points)])
+    weight = barycentric / np.where(exact, 1.0, away)
     weight = np.where(exact.any(axis=1)[:, None], exact, weight)
     return start, weight / weight.sum(axis=1, keepdims=True)
 

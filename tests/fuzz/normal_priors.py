@@ -3,6 +3,7 @@
 import math
 import warnings
 
+import mpmath as mp
 import numpy as np
 from scipy import special, stats
 from scipy.stats._distr_params import distcont
@@ -64,11 +65,9 @@ def frozen(name, shapes, scale, loc=0.0, words=None):
         places = np.concatenate([prior.ppf(LEVELS), prior.isf(LEVELS), kinks])
     base = getattr(stats, name)(*shapes, scale=scale)
 
-    def log_density(tau):
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            return prior.logpdf(tau)
-
+    log_density = _rounded_by_scipy(prior)
+    if loc == 0.0 and name in ("gamma", "invgamma") and shapes[0] > 100.0:
+        log_density = _in_long_doubles(name, shapes[0], scale)
     words = (
         words or f"{name}({', '.join(f'{s:.6g}' for s in shapes)}, loc={loc:g}, scale={scale!r})"
     )
@@ -79,6 +78,32 @@ def frozen(name, shapes, scale, loc=0.0, words=None):
     from_low = base.logpdf if loc > 0.0 and low == loc else None
     return Prior(prior, log_density, places, low, high, words=words, from_high=from_high,
                  from_low=from_low, mass_below=_below(prior.cdf))  # fmt: skip
+
+
+def _rounded_by_scipy(prior):
+    def log_density(tau):
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return prior.logpdf(tau)
+
+    return log_density
+
+
+def _in_long_doubles(name, shape, scale):
+    """Where scipy loses digits that the package keeps: terms of size 1e7 cancel."""
+    with mp.workdps(30):
+        least = np.longdouble(mp.nstr(mp.loggamma(shape) + mp.log(scale), 25))
+
+    def log_density(tau):
+        with np.errstate(all="ignore"):
+            size = np.asarray(tau, dtype=np.longdouble) / np.longdouble(scale)
+            if name == "gamma":
+                value = (np.longdouble(shape) - 1) * np.log(size) - size - least
+            else:
+                value = -(np.longdouble(shape) + 1) * np.log(size) - 1 / size - least
+        return np.where(np.isnan(value), -np.inf, value)  # at both ends
+
+    return log_density
 
 
 def _beta_from_high(a, b, scale):

@@ -208,3 +208,36 @@ def test_shrinkage_where_no_double_holds_the_hyperparameters(far):
     whole = float(far > 0.0)
     assert binomial.pooling(np.array([0.3, far])).tolist() == [whole, 1.0]
     assert poisson.pooling(np.array([far, 0.1])).tolist() == [whole, whole]
+
+
+@pytest.mark.parametrize("prior", [stats.gamma(np.nan), stats.gamma(-1.0), stats.lognorm(0.0)])
+def test_parameters_that_make_no_distribution_are_named(prior):
+    """Of counts a posterior of NaN was made; of tau it was an error."""
+    with pytest.raises(ValueError, match="prior.'K'.*parameters that make no distribution"):
+        ph.BetaBinomial([1, 3], [9, 8], prior={"eta": stats.beta(2, 2), "K": prior})
+    with pytest.raises(ValueError, match="prior_tau.*parameters that make no distribution"):
+        ph.NormalNormal([1.0, 3.0], se=[1.0, 1.0], prior_tau=prior)
+    with pytest.raises(ValueError, match="prior.'eta'.*parameters that make no distribution"):
+        ph.BetaBinomial([1], [9], prior={"eta": stats.beta(0.0, 1.0), "K": stats.gamma(2)})
+
+
+HEAVY = {
+    "t": lambda prior: ph.NormalT([1.0, 2, 9], se=[1.0, 1, 1], nu=4, prior_tau=prior),
+    "two normals": lambda prior: ph.NormalMixture([1.0, 2, 9], se=[1.0, 1, 1], prior_tau=prior),
+    "regression": lambda prior: ph.NormalT(
+        [1.0, 2, 9, 4], se=[1.0, 1, 1, 2], nu=4, X=[0.0, 1, 2, 1], prior_tau=prior),
+    "logits": lambda prior: ph.BinomialNormal([1, 2, 9], [10, 10, 10], prior_tau=prior),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("model", HEAVY)
+@pytest.mark.parametrize(("sd", "place"), [(1e-5, 2.0), (1e-7, 2.0), (1e-6, 1e-6), (1e-6, 1e5)])
+def test_a_spike_is_found_by_models_of_heavy_tails(model, sd, place):
+    """Next to nothing is held at exp(-1e6) there: tau had the mean 9.7 where it is 2."""
+    post = ph.exact(HEAVY[model](stats.lognorm(sd, scale=place)))
+    assert post["tau"].mean() == pytest.approx(place, rel=20.0 * sd)
+
+
+def test_a_spike_that_is_not_found_is_an_error():
+    with pytest.raises(ValueError, match="next to nothing wherever a search for mass looked"):
+        ph.exact(HEAVY["t"](lambda tau: -0.5 * ((tau - 2.0) / 1e-7) ** 2))

@@ -120,6 +120,16 @@ def test_no_numbers_and_ends():
     np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-10)
 
 
+def test_logits_beyond_all_steps():
+    """Where no number of steps is a place: one by one, NaN for NaN."""
+    model = ph.TwoBinomialNormalRisks([1, 0], [10, 5], [2, 1], [10, 7])
+    axis = np.array([0.0, 1e17, -1e300, np.nan])
+    points = grid(axis, np.array([-800.0, -1.0]), axis, np.array([-800.0, 1.0]))
+    found = model.log_marginal_likelihood(points)
+    wanted = np.array([model._log_likelihood(row) for row in points])
+    np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-10)
+
+
 def test_priors_are_added():
     prior = {"prior_tau": stats.halfnorm(scale=1), "prior_sigma": stats.halfcauchy(scale=2)}
     model = ph.TwoBinomialNormalRisks(*MIXED, **prior)
