@@ -94,14 +94,17 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
+# Built with what .venv holds, whose C files then serve the other builds; .ci/suite and make wheels build apart.
 $(EXTENSIONS): $(VENV)/bin/python $(SOURCES)
-	$(BIN)/python -m pip install -qq --editable .
+	$(BIN)/python .ci/requirements.py build dependencies > $(VENV)/build.txt
+	$(BIN)/python -m pip install -qq --no-compile --requirement $(VENV)/build.txt
+	$(BIN)/python -m pip install -qq --no-build-isolation --no-deps --editable .
 	touch $@
 
 # The extras alone: installing the package again would compile it again.
 $(DEV): $(EXTENSIONS) .ci/requirements.py
 	$(BIN)/python .ci/requirements.py dev docs > $(VENV)/dev.txt
-	$(BIN)/python -m pip install -qq --requirement $(VENV)/dev.txt
+	$(BIN)/python -m pip install -qq --no-compile --requirement $(VENV)/dev.txt
 	touch $@
 
 $(R_SYSTEM): $(VENV)/bin/python .ci/setup
@@ -110,7 +113,7 @@ $(R_SYSTEM): $(VENV)/bin/python .ci/setup
 
 $(R): $(DEV) $(R_SYSTEM)
 	$(BIN)/python .ci/requirements.py r > $(VENV)/r.txt
-	$(BIN)/python -m pip install -qq --requirement $(VENV)/r.txt
+	$(BIN)/python -m pip install -qq --no-compile --requirement $(VENV)/r.txt
 	touch $@
 
 clean:

@@ -1,7 +1,7 @@
 """Print what the named extras of pyproject.toml need, a line each, to install without a build.
 
-``dependencies`` stands for those of the package itself. ``--oldest`` prints the least version of
-each dependency instead, to hold pip to.
+``dependencies`` stands for those of the package itself, ``build`` for what builds it. ``--oldest``
+prints the least version of each dependency instead, to hold pip to.
 """
 
 import re
@@ -9,10 +9,14 @@ import sys
 import tomllib
 from pathlib import Path
 
-project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]
+whole = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())
+project = whole["project"]
 if sys.argv[1:] == ["--oldest"]:
     lines = [re.sub(r">=([\d.]+).*", r"==\1.*", line) for line in project["dependencies"]]
 else:
-    named = project["optional-dependencies"] | {"dependencies": project["dependencies"]}
+    named = project["optional-dependencies"] | {
+        "dependencies": project["dependencies"],
+        "build": whole["build-system"]["requires"],
+    }
     lines = [line for extra in sys.argv[1:] for line in named[extra]]
 print("\n".join(lines))

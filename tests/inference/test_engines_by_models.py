@@ -231,8 +231,12 @@ def test_samplers_agree_with_exact_on_raw_rows(engine):
 
 @cache
 def rows_of_two_arms_with_risks():
-    """Events in two arms with normal risks: four coordinates, and the exact answer."""
-    model = two_arms(ph.TwoBinomialNormalRisks)()
+    """Events in two arms with normal risks, five trials: four coordinates, and the exact answer."""
+    d = ph.load_dataset("bcg").iloc[::3]
+    model = ph.TwoBinomialNormalRisks(
+        d["vaccinated_cases"], d["vaccinated"], d["control_cases"], d["control"],
+        prior_tau=stats.halfnorm(scale=1.0), prior_sigma=stats.halfnorm(scale=2.0),
+    )  # fmt: skip
     post = ph.exact(model)
     weight = post.lattice.weight
     rows = []
@@ -243,9 +247,9 @@ def rows_of_two_arms_with_risks():
     return model, rows + [(k, float(post[k].mean()), float(post[k].std())) for k in effects]
 
 
-@pytest.mark.parametrize("engine", [name for name in SAMPLERS if name != "grid"])
+@pytest.mark.parametrize("engine", [n for n in SAMPLERS if n not in ("grid", "rejection")])
 def test_samplers_agree_with_exact_on_two_arms_with_risks(engine):
-    """All but a grid, which takes three coordinates."""
+    """All but a grid, which takes three coordinates, and rejection, which accepts few proposals."""
     sample, errors_of = SAMPLERS[engine]
     model, rows = rows_of_two_arms_with_risks()
     far = distances(sample(model), errors_of, rows)
@@ -256,7 +260,12 @@ FAR = {"far": ph.load_dataset("bcg")["latitude"] > 33}
 COVARIATES = {
     "beta-binomial": lambda: counts_of("bcg", "vaccinated_cases", "vaccinated", X=FAR)(),
     "Poisson-gamma": lambda: events_of("bcg", "control_cases", "control", X=FAR)(),
-    "t": lambda: ph.NormalT(bcg().y, var=bcg().var, X=FAR, prior_tau=stats.halfnorm(scale=1.0)),
+    "t": lambda: ph.NormalT(
+        bcg().y[:7],
+        var=bcg().var[:7],
+        X={"far": FAR["far"][:7]},
+        prior_tau=stats.halfnorm(scale=1.0),
+    ),
 }
 
 
@@ -265,7 +274,8 @@ def with_covariates(family):
     """A model with a covariate, and the exact answer."""
     model = COVARIATES[family]()
     post = ph.exact(model)
-    found = ((key, post[key]) for key in (*model.coordinates, *post.names))
+    names = post.names[:-1] if family == "t" else post.names  # a new effect takes as long as all
+    found = ((key, post[key]) for key in (*model.coordinates, *names))
     rows = [(key, float(one.mean()), float(one.std())) for key, one in found]
     return model, [row for row in rows if np.all(np.isfinite(row[1:]))]
 
@@ -275,7 +285,7 @@ def with_covariates(family):
 def test_samplers_agree_with_exact_with_covariates(family, engine):
     sample, errors_of = SAMPLERS[engine]
     model, rows = with_covariates(family)
-    assert len(rows) >= 16
+    assert len(rows) >= len(model.labels) + 3
     far = distances(sample(model), errors_of, rows)
     assert np.max(np.abs(far)) < 4.0, rows[int(np.argmax(np.abs(far)))]
 
