@@ -27,7 +27,7 @@
 
 /* log Gamma(x) less (x - 1/2) log x - x + log(2 pi) / 2, x >= SMALL_SHAPE, at w = 1 / x (Abramowitz
  * and Stegun 6.1.41). */
-static inline double stirling_series(double w)
+ALWAYS_INLINE static inline double stirling_series(double w)
 {
     const double w2 = w * w;
     double r = 1.0 / 156.0;
@@ -41,14 +41,14 @@ static inline double stirling_series(double w)
 }
 
 /* log(Gamma(a + y) / Gamma(a)), a >= 64. */
-static inline double stirling_ratio(double a, double y)
+ALWAYS_INLINE static inline double stirling_ratio(double a, double y)
 {
     return (a - 0.5) * log1p(y / a) + y * (log(a + y) - 1.0) + stirling_series(1.0 / (a + y))
            - stirling_series(1.0 / a);
 }
 
 /* log Gamma(x) - x log x + x, x >= SMALL_SHAPE. */
-static inline double large_rest(double x)
+ALWAYS_INLINE static inline double large_rest(double x)
 {
     return HALF_LOG_TWO_PI - 0.5 * log_positive(x) + stirling_series(1.0 / x);
 }
@@ -236,7 +236,7 @@ struct events {
 };
 
 /* Log p given D and the shares q of y + alpha that is expected of y, and p = 1 - q. */
-static inline double poisson_gamma_given(const struct shape *alpha, double y, double constant, double D,
+ALWAYS_INLINE static inline double poisson_gamma_given(const struct shape *alpha, double y, double constant, double D,
                                          double q, double p, double *alpha_gap)
 {
     const double a = y + alpha->value, safe_y = y > 0.0 ? y : 1.0;
@@ -246,7 +246,7 @@ static inline double poisson_gamma_given(const struct shape *alpha, double y, do
 }
 
 /* D, and log p and q by the pointers. */
-static inline double poisson_gamma_term(const struct rates *s, const struct events *g, double *value,
+ALWAYS_INLINE static inline double poisson_gamma_term(const struct rates *s, const struct events *g, double *value,
                                         double *alpha_gap, double *share)
 {
     const double line = g->log_exposure + s->log_mu - s->log_alpha, small = exp_negative(-fabs(line));

@@ -4,9 +4,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "instruction_sets.h"
+
 /* exp(x) = exp(r) one two for x <= 0, |r| <= log(2) / 2: the power of two in two factors, so that it
  * goes on into the denormal numbers. */
-static inline double reduced_exponent(double x, double *one, double *two)
+ALWAYS_INLINE static inline double reduced_exponent(double x, double *one, double *two)
 {
     const double shift = 6755399441055744.0; /* 1.5 * 2^52: adding it rounds to a whole number */
     const double least = x < -746.0 ? -746.0 : x; /* exp(-746) is 0 */
@@ -27,7 +29,7 @@ static inline double reduced_exponent(double x, double *one, double *two)
 }
 
 /* exp(x) = (1 + p) one two for x <= 0, by a polynomial p. */
-static inline double split_exp(double x, double *one, double *two)
+ALWAYS_INLINE static inline double split_exp(double x, double *one, double *two)
 {
     const double r = reduced_exponent(x, one, two);
     double p = 1.0 / 6227020800.0;
@@ -48,7 +50,7 @@ static inline double split_exp(double x, double *one, double *two)
 
 /* The same polynomial by its even and odd terms: half as many steps that wait for each other, for
  * loops that have no other work to do meanwhile. */
-static inline double split_exp_at_once(double x, double *one, double *two)
+ALWAYS_INLINE static inline double split_exp_at_once(double x, double *one, double *two)
 {
     const double r = reduced_exponent(x, one, two), z = r * r;
     double even = 1.0 / 479001600.0, odd = 1.0 / 6227020800.0;
@@ -66,7 +68,7 @@ static inline double split_exp_at_once(double x, double *one, double *two)
 }
 
 /* exp(x) for x <= 0, to an ulp and a half. */
-static inline double exp_negative(double x)
+ALWAYS_INLINE static inline double exp_negative(double x)
 {
     double one, two;
     const double p = split_exp(x, &one, &two);
@@ -74,7 +76,7 @@ static inline double exp_negative(double x)
 }
 
 /* 1 - exp(x) for x <= 0, to two ulps of itself. */
-static inline double one_less_exp(double x)
+ALWAYS_INLINE static inline double one_less_exp(double x)
 {
     double one, two;
     const double p = split_exp(x, &one, &two);

@@ -17,7 +17,7 @@
 #include "instruction_sets.h"
 
 /* x = 2^k m, x positive and normal; at 0 some finite numbers. */
-static inline double split_exponent(double x, double *k)
+ALWAYS_INLINE static inline double split_exponent(double x, double *k)
 {
     const uint64_t root_half = 0x3fe6a09e667f3bcd, one = 0x3ff0000000000000;
     uint64_t bits, exponent;
@@ -33,7 +33,7 @@ static inline double split_exponent(double x, double *k)
 }
 
 /* f - log(1 + f) for 1 + f in [sqrt(1/2), sqrt(2)), to an ulp of itself. */
-static inline double log_fall(double f)
+ALWAYS_INLINE static inline double log_fall(double f)
 {
     const double s = f / (2.0 + f), z = s * s, half_square = 0.5 * f * f;
     double r = 0.1461644968504340586;
@@ -48,7 +48,7 @@ static inline double log_fall(double f)
 }
 
 /* log(x), x positive and normal; at 0 some finite number. */
-static inline double log_positive(double x)
+ALWAYS_INLINE static inline double log_positive(double x)
 {
     double k;
     const double m = split_exponent(x, &k), f = m - 1.0;
@@ -68,7 +68,7 @@ static inline double log_positive(double x)
 
 /* log(1 + x), x >= 0: what is lost in 1 + x comes back as a first-order term, for which any
  * approximation of 1 / (1 + x) will do. */
-static inline double log_one_plus(double x, double inverse)
+ALWAYS_INLINE static inline double log_one_plus(double x, double inverse)
 {
     const double u = 1.0 + x;
     return log_positive(u) + (x - (u - 1.0)) * inverse;
@@ -76,7 +76,7 @@ static inline double log_one_plus(double x, double inverse)
 
 /* -log(1 - t) - t for t < 1, with 1 - t given too: t is what is exact near 0, 1 - t elsewhere.
  * Never negative, and nothing cancels: near 0 it is t^2 / 2. */
-static inline double log_gap(double t, double one_less)
+ALWAYS_INLINE static inline double log_gap(double t, double one_less)
 {
     double k;
     const double m = split_exponent(one_less, &k);
